@@ -1,0 +1,228 @@
+/* What crosses a boundary: scenario image, trace ring, system calls, client configuration.
+ *
+ * Read by the kernel, by the ring-3 clients and (mirrored in rayos_model/abi.py, compared by a test)
+ * by the host. Everything is little-endian and naturally aligned. Bump ABI_VERSION on any change.
+ */
+#ifndef RAYOS_ABI_H
+#define RAYOS_ABI_H
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef signed int i32;
+typedef signed long long i64;
+
+#define ABI_VERSION 1
+
+/* ---- Scenario image: fw_cfg file "opt/rayos/scenario" --------------------------------------- */
+#define IMAGE_MAGIC "RAYOSIMG"
+#define QUANTILES 1025 /* entries of a quantile table: value at probability i/1024 */
+
+struct image_header {
+    char magic[8];
+    u32 version;     /* ABI_VERSION */
+    u32 length;      /* whole image, bytes */
+    u32 crc32;       /* IEEE CRC-32 of bytes [sizeof header, length) */
+    u32 group_count;
+    u32 table_count;
+    u32 reserved;
+};
+
+struct image_settings { /* follows the header */
+    u64 seed;
+    u64 duration_ns;
+    u64 quantum_ns;
+    u64 repaint_window_ns;
+    u64 ping_interval_ns;
+    u64 hang_timeout_ns;
+    u32 kind;          /* enum scenario_kind */
+    u32 vcpus;
+    u32 memory_mb;
+    u32 width;         /* pixels */
+    u32 height;
+    u32 refresh_mhz;   /* millihertz */
+    u32 trace_points;  /* 1: keep points (kinds < 64) as well as measurements; 0: measurements only */
+    u32 compositor_priority;
+    u32 socket_bytes;  /* capacity of each direction of a client's socket */
+    u32 provoke;       /* enum provocation: 0 in every ordinary run; proves the detectors in tests */
+    char name[64];     /* NUL-terminated */
+};
+
+struct image_group { /* group_count of them follow the settings */
+    u64 period_ns;     /* 1/rate; 0 where the workload has no rate */
+    u64 start_ns;      /* first client of the group is spawned here ... */
+    u64 stagger_ns;    /* ... and each next one this much later */
+    u64 lifetime_ns;   /* a client leaves after this long and is spawned anew; 0: stays to the end */
+    u32 first_client;
+    u32 count;
+    u32 workload;      /* enum workload */
+    u32 priority;
+    u32 surface_width;
+    u32 surface_height;
+    u32 damage_ppm;    /* repainted share of the surface's rows, parts per million */
+    u32 think_table;   /* index of the table of think times, ns */
+    u32 gap_table;     /* index of the table of gaps between actions (input, surface_creation, drag_drop), ns */
+    u32 transfer_bytes;/* drag_drop: size of the dropped data, at most PIPE_BYTES */
+    u64 reserved;
+};
+/* then table_count tables of QUANTILES u64 each */
+
+enum scenario_kind { KIND_SOAK = 1, KIND_STRESS, KIND_FAILURE, KIND_PERFORMANCE, KIND_INTEGRATION };
+enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_SURFACE_CREATION, WORKLOAD_DRAG_DROP };
+enum provocation { PROVOKE_NONE = 0, PROVOKE_PANIC, PROVOKE_HANG, PROVOKE_LEAK, PROVOKE_CLIENT_FAULT, PROVOKE_CLIENT_HANG, PROVOKE_BAD_REQUEST };
+
+/* ---- Trace ring ------------------------------------------------------------------------------ */
+/* Found by the host at physical address TRACE_HEADER_PHYS; drained at each rendezvous. */
+#define TRACE_HEADER_PHYS 0x7000ull
+#define TRACE_MAGIC 0x45434152544f5952ull
+
+struct trace_header {
+    u64 magic;
+    u32 abi_version;
+    u32 record_bytes;   /* sizeof(struct trace_record) */
+    u64 ring_phys;      /* physical address of record 0 */
+    u64 ring_records;   /* capacity, a power of two */
+    u64 head;           /* records ever kept; record i lives at i % ring_records */
+    u64 drained;        /* head at the last completed rendezvous */
+    u64 epoch_tsc;
+    u64 framebuffer_phys; /* of the buffer on screen, XRGB8888 */
+    u32 framebuffer_width;
+    u32 framebuffer_height;
+    u32 state;          /* enum run_state */
+    u32 lost;           /* records lost; any other value than 0 voids the run */
+};
+enum run_state { STATE_BOOT = 0, STATE_RUNNING, STATE_DONE, STATE_PANIC };
+
+struct trace_record { /* 32 bytes */
+    u64 time_ns;     /* since the scenario started */
+    u64 arg;
+    u32 subject;
+    u32 cpu_ns;      /* points: CPU time of this thread since its previous point; measurements: 0 */
+    u16 kind;        /* enum trace_kind */
+    u16 thread;      /* enum thread_id, or THREAD_CLIENT0 + client id */
+    u8 cpu;
+    u8 irqs;         /* interrupts taken while this segment had the CPU (saturating) */
+    u8 dispatches;   /* times the thread was dispatched within this segment (saturating) */
+    u8 reserved;
+};
+
+enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAUNCHER, THREAD_CLIENT0 = 16 };
+
+/* Points close a segment of their thread's control flow (docs/mechanism.md); their order is the contract
+ * between kernel and model. PACK(px, rows) puts px in the low and rows in the high half of arg. */
+#define PACK(low, high) ((u64)(u32)(low) | (u64)(u32)(high) << 32)
+enum trace_kind {
+    /* any thread */
+    P_BLOCK = 1,      /* gives up the CPU to wait */
+    P_EXIT = 2,
+    /* client threads */
+    P_ENTER = 3,      /* entered send();           subject tag, arg PACK(px, rows) drawn since the last call */
+    P_SEND = 4,       /* batch is in the socket;   subject tag, arg bytes */
+    P_RECEIVE = 5,    /* recv() copied out;        subject queue-writes consumed, arg bytes */
+    P_WAKE = 6,       /* recv() passed its deadline with no data */
+    P_SHM = 7,        /* shm_create() done;        arg pages */
+    P_SHM_FREE = 8,   /* shm_destroy() done;       arg pages */
+    P_PIPE = 9,       /* pipe() done */
+    P_PIPE_IO = 10,   /* pipe read/write/close done; subject 0 read, 1 write, 2 close; arg bytes */
+    P_FIRST = 11,     /* first entry to ring 3 */
+    /* compositor */
+    P_TAKE = 16,      /* took one batch from a client;  subject client, arg bytes */
+    P_REQUEST = 17,   /* handled one request;           subject client, arg PACK(REQUEST_ID(interface, opcode), bytes) */
+    P_EVENTS = 18,    /* one queue-write to a client;   subject client, arg PACK(bytes, events) */
+    P_COMPOSITE = 19, /* one composite pass;            subject blits, arg PACK(px, rows) */
+    P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown */
+    P_VBLANK = 21,    /* vblank handled without a flip */
+    P_INPUT = 22,     /* seat produced an input event;  subject client */
+    P_PING = 23,      /* ping round started */
+    P_DISCONNECT = 24,/* a client's objects destroyed;  subject client */
+    P_DRAG = 25,      /* one step of a drag;            subject client, arg step */
+    P_REPAINT = 26,   /* repaint point reached with nothing to paint */
+    /* launcher and reporter */
+    P_SPAWN = 32,     /* process created;  subject client, arg pages */
+    P_REAP = 33,      /* process freed;    subject client, arg pages */
+    P_SNAPSHOT = 34,  /* second's snapshot printed */
+
+    /* Measurements: subject client, arg ns, unless said otherwise */
+    M_COMMIT_TO_PRESENT = 64,
+    M_BUFFER_COMMIT,      /* 65 */
+    M_EVENT_DELIVERY,     /* 66 one per queue-write */
+    M_CLIENT_CREATION,    /* 67 */
+    M_INPUT_ROUND_TRIP,   /* 68 */
+    M_COMPOSITION,        /* 69 */
+    M_FLIP,               /* 70 arg vblank index */
+    M_DROPPED,            /* 71 arg vblank index */
+    M_IDLE,               /* 72 arg idle ns of this second, all vCPUs; at each snapshot */
+    M_PAGES,              /* 73 arg pages in use; at each snapshot */
+    M_HEAP,               /* 74 arg heap bytes in use; at each snapshot */
+    M_PAGES_PEAK,         /* 75 arg most pages ever in use; once, at the end */
+    M_TIMER,              /* 76 timer deadline to the switch it caused, CPU was idle; arg ns */
+    M_CLIENT_CREATED,     /* 77 arg generation */
+    M_CLIENT_DESTROYED,   /* 78 arg 0 left, 1 fault, 2 killed, 3 protocol error */
+    M_PROTOCOL_ERROR,     /* 79 arg code */
+    M_HANG,               /* 80 arg ns since the unanswered ping */
+    M_CRASH,              /* 81 arg fault vector */
+    M_LEAK,               /* 82 subject heap bytes, arg pages, not returned; once, at the end (0 when clean) */
+    M_BASELINE,           /* 83 arg pages in use before the first client; subject heap bytes; once, at start */
+    M_FREE_BLOCK,         /* 84 arg pages of the largest free block, subject free pages; at each snapshot */
+};
+
+/* Interfaces, for REQUEST_ID; opcodes are those of the published XML. */
+enum wayland_interface {
+    WL_DISPLAY = 1, WL_REGISTRY, WL_CALLBACK, WL_COMPOSITOR, WL_SHM_POOL, WL_SHM, WL_BUFFER, WL_DATA_OFFER,
+    WL_DATA_SOURCE, WL_DATA_DEVICE, WL_DATA_DEVICE_MANAGER, WL_SURFACE, WL_SEAT, WL_POINTER, WL_KEYBOARD,
+    WL_OUTPUT, WL_REGION, XDG_WM_BASE, XDG_POSITIONER, XDG_SURFACE, XDG_TOPLEVEL,
+};
+#define REQUEST_ID(interface, opcode) ((u32)(interface) << 8 | (opcode))
+
+/* What a batch of requests is for: the tag a client gives to send(). */
+enum batch_tag {
+    TAG_REGISTRY = 1, TAG_BIND, TAG_ACK, TAG_FIRST, TAG_FRAME, TAG_PONG, TAG_NEW_SURFACE, TAG_DESTROY,
+    TAG_DRAG, TAG_ACCEPT, TAG_RECEIVE, TAG_FINISH, TAG_DRAG_DONE, TAG_LEAVE,
+};
+
+/* ---- System calls: number in rax; arguments rdi rsi rdx r10 r8; result rax, negative = -error ---- */
+enum syscall {
+    SYS_EXIT = 0,        /* (status) */
+    SYS_SEND = 1,        /* (buf, bytes <= BATCH_BYTES, handle or -1, tag, PACK(px, rows)) blocks while the socket is full */
+    SYS_RECEIVE = 2,     /* (buf, capacity, deadline_ns, i32 *handle) -> bytes; 0: deadline passed; *handle -1 or received */
+    SYS_SHM_CREATE = 3,  /* (bytes, u64 *address) -> handle, mapped read-write */
+    SYS_SHM_DESTROY = 4, /* (handle) unmaps and drops the client's reference */
+    SYS_PIPE = 5,        /* (i32 handles[2]) read end, write end */
+    SYS_PIPE_READ = 6,   /* (handle, buf, bytes) -> bytes, blocks; 0 when every write end is closed */
+    SYS_PIPE_WRITE = 7,  /* (handle, buf, bytes) -> bytes, blocks while full */
+    SYS_CLOSE = 8,       /* (handle) */
+    SYS_YIELD = 9,
+};
+enum error { E_INVALID = 22, E_NO_MEMORY = 12, E_BAD_HANDLE = 9, E_CLOSED = 32, E_FULL = 11, E_BAD_ADDRESS = 14, E_NO_CALL = 38 };
+#define BATCH_BYTES 4096
+#define PIPE_BYTES 4096
+#define MAX_HANDLES 32
+#define MAX_CLIENTS 1024
+
+/* ---- A client's configuration: read-only page in its address space ---------------------------- */
+#define CLIENT_TEXT 0x400000ull
+#define CLIENT_CONFIG 0x10000000ull
+#define CLIENT_TABLES 0x10001000ull /* think table, then gap table; read-only */
+#define CLIENT_SHM 0x20000000ull
+#define CLIENT_STACK_TOP 0x7ffff000ull
+
+struct client_config {
+    u64 seed;
+    u64 end_ns;       /* leave at this time */
+    u64 period_ns;
+    u64 refresh_ns;   /* display refresh period */
+    u64 epoch_tsc;    /* clock: ns = (rdtsc - epoch_tsc) * tsc_mult >> 32 */
+    u64 tsc_mult;
+    u32 id;
+    u32 generation;
+    u32 workload;
+    u32 surface_width;
+    u32 surface_height;
+    u32 damage_ppm;
+    u32 transfer_bytes;
+    u32 peer;         /* drag_drop: client that receives the drop */
+    u32 provoke;      /* enum provocation, for this client */
+    u32 reserved;
+};
+#endif

@@ -1,0 +1,82 @@
+/* The kernel core, as the compositor and the rest of the kernel see it. */
+#ifndef RAYOS_KERNEL_H
+#define RAYOS_KERNEL_H
+#include "abi.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#define KERNEL_ASSERT(condition, reason) do { if (!(condition)) panic(reason); } while (0)
+
+/* time.c */
+u64 clock_ns(void);                       /* since the scenario started */
+
+/* print.c: markers and diagnostics on the serial console, one line a call, no partial lines */
+void print_line(const char *format, ...) __attribute__((format(printf, 1, 2))); /* %s %d %u %llu %llx */
+[[noreturn]] void panic(const char *reason); /* prints RAYOS_PANIC:<reason>, state PANIC, stops */
+
+/* trace.c. Both write always and keep conditionally, so their cost does not depend on what is kept. */
+void trace_point(enum trace_kind kind, u32 subject, u64 arg);   /* closes a segment of the current thread */
+void trace_measure(enum trace_kind kind, u32 subject, u64 arg);
+
+/* heap.c: red zones on both sides, owner kept, checked at kfree; never returns uninitialised memory */
+void *kalloc(size_t bytes, const char *owner); /* zeroed; NULL when out of memory */
+void kfree(void *object);
+
+/* random.c */
+struct random { u64 state, increment; };
+void random_seed(struct random *r, u64 seed, u32 client, u32 generation, u32 stream);
+u64 random_quantile(struct random *r, const u64 *table); /* see docs/mechanism.md */
+
+/* shm.c: reference-counted shared memory; the kernel sees it contiguous */
+struct shm;
+void *shm_data(struct shm *shm);
+size_t shm_bytes(const struct shm *shm);
+void shm_reference(struct shm *shm);
+void shm_release(struct shm *shm);
+
+/* socket.c: one per client. To the compositor: whole batches, in order. To the client: queue-writes. */
+struct socket;
+struct handle { enum { HANDLE_NONE, HANDLE_SHM, HANDLE_PIPE_READ, HANDLE_PIPE_WRITE } type; void *object; };
+void handle_drop(struct handle *handle);   /* releases the reference it holds */
+
+struct batch { u64 sent_ns; u32 bytes; struct handle handle; u8 data[BATCH_BYTES]; };
+u32 socket_client(const struct socket *socket);
+u64 socket_connected_ns(const struct socket *socket);
+void socket_set_user(struct socket *socket, void *user); /* the compositor's per-client state */
+void *socket_user(const struct socket *socket);
+/* Compositor side. The reference in batch->handle passes to the caller. */
+enum socket_ready { READY_DEADLINE, READY_BATCH, READY_CONNECTED, READY_CLOSED };
+/* Blocks the compositor until a socket needs it or deadline_ns passed. Sockets are served in the order in which they
+ * became ready, one item a call; a socket with more goes to the tail. READY_BATCH has filled *batch.
+ * After READY_CLOSED the compositor must call socket_release() once. deadline_ns in the past and nothing ready: READY_DEADLINE at once. */
+enum socket_ready socket_wait(u64 deadline_ns, struct socket **socket, struct batch *batch);
+/* Queues events to the client as one queue-write and wakes it; handle may be NULL, its reference passes on success.
+ * false: the queue is full or the client is gone. Traces P_EVENTS; delivery is measured at the client's receive. */
+bool socket_queue(struct socket *socket, const void *data, u32 bytes, u32 events, struct handle *handle);
+void socket_disconnect(struct socket *socket); /* client sees E_CLOSED after what is queued; arrives back as READY_CLOSED */
+void socket_release(struct socket *socket);
+
+/* process.c */
+void process_kill(u32 client, u32 reason); /* reason as in M_CLIENT_DESTROYED */
+
+/* display.c: two XRGB8888 framebuffers, width*4 bytes a row */
+u32 *display_back(void);
+void display_flip(void);                   /* back becomes visible (ramfb), the other becomes back */
+
+/* scenario.c: the validated image */
+const struct image_settings *scenario(void);
+const struct image_group *scenario_group(u32 client);
+const u64 *scenario_table(u32 index);
+u32 scenario_clients(void);                /* total over the groups */
+
+/* wayland/compositor.c */
+[[noreturn]] void compositor_main(void);   /* body of THREAD_COMPOSITOR */
+u32 compositor_second_p99_us(void);        /* commit-to-present p99 of the second just ended; resets it */
+u32 compositor_second_flips(void);         /* page flips of the second just ended; resets it */
+/* library */
+void *memcpy(void *to, const void *from, size_t n);
+void *memset(void *to, int value, size_t n);
+void *memmove(void *to, const void *from, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+size_t strlen(const char *s);
+#endif
