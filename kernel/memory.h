@@ -1,0 +1,51 @@
+/* Pages, mappings and address spaces: page.c, vm.c. */
+#ifndef RAYOS_MEMORY_H
+#define RAYOS_MEMORY_H
+#include "kernel.h"
+#include "x86.h"
+
+static inline void *direct(u64 physical) { return (void *)(physical + DIRECT_BASE); }
+static inline u64 direct_physical(const void *address) { return (u64)address - DIRECT_BASE; }
+static inline u64 pages_for(u64 bytes) { return (bytes + PAGE_BYTES - 1) / PAGE_BYTES; }
+
+/* page.c: buddy allocator over physical frames; every page comes zeroed, through the direct map. NULL: none left. */
+void page_init(u64 first_free, u64 end); /* physical; metadata is taken from first_free on */
+void *page_alloc(void);
+void page_free(void *page);
+void *page_alloc_run(u64 pages);         /* physically contiguous */
+void page_free_run(void *first, u64 pages);
+u64 pages_used(void);                    /* of all memory, kernel included */
+u64 pages_peak(void);
+u64 pages_free(void);
+u64 pages_largest_run(void);             /* longest run of free frames */
+
+/* vm.c */
+u64 memory_boot_alloc(u64 pages);        /* zeroed, physical, never freed; before memory_init only */
+void memory_find(u32 start_info);        /* reads the loader's memory map */
+u64 memory_bytes(void);
+void memory_init(u64 limit_bytes);       /* final kernel mappings, then the page allocator */
+u64 image_physical(const void *address); /* of something in the kernel image */
+
+#define MAP_WRITE 2ull
+#define MAP_SHARED (1ull << 9)           /* not owned by the address space: left alone when that is destroyed */
+#define MAP_NX (1ull << 63)
+u64 space_create(void);                  /* physical address of its root; 0: out of memory */
+void space_destroy(u64 root);            /* frees tables and owned pages; must not be the current one's last user */
+bool space_map(u64 root, u64 address, u64 physical, u64 flags); /* false: out of memory */
+void space_unmap(u64 root, u64 address, u64 pages); /* pages mapped shared; tables stay until the space goes */
+void space_use(u64 root);                /* loads CR3 when it differs */
+void space_use_kernel(void);             /* leaves any user space */
+void *space_find(u64 root, u64 address, bool write); /* the byte through the direct map; NULL: not the user's */
+bool user_range(u64 root, u64 address, u64 bytes, bool write); /* all of it mapped for the user */
+bool copy_in(u64 root, void *to, u64 from, u64 bytes);
+bool copy_out(u64 root, u64 to, const void *from, u64 bytes);
+
+void *window_alloc(u64 pages);           /* kernel-contiguous zeroed pages, guard page after; NULL: out of memory */
+void window_free(void *address, u64 pages);
+u64 window_physical(const void *address);/* of a page in the window */
+
+void zero_pages(void *page, u64 pages);  /* entry.S */
+u64 heap_bytes(void);                    /* heap.c: requested bytes in use */
+void heap_trim(void);                    /* gives cached empty slabs back */
+void *heap_alloc(size_t bytes, const char *owner, bool zero);
+#endif

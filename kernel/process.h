@@ -1,0 +1,74 @@
+/* Client processes and what they hold: process.c, syscall.c, socket.c, shm.c, pipe.c, supervisor.c. */
+#ifndef RAYOS_PROCESS_H
+#define RAYOS_PROCESS_H
+#include "kernel.h"
+#include "memory.h"
+#include "sched.h"
+
+struct process {
+    struct thread thread;
+    u64 root;                       /* address space */
+    struct socket *socket;
+    struct process *next_dead;
+    u32 client, generation;
+    u32 reason;                     /* of M_CLIENT_DESTROYED, once dead */
+    bool dead;
+    const void *waits_for;          /* what its blocked thread waits for; only a wake for that reaches it */
+    struct handle handles[MAX_HANDLES];
+    u64 shm_address[MAX_HANDLES];   /* where a HANDLE_SHM is mapped; 0: not mapped */
+};
+
+/* process.c */
+void process_init(void);                        /* shared pages of the client program and tables */
+struct process *process_spawn(u32 client, u32 generation, u64 end_ns); /* NULL: out of memory */
+[[noreturn]] void process_exit(u32 reason);     /* the current process */
+[[noreturn]] void process_fault(u32 vector, u64 rip, u64 address);
+bool process_wait(struct process *p, const void *what, u64 deadline_ns); /* false: the deadline passed */
+void process_wake(struct process *p, const void *what); /* p may be NULL */
+struct process *process_next_dead(void);        /* in order of death; NULL: none */
+void process_free(struct process *p);           /* everything it held */
+
+int handle_install(struct process *p, struct handle handle); /* index or -E_FULL; takes the reference */
+struct handle *handle_find(struct process *p, u64 index, int type); /* type 0: any; NULL: no such */
+struct handle handle_duplicate(const struct handle *handle);
+
+/* shm.c */
+struct shm *shm_create(u64 bytes);              /* one reference; NULL: out of memory */
+u64 shm_page(struct shm *shm, u64 index);       /* physical */
+
+/* pipe.c */
+struct pipe;
+struct pipe *pipe_create(void);                 /* one reader, one writer */
+void pipe_reference(struct pipe *pipe, bool write_end);
+void pipe_release(struct pipe *pipe, bool write_end);
+void pipe_forget(struct pipe *pipe, const struct process *p); /* p no longer waits */
+i64 pipe_read(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes);
+i64 pipe_write(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes);
+
+/* socket.c, the client's side; both block and may not return (the process is killed while it waits) */
+struct socket *socket_create(u32 client, u32 capacity);
+void socket_connect(struct socket *socket, struct process *p, u64 now_ns);
+i64 socket_send(struct process *p, u64 buffer, u64 bytes, i64 handle, u64 sent_ns);
+i64 socket_receive(struct process *p, u64 buffer, u64 capacity, u64 deadline_ns, u64 handle_address);
+void socket_client_gone(struct socket *socket); /* the process's reference; READY_CLOSED follows what it sent */
+bool socket_disconnected(const struct socket *socket);
+u32 socket_live(void);                          /* sockets the compositor has not released */
+void socket_start(void);                        /* the scenario starts: lets the compositor past its first wait */
+bool socket_compositor_ready(void);             /* the compositor has reached its first wait */
+
+/* supervisor.c */
+[[noreturn]] void launcher_main(void *unused);
+[[noreturn]] void reporter_main(void *unused);
+void launcher_wake(void);
+extern struct thread compositor_thread, launcher_thread, reporter_thread;
+
+/* fwcfg.c */
+bool fwcfg_find(const char *name, u16 *key, u32 *bytes);
+void fwcfg_read(u16 key, u64 physical, u32 bytes);
+void fwcfg_write(u16 key, u64 physical, u32 bytes);
+
+/* display.c, scenario.c */
+void display_init(void);
+bool scenario_validate(const void *image, size_t bytes, const char **why);
+void scenario_use(const void *image);           /* a validated one */
+#endif

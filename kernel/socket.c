@@ -1,0 +1,331 @@
+/* Sockets between clients and the compositor: docs/mechanism.md, "Sockets". Interrupts off protects everything.
+ *
+ * Invariants: a socket is on the ready list exactly when it has an item for the compositor; a queue's bytes are the
+ * payload bytes of its messages and never exceed the capacity; the process and the compositor hold one reference each. */
+#include "memory.h"
+#include "process.h"
+
+struct message { struct message *next; u64 time_ns; struct handle handle; u32 bytes; u8 data[]; };
+struct queue { struct message *first, *last; u32 bytes; };
+
+struct socket {
+    u32 client, capacity, references;
+    struct process *process;            /* NULL once gone */
+    void *user;
+    u64 connected_ns;
+    struct queue to_compositor, to_client;
+    u32 room_wanted;                    /* what a blocked send waits for */
+    bool connected, connect_told, closed, close_told, disconnected, ready;
+    struct socket *next_ready;
+};
+
+static struct socket *ready_first, *ready_last;
+static u32 live;
+static bool started, compositor_waits;
+
+/* ---- Queues ---- */
+
+static void append(struct queue *queue, struct message *message)
+{
+    message->next = NULL;
+    if (queue->first)
+        queue->last->next = message;
+    else
+        queue->first = message;
+    queue->last = message;
+    queue->bytes += message->bytes;
+}
+
+static struct message *remove_first(struct queue *queue)
+{
+    struct message *message = queue->first;
+    queue->first = message->next;
+    queue->bytes -= message->bytes;
+    return message;
+}
+
+static void discard(struct queue *queue)
+{
+    while (queue->first) {
+        struct message *message = remove_first(queue);
+        handle_drop(&message->handle);
+        kfree(message);
+    }
+}
+
+static struct message *message_new(u32 bytes, u64 time_ns)
+{
+    struct message *message = heap_alloc(sizeof *message + bytes, "message", false);
+    if (message) {
+        message->bytes = bytes;
+        message->time_ns = time_ns;
+        message->handle = (struct handle){ HANDLE_NONE, NULL };
+    }
+    return message;
+}
+
+/* ---- The compositor's ready list ---- */
+
+static bool has_item(const struct socket *s)
+{
+    return (s->connected && !s->connect_told) || s->to_compositor.first || (s->closed && !s->close_told);
+}
+
+static void make_ready(struct socket *s)
+{
+    if (s->ready || !has_item(s))
+        return;
+    s->ready = true;
+    s->next_ready = NULL;
+    if (ready_first)
+        ready_last->next_ready = s;
+    else
+        ready_first = s;
+    ready_last = s;
+    if (started && compositor_waits)
+        thread_ready(&compositor_thread);
+}
+
+static struct socket *take_ready(void)
+{
+    struct socket *s = ready_first;
+    ready_first = s->next_ready;
+    s->ready = false;
+    return s;
+}
+
+static void take_batch(struct socket *s, struct batch *batch)
+{
+    struct message *message = remove_first(&s->to_compositor);
+    batch->sent_ns = message->time_ns;
+    batch->bytes = message->bytes;
+    batch->handle = message->handle;
+    memcpy(batch->data, message->data, message->bytes);
+    kfree(message);
+    if (s->capacity - s->to_compositor.bytes >= s->room_wanted)
+        process_wake(s->process, &s->to_compositor);
+}
+
+static enum socket_ready take_item(struct socket *s, struct batch *batch)
+{
+    if (!s->connect_told) {
+        s->connect_told = true;
+        return READY_CONNECTED;
+    }
+    if (s->to_compositor.first) {
+        take_batch(s, batch);
+        return READY_BATCH;
+    }
+    s->close_told = true;
+    return READY_CLOSED;
+}
+
+/* The compositor's first wait lasts until the scenario starts. */
+static void wait_for_start(void)
+{
+    compositor_waits = true;
+    while (!started)
+        thread_block(NEVER);
+    compositor_waits = false;
+}
+
+enum socket_ready socket_wait(u64 deadline_ns, struct socket **socket, struct batch *batch)
+{
+    u64 flags = service_begin();
+    enum socket_ready result = READY_DEADLINE;
+    wait_for_start();
+    while (!ready_first && clock_ns() < deadline_ns) {
+        compositor_waits = true;
+        thread_block(deadline_ns);
+        compositor_waits = false;
+    }
+    if (ready_first) {
+        *socket = take_ready();
+        result = take_item(*socket, batch);
+        make_ready(*socket);
+    }
+    service_end(flags);
+    return result;
+}
+
+void socket_start(void)
+{
+    u64 flags = service_begin();
+    started = true;
+    thread_ready(&compositor_thread);
+    service_end(flags);
+}
+
+bool socket_compositor_ready(void) { return compositor_waits; }
+
+/* ---- The compositor's side ---- */
+
+u32 socket_client(const struct socket *socket) { return socket->client; }
+u64 socket_connected_ns(const struct socket *socket) { return socket->connected_ns; }
+void socket_set_user(struct socket *socket, void *user) { socket->user = user; }
+void *socket_user(const struct socket *socket) { return socket->user; }
+
+bool socket_queue(struct socket *s, const void *data, u32 bytes, u32 events, struct handle *handle)
+{
+    u64 flags = service_begin();
+    struct message *message = NULL;
+    if (!s->closed && bytes && bytes <= BATCH_BYTES && bytes <= s->capacity - s->to_client.bytes)
+        message = message_new(bytes, clock_ns());
+    if (message) {
+        memcpy(message->data, data, bytes);
+        if (handle)
+            message->handle = *handle;
+        append(&s->to_client, message);
+        process_wake(s->process, &s->to_client);
+        trace_point(P_EVENTS, s->client, PACK(bytes, events));
+    }
+    service_end(flags);
+    return message != NULL;
+}
+
+void socket_disconnect(struct socket *s)
+{
+    u64 flags = service_begin();
+    if (!s->closed) {
+        s->closed = s->disconnected = true;
+        discard(&s->to_compositor);
+        make_ready(s);
+        process_wake(s->process, &s->to_client);
+        process_wake(s->process, &s->to_compositor);
+    }
+    service_end(flags);
+}
+
+static void drop_reference(struct socket *s)
+{
+    if (--s->references)
+        return;
+    discard(&s->to_compositor);
+    discard(&s->to_client);
+    kfree(s);
+}
+
+void socket_release(struct socket *s)
+{
+    u64 flags = service_begin();
+    KERNEL_ASSERT(s->close_told, "socket:released while open");
+    live--;
+    drop_reference(s);
+    launcher_wake();
+    service_end(flags);
+}
+
+u32 socket_live(void) { return live; }
+
+/* ---- The client's side; called with interrupts off ---- */
+
+struct socket *socket_create(u32 client, u32 capacity)
+{
+    struct socket *s = kalloc(sizeof *s, "socket");
+    if (s) {
+        s->client = client;
+        s->capacity = capacity;
+        s->references = 1;
+    }
+    return s;
+}
+
+void socket_connect(struct socket *s, struct process *p, u64 now_ns)
+{
+    s->process = p;
+    s->references++;
+    live++;
+    s->connected = true;
+    s->connected_ns = now_ns;
+    make_ready(s);
+}
+
+i64 socket_send(struct process *p, u64 buffer, u64 bytes, i64 handle, u64 sent_ns)
+{
+    struct socket *s = p->socket;
+    struct handle *held = handle < 0 ? NULL : handle_find(p, (u64)handle, HANDLE_NONE);
+    if (!bytes || bytes > BATCH_BYTES)
+        return -E_INVALID;
+    if (handle >= 0 && !held)
+        return -E_BAD_HANDLE;
+    while (!s->closed && bytes > s->capacity - s->to_compositor.bytes) {
+        s->room_wanted = (u32)bytes;
+        process_wait(p, &s->to_compositor, NEVER);
+    }
+    if (s->closed)
+        return -E_CLOSED;
+    struct message *message = message_new((u32)bytes, sent_ns);
+    if (!message)
+        return -E_NO_MEMORY;
+    if (!copy_in(p->root, message->data, buffer, bytes)) {
+        kfree(message);
+        return -E_BAD_ADDRESS;
+    }
+    if (held)
+        message->handle = handle_duplicate(held);
+    append(&s->to_compositor, message);
+    make_ready(s);
+    return (i64)bytes;
+}
+
+/* Copies whole writes from the queue until one does not fit or one with a handle was copied. Returns how many. */
+static u32 copy_writes(struct process *p, u64 buffer, u64 capacity, u64 *bytes, struct handle *handle)
+{
+    u32 writes = 0;
+    *bytes = 0;
+    for (struct message *m = p->socket->to_client.first; m && *bytes + m->bytes <= capacity; m = m->next) {
+        copy_out(p->root, buffer + *bytes, m->data, m->bytes);
+        *bytes += m->bytes;
+        writes++;
+        if (m->handle.type != HANDLE_NONE) {
+            *handle = m->handle;
+            break;
+        }
+    }
+    return writes;
+}
+
+static void retire_writes(struct socket *s, u32 writes)
+{
+    for (u64 now = clock_ns(); writes; writes--) {
+        struct message *message = remove_first(&s->to_client);
+        trace_measure(M_EVENT_DELIVERY, s->client, now - message->time_ns);
+        kfree(message);
+    }
+}
+
+i64 socket_receive(struct process *p, u64 buffer, u64 capacity, u64 deadline_ns, u64 handle_address)
+{
+    struct socket *s = p->socket;
+    while (!s->to_client.first) {
+        if (s->closed)
+            return -E_CLOSED;
+        if (clock_ns() >= deadline_ns) {
+            trace_point(P_WAKE, 0, 0);
+            return 0;
+        }
+        process_wait(p, &s->to_client, deadline_ns);
+    }
+    u64 bytes = capacity < s->to_client.bytes ? capacity : s->to_client.bytes;
+    if (s->to_client.first->bytes > capacity)
+        return -E_INVALID;
+    if (!user_range(p->root, buffer, bytes, true) || !user_range(p->root, handle_address, sizeof(i32), true))
+        return -E_BAD_ADDRESS;
+    struct handle handle = { HANDLE_NONE, NULL };
+    u32 writes = copy_writes(p, buffer, capacity, &bytes, &handle);
+    i32 index = handle.type == HANDLE_NONE ? -1 : handle_install(p, handle);
+    copy_out(p->root, handle_address, &index, sizeof index);
+    retire_writes(s, writes);
+    trace_point(P_RECEIVE, writes, bytes);
+    return (i64)bytes;
+}
+
+void socket_client_gone(struct socket *s)
+{
+    s->process = NULL;
+    s->closed = true;
+    make_ready(s);
+    drop_reference(s);
+}
+
+bool socket_disconnected(const struct socket *s) { return s->disconnected; }

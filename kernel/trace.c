@@ -1,0 +1,103 @@
+/* The trace ring (abi.h): points and measurements, kept for the host. Interrupts off while a record is written. */
+#include "memory.h"
+#include "sched.h"
+
+static struct trace_record boot_ring[1];
+static struct trace_record *ring = boot_ring;
+static u64 mask;
+static u64 keep_points, keep_measures; /* 1 once the scenario runs */
+static bool points_wanted;
+
+static volatile struct trace_header *header(void)
+{
+    return (volatile struct trace_header *)direct(TRACE_HEADER_PHYS);
+}
+
+void trace_header_init(void)
+{
+    *header() = (struct trace_header){ .abi_version = ABI_VERSION, .record_bytes = sizeof(struct trace_record) };
+    header()->magic = TRACE_MAGIC;
+}
+
+void trace_init(u32 memory_mb, bool points)
+{
+    u64 bytes = memory_mb <= 128 ? 4ull << 20 : 8ull << 20;
+    ring = page_alloc_run(bytes / PAGE_BYTES);
+    KERNEL_ASSERT(ring, "boot:trace ring");
+    mask = bytes / sizeof *ring - 1;
+    points_wanted = points;
+    header()->ring_phys = direct_physical(ring);
+    header()->ring_records = mask + 1;
+}
+
+void trace_state(enum run_state state)
+{
+    keep_measures = state == STATE_RUNNING;
+    keep_points = state == STATE_RUNNING && points_wanted;
+    header()->epoch_tsc = time_epoch_tsc();
+    header()->state = state;
+}
+
+void trace_framebuffer(u64 physical, u32 width, u32 height)
+{
+    header()->framebuffer_phys = physical;
+    header()->framebuffer_width = width;
+    header()->framebuffer_height = height;
+}
+
+/* Always writes; the record stays when keep is 1, and is overwritten by the next when 0. */
+static void record(u64 time_ns, u32 kind, u32 subject, u64 arg, u64 cpu_ns, u32 irqs, u32 dispatches, u64 keep)
+{
+    u64 head = header()->head;
+    struct trace_record *r = &ring[head & mask];
+    r->time_ns = time_ns;
+    r->arg = arg;
+    r->subject = subject;
+    r->cpu_ns = cpu_ns > 0xffffffff ? 0xffffffff : (u32)cpu_ns;
+    r->kind = (u16)kind;
+    r->thread = current_thread()->id;
+    r->cpu = 0;
+    r->irqs = (u8)irqs;
+    r->dispatches = (u8)dispatches;
+    r->reserved = 0;
+    header()->head = head += keep;
+    if (head - header()->drained > mask)
+        rendezvous();
+}
+
+u64 trace_close(enum trace_kind kind, u32 subject, u64 arg)
+{
+    u64 flags = service_begin(), now = clock_ns();
+    struct cpu *cpu = this_cpu();
+    struct thread *t = cpu->current;
+    record(now, kind, subject, arg, t->cpu_ns + (now - cpu->since_ns), t->irqs, t->dispatches, keep_points);
+    t->cpu_ns = 0;
+    t->irqs = t->dispatches = 0;
+    cpu->since_ns = now;
+    service_end(flags);
+    return now;
+}
+
+void trace_point(enum trace_kind kind, u32 subject, u64 arg)
+{
+    trace_close(kind, subject, arg);
+}
+
+void trace_measure(enum trace_kind kind, u32 subject, u64 arg)
+{
+    u64 flags = service_begin();
+    record(clock_ns(), kind, subject, arg, 0, 0, 0, keep_measures);
+    service_end(flags);
+}
+
+bool trace_half_full(void)
+{
+    return header()->head - header()->drained > mask / 2;
+}
+
+/* The machine stops inside; meanwhile the host takes [drained, head). */
+void rendezvous(void)
+{
+    rendezvous_write();
+    header()->drained = header()->head;
+}

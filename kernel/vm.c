@@ -1,0 +1,312 @@
+/* Page tables: the kernel's (W^X, shared by all) and the clients'; the window of guarded kernel mappings.
+ *
+ * The kernel half of every root is the same and never changes after memory_init: the window's tables are all made at
+ * boot. So mapping a kernel page never allocates, and memory in use returns to the baseline. */
+#include "memory.h"
+#include "sched.h"
+
+#define PRESENT 1ull
+#define USER 4ull
+#define LARGE 0x80ull
+#define ADDRESS 0x000ffffffffff000ull
+#define ENTRIES 512
+
+extern u8 kernel_start[], kernel_text_end[], kernel_rodata_end[], kernel_end[], boot_stack_guard[];
+
+static u64 ram_end;             /* physical; RAM from 1 MiB to here is contiguous */
+static u64 boot_next;           /* memory_boot_alloc's next page */
+static u64 kernel_root;
+static u64 current_root;        /* what CR3 holds */
+static u64 *window_tables;      /* all PTEs of the window, physically contiguous */
+static u64 *window_map;         /* bit per window page: taken */
+static u64 window_pages, window_hint;
+
+u64 image_physical(const void *address) { return (u64)address - KERNEL_BASE; }
+
+struct start_info { u32 magic, version, flags, modules; u64 module_list, command_line, rsdp, memory_map; u32 entries, reserved; };
+struct map_entry { u64 address, bytes; u32 type, reserved; };
+
+void memory_find(u32 start_info)
+{
+    const struct start_info *info = direct(start_info);
+    KERNEL_ASSERT(info->magic == 0x336ec578 && info->version >= 1, "boot:start_info");
+    const struct map_entry *entry = direct(info->memory_map);
+    for (u32 i = 0; i < info->entries; i++, entry++)
+        if (entry->type == 1 && entry->address <= 0x100000 && entry->address + entry->bytes > 0x100000)
+            ram_end = (entry->address + entry->bytes) & ~(PAGE_BYTES - 1);
+    boot_next = image_physical(kernel_end);
+    KERNEL_ASSERT(ram_end >= 32ull << 20, "boot:memory");
+}
+
+u64 memory_bytes(void) { return ram_end; }
+
+u64 memory_boot_alloc(u64 pages)
+{
+    u64 at = boot_next;
+    boot_next += pages * PAGE_BYTES;
+    KERNEL_ASSERT(boot_next <= ram_end && boot_next <= 1ull << 30, "boot:memory");
+    zero_pages(direct(at), pages);
+    return at;
+}
+
+/* The next table below entry; made when missing. */
+static u64 *boot_table(u64 *entry)
+{
+    if (!*entry)
+        *entry = memory_boot_alloc(1) | PRESENT | MAP_WRITE;
+    return direct(*entry & ADDRESS);
+}
+
+static u64 *boot_entry_at(u64 address, u32 level)
+{
+    u64 *table = direct(kernel_root);
+    for (u32 l = 3; l > level; l--)
+        table = boot_table(&table[address >> (12 + 9 * l) & 511]);
+    return &table[address >> (12 + 9 * level) & 511];
+}
+
+static void map_direct(u64 limit)
+{
+    u64 constant_from = image_physical(kernel_start), constant_to = image_physical(kernel_rodata_end);
+    for (u64 at = 0; at < limit; at += PAGE_BYTES) {
+        if (!(at & 0x1fffff) && at >= 0x400000 && at >= constant_to && at + 0x200000 <= limit) {
+            *boot_entry_at(DIRECT_BASE + at, 1) = at | PRESENT | MAP_WRITE | LARGE | MAP_NX;
+            at += 0x200000 - PAGE_BYTES;
+            continue;
+        }
+        bool constant = at >= constant_from && at < constant_to;
+        *boot_entry_at(DIRECT_BASE + at, 0) = at | PRESENT | (constant ? 0 : MAP_WRITE) | MAP_NX;
+    }
+}
+
+static void map_image(void)
+{
+    for (u8 *at = kernel_start; at < kernel_end; at += PAGE_BYTES) {
+        u64 flags = at < kernel_text_end ? 0 : at < kernel_rodata_end ? MAP_NX : MAP_WRITE | MAP_NX;
+        if (at != boot_stack_guard)
+            *boot_entry_at((u64)at, 0) = image_physical(at) | PRESENT | flags;
+    }
+    *boot_entry_at(DEVICE_BASE, 0) = 0xfee00000 | PRESENT | MAP_WRITE | MAP_NX | 0x10; /* local APIC, uncached */
+}
+
+/* Twice as many pages as there is memory: even one-page objects, each with its guard, always find room. */
+static void make_window(u64 limit)
+{
+    window_pages = (limit >> PAGE_SHIFT) * 2 & ~511ull;
+    u64 tables = memory_boot_alloc(window_pages / ENTRIES);
+    window_tables = direct(tables);
+    window_map = direct(memory_boot_alloc(pages_for(window_pages / 8)));
+    for (u64 i = 0; i < window_pages / ENTRIES; i++)
+        *boot_entry_at(WINDOW_BASE + i * ENTRIES * PAGE_BYTES, 1) = (tables + i * PAGE_BYTES) | PRESENT | MAP_WRITE;
+}
+
+void memory_init(u64 limit)
+{
+    KERNEL_ASSERT(limit <= ram_end, "scenario:memory_mb exceeds the machine's memory");
+    kernel_root = memory_boot_alloc(1);
+    map_direct(limit);
+    map_image();
+    make_window(limit);
+    write_cr3(current_root = kernel_root);
+    page_init(boot_next, limit);
+}
+
+/* ---- The window ---- */
+
+static bool window_taken(u64 page) { return window_map[page >> 6] >> (page & 63) & 1; }
+
+/* First page of a run of `pages` free ones at or after the hint, wrapping once; window_pages: none. */
+static u64 window_search(u64 pages)
+{
+    for (u32 pass = 0; pass < 2; pass++, window_hint = 0) {
+        u64 run = 0;
+        for (u64 at = window_hint; at < window_pages; at++) {
+            if (!run && !(at & 63) && window_map[at >> 6] == ~0ull) {
+                at += 63;
+                continue;
+            }
+            run = window_taken(at) ? 0 : run + 1;
+            if (run == pages)
+                return at + 1 - pages;
+        }
+    }
+    return window_pages;
+}
+
+static void window_mark(u64 first, u64 pages, bool taken)
+{
+    for (u64 at = first; at < first + pages; at++) {
+        u64 bit = 1ull << (at & 63);
+        window_map[at >> 6] = taken ? window_map[at >> 6] | bit : window_map[at >> 6] & ~bit;
+    }
+}
+
+static void window_release(u64 first, u64 mapped, u64 pages)
+{
+    for (u64 i = 0; i < mapped; i++) {
+        page_free(direct(window_tables[first + i] & ADDRESS));
+        window_tables[first + i] = 0;
+    }
+    if (mapped > 32)
+        write_cr3(current_root);
+    else
+        for (u64 i = 0; i < mapped; i++)
+            flush_page(WINDOW_BASE + (first + i) * PAGE_BYTES);
+    window_mark(first, pages + 1, false);
+}
+
+void *window_alloc(u64 pages)
+{
+    if (pages >= window_pages)
+        return NULL;
+    u64 flags = service_begin(), first = window_search(pages + 1);
+    void *result = NULL;
+    if (first < window_pages) {
+        window_mark(first, pages + 1, true);
+        window_hint = first + pages + 1;
+        u64 i = 0;
+        for (void *page; i < pages && (page = page_alloc()); i++)
+            window_tables[first + i] = direct_physical(page) | PRESENT | MAP_WRITE | MAP_NX;
+        if (i == pages)
+            result = (void *)(WINDOW_BASE + first * PAGE_BYTES);
+        else
+            window_release(first, i, pages);
+    }
+    service_end(flags);
+    return result;
+}
+
+void window_free(void *address, u64 pages)
+{
+    u64 flags = service_begin();
+    window_release(((u64)address - WINDOW_BASE) >> PAGE_SHIFT, pages, pages);
+    service_end(flags);
+}
+
+u64 window_physical(const void *address)
+{
+    return window_tables[((u64)address - WINDOW_BASE) >> PAGE_SHIFT] & ADDRESS;
+}
+
+/* ---- Address spaces: the low half of a root ---- */
+
+u64 space_create(void)
+{
+    u64 *root = page_alloc();
+    if (!root)
+        return 0;
+    const u64 *kernel = direct(kernel_root);
+    for (u32 i = ENTRIES / 2; i < ENTRIES; i++)
+        root[i] = kernel[i];
+    return direct_physical(root);
+}
+
+static u64 *space_entry(u64 root, u64 address, bool create)
+{
+    u64 *table = direct(root);
+    for (u32 level = 3; level > 0; level--) {
+        u64 *entry = &table[address >> (12 + 9 * level) & 511];
+        if (!*entry) {
+            void *next = create ? page_alloc() : NULL;
+            if (!next)
+                return NULL;
+            *entry = direct_physical(next) | PRESENT | MAP_WRITE | USER;
+        }
+        table = direct(*entry & ADDRESS);
+    }
+    return &table[address >> 12 & 511];
+}
+
+bool space_map(u64 root, u64 address, u64 physical, u64 flags)
+{
+    u64 *entry = space_entry(root, address, true);
+    if (!entry)
+        return false;
+    KERNEL_ASSERT(!*entry, "vm:mapped twice");
+    *entry = physical | PRESENT | USER | flags;
+    return true;
+}
+
+void space_unmap(u64 root, u64 address, u64 pages)
+{
+    for (u64 i = 0; i < pages; i++) {
+        u64 *entry = space_entry(root, address + i * PAGE_BYTES, false);
+        if (entry)
+            *entry = 0;
+        if (pages <= 32)
+            flush_page(address + i * PAGE_BYTES);
+    }
+    if (pages > 32)
+        write_cr3(current_root);
+}
+
+static void free_tables(u64 *table, u32 level, u32 entries)
+{
+    for (u32 i = 0; i < entries; i++) {
+        if (!table[i] || (level == 0 && table[i] & MAP_SHARED))
+            continue;
+        void *next = direct(table[i] & ADDRESS);
+        if (level > 0)
+            free_tables(next, level - 1, ENTRIES);
+        else
+            page_free(next);
+    }
+    page_free(table);
+}
+
+void space_destroy(u64 root)
+{
+    if (current_root == root)
+        space_use_kernel();
+    free_tables(direct(root), 3, ENTRIES / 2);
+}
+
+void space_use(u64 root)
+{
+    if (root != current_root)
+        write_cr3(current_root = root);
+}
+
+void space_use_kernel(void) { space_use(kernel_root); }
+
+void *space_find(u64 root, u64 address, bool write)
+{
+    if (address >= USER_END)
+        return NULL;
+    u64 *entry = space_entry(root, address, false);
+    if (!entry || !(*entry & PRESENT) || (write && !(*entry & MAP_WRITE)))
+        return NULL;
+    return direct((*entry & ADDRESS) + (address & (PAGE_BYTES - 1)));
+}
+
+bool user_range(u64 root, u64 address, u64 bytes, bool write)
+{
+    if (bytes > USER_END || address > USER_END - bytes)
+        return false;
+    for (u64 at = address & ~(PAGE_BYTES - 1); at < address + bytes; at += PAGE_BYTES)
+        if (!space_find(root, at, write))
+            return false;
+    return true;
+}
+
+/* Copies page by page through the direct map, so nothing here can fault. */
+static bool copy(u64 root, u64 user, u8 *kernel, u64 bytes, bool out)
+{
+    if (bytes > USER_END || user > USER_END - bytes)
+        return false;
+    while (bytes) {
+        u64 room = PAGE_BYTES - (user & (PAGE_BYTES - 1)), n = bytes < room ? bytes : room;
+        void *at = space_find(root, user, out);
+        if (!at)
+            return false;
+        if (out)
+            memcpy(at, kernel, n);
+        else
+            memcpy(kernel, at, n);
+        user += n, kernel += n, bytes -= n;
+    }
+    return true;
+}
+
+bool copy_in(u64 root, void *to, u64 from, u64 bytes) { return copy(root, from, to, bytes, false); }
+bool copy_out(u64 root, u64 to, const void *from, u64 bytes) { return copy(root, to, (u8 *)from, bytes, true); }

@@ -1,0 +1,306 @@
+/* A client from connect to disconnect: its batches, its errors, its outgoing events. */
+#include "protocol.h"
+
+static struct client *clients[MAX_CLIENTS];
+static u32 connections[MAX_CLIENTS];           /* so far, by id: the next generation */
+static struct client *touched_first, *touched_last;
+
+struct client *client_by_id(u32 id)
+{
+    return id < MAX_CLIENTS && clients[id] && !clients[id]->failed ? clients[id] : NULL;
+}
+
+/* ---- Outgoing ---- */
+
+void client_touch(struct client *client)
+{
+    if (client->touched)
+        return;
+    client->touched = true;
+    client->touched_next = NULL;
+    if (touched_first)
+        touched_last->touched_next = client;
+    else
+        touched_first = client;
+    touched_last = client;
+}
+
+void client_flush(struct client *client)
+{
+    if (!client->out_bytes)
+        return;
+    struct handle *handle = client->out_handle.type == HANDLE_NONE ? NULL : &client->out_handle;
+    bool queued = !client->failed && socket_queue(client->socket, client->out, client->out_bytes, client->out_events, handle);
+    if (!queued && handle)
+        handle_drop(handle);
+    client->out_handle = (struct handle){0};
+    client->out_bytes = client->out_events = 0;
+    if (!queued)
+        client_drop(client);
+}
+
+void clients_flush(void)
+{
+    while (touched_first) {
+        struct client *client = touched_first;
+        touched_first = client->touched_next;
+        client->touched = false;
+        client_flush(client);
+    }
+}
+
+/* ---- Errors ---- */
+
+/* A drag of which it is part ends now; its windows stay until the socket comes back as closed. */
+void client_drop(struct client *client)
+{
+    if (client->failed)
+        return;
+    client->failed = true;
+    timed_cancel(&client->input);
+    drag_client_failed(client);
+    socket_disconnect(client->socket);
+}
+
+/* The first error of a batch counts. The client is dropped when the batch ends, after this event is queued. */
+void client_error(struct client *client, u32 object, u32 code, const char *message)
+{
+    if (client->failed || client->erring || client->closing)
+        return;
+    event(client, 1, EVENT_DISPLAY_ERROR, object, code, message);
+    client->erring = true;
+    trace_measure(M_PROTOCOL_ERROR, client->id, code);
+}
+
+void object_error(const struct object *object, u32 code, const char *message)
+{
+    client_error(object->client, object->id, code, message);
+}
+
+void client_no_memory(struct client *client)
+{
+    client_error(client, 1, DISPLAY_NO_MEMORY, "no memory");
+}
+
+/* ---- Incoming ---- */
+
+/* The oldest handle that came with a batch and found no request yet; false: an error was sent. */
+bool client_take_handle(struct client *client, struct handle *handle)
+{
+    if (!client->parked_count) {
+        client_error(client, 1, DISPLAY_INVALID_METHOD, "handle missing");
+        return false;
+    }
+    *handle = client->parked[0];
+    client->parked_count--;
+    memmove(client->parked, client->parked + 1, client->parked_count * sizeof *handle);
+    return true;
+}
+
+static void park_handle(struct client *client, struct handle *handle)
+{
+    if (handle->type == HANDLE_NONE)
+        return;
+    if (client->parked_count < MAX_PARKED) {
+        client->parked[client->parked_count++] = *handle;
+    } else {
+        handle_drop(handle);
+        client_error(client, 1, DISPLAY_INVALID_METHOD, "handles without requests");
+    }
+}
+
+static void handle_request(struct client *client, const u8 *message, u32 bytes)
+{
+    u32 opcode = wire_read(message + 4) & 0xffff;
+    struct object *object = object_find(client, wire_read(message));
+    if (!object) {
+        client_error(client, 1, DISPLAY_INVALID_OBJECT, "invalid object");
+        trace_point(P_REQUEST, client->id, PACK(REQUEST_ID(0, opcode), bytes));
+        return;
+    }
+    u8 kind = object->interface;
+    const struct interface *interface = &interfaces[kind];
+    union argument arguments[MAX_ARGUMENTS];
+    if (opcode >= interface->request_count || interface->requests[opcode].since > object->version)
+        client_error(client, 1, DISPLAY_INVALID_METHOD, "invalid method");
+    else if (wire_parse(client, message, bytes, &interface->requests[opcode], arguments))
+        interface->requests[opcode].handle(client, object, arguments);
+    trace_point(P_REQUEST, client->id, PACK(REQUEST_ID(kind, opcode), bytes));
+}
+
+/* Handles the whole requests in data; returns the bytes used. */
+static u32 handle_requests(struct client *client, const u8 *data, u32 bytes)
+{
+    u32 used = 0;
+    while (bytes - used >= 8 && !client->erring && !client->failed) {
+        u32 size = wire_read(data + used + 4) >> 16;
+        if (size < 8 || size % 4 || size > BATCH_BYTES) {
+            client_error(client, 1, DISPLAY_INVALID_METHOD, "bad message size");
+            break;
+        }
+        if (size > bytes - used)
+            break;
+        handle_request(client, data + used, size);
+        used += size;
+    }
+    return used;
+}
+
+/* What is left of a batch waits, always less than one request, for the next one. */
+static void keep_partial(struct client *client, const u8 *rest, u32 bytes)
+{
+    if (!client->partial && !(client->partial = kalloc(2 * BATCH_BYTES, "partial request"))) {
+        client_no_memory(client);
+        return;
+    }
+    memmove(client->partial, rest, bytes);
+    client->partial_bytes = bytes;
+}
+
+static void handle_bytes(struct client *client, const u8 *data, u32 bytes)
+{
+    if (client->partial) {
+        memcpy(client->partial + client->partial_bytes, data, bytes);
+        data = client->partial;
+        bytes += client->partial_bytes;
+    }
+    u32 used = handle_requests(client, data, bytes);
+    if (client->erring || client->failed)
+        return;
+    if (used < bytes) {
+        keep_partial(client, data + used, bytes - used);
+    } else if (client->partial) {
+        kfree(client->partial);
+        client->partial = NULL;
+        client->partial_bytes = 0;
+    }
+}
+
+void client_batch(struct client *client, struct batch *batch)
+{
+    if (client->failed) {
+        handle_drop(&batch->handle);
+        return;
+    }
+    client->sent_ns = batch->sent_ns;
+    park_handle(client, &batch->handle);
+    handle_bytes(client, batch->data, batch->bytes);
+    clients_flush();
+    if (client->erring)
+        client_drop(client);
+    clients_flush();
+}
+
+/* ---- Life ---- */
+
+static void refuse(struct socket *socket)
+{
+    static const u32 no_memory[] = {1, 32u << 16, 1, DISPLAY_NO_MEMORY, 10, 0x6d206f6e, 0x726f6d65, 0x79};
+    socket_queue(socket, no_memory, sizeof no_memory, 1, NULL);
+    socket_disconnect(socket);
+}
+
+void client_connect(struct socket *socket)
+{
+    u32 id = socket_client(socket);
+    KERNEL_ASSERT(id < MAX_CLIENTS, "client-id");
+    struct client *client = kalloc(sizeof *client, "client");
+    u32 generation = connections[id]++;
+    if (!client) {
+        refuse(socket);
+        return;
+    }
+    client->socket = socket;
+    client->id = id;
+    client->generation = generation;
+    client->group = scenario_group(id);
+    client->input = (struct timed){.order = TIMED_INPUT, .client = id, .context = client};
+    client->drag = (struct timed){.order = TIMED_DRAG, .client = id, .context = client};
+    client->display = (struct object){.id = 1, .interface = WL_DISPLAY, .version = 1, .client = client};
+    client->objects = kalloc(32 * sizeof *client->objects, "object map");
+    if (!client->objects) {
+        kfree(client);
+        refuse(socket);
+        return;
+    }
+    client->object_room = 32;
+    client->objects[1] = &client->display;
+    client->object_top = 2;
+    clients[id] = client;
+    socket_set_user(socket, client);
+}
+
+void client_closed(struct socket *socket)
+{
+    struct client *client = socket_user(socket);
+    u32 id = socket_client(socket);
+    if (client) {
+        client->failed = client->closing = true;
+        timed_cancel(&client->input);
+        drag_client_failed(client);
+        objects_destroy(client);
+        for (u32 i = 0; i < client->parked_count; i++)
+            handle_drop(&client->parked[i]);
+        if (clients[id] == client)
+            clients[id] = NULL;
+        kfree(client->partial);
+        kfree(client);
+        socket_set_user(socket, NULL);
+    }
+    trace_point(P_DISCONNECT, id, 0);
+    socket_release(socket);
+    clients_flush();
+}
+
+/* ---- Requests every interface shares, and those of wl_display and wl_registry ---- */
+
+HANDLER(request_ignored)
+{
+    (void)client, (void)object, (void)arguments;
+}
+
+HANDLER(request_destroy)
+{
+    (void)client, (void)arguments;
+    object_destroy(object);
+}
+
+HANDLER(display_sync)
+{
+    (void)object;
+    struct callback *callback = object_create(client, arguments[0].u, WL_CALLBACK, 1, sizeof *callback);
+    if (!callback)
+        return;
+    list_init(&callback->link);
+    event(client, callback->object.id, EVENT_CALLBACK_DONE, next_serial());
+    object_destroy(&callback->object);
+}
+
+HANDLER(display_get_registry)
+{
+    (void)object;
+    if (!object_create(client, arguments[0].u, WL_REGISTRY, 1, sizeof(struct object)))
+        return;
+    for (u32 i = 0; i < GLOBALS; i++)
+        event(client, arguments[0].u, EVENT_REGISTRY_GLOBAL, i + 1, interfaces[globals[i].interface].name, (u32)globals[i].version);
+}
+
+static bool same(const char *a, const char *b)
+{
+    size_t bytes = strlen(a);
+    return bytes == strlen(b) && !memcmp(a, b, bytes);
+}
+
+HANDLER(registry_bind)
+{
+    (void)object;
+    u32 name = arguments[0].u, version = arguments[2].u;
+    const struct global *global = &globals[name - 1];
+    if (!name || name > GLOBALS || !same(arguments[1].s, interfaces[global->interface].name) || !version || version > global->version) {
+        object_error(object, DISPLAY_INVALID_OBJECT, "no such global");
+        return;
+    }
+    struct object *bound = object_create(client, arguments[3].u, global->interface, (u8)version, global->bytes);
+    if (bound && global->bound)
+        global->bound(bound);
+}

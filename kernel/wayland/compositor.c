@@ -1,0 +1,103 @@
+/* The compositor's thread: one timed item or one batch at a time (docs/mechanism.md, "Compositor"). */
+#include "protocol.h"
+
+static u32 serial;
+static u64 vblank_index, repaint_index, ping_index;
+static struct timed vblank_item = {.order = TIMED_VBLANK};
+static struct timed repaint_item = {.order = TIMED_REPAINT};
+static struct timed ping_item = {.order = TIMED_PING};
+
+u32 next_serial(void)
+{
+    if (!++serial)
+        ++serial; /* 0 means "none" */
+    return serial;
+}
+
+u32 event_time(void)
+{
+    return (u32)(clock_ns() / 1000000);
+}
+
+/* (2k + 1) * 10^12 / (2 * refresh_mhz), without overflow. */
+static u64 vblank_time(u64 k)
+{
+    u64 divisor = 2ull * scenario()->refresh_mhz, odd = 2 * k + 1;
+    return odd * (1000000000000 / divisor) + odd * (1000000000000 % divisor) / divisor;
+}
+
+static u64 repaint_time(u64 k)
+{
+    u64 at = vblank_time(k), window = scenario()->repaint_window_ns;
+    return at > window ? at - window : 0;
+}
+
+static void schedule_ping(void)
+{
+    if (scenario()->ping_interval_ns)
+        timed_schedule(&ping_item, ++ping_index * scenario()->ping_interval_ns);
+}
+
+static void handle_timed(struct timed *item)
+{
+    u64 time = item->time;
+    switch (item->order) {
+    case TIMED_VBLANK:
+        timed_schedule(item, vblank_time(vblank_index + 1));
+        vblank(vblank_index++, time);
+        break;
+    case TIMED_REPAINT:
+        timed_schedule(item, repaint_time(++repaint_index));
+        repaint();
+        break;
+    case TIMED_INPUT:
+        seat_input(item->context);
+        break;
+    case TIMED_DRAG:
+        drag_step(item->context);
+        break;
+    case TIMED_PING:
+        schedule_ping();
+        xdg_ping_round(clock_ns());
+        break;
+    }
+    clients_flush();
+}
+
+static void handle_socket(u64 deadline)
+{
+    static struct batch batch;                 /* larger than a stack should hold */
+    struct socket *socket;
+    switch (socket_wait(deadline, &socket, &batch)) {
+    case READY_BATCH:
+        trace_point(P_TAKE, socket_client(socket), batch.bytes);
+        if (socket_user(socket))
+            client_batch(socket_user(socket), &batch);
+        else
+            handle_drop(&batch.handle);        /* refused at connect */
+        break;
+    case READY_CONNECTED:
+        client_connect(socket);
+        break;
+    case READY_CLOSED:
+        client_closed(socket);
+        break;
+    case READY_DEADLINE:
+        break;
+    }
+}
+
+[[noreturn]] void compositor_main(void)
+{
+    composite_init();
+    timed_schedule(&vblank_item, vblank_time(0));
+    timed_schedule(&repaint_item, repaint_time(0));
+    schedule_ping();
+    for (;;) {
+        struct timed *item = timed_first();
+        if (clock_ns() >= item->time)
+            handle_timed(item);
+        else
+            handle_socket(item->time);
+    }
+}

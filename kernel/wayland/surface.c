@@ -1,0 +1,236 @@
+/* wl_surface: pending state, commit, mapping. */
+#include "protocol.h"
+
+HANDLER(compositor_create_surface)
+{
+    struct surface *surface = object_create(client, arguments[0].u, WL_SURFACE, ((struct object *)object)->version, sizeof *surface);
+    if (!surface)
+        return;
+    list_init(&surface->requested);
+    list_init(&surface->waiting);
+    list_init(&surface->framed_callbacks);
+    list_init(&surface->committed_link);
+    list_init(&surface->frame_link);
+}
+
+HANDLER(surface_destroy)
+{
+    (void)client, (void)arguments;
+    struct surface *surface = object;
+    if (surface->xdg)
+        object_error(object, SURFACE_DEFUNCT_ROLE_OBJECT, "its xdg_surface still exists");
+    else
+        object_destroy(object);
+}
+
+HANDLER(surface_attach)
+{
+    (void)client;
+    struct surface *surface = object;
+    buffer_release(surface->pending);
+    surface->pending = (struct buffer *)arguments[0].o;
+    buffer_reference(surface->pending);
+    surface->attached = true;
+}
+
+/* Both damage and damage_buffer: at scale 1 without transform their coordinates are the same. */
+HANDLER(surface_damage)
+{
+    (void)client;
+    struct surface *surface = object;
+    i64 x = arguments[0].i, y = arguments[1].i, width = arguments[2].i, height = arguments[3].i;
+    if (width <= 0 || height <= 0)
+        return;
+    i32 x0 = (i32)x, y0 = (i32)y;
+    i32 x1 = x + width > 0x7fffffff ? 0x7fffffff : (i32)(x + width), y1 = y + height > 0x7fffffff ? 0x7fffffff : (i32)(y + height);
+    if (surface->damage_count == MAX_SURFACE_DAMAGE) { /* all become their bounds */
+        for (u32 i = 0; i < MAX_SURFACE_DAMAGE; i++) {
+            x0 = surface->damage[i].x0 < x0 ? surface->damage[i].x0 : x0;
+            y0 = surface->damage[i].y0 < y0 ? surface->damage[i].y0 : y0;
+            x1 = surface->damage[i].x1 > x1 ? surface->damage[i].x1 : x1;
+            y1 = surface->damage[i].y1 > y1 ? surface->damage[i].y1 : y1;
+        }
+        surface->damage_count = 0;
+    }
+    u32 n = surface->damage_count++;
+    surface->damage[n].x0 = x0, surface->damage[n].y0 = y0, surface->damage[n].x1 = x1, surface->damage[n].y1 = y1;
+}
+
+HANDLER(surface_frame)
+{
+    struct surface *surface = object;
+    struct callback *callback = object_create(client, arguments[0].u, WL_CALLBACK, 1, sizeof *callback);
+    if (callback)
+        list_append(&surface->requested, &callback->link);
+}
+
+void callback_destroyed(struct object *object)
+{
+    struct callback *callback = (struct callback *)object;
+    list_remove(&callback->link);
+    kfree(callback);
+}
+
+HANDLER(surface_set_buffer_transform)
+{
+    (void)client;
+    if (arguments[0].u > 7)
+        object_error(object, SURFACE_INVALID_TRANSFORM, "invalid transform");
+    else if (arguments[0].u)
+        client_error(client, 1, DISPLAY_IMPLEMENTATION, "transforms are not supported");
+}
+
+HANDLER(surface_set_buffer_scale)
+{
+    (void)client;
+    if (arguments[0].i < 1)
+        object_error(object, SURFACE_INVALID_SCALE, "invalid scale");
+    else if (arguments[0].i > 1)
+        client_error(client, 1, DISPLAY_IMPLEMENTATION, "scales are not supported");
+}
+
+/* ---- Windows ---- */
+
+static void place_main(struct surface *surface)
+{
+    u64 id = surface->object.client->id;
+    i32 spare_x = (i32)scenario()->width - surface->current->width, spare_y = (i32)scenario()->height - surface->current->height;
+    surface->x = spare_x > 0 ? (i32)(97 * id % (u32)(spare_x + 1)) : 0;
+    surface->y = spare_y > 0 ? (i32)(61 * id % (u32)(spare_y + 1)) : 0;
+}
+
+static void place(struct surface *surface)
+{
+    const struct surface *main = surface->object.client->main;
+    if (!surface->xdg->toplevel->secondary || !main || !main->mapped) {
+        place_main(surface);
+        return;
+    }
+    i64 right = (i64)main->x + 16 + surface->current->width, bottom = (i64)main->y + 16 + surface->current->height;
+    bool fits = right <= scenario()->width && bottom <= scenario()->height;
+    surface->x = main->x + (fits ? 16 : 0);
+    surface->y = main->y + (fits ? 16 : 0);
+}
+
+static struct rect window_of(const struct surface *surface)
+{
+    return output_clip(surface->x, surface->y, (i64)surface->x + surface->current->width, (i64)surface->y + surface->current->height);
+}
+
+static void map(struct surface *surface)
+{
+    place(surface);
+    surface->window = window_of(surface);
+    if (!stack_push(surface)) {
+        client_no_memory(surface->object.client);
+        return;
+    }
+    surface->mapped = true;
+    damage_add(surface->window);
+}
+
+static void resize(struct surface *surface)
+{
+    damage_add(surface->window);
+    surface->window = window_of(surface);
+    stack_resize(surface);
+    damage_add(surface->window);
+}
+
+void surface_unmap(struct surface *surface)
+{
+    if (!surface->mapped)
+        return;
+    stack_remove(surface);
+    surface->mapped = false;
+    damage_add(surface->window);
+    if (surface->xdg)
+        xdg_unmapped(surface->xdg);
+}
+
+/* ---- Commit ---- */
+
+/* Pending damage joins that of the next pass. A window that just appeared or changed its size is damaged as a whole already. */
+static void apply_damage(struct surface *surface, bool whole)
+{
+    for (u32 i = 0; i < surface->damage_count && surface->mapped && !whole; i++) {
+        i32 x0 = surface->damage[i].x0, y0 = surface->damage[i].y0, x1 = surface->damage[i].x1, y1 = surface->damage[i].y1;
+        x0 = x0 > 0 ? x0 : 0;
+        y0 = y0 > 0 ? y0 : 0;
+        x1 = x1 < surface->current->width ? x1 : surface->current->width;
+        y1 = y1 < surface->current->height ? y1 : surface->current->height;
+        damage_add(output_clip((i64)x0 + surface->x, (i64)y0 + surface->y, (i64)x1 + surface->x, (i64)y1 + surface->y));
+    }
+    surface->damage_count = 0;
+}
+
+/* The pending buffer becomes current; true if that damaged the whole window. */
+static bool apply_buffer(struct surface *surface)
+{
+    struct buffer *old = surface->current, *new = surface->pending;
+    bool same_size = old && new && old->width == new->width && old->height == new->height;
+    buffer_use(new);
+    surface->current = new;
+    surface->fresh = new != NULL;
+    surface->sent_ns = surface->object.client->sent_ns;
+    surface->pending = NULL;
+    surface->attached = false;
+    buffer_release(new);
+    buffer_unuse(old);
+    if (!new) {
+        surface_unmap(surface);
+    } else if (surface->role == ROLE_TOPLEVEL && surface->xdg && surface->xdg->toplevel) {
+        if (!surface->mapped)
+            map(surface);
+        else if (!same_size)
+            resize(surface);
+        else
+            return false;
+        return true;
+    }
+    return false;
+}
+
+HANDLER(surface_commit)
+{
+    (void)arguments;
+    struct surface *surface = object;
+    bool attaching = surface->attached, buffer = attaching && surface->pending;
+    if (surface->xdg && !xdg_commit(surface->xdg, buffer))
+        return;
+    list_move_all(&surface->waiting, &surface->requested);
+    bool whole = attaching && apply_buffer(surface);
+    apply_damage(surface, whole);
+    if (attaching || !list_empty(&surface->waiting))
+        composite_commit(surface);
+    if (buffer) {
+        seat_commit(client);
+        u64 now = clock_ns();
+        trace_measure(M_BUFFER_COMMIT, client->id, now > client->sent_ns ? now - client->sent_ns : 0);
+    }
+}
+
+static void callbacks_destroy(struct list *callbacks)
+{
+    while (!list_empty(callbacks))
+        object_destroy(&CONTAINER(callbacks->next, struct callback, link)->object);
+}
+
+void surface_destroyed(struct object *object)
+{
+    struct surface *surface = (struct surface *)object;
+    seat_surface_gone(surface);
+    surface_unmap(surface);
+    if (surface->xdg)
+        surface->xdg->surface = NULL;
+    list_remove(&surface->committed_link);
+    list_remove(&surface->frame_link);
+    callbacks_destroy(&surface->requested);
+    callbacks_destroy(&surface->waiting);
+    callbacks_destroy(&surface->framed_callbacks);
+    buffer_release(surface->pending);
+    buffer_unuse(surface->current);
+    buffer_unuse(surface->framed);
+    buffer_unuse(surface->shown);
+    kfree(surface);
+}

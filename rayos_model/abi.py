@@ -1,0 +1,256 @@
+"""Mirror of `kernel/abi.h` for the host: enumerations, struct layouts, constants; `tests/test_abi.py` compares them.
+
+Must not know what any of it is used for.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+ABI_VERSION: Final = 1
+
+IMAGE_MAGIC: Final = b"RAYOSIMG"
+QUANTILES: Final = 1025
+FW_CFG_SCENARIO: Final = "opt/rayos/scenario"
+
+TRACE_HEADER_PHYS: Final = 0x7000
+TRACE_MAGIC: Final = 0x45434152544F5952
+
+BATCH_BYTES: Final = 4096
+PIPE_BYTES: Final = 4096
+MAX_HANDLES: Final = 32
+MAX_CLIENTS: Final = 1024
+CLIENT_TEXT: Final = 0x400000
+CLIENT_CONFIG: Final = 0x10000000
+CLIENT_TABLES: Final = 0x10001000
+CLIENT_SHM: Final = 0x20000000
+CLIENT_STACK_TOP: Final = 0x7FFFF000
+
+PAGE_KB: Final = 4
+"""Size of a memory page, kB (1 kB = 1024 bytes)."""
+
+IMAGE_HEADER: Final = struct.Struct("<8s6I")
+IMAGE_HEADER_FIELDS: Final = ("magic", "version", "length", "crc32", "group_count", "table_count", "reserved")
+IMAGE_SETTINGS: Final = struct.Struct("<6Q10I64s")
+IMAGE_SETTINGS_FIELDS: Final = (
+    *("seed", "duration_ns", "quantum_ns", "repaint_window_ns", "ping_interval_ns", "hang_timeout_ns"),
+    *("kind", "vcpus", "memory_mb", "width", "height", "refresh_mhz", "trace_points", "compositor_priority"),
+    *("socket_bytes", "provoke", "name"),
+)
+IMAGE_GROUP: Final = struct.Struct("<4Q10IQ")
+IMAGE_GROUP_FIELDS: Final = (
+    *("period_ns", "start_ns", "stagger_ns", "lifetime_ns", "first_client", "count", "workload", "priority"),
+    *("surface_width", "surface_height", "damage_ppm", "think_table", "gap_table", "transfer_bytes", "reserved"),
+)
+TRACE_HEADER: Final = struct.Struct("<Q2I6Q4I")
+TRACE_HEADER_FIELDS: Final = (
+    *("magic", "abi_version", "record_bytes", "ring_phys", "ring_records", "head", "drained", "epoch_tsc"),
+    *("framebuffer_phys", "framebuffer_width", "framebuffer_height", "state", "lost"),
+)
+CLIENT_CONFIGURATION: Final = struct.Struct("<6Q10I")
+CLIENT_CONFIGURATION_FIELDS: Final = (
+    *("seed", "end_ns", "period_ns", "refresh_ns", "epoch_tsc", "tsc_mult", "id", "generation", "workload"),
+    *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke", "reserved"),
+)
+TRACE_DTYPE: Final = np.dtype(
+    [
+        ("time_ns", "<u8"),
+        ("arg", "<u8"),
+        ("subject", "<u4"),
+        ("cpu_ns", "<u4"),
+        ("kind", "<u2"),
+        ("thread", "<u2"),
+        ("cpu", "u1"),
+        ("irqs", "u1"),
+        ("dispatches", "u1"),
+        ("reserved", "u1"),
+    ]
+)
+"""One trace record, 32 bytes; `struct trace_record`."""
+
+Records = NDArray[np.void]
+"""A one-dimensional array of `TRACE_DTYPE`."""
+
+
+class ScenarioKind(IntEnum):
+    SOAK = 1
+    STRESS = 2
+    FAILURE = 3
+    PERFORMANCE = 4
+    INTEGRATION = 5
+
+
+class Workload(IntEnum):
+    IDLE = 0
+    RENDERING = 1
+    INPUT = 2
+    SURFACE_CREATION = 3
+    DRAG_DROP = 4
+
+
+class Provocation(IntEnum):
+    """Planted faults that prove the detectors; NONE in every ordinary run."""
+
+    NONE = 0
+    PANIC = 1
+    HANG = 2
+    LEAK = 3
+    CLIENT_FAULT = 4
+    CLIENT_HANG = 5
+    BAD_REQUEST = 6
+
+
+class RunState(IntEnum):
+    BOOT = 0
+    RUNNING = 1
+    DONE = 2
+    PANIC = 3
+
+
+class ThreadId(IntEnum):
+    IDLE = 0
+    REPORTER = 1
+    COMPOSITOR = 2
+    LAUNCHER = 3
+    CLIENT0 = 16
+
+
+class TraceKind(IntEnum):
+    """Points (`P_`, below 64) close a segment of a thread's control flow; measurements (`M_`) carry a result."""
+
+    P_BLOCK = 1
+    P_EXIT = 2
+    P_ENTER = 3
+    P_SEND = 4
+    P_RECEIVE = 5
+    P_WAKE = 6
+    P_SHM = 7
+    P_SHM_FREE = 8
+    P_PIPE = 9
+    P_PIPE_IO = 10
+    P_FIRST = 11
+    P_TAKE = 16
+    P_REQUEST = 17
+    P_EVENTS = 18
+    P_COMPOSITE = 19
+    P_FLIP = 20
+    P_VBLANK = 21
+    P_INPUT = 22
+    P_PING = 23
+    P_DISCONNECT = 24
+    P_DRAG = 25
+    P_REPAINT = 26
+    P_SPAWN = 32
+    P_REAP = 33
+    P_SNAPSHOT = 34
+    M_COMMIT_TO_PRESENT = 64
+    M_BUFFER_COMMIT = 65
+    M_EVENT_DELIVERY = 66
+    M_CLIENT_CREATION = 67
+    M_INPUT_ROUND_TRIP = 68
+    M_COMPOSITION = 69
+    M_FLIP = 70
+    M_DROPPED = 71
+    M_IDLE = 72
+    M_PAGES = 73
+    M_HEAP = 74
+    M_PAGES_PEAK = 75
+    M_TIMER = 76
+    M_CLIENT_CREATED = 77
+    M_CLIENT_DESTROYED = 78
+    M_PROTOCOL_ERROR = 79
+    M_HANG = 80
+    M_CRASH = 81
+    M_LEAK = 82
+    M_BASELINE = 83
+    M_FREE_BLOCK = 84
+
+
+FIRST_MEASUREMENT: Final = 64
+"""Trace kinds from here on are measurements, below it points."""
+
+
+class Interface(IntEnum):
+    WL_DISPLAY = 1
+    WL_REGISTRY = 2
+    WL_CALLBACK = 3
+    WL_COMPOSITOR = 4
+    WL_SHM_POOL = 5
+    WL_SHM = 6
+    WL_BUFFER = 7
+    WL_DATA_OFFER = 8
+    WL_DATA_SOURCE = 9
+    WL_DATA_DEVICE = 10
+    WL_DATA_DEVICE_MANAGER = 11
+    WL_SURFACE = 12
+    WL_SEAT = 13
+    WL_POINTER = 14
+    WL_KEYBOARD = 15
+    WL_OUTPUT = 16
+    WL_REGION = 17
+    XDG_WM_BASE = 18
+    XDG_POSITIONER = 19
+    XDG_SURFACE = 20
+    XDG_TOPLEVEL = 21
+
+
+class BatchTag(IntEnum):
+    """What a batch of requests is for."""
+
+    REGISTRY = 1
+    BIND = 2
+    ACK = 3
+    FIRST = 4
+    FRAME = 5
+    PONG = 6
+    NEW_SURFACE = 7
+    DESTROY = 8
+    DRAG = 9
+    ACCEPT = 10
+    RECEIVE = 11
+    FINISH = 12
+    DRAG_DONE = 13
+    LEAVE = 14
+
+
+class Syscall(IntEnum):
+    EXIT = 0
+    SEND = 1
+    RECEIVE = 2
+    SHM_CREATE = 3
+    SHM_DESTROY = 4
+    PIPE = 5
+    PIPE_READ = 6
+    PIPE_WRITE = 7
+    CLOSE = 8
+    YIELD = 9
+
+
+def request_id(interface: int, opcode: int) -> int:
+    """`REQUEST_ID`: an interface and an opcode of its published XML as one number."""
+    return interface << 8 | opcode
+
+
+def pack(low: int, high: int) -> int:
+    """`PACK`: two 32-bit numbers in one trace argument."""
+    return (low & 0xFFFFFFFF) | (high & 0xFFFFFFFF) << 32
+
+
+def unpack(arg: int) -> tuple[int, int]:
+    """The inverse of `pack`: (low, high)."""
+    return arg & 0xFFFFFFFF, arg >> 32
+
+
+def records_from_bytes(data: bytes | bytearray | memoryview) -> Records:
+    """Trace records as they lie in the ring. Raises `ValueError` when the length is no multiple of 32."""
+    return np.frombuffer(data, dtype=TRACE_DTYPE)
+
+
+def as_dict(layout: struct.Struct, fields: tuple[str, ...], data: bytes, offset: int = 0) -> dict[str, Any]:
+    """One C struct as field name → value. Raises `struct.error` when `data` is too short."""
+    return dict(zip(fields, layout.unpack_from(data, offset), strict=True))

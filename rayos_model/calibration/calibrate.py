@@ -1,0 +1,127 @@
+"""`rayos calibrate`: run the calibration scenarios on the kernel, fit, and keep the result with its provenance."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rayos_model.abi import PAGE_KB, Records, TraceKind
+from rayos_model.calibration.fit import fit_scheduling, fit_segments
+from rayos_model.calibration.segments import segments
+from rayos_model.calibration.store import PARAMETERS, calibration_root
+from rayos_model.parameters import Memory, Parameters
+from rayos_model.run import Run
+from rayos_model.scenario import Scenario, load
+from rayos_model.systems import ProgressFn, System, execute
+
+SEGMENTS = "segments.csv"
+_SCENARIOS = Path(__file__).resolve().parents[1] / "scenarios" / "calibration"
+
+
+def calibration_scenarios() -> list[Scenario]:
+    """The scenarios that parameters are fitted from, in order of name; none of them is ever used for validation."""
+    return [load(path) for path in sorted(_SCENARIOS.glob("*.toml"))]
+
+
+def calibrate(
+    kernel: System,
+    platform: str,
+    out: Path | None = None,
+    progress: Callable[[str], ProgressFn] | None = None,
+) -> Parameters:
+    """Runs every calibration scenario on `kernel` (which must keep points in its trace) and fits all parameters.
+
+    Writes parameters.json and segments.csv (aggregated segments) to `out` (default: calibration/<platform>).
+    Raises what running raises (`PlatformFailure`, `StorageFailure`).
+    """
+    target = out or calibration_root() / platform
+    tables, memories, idle_wakes, provenance = [], [], [], {}
+    with tempfile.TemporaryDirectory(prefix="rayos-calibrate-") as scratch:
+        for scenario in calibration_scenarios():
+            run = execute(kernel, scenario, Path(scratch, scenario.name), progress and progress(scenario.name))
+            trace = run.trace()
+            tables.append(segments(trace))
+            memories.append(memory_table(trace, scenario))
+            timer = trace[trace["kind"] == TraceKind.M_TIMER]
+            idle_wakes.append(timer["arg"].astype(np.float64))
+            provenance = _provenance(run)
+    table = pd.concat(tables, ignore_index=True)
+    provenance["scenarios"] = [scenario.name for scenario in calibration_scenarios()]
+    parameters = fit(table, pd.concat(memories, ignore_index=True), np.concatenate(idle_wakes), platform, provenance)
+    target.mkdir(parents=True, exist_ok=True)
+    aggregate(table).to_csv(target / SEGMENTS, index=False, float_format="%.6g")
+    parameters.dump(target / PARAMETERS)
+    return parameters
+
+
+def fit(
+    table: pd.DataFrame, memory: pd.DataFrame, idle_wake_ns: np.ndarray, platform: str, provenance: dict[str, Any]
+) -> Parameters:
+    """All parameters from the segments, memory snapshots and idle wake-ups of the calibration runs."""
+    scheduling = fit_scheduling(table, idle_wake_ns)
+    return Parameters(
+        platform=platform,
+        provenance=provenance,
+        scheduling=scheduling,
+        memory=fit_memory(memory),
+        segments=fit_segments(table, "pair", scheduling),
+        kinds=fit_segments(table, "kind", scheduling),
+    )
+
+
+def aggregate(table: pd.DataFrame) -> pd.DataFrame:
+    """Equal segments as one row: pair, sizes, irqs and dispatches, with their number and their CPU time's mean and spread."""
+    keys = [column for column in table.columns if column not in ("time_ns", "thread", "cpu_ns", "kind")]
+    grouped = table.groupby(keys, dropna=False, sort=True)["cpu_ns"]
+    return grouped.agg(n="size", mean_ns="mean", min_ns="min", max_ns="max").reset_index().dropna(axis=1, how="all")
+
+
+def memory_table(trace: Records, scenario: Scenario) -> pd.DataFrame:
+    """Pages in use at each snapshot beside what explains them: clients alive, shared pages; and the baseline."""
+    framebuffers = 2 * -(-scenario.display.width * scenario.display.height * 4 // (PAGE_KB * 1024))
+    baseline = int(trace["arg"][trace["kind"] == TraceKind.M_BASELINE][0])
+    clients, shared = 0, 0
+    owned: dict[int, int] = {}
+    rows = []
+    wanted = (TraceKind.M_CLIENT_CREATED, TraceKind.M_CLIENT_DESTROYED, TraceKind.P_SHM, TraceKind.P_SHM_FREE, TraceKind.M_PAGES)
+    for record in trace[np.isin(trace["kind"], wanted)]:
+        kind, arg = int(record["kind"]), int(record["arg"])
+        owner = int(record["thread"]) - 16
+        if kind == TraceKind.M_CLIENT_CREATED:
+            clients += 1
+        elif kind == TraceKind.M_CLIENT_DESTROYED:
+            clients -= 1
+            shared -= owned.pop(int(record["subject"]), 0)
+        elif kind == TraceKind.P_SHM:
+            shared += arg
+            owned[owner] = owned.get(owner, 0) + arg
+        elif kind == TraceKind.P_SHM_FREE:
+            shared -= arg
+            owned[owner] = owned.get(owner, 0) - arg
+        else:
+            rows.append((baseline - framebuffers, arg - baseline, clients, shared))
+    return pd.DataFrame(rows, columns=["base", "pages", "clients", "shared"])
+
+
+def fit_memory(table: pd.DataFrame) -> Memory:
+    """Least squares of pages above the baseline on live clients and shared pages."""
+    x = table[["clients", "shared"]].to_numpy(np.float64)
+    y = table["pages"].to_numpy(np.float64)
+    beta = np.linalg.lstsq(x, y, rcond=None)[0]
+    return Memory(
+        base_pages=float(table["base"].median()),
+        pages_per_client=float(beta[0]),
+        pages_per_shm_page=float(beta[1]),
+        residual_std_pages=float(np.std(y - x @ beta)),
+    )
+
+
+def _provenance(run: Run) -> dict[str, Any]:
+    keep = ("kernel_sha256", "qemu_version", "qemu_arguments", "host_cpu", "package_version", "platform")
+    return {key: run.provenance.get(key) for key in keep} | {"date": datetime.now(UTC).isoformat(timespec="seconds")}

@@ -1,0 +1,110 @@
+"""Fits service times to segments: scheduling overheads first, then fixed and per-size costs of every pair of points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from rayos_model.parameters import Scheduling, Segment
+
+_BOOTSTRAPS = 200
+_BOOTSTRAP_ROWS = 2000
+_META = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "net_ns"}
+
+Array = NDArray[np.float64]
+
+
+def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array) -> Scheduling:
+    """Costs of an interrupt and of a dispatch, from segments that differ from their like in nothing else.
+
+    Segments of one pair and equal sizes are compared with the cheapest-scheduled ones among them (fewest interrupts and
+    dispatches); the excess CPU time is regressed on the excess counts by non-negative least squares.
+    `idle_wake_ns` are the measured delays from a timer deadline to the switch away from idle.
+    """
+    sizes = [column for column in table.columns if column not in _META]
+    key = table[sizes].fillna(-1.0).assign(pair=table["pair"])
+    group = key.groupby(list(key.columns), sort=False).ngroup()
+    load = table["irqs"] * 1000 + table["dispatches"]
+    lightest = load.groupby(group).transform("min")
+    base = table[load == lightest].groupby(group[load == lightest])[["cpu_ns", "irqs", "dispatches"]].median()
+    like = base.reindex(group).reset_index(drop=True)
+    excess = table[["cpu_ns", "irqs", "dispatches"]].reset_index(drop=True) - like
+    heavy = (load > lightest).to_numpy()
+    y = excess["cpu_ns"].to_numpy()[heavy]
+    x = excess[["irqs", "dispatches"]].to_numpy()[heavy]
+    interrupt_ns, dispatch_ns = nnls(x, y)[0] if len(y) >= 2 else (0.0, 0.0)
+    return Scheduling(
+        dispatch_ns=float(dispatch_ns),
+        interrupt_ns=float(interrupt_ns),
+        idle_wake_ns=float(np.median(idle_wake_ns)) if len(idle_wake_ns) else 0.0,
+    )
+
+
+def fit_segments(table: pd.DataFrame, by: str, scheduling: Scheduling) -> dict[str, Segment]:
+    """One cost per value of column `by` ('pair' or 'kind'), CPU time net of interrupts and dispatches."""
+    net = table["cpu_ns"] - scheduling.interrupt_ns * table["irqs"] - scheduling.dispatch_ns * table["dispatches"]
+    table = table.assign(net_ns=net)
+    return {str(name): _fit_one(group) for name, group in table.groupby(by, sort=True)}
+
+
+def _fit_one(group: pd.DataFrame) -> Segment:
+    y = group["net_ns"].to_numpy(np.float64)
+    names, x = _design(group)
+    beta, bounds = _solve(x, y), None
+    if len(y) >= 20 and np.ptp(y) > 0:
+        bounds = _bootstrap(x, y)
+    residual = y - x @ beta
+    total = float(np.var(y))
+    return Segment(
+        fixed_ns=float(beta[0]),
+        per_size_ns={name: float(rate) for name, rate in zip(names, beta[1:], strict=True) if rate > 0},
+        observations=len(y),
+        residual_std_ns=float(np.std(residual)),
+        r_squared=1.0 - float(np.var(residual)) / total if total > 0 else None,
+        fixed_ci95_ns=None if bounds is None else (float(bounds[0, 0]), float(bounds[1, 0])),
+        per_size_ci95_ns={}
+        if bounds is None
+        else {name: (float(lo), float(hi)) for name, lo, hi in zip(names, bounds[0, 1:], bounds[1, 1:], strict=True)},
+    )
+
+
+def _design(group: pd.DataFrame) -> tuple[list[str], Array]:
+    """The intercept and every size that varies and is not a linear function of those taken before it."""
+    columns: list[Array] = [np.ones(len(group))]
+    names: list[str] = []
+    for name in _size_columns(group):
+        candidate = group[name].fillna(0.0).to_numpy(np.float64)
+        if np.ptp(candidate) == 0:
+            continue
+        basis = np.column_stack(columns)
+        unexplained = candidate - basis @ np.linalg.lstsq(basis, candidate, rcond=None)[0]
+        if np.std(unexplained) > 1e-3 * np.std(candidate):
+            columns.append(candidate)
+            names.append(name)
+    return names, np.column_stack(columns)
+
+
+def _size_columns(group: pd.DataFrame) -> Iterator[str]:
+    return (column for column in group.columns if column not in _META and group[column].notna().any())
+
+
+def _solve(x: Array, y: Array) -> Array:
+    scale = np.abs(x).max(axis=0)
+    return np.asarray(nnls(x / scale, np.maximum(y, 0.0))[0] / scale, np.float64)
+
+
+def _bootstrap(x: Array, y: Array) -> Array:
+    """2.5 % and 97.5 % percentiles of the coefficients over resampled rows, shape (2, coefficients)."""
+    rng = np.random.default_rng(0)
+    rows = min(len(y), _BOOTSTRAP_ROWS)
+    width = np.sqrt(rows / len(y))  # resampling fewer rows widens the spread; undo it
+    full = _solve(x, y)
+    draws = np.empty((_BOOTSTRAPS, x.shape[1]))
+    for draw in draws:
+        chosen = rng.integers(0, len(y), rows)
+        draw[:] = full + (_solve(x[chosen], y[chosen]) - full) * width
+    return np.percentile(draws, [2.5, 97.5], axis=0)

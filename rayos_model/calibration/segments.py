@@ -1,0 +1,136 @@
+"""From a trace with points to a table of segments: who, from which point to which, at what sizes, at what cost.
+
+The labels are those of :mod:`rayos_model.parameters`; the model walks the same points.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from rayos_model.abi import FIRST_MEASUREMENT, BatchTag, Interface, Records, ThreadId, TraceKind
+from rayos_model.parameters import size_names
+
+#: Requests of each interface in the order of their opcodes (published wayland.xml and xdg-shell.xml).
+REQUESTS: dict[Interface, tuple[str, ...]] = {
+    Interface.WL_DISPLAY: ("sync", "get_registry"),
+    Interface.WL_REGISTRY: ("bind",),
+    Interface.WL_COMPOSITOR: ("create_surface", "create_region"),
+    Interface.WL_SHM_POOL: ("create_buffer", "destroy", "resize"),
+    Interface.WL_SHM: ("create_pool",),
+    Interface.WL_BUFFER: ("destroy",),
+    Interface.WL_DATA_OFFER: ("accept", "receive", "destroy", "finish", "set_actions"),
+    Interface.WL_DATA_SOURCE: ("offer", "destroy", "set_actions"),
+    Interface.WL_DATA_DEVICE: ("start_drag", "set_selection", "release"),
+    Interface.WL_DATA_DEVICE_MANAGER: ("create_data_source", "get_data_device"),
+    Interface.WL_SURFACE: (
+        *("destroy", "attach", "damage", "frame", "set_opaque_region", "set_input_region", "commit"),
+        *("set_buffer_transform", "set_buffer_scale", "damage_buffer", "offset"),
+    ),
+    Interface.WL_SEAT: ("get_pointer", "get_keyboard", "get_touch", "release"),
+    Interface.WL_POINTER: ("set_cursor", "release"),
+    Interface.WL_KEYBOARD: ("release",),
+    Interface.WL_OUTPUT: ("release",),
+    Interface.WL_REGION: ("destroy", "add", "subtract"),
+    Interface.XDG_WM_BASE: ("destroy", "create_positioner", "get_xdg_surface", "pong"),
+    Interface.XDG_SURFACE: ("destroy", "get_toplevel", "get_popup", "set_window_geometry", "ack_configure"),
+    Interface.XDG_TOPLEVEL: (
+        *("destroy", "set_parent", "set_title", "set_app_id", "show_window_menu", "move", "resize", "set_max_size"),
+        *("set_min_size", "set_maximized", "unset_maximized", "set_fullscreen", "unset_fullscreen", "set_minimized"),
+    ),
+}
+_PIPE_IO = ("pipe_read", "pipe_write", "close")
+_POOL = ("request.wl_shm.create_pool", "request.wl_shm_pool.destroy")
+_THREADS = {ThreadId.IDLE: "idle", ThreadId.REPORTER: "reporter", ThreadId.COMPOSITOR: "compositor", ThreadId.LAUNCHER: "launcher"}
+
+
+def request_label(identity: int) -> str:
+    """The label of a request: 'request.<interface>.<request>'."""
+    interface, opcode = Interface(identity >> 8), identity & 0xFF
+    names = REQUESTS.get(interface, ())
+    name = names[opcode] if opcode < len(names) else str(opcode)
+    return f"request.{interface.name.lower()}.{name}"
+
+
+def _labels(points: Records) -> pd.Series:
+    kind, subject, arg = points["kind"], points["subject"], points["arg"]
+    key = kind.astype(np.int64) << 32
+    tagged = np.isin(kind, (TraceKind.P_ENTER, TraceKind.P_SEND, TraceKind.P_PIPE_IO))
+    request = kind == TraceKind.P_REQUEST
+    key[tagged] |= subject[tagged]
+    key[request] |= (arg[request] & 0xFFFFFFFF).astype(np.int64)
+    return pd.Series(key).map({value: _label(value >> 32, value & 0xFFFFFFFF) for value in np.unique(key).tolist()})
+
+
+def _label(kind: int, detail: int) -> str:
+    if kind == TraceKind.P_REQUEST:
+        return request_label(detail)
+    if kind == TraceKind.P_PIPE_IO:
+        return _PIPE_IO[detail]
+    name = TraceKind(kind).name.removeprefix("P_").lower()
+    return f"{name}.{BatchTag(detail).name.lower()}" if kind in (TraceKind.P_ENTER, TraceKind.P_SEND) else name
+
+
+def _sizes(points: Records, label: pd.Series) -> pd.DataFrame:
+    """Two or three size columns (a, b, c) whose meaning :data:`rayos_model.parameters.SIZES` gives by label."""
+    low, high = points["arg"] & 0xFFFFFFFF, points["arg"] >> 32
+    kind, subject = points["kind"], points["subject"]
+    packed = np.isin(kind, (TraceKind.P_ENTER, TraceKind.P_EVENTS, TraceKind.P_COMPOSITE))
+    a = np.where(packed, low, points["arg"]).astype(np.float64)
+    a[kind == TraceKind.P_FLIP] = subject[kind == TraceKind.P_FLIP]
+    b = np.where(packed, high, subject).astype(np.float64)
+    c = subject.astype(np.float64)
+    pools = label.isin(_POOL).to_numpy()
+    a[pools] = _pages_of_last_shm(points, pools)
+    return pd.DataFrame({"a": a, "b": b, "c": c})
+
+
+def _pages_of_last_shm(points: Records, where: np.ndarray) -> np.ndarray:
+    """Pages of the shared memory that the client of each selected record created last before it."""
+    made = points[points["kind"] == TraceKind.P_SHM]
+    left = pd.DataFrame({"time": points["time_ns"][where].astype(np.int64), "client": points["subject"][where].astype(np.int64)})
+    right = pd.DataFrame(
+        {
+            "time": made["time_ns"].astype(np.int64),
+            "client": made["thread"].astype(np.int64) - ThreadId.CLIENT0,
+            "pages": made["arg"].astype(np.float64),
+        }
+    )
+    merged = pd.merge_asof(left, right, on="time", by="client")
+    return merged["pages"].fillna(0.0).to_numpy()
+
+
+def segments(trace: Records) -> pd.DataFrame:
+    """One row a segment.
+
+    Columns: time_ns (of its end), thread, pair ('client.block>receive'), kind ('client.receive'), cpu_ns, irqs,
+    dispatches, and one column for each size name, with the previous point's as prev_<name>; NaN where not carried.
+    """
+    points = trace[trace["kind"] < FIRST_MEASUREMENT]
+    label = _labels(points)
+    sizes = _sizes(points, label)
+    frame = pd.DataFrame(
+        {
+            "time_ns": points["time_ns"].astype(np.int64),
+            "thread": points["thread"].astype(np.int64),
+            "cpu_ns": points["cpu_ns"].astype(np.float64),
+            "irqs": points["irqs"].astype(np.float64),
+            "dispatches": points["dispatches"].astype(np.float64),
+            "label": label,
+        }
+    )
+    names = label.map({name: size_names(name) for name in label.unique()})
+    for position, column in enumerate("abc"):
+        of = names.map(lambda n, p=position: n[p] if len(n) > p else None)
+        for name in of.dropna().unique():
+            target = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
+            frame[name] = target.where(of != name, sizes[column])
+    own = [column for column in frame.columns[6:]]
+    before = frame.groupby("thread")[["label", *own]].shift()
+    before["label"] = before["label"].where(before["label"].notna(), "start")
+    for name in own:
+        frame[f"prev_{name}"] = before[name]
+    role = frame["thread"].map(lambda t: _THREADS.get(t, "client"))
+    frame["kind"] = role + "." + frame["label"]
+    frame["pair"] = role + "." + before["label"] + ">" + frame["label"]
+    return frame.drop(columns="label")

@@ -1,0 +1,305 @@
+"""The command `rayos`. Must not compute anything itself: it reads options, calls the package and shows the outcome."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from rayos_model import __version__, scenario
+from rayos_model.errors import BadInput, PlatformFailure, RayosError
+from rayos_model.progress import showing
+from rayos_model.run import Run
+from rayos_model.systems import System, execute
+
+app = typer.Typer(
+    name="rayos",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="""Test how the RayOS Wayland server holds up: on a simulation model, on a real kernel in QEMU, or on both.
+
+Start with `rayos doctor`, then `rayos demo`.
+
+Exit status: 0 passed · 1 a criterion failed · 2 bad input · 3 the platform failed · 130 interrupted.
+""",
+)
+scenarios_app = typer.Typer(help="The scenarios that come with the package, and the schema for your own.")
+markers_app = typer.Typer(no_args_is_help=True, help="The marker lines of serial-console logs.")
+app.add_typer(scenarios_app, name="scenarios")
+app.add_typer(markers_app, name="markers")
+
+ScenarioArgument = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A shipped name, or the path of a TOML file.")
+]
+PlatformOption = Annotated[
+    str, typer.Option(metavar="P", help="How the kernel is executed, or whose calibration the model uses.")
+]
+DurationOption = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="Run this long instead of the scenario's duration.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]
+
+
+def main() -> None:
+    """Entry point: runs a command; errors become one line on standard error and an exit status, never a traceback."""
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except typer.TyperException as error:
+        _fail(error.format_message() or "a command is missing; see rayos --help", error.exit_code)
+    except RayosError as error:
+        notes = [*getattr(error, "__notes__", ())] if isinstance(error, PlatformFailure) else []
+        _fail("\n".join([str(error), *notes]), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted; the incomplete run was removed", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _fail(text: str, status: int) -> NoReturn:
+    print(f"rayos: {text}", file=sys.stderr)
+    sys.exit(status)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        print(f"rayos-model {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, which platforms are usable and what to do about the rest."""
+    from rayos_model.hardware import doctor as look
+
+    table = Table(box=None)
+    for heading in ("", "what", "found", "what to do"):
+        table.add_column(heading)
+    checks = look()
+    for check in checks:
+        state = "ok" if check.ok else ("MISSING" if check.required else "–")
+        table.add_row(state, check.name, check.detail, check.advice)
+    _console().print(table)
+    if not all(check.ok for check in checks if check.required):
+        raise typer.Exit(PlatformFailure.exit_code)
+
+
+@app.command()
+def demo() -> None:
+    """Run the main job end to end: predict a scenario, measure it on the real kernel, compare.
+
+    Takes less than a minute and leaves two runs and a report below `runs/`.
+    """
+    from rayos_model.report.html import runs_page, write_page
+    from rayos_model.report.tables import metrics
+
+    what = scenario.load("demo")
+    console = _console()
+    console.print(f"[bold]{what.name}[/]: {what.description}")
+    runs = []
+    for step, name in (("Predicting with the model", "model"), ("Measuring on the kernel in QEMU", "kernel")):
+        console.print(f"{step} …")
+        with showing(name) as progress:
+            runs.append(execute(_system(name, "icount"), what, progress=progress))
+    names = [row.metric for row in runs[0].verdicts]
+    latencies = ("commit_to_present", "event_delivery", "input_round_trip")
+    names += [f"{op}.{q}" for op in latencies for q in ("p50", "p99") if f"{op}.{q}" not in names]
+    console.print(metrics(runs, names=[*names, "cpu.mean"]))
+    page = runs[1].path.with_suffix(".html")
+    write_page(page, runs_page(runs))
+    passed = all(run.passed for run in runs)
+    console.print(f"\n{'Every criterion holds on both.' if passed else 'A criterion FAILED; see the report.'}")
+    console.print(f"Report: {page}\nRuns:   {runs[0].path}\n        {runs[1].path}", soft_wrap=True)
+    console.print("Next:   rayos scenarios, then rayos run soak-4 --on kernel --duration 60")
+    raise typer.Exit(0 if passed else 1)
+
+
+@app.command(epilog="Example: `rayos run soak-16 --on kernel --duration 60 --out runs/mine`")
+def run(
+    scenario_name: ScenarioArgument,
+    on: Annotated[Literal["model", "kernel"], typer.Option(help="The system to run it on.")],
+    platform: PlatformOption = "icount",
+    duration: DurationOption = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed for all random draws.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; default: a new one below runs/.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a scenario on the model or on the kernel, judge it and keep the run.
+
+    Exit status 0 when every criterion holds, 1 when one fails.
+    """
+    what = scenario.load(scenario_name).with_overrides(duration_s=duration, seed=seed)
+    with showing(f"{what.name} on {on}") as progress:
+        result = execute(_system(on, platform), what, out, progress)
+    if as_json:
+        _print_json(result.to_dict())
+    else:
+        from rayos_model.report.tables import metrics, verdicts
+
+        console = _console()
+        console.print(metrics([result]))
+        console.print(verdicts(result))
+        console.print(f"run: {result.path}", soft_wrap=True)
+    raise typer.Exit(0 if result.passed else 1)
+
+
+@app.command(epilog="Example: `rayos crosscheck validation/mixed-4 validation/mixed-16 --json`")
+def crosscheck(
+    names: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="Shipped names or paths of TOML files.")],
+    platform: PlatformOption = "icount",
+    duration: DurationOption = None,
+    recorded: Annotated[
+        bool, typer.Option("--recorded", help="Compare with the kernel runs kept in calibration/; needs no QEMU.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run scenarios on both systems and compare: does the model predict the kernel within tolerance?"""
+    what = [scenario.load(name).with_overrides(duration_s=duration) for name in names]
+    from rayos_model.crosscheck import crosscheck as compare
+
+    with showing("cross-check") as progress:
+        result = compare(what, platform=platform, recorded=recorded, progress=progress).to_dict()
+    if as_json:
+        _print_json(result)
+    else:
+        from rayos_model.report.tables import crosscheck as table
+
+        for one in result["scenarios"]:
+            _console().print(table(one))
+    raise typer.Exit(0 if result["ok"] else 1)
+
+
+@app.command()
+def calibrate(
+    platform: PlatformOption = "icount",
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where parameters and recorded runs go; default: calibration/.")
+    ] = None,
+) -> None:
+    """Fit the model's parameters to kernel runs of the calibration scenarios."""
+    from rayos_model.calibration import calibrate as fit
+
+    with showing("calibration") as progress:
+        path = fit(platform, out, progress)
+    _console().print(f"parameters: {path}", soft_wrap=True)
+
+
+@app.command(epilog="Example: `rayos report runs/* --html report.html`")
+def report(
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories that `rayos run` made.")],
+    html: Annotated[Path | None, typer.Option(metavar="F", help="Write a self-contained page here as well.")] = None,
+) -> None:
+    """Show runs side by side: verdicts and metrics, with figures in the page."""
+    from rayos_model.report import html as pages
+    from rayos_model.report.tables import metrics, verdicts
+
+    runs = [Run.load(path) for path in paths]
+    console = _console()
+    for one in runs:
+        console.print(verdicts(one))
+    console.print(metrics(runs))
+    if html is not None:
+        pages.write_page(html, pages.runs_page(runs))
+        console.print(f"page: {html}", soft_wrap=True)
+
+
+@scenarios_app.callback(invoke_without_command=True)
+def _scenarios(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        scenarios_list()
+
+
+@scenarios_app.command("list")
+def scenarios_list() -> None:
+    """List the shipped scenarios."""
+    table = Table(box=None)
+    table.add_column("name", no_wrap=True)
+    table.add_column("clients", justify="right")
+    table.add_column("seconds", justify="right")
+    table.add_column("what it tests")
+    for category in ("", "calibration", "validation"):
+        for name in scenario.shipped(category):
+            one = scenario.load_shipped(name)
+            shown = f"{category}/{name}" if category else name
+            table.add_row(shown, str(one.client_count), f"{one.duration_s:g}", one.description)
+    _console().print(table)
+
+
+@scenarios_app.command("show")
+def scenarios_show(name: ScenarioArgument) -> None:
+    """Print a scenario's TOML: a start for one of your own."""
+    scenario.load(name)
+    path = Path(name)
+    if path.suffix == ".toml":
+        print(path.read_text(encoding="utf-8"), end="")
+        return
+    root = resources.files("rayos_model").joinpath("scenarios")
+    folders = (root, root.joinpath("calibration"), root.joinpath("validation"))
+    files = (folder.joinpath(f"{name.rpartition('/')[2]}.toml") for folder in folders)
+    print(next(file for file in files if file.is_file()).read_text(encoding="utf-8"), end="")
+
+
+@scenarios_app.command("schema")
+def scenarios_schema() -> None:
+    """Print the JSON Schema of scenario files, for your editor."""
+    _print_json(scenario.json_schema())
+
+
+@markers_app.command("check")
+def markers_check(log: Annotated[Path, typer.Argument(metavar="LOG", help="A serial-console log.")]) -> None:
+    """Check a log against the marker grammar: malformed markers with their lines, counts of all others.
+
+    Exit status 1 when a marker is malformed or out of order.
+    """
+    from rayos_model.markers import order_problems, parse
+
+    try:
+        text = log.read_bytes().decode("utf-8", errors="replace")
+    except OSError as error:
+        raise BadInput(f"{log}: cannot read the log: {error.strerror or error}") from None
+    parsed = parse(text)
+    for name, count in sorted(Counter(marker.name for marker in parsed.markers).items()):
+        print(f"{count:8} {name}")
+    for family, count in sorted(Counter(item.family for item in parsed.unknown).items()):
+        print(f"{count:8} {family} (unknown family)")
+    problems = [*map(str, parsed.malformed), *order_problems(parsed)]
+    for problem in problems:
+        print(f"{log}: {problem}")
+    print(f"{len(parsed.markers)} markers, {len(parsed.unknown)} unknown, {len(problems)} problems")
+    raise typer.Exit(1 if problems else 0)
+
+
+def _system(name: str, platform: str) -> System:
+    if name == "kernel":
+        from rayos_model.hardware import KernelSystem
+
+        return KernelSystem(platform)
+    from rayos_model.calibration import load_calibration
+    from rayos_model.model import ModelSystem
+
+    return ModelSystem(load_calibration(platform))
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    print(json.dumps(document, indent=1, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""The hardware side: the real kernel, built, executed in QEMU and watched. Must not know the model or the analysis.
+
+The names below are loaded when first used, so that `rayos` on a machine without QEMU does not pay for them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rayos_model.hardware.diagnosis import Check, doctor
+    from rayos_model.hardware.platforms import PLATFORMS
+    from rayos_model.hardware.rendezvous import Limits
+    from rayos_model.hardware.system import KernelSystem, build_kernel
+
+__all__ = ["PLATFORMS", "Check", "KernelSystem", "Limits", "build_kernel", "doctor"]
+
+_HOMES = {
+    "Check": "diagnosis",
+    "KernelSystem": "system",
+    "Limits": "rendezvous",
+    "PLATFORMS": "platforms",
+    "build_kernel": "system",
+    "doctor": "diagnosis",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

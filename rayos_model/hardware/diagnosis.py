@@ -1,0 +1,72 @@
+"""What this machine has of what the hardware side needs, and what to do about the rest. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rayos_model.errors import PlatformFailure
+from rayos_model.hardware.build import KernelBinary
+from rayos_model.hardware.execution import probe
+from rayos_model.hardware.failures import INSTALL_QEMU
+from rayos_model.hardware.platforms import DEFAULT_PLATFORM, PLATFORMS, Platform
+from rayos_model.hardware.qemu import Qemu, find_qemu
+from rayos_model.hardware.system import build_kernel
+from rayos_model.run import host_cpu
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at. Only what is `required` must be ok for the default platform to work."""
+
+    name: str
+    ok: bool
+    detail: str
+    advice: str = ""
+    required: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def doctor() -> list[Check]:
+    """Every check, in the order in which one depends on another. Takes up to about ten seconds; raises nothing."""
+    checks = [Check("host", True, f"{os.cpu_count()} × {host_cpu()}", required=False)]
+    qemu: Qemu | None = None
+    kernel: KernelBinary | None = None
+    try:
+        qemu = find_qemu()
+        checks.append(Check("QEMU", True, f"{qemu.version} at {qemu.path}"))
+    except PlatformFailure as failure:
+        checks.append(Check("QEMU", False, str(failure), INSTALL_QEMU))
+    try:
+        kernel = build_kernel()
+        checks.append(Check("kernel", True, f"built, sha256 {kernel.sha256[:16]}…"))
+    except PlatformFailure as failure:
+        checks.append(Check("kernel", False, str(failure), "pip install ziglang brings the compiler"))
+    checks.extend(_check_platform(platform, qemu, kernel) for platform in PLATFORMS.values())
+    return checks
+
+
+def _check_platform(platform: Platform, qemu: Qemu | None, kernel: KernelBinary | None) -> Check:
+    name, required = f"platform {platform.name}", platform.name == DEFAULT_PLATFORM
+    if qemu is None or kernel is None:
+        return Check(name, False, "cannot be tried without QEMU and the kernel", required=required)
+    if platform.name == "kvm" and not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        there = Path("/dev/kvm").exists()
+        return Check(
+            name,
+            False,
+            "no permission to open /dev/kvm" if there else "this machine has no /dev/kvm",
+            "add yourself to the group kvm" if there else "not needed: icount is the default",
+            required=False,
+        )
+    try:
+        wall_s = probe(qemu, Path(kernel.path), platform)
+    except PlatformFailure as failure:
+        return Check(name, False, str(failure), "" if required else "not needed: icount is the default", required)
+    return Check(
+        name, True, f"{platform.description}; a second of a small scenario took {wall_s:.2f} s", required=required
+    )

@@ -1,0 +1,156 @@
+"""One scenario image, executed once from power-on to its end. Knows no scenario, no markers and no run."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from rayos_model import abi
+from rayos_model.errors import PlatformFailure
+from rayos_model.hardware.failures import PlatformUnusable, QemuFailed
+from rayos_model.hardware.platforms import Platform, command_line
+from rayos_model.hardware.qemu import Qemu
+from rayos_model.hardware.rendezvous import Limits, Sink, TraceHeader, drive
+from rayos_model.hardware.session import QemuSession
+from rayos_model.image import compile_image
+from rayos_model.scenario import ClientGroup, Scenario
+
+PROBE_S: Final = 5.0
+"""Wall time for the probe's single second of scenario; a platform that needs more is no use for real runs."""
+_PROBE: Final = Scenario(name="probe", duration_s=1.0, clients=(ClientGroup(count=1, workload="rendering"),))
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What to execute on what."""
+
+    qemu: Qemu
+    kernel: Path
+    platform: Platform
+    image: bytes
+    vcpus: int
+    memory_mb: int
+
+    @property
+    def command(self) -> list[str]:
+        """QEMU's command line without this machine's paths."""
+        return command_line(self.platform, vcpus=self.vcpus, memory_mb=self.memory_mb)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an execution that reached its end leaves beside lines and records."""
+
+    header: TraceHeader
+    screenshot: bytes | None
+    """PNG; None when the guest has no screen or it could not be taken."""
+    wall_s: float
+
+
+async def execute(execution: Execution, sink: Sink, limits: Limits) -> Outcome:
+    """Boots the kernel, feeds `sink` to the end of the scenario, and takes a screenshot. Raises as `drive` does."""
+    started = time.monotonic()
+    command = [str(execution.qemu.path), *execution.command[1:]]
+    async with QemuSession(command, execution.image, {"<kernel>": str(execution.kernel)}) as session:
+        header = await drive(session, sink, limits)
+        screenshot: bytes | None = None
+        if all(header.framebuffer):
+            with suppress(QemuFailed):  # the run itself is complete
+                screenshot = await session.screenshot(header.framebuffer)
+    return Outcome(header, screenshot, time.monotonic() - started)
+
+
+def run_blocking(task: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs `task` to its end from ordinary code, also inside a notebook, whose event loop is busy.
+
+    Ctrl-C cancels the task, waits for its cleaning up, and then raises `KeyboardInterrupt`.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(task())
+    return _run_in_thread(task)
+
+
+def _run_in_thread(task: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    results: list[T] = []
+    errors: list[BaseException] = []
+    started = threading.Event()
+    cancel: list[Callable[[], object]] = []
+
+    async def supervised() -> None:
+        loop, current = asyncio.get_running_loop(), asyncio.current_task()
+        assert current is not None
+        cancel.append(lambda: loop.call_soon_threadsafe(current.cancel))
+        started.set()
+        results.append(await task())
+
+    def body() -> None:
+        try:
+            asyncio.run(supervised())
+        except BaseException as error:  # handed to the caller's thread
+            errors.append(error)
+        finally:
+            started.set()
+
+    thread = threading.Thread(target=body, name="rayos-qemu")
+    interrupts = threading.current_thread() is threading.main_thread()
+    if interrupts:  # the busy loop's own handler would wait for the loop
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread.start()
+    try:
+        thread.join()
+    except KeyboardInterrupt:
+        started.wait()
+        with suppress(RuntimeError, IndexError):  # it had ended just before
+            cancel[0]()
+        thread.join()
+        raise
+    finally:
+        if interrupts:
+            signal.signal(signal.SIGINT, before)
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+class _Nowhere:
+    def lines(self, lines: list[str]) -> None: ...
+
+    def records(self, records: abi.Records) -> None: ...
+
+
+@cache
+def probe(qemu: Qemu, kernel: Path, platform: Platform) -> float:
+    """Runs one second of a small scenario and returns the wall time it took, in seconds.
+
+    Raises the `PlatformFailure` that came of it; `PlatformUnusable` when it took longer than `PROBE_S`.
+    """
+    machine = _PROBE.machine
+    execution = Execution(qemu, kernel, platform, compile_image(_PROBE), machine.vcpus, machine.memory_mb)
+
+    async def attempt() -> Outcome:
+        async with asyncio.timeout(PROBE_S):
+            return await execute(execution, _Nowhere(), Limits())
+
+    try:
+        return run_blocking(attempt).wall_s
+    except TimeoutError:
+        raise PlatformUnusable(
+            f"platform {platform.name} is too slow here: one second of a small scenario was not done in "
+            f"{PROBE_S:g} s; use --platform icount"
+        ) from None
+    except PlatformFailure as error:
+        raise PlatformUnusable(
+            f"platform {platform.name} does not work here: {error}; use --platform icount"
+        ) from error

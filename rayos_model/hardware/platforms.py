@@ -1,0 +1,79 @@
+"""How the kernel is executed: the platforms by name and the QEMU command line of each. Starts nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from rayos_model.abi import FW_CFG_SCENARIO
+from rayos_model.errors import BadInput
+from rayos_model.hardware.qemu import PROGRAM
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One way to execute the kernel."""
+
+    name: str
+    description: str
+    arguments: tuple[str, ...]
+    deterministic: bool
+    """Two runs of one scenario are the same, byte for byte."""
+    probed: bool
+    """Being there proves nothing: it must first run a small scenario in time (see `probe`)."""
+
+
+PLATFORMS: Final[dict[str, Platform]] = {
+    platform.name: platform
+    for platform in (
+        Platform(
+            "icount",
+            "deterministic virtual hardware: one instruction is one nanosecond",
+            ("-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", "max"),
+            deterministic=True,
+            probed=False,
+        ),
+        Platform(
+            "tcg",
+            "emulation against the wall clock: real noise",
+            ("-accel", "tcg,thread=multi", "-cpu", "max"),
+            deterministic=False,
+            probed=False,
+        ),
+        Platform(
+            "kvm",
+            "this machine's own processor",
+            ("-accel", "kvm", "-cpu", "host"),
+            deterministic=False,
+            probed=True,
+        ),
+    )
+}
+DEFAULT_PLATFORM: Final = "icount"
+
+
+def platform_named(name: str) -> Platform:
+    """The platform of that name. Raises `BadInput` when there is none."""
+    try:
+        return PLATFORMS[name]
+    except KeyError:
+        raise BadInput(f"no platform is named {name!r}: expected one of {', '.join(PLATFORMS)}") from None
+
+
+def command_line(platform: Platform, *, vcpus: int, memory_mb: int) -> list[str]:
+    """QEMU's command line with `<kernel>`, `<scenario>`, `<console>` and `<qmp>` where this machine's places go.
+
+    It names no path, so it is what a run's provenance records.
+    """
+    return [
+        PROGRAM,
+        *("-M", "microvm,x-option-roms=off,pit=off,pic=off,rtc=off,isa-serial=on"),
+        *("-nodefaults", "-no-user-config", "-display", "none"),
+        *platform.arguments,
+        *("-smp", str(vcpus), "-m", str(memory_mb)),
+        *("-kernel", "<kernel>", "-fw_cfg", f"name={FW_CFG_SCENARIO},file=<scenario>"),
+        *("-device", "ramfb", "-device", "pvpanic"),
+        *("-action", "panic=pause,reboot=shutdown,shutdown=pause"),
+        *("-chardev", "file,id=console,path=<console>", "-serial", "chardev:console"),
+        *("-chardev", "socket,id=qmp,fd=<qmp>", "-mon", "chardev=qmp,mode=control"),
+    ]

@@ -1,0 +1,113 @@
+"""Starts a child that cannot outlive its parent and that leaves no file behind. Knows nothing of QEMU.
+
+Files shared with the child are anonymous: they are passed as open descriptors and vanish with the last process that
+holds them, also when that process is killed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import IO, Final
+
+_PR_SET_PDEATHSIG: Final = 1
+# setpriv asks the system to kill the child when the parent dies; the shell closes the gap in which it died before that.
+_GUARD: Final = 'test "$PPID" = "$0" && exec "$@"'
+
+
+class AnonymousFile:
+    """A file without a name, in memory where the system can, that a child opens by `child_path`."""
+
+    def __init__(self, label: str, content: bytes = b"") -> None:
+        """Raises `OSError` when the system has no room."""
+        if hasattr(os, "memfd_create"):
+            self._file: IO[bytes] = os.fdopen(os.memfd_create(label), "r+b", buffering=0)
+        else:
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by close()
+        self.write(content)
+
+    @property
+    def descriptor(self) -> int:
+        return self._file.fileno()
+
+    @property
+    def child_path(self) -> str:
+        """How a child that inherits `descriptor` opens the file."""
+        return f"{'/proc/self/fd' if sys.platform == 'linux' else '/dev/fd'}/{self.descriptor}"
+
+    def clear(self) -> None:
+        self._file.truncate(0)
+        self._file.seek(0)
+
+    def write(self, content: bytes) -> None:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(self.descriptor, view) :]
+        self._file.seek(0)
+
+    def size(self) -> int:
+        return os.fstat(self.descriptor).st_size
+
+    def read(self, offset: int = 0, limit: int = 1 << 30) -> bytes:
+        """What is there from `offset` on, at most `limit` bytes."""
+        return os.pread(self.descriptor, min(limit, max(0, self.size() - offset)), offset)
+
+    def read_into(self, buffer: memoryview) -> int:
+        """Fills `buffer` from the start of the file; returns how many bytes there were for it."""
+        return os.preadv(self.descriptor, [buffer], 0)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def spawn(command: Sequence[str], descriptors: Sequence[int], stderr: int) -> subprocess.Popen[bytes]:
+    """Starts `command` in a session of its own (a terminal's Ctrl-C does not reach it), with `descriptors` open.
+
+    On Linux the child is killed when the thread that called this ends, however it ends. Raises `OSError` when the
+    program cannot be started.
+    """
+    guarded = list(command)
+    before_exec: Callable[[], None] | None = None
+    if sys.platform == "linux":
+        setpriv, shell = shutil.which("setpriv"), shutil.which("sh")
+        if setpriv and shell:
+            guarded = [setpriv, "--pdeathsig", "KILL", "--", shell, "-c", _GUARD, str(os.getpid()), *command]
+        else:
+            before_exec = _death_signal(os.getpid())
+    return subprocess.Popen(
+        guarded,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        pass_fds=list(descriptors),
+        start_new_session=True,
+        preexec_fn=before_exec,  # only where setpriv is missing
+    )
+
+
+def _death_signal(parent: int) -> Callable[[], None]:
+    # The library is loaded here: between fork and exec only the system calls themselves are safe.
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+    def before_exec() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(127)
+
+    return before_exec
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kills the child and its process group, and collects it. Does nothing to a child already collected."""
+    if process.poll() is None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            process.kill()
+        process.wait()

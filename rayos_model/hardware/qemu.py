@@ -1,0 +1,64 @@
+"""Finds the QEMU to use and says what is wrong with it. Starts nothing but `qemu --version`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rayos_model.hardware.failures import INSTALL_QEMU, QemuFailed, QemuMissing, QemuTooOld
+
+QEMU_VARIABLE: Final = "RAYOS_QEMU"
+PROGRAM: Final = "qemu-system-x86_64"
+OLDEST: Final = (7, 2)
+"""The oldest version on which everything was seen to work."""
+
+
+@dataclass(frozen=True)
+class Qemu:
+    """A QEMU binary that was found and is new enough."""
+
+    path: Path
+    version: str
+
+
+def find_qemu() -> Qemu:
+    """The QEMU named by RAYOS_QEMU, or else the one on PATH.
+
+    Raises `QemuMissing` when there is none, `QemuTooOld` when it is older than 7.2, `QemuFailed` when it
+    does not tell its version.
+    """
+    wanted = os.environ.get(QEMU_VARIABLE) or PROGRAM
+    found = shutil.which(wanted)
+    if found is None:
+        where = f"{QEMU_VARIABLE} names {wanted}, which is no program" if wanted != PROGRAM else f"no {PROGRAM} on PATH"
+        raise QemuMissing(f"QEMU is missing: {where}; {INSTALL_QEMU}")
+    try:
+        answer = subprocess.run(
+            [found, "--version"],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=20,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise QemuFailed(f"QEMU does not run: {found} --version: {_one_line(error)}; {INSTALL_QEMU}") from error
+    match = re.search(r"version (\d+)\.(\d+)(?:\.\d+)*", answer.stdout)
+    if answer.returncode != 0 or match is None:
+        raise QemuFailed(
+            f"QEMU does not tell its version: {found} --version ended with {answer.returncode}; {INSTALL_QEMU}"
+        )
+    version = match.group(0).removeprefix("version ")
+    if (int(match.group(1)), int(match.group(2))) < OLDEST:
+        raise QemuTooOld(f"QEMU {version} at {found} is too old; {INSTALL_QEMU}")
+    return Qemu(Path(found), version)
+
+
+def _one_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

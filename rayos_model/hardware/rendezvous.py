@@ -1,0 +1,238 @@
+"""The host's half of the rendezvous in docs/mechanism.md, and the watch over a guest that no longer comes to it.
+
+Must not know what lines and records mean, beyond `RAYOS_BOOT` and `RAYOS_PANIC:`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rayos_model import abi
+from rayos_model.errors import PlatformFailure
+from rayos_model.hardware.failures import (
+    BootHang,
+    ConsoleFlood,
+    GuestHang,
+    GuestPanic,
+    GuestReset,
+    QemuFailed,
+    RunTimeout,
+    TraceFailure,
+)
+from rayos_model.hardware.session import QemuSession
+
+_TICK_S: Final = 0.05
+_AFTER_PANIC_S: Final = 5.0
+"""A guest that has printed its panic pauses at once; one too broken to do so is not waited for longer than this."""
+_HEADER_PLACE: Final = (abi.TRACE_HEADER_PHYS, abi.TRACE_HEADER.size)
+_PANIC_LINE: Final = re.compile(r"RAYOS_PANIC:(.*)")
+
+
+class Sink(Protocol):
+    """Takes what the guest yields, in order, while the guest runs on."""
+
+    def lines(self, lines: list[str]) -> None: ...
+
+    def records(self, records: abi.Records) -> None: ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long, in wall time, each thing may take, and how much the guest may print, before it counts as failed."""
+
+    boot_s: float = 20.0
+    silence_s: float = 60.0
+    total_s: float = 3600.0
+    console_bytes: int = 256 << 20
+
+
+@dataclass(frozen=True)
+class TraceHeader:
+    """`struct trace_header` of kernel/abi.h."""
+
+    ring_phys: int
+    ring_records: int
+    head: int
+    framebuffer: tuple[int, int, int]
+    state: abi.RunState
+    epoch_tsc: int
+
+
+async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader:
+    """Runs the guest to its end, with everything it yields put into `sink`; returns the header it left.
+
+    Raises `BootHang`, `GuestHang`, `GuestPanic`, `GuestReset`, `TraceFailure`, `RunTimeout`, and `QemuFailed` from the
+    session. What the guest had yielded before the failure has then reached the sink.
+    """
+    watch = _Watch(session, limits)
+    drained = 0
+    called = False
+
+    def listen(*, to_the_end: bool = False) -> None:
+        lines = session.console_lines(to_the_end=to_the_end)
+        if lines:
+            watch.heard(lines)
+            sink.lines(lines)
+            watch.progress()
+
+    try:
+        await session.resume()
+        while True:
+            event = await session.next_event(_TICK_S)
+            if event is None:
+                listen()
+                await watch.check(drained)
+            elif event[0] == "SHUTDOWN":
+                listen(to_the_end=True)
+                raise _shutdown(event[1], watch)
+            elif event[0] == "GUEST_PANICKED":  # what the write to pvpanic is called; STOP follows it
+                called = True
+            else:
+                listen()
+                if not called:
+                    raise QemuFailed(f"QEMU stopped the guest by itself: {await session.status()}")
+                called = False
+                try:
+                    header = parse_header(await session.read_memory(*_HEADER_PLACE))
+                except TraceFailure as error:
+                    raise (watch.panic() if watch.panic_reason is not None else error) from error
+                records = await _read_records(session, header, drained)
+                drained = header.head
+                if header.state is abi.RunState.RUNNING:
+                    await session.resume()
+                sink.records(records)
+                watch.progress()
+                if header.state is abi.RunState.PANIC:
+                    raise watch.panic()
+                if header.state is abi.RunState.DONE:
+                    listen(to_the_end=True)
+                    return header
+    except PlatformFailure:
+        listen(to_the_end=True)
+        raise
+
+
+class _Watch:
+    """Decides that a guest has hung. Time the host spends on its own work does not count against the guest."""
+
+    def __init__(self, session: QemuSession, limits: Limits) -> None:
+        self._session = session
+        self._limits = limits
+        self._started = self._progressed = time.monotonic()
+        self._booted = False
+        self._head: int | None = None
+        self._last_line = ""
+        self.panic_reason: str | None = None
+
+    def heard(self, lines: list[str]) -> None:
+        for line in lines:
+            if not self._booted and "RAYOS_BOOT" in line:
+                self._booted = True
+            if self.panic_reason is None and (match := _PANIC_LINE.search(line)):
+                self.panic_reason = match.group(1).strip()
+        if lines:
+            self._last_line = lines[-1]
+
+    def progress(self) -> None:
+        self._progressed = time.monotonic()
+
+    def panic(self) -> GuestPanic:
+        reason = self.panic_reason or "no reason on the console"
+        return GuestPanic(f"the guest kernel panicked: {reason}", reason)
+
+    async def check(self, drained: int) -> None:
+        """Raises the failure that time has shown, if it has shown one."""
+        now, limits = time.monotonic(), self._limits
+        if self._session.console_bytes() > limits.console_bytes:
+            raise ConsoleFlood(
+                f"the guest floods its console: more than {limits.console_bytes >> 20} MiB{self.last_words()}"
+            )
+        silent = now - self._progressed
+        if self.panic_reason is not None and silent > min(_AFTER_PANIC_S, limits.silence_s):
+            raise self.panic()
+        if not self._booted and now - self._started > limits.boot_s:
+            raise BootHang(
+                f"the guest has not booted (no RAYOS_BOOT within {limits.boot_s:g} s): "
+                f"{await self._session.processors()}{self.last_words()}"
+            )
+        if now - self._started > limits.total_s:
+            raise RunTimeout(f"the run took longer than the {limits.total_s:g} s of wall time it was given")
+        if silent > limits.silence_s and not await self._keeps_records(drained):
+            raise GuestHang(
+                f"the guest hangs (no line and no trace record for {limits.silence_s:g} s): "
+                f"{await self._session.processors()}{self.last_words()}"
+            )
+
+    async def _keeps_records(self, drained: int) -> bool:
+        """Whether records were added since this was last asked, in which case the guest is merely slow."""
+        try:
+            header = parse_header(await self._session.read_memory(*_HEADER_PLACE))
+        except TraceFailure:
+            return False
+        last, self._head = self._head if self._head is not None else drained, header.head
+        if header.head > last:
+            self.progress()
+        return header.head > last
+
+    def last_words(self) -> str:
+        return f"; last line: {self._last_line[:120]!r}" if self._last_line else "; nothing on the console"
+
+
+def parse_header(memory: NDArray[np.uint8]) -> TraceHeader:
+    """The header in a copy of its memory. Raises `TraceFailure` when it cannot be trusted or records were lost."""
+    fields = abi.as_dict(abi.TRACE_HEADER, abi.TRACE_HEADER_FIELDS, memory.tobytes())
+    place = f"the trace header at {abi.TRACE_HEADER_PHYS:#x}"
+    if fields["magic"] != abi.TRACE_MAGIC:
+        raise TraceFailure(
+            f"the guest paused without {place}: it is not this package's kernel, or overwrote its memory"
+        )
+    if fields["abi_version"] != abi.ABI_VERSION or fields["record_bytes"] != abi.TRACE_DTYPE.itemsize:
+        raise TraceFailure(
+            f"{place} is of ABI {fields['abi_version']} with records of {fields['record_bytes']} bytes, this package "
+            f"of ABI {abi.ABI_VERSION} with {abi.TRACE_DTYPE.itemsize}: rebuild the kernel"
+        )
+    capacity = fields["ring_records"]
+    if capacity == 0 or capacity & (capacity - 1) or fields["state"] not in list(abi.RunState):
+        raise TraceFailure(f"{place} makes no sense (capacity {capacity}, state {fields['state']})")
+    if fields["lost"]:
+        raise TraceFailure(f"the guest lost {fields['lost']} trace records: the run is void; give it a larger ring")
+    return TraceHeader(
+        ring_phys=fields["ring_phys"],
+        ring_records=capacity,
+        head=fields["head"],
+        framebuffer=(fields["framebuffer_phys"], fields["framebuffer_width"], fields["framebuffer_height"]),
+        state=abi.RunState(fields["state"]),
+        epoch_tsc=fields["epoch_tsc"],
+    )
+
+
+async def _read_records(session: QemuSession, header: TraceHeader, drained: int) -> abi.Records:
+    """Records [drained, head). The host's own count is what was drained: the kernel's is set only after the pause."""
+    count = header.head - drained
+    if not 0 <= count <= header.ring_records:
+        raise TraceFailure(
+            f"the trace ring of {header.ring_records} records was overrun: {drained} drained, head {header.head}"
+        )
+    size = abi.TRACE_DTYPE.itemsize
+    first = drained % header.ring_records
+    before_end = min(count, header.ring_records - first)
+    parts = [
+        (await session.read_memory(header.ring_phys + start * size, length * size)).view(abi.TRACE_DTYPE)
+        for start, length in ((first, before_end), (0, count - before_end))
+        if length
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, abi.TRACE_DTYPE)
+
+
+def _shutdown(data: dict[str, Any], watch: _Watch) -> GuestPanic | GuestReset:
+    if watch.panic_reason is not None:
+        return watch.panic()
+    return GuestReset(
+        f"the guest reset itself ({data.get('reason', 'no reason given')}): a triple fault{watch.last_words()}"
+    )

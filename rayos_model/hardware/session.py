@@ -1,0 +1,250 @@
+"""One QEMU process, from start to end: command channel, console, guest memory, screen. Knows no scenario, no trace."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from qemu.qmp import EventListener, QMPClient
+from qemu.qmp.error import QMPError
+from qemu.qmp.protocol import ConnectError
+from qemu.qmp.qmp_client import ExecuteError
+
+from rayos_model.hardware.failures import QemuFailed
+from rayos_model.hardware.process import AnonymousFile, kill, spawn
+
+EVENTS: Final = ("GUEST_PANICKED", "STOP", "SHUTDOWN")
+ANSWER_S: Final = 60.0
+"""A command takes milliseconds; QEMU that has not answered by now never will."""
+_QUIT_S: Final = 2.0
+_CONSOLE_CHUNK: Final = 4 << 20
+
+# Without a handler of its own, a QEMU that dies would have its disconnection printed beside our one line.
+logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())
+
+
+class QemuSession:
+    """An async context manager: QEMU runs inside the block, with the guest paused at first, and is gone after it.
+
+    `command` is QEMU's command line without the places below, which are replaced in it wherever they stand:
+    `<scenario>` a file with the scenario image, `<console>` the file the console writes to, `<qmp>` the descriptor of
+    the command channel, and whatever `places` adds. Console and memory dumps are anonymous files: the guest never
+    waits for a reader, and nothing is left behind, however this process ends.
+
+    Entering raises `QemuFailed` when QEMU cannot be started or ends at once. Every method raises `QemuFailed` once QEMU
+    has ended or does not answer.
+    """
+
+    def __init__(self, command: Sequence[str], image: bytes, places: Mapping[str, str]) -> None:
+        self._command = command
+        self._places = places
+        self._image = image
+        self._files: list[AnonymousFile] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._qmp = QMPClient("rayos")
+        self._listener = EventListener(names=EVENTS)
+        self._console_read = 0
+        self._partial_line = b""
+
+    @property
+    def pid(self) -> int | None:
+        """QEMU's process id; None before it was started."""
+        return self._process.pid if self._process else None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._quit()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Kills QEMU if it still runs and lets go of all it held. For use where nothing can be awaited any more."""
+        if self._process:
+            kill(self._process)
+        if self._socket:
+            self._socket.close()
+        for file in self._files:
+            file.close()
+        self._files = []
+
+    async def _start(self) -> None:
+        try:
+            self._console, self._dump, self._errors = (self._file(name) for name in ("console", "dump", "errors"))
+            scenario = self._file("scenario", self._image)
+            self._socket, theirs = socket.socketpair()
+            with theirs:
+                places = {
+                    **self._places,
+                    "<scenario>": scenario.child_path,
+                    "<console>": self._console.child_path,
+                    "<qmp>": str(theirs.fileno()),
+                }
+                command = [*(_fill(argument, places) for argument in self._command), "-S"]
+                descriptors = [theirs.fileno(), *(file.descriptor for file in self._files)]
+                self._process = spawn(command, descriptors, self._errors.descriptor)
+        except OSError as error:
+            raise QemuFailed(f"QEMU cannot be started: {error}") from error
+        self._qmp.register_listener(self._listener)
+        try:
+            async with asyncio.timeout(ANSWER_S):  # not wait_for, which until Python 3.12 may swallow a Ctrl-C
+                await self._qmp.connect(self._socket)
+        except (ConnectError, TimeoutError) as error:
+            raise await self._failure("QEMU does not start") from error
+
+    def _file(self, label: str, content: bytes = b"") -> AnonymousFile:
+        file = AnonymousFile(f"rayos-{label}", content)
+        self._files.append(file)
+        return file
+
+    async def _quit(self) -> None:
+        process = self._process
+        if process is not None and process.poll() is None:
+            with suppress(QMPError, QemuFailed, OSError, EOFError, TimeoutError):
+                async with asyncio.timeout(_QUIT_S):
+                    await self._qmp.execute("quit")
+                deadline = time.monotonic() + _QUIT_S
+                while process.poll() is None and time.monotonic() < deadline:
+                    await asyncio.sleep(0.002)
+            kill(process)
+        # The far end is gone: this only collects the connection's tasks.
+        with suppress(QMPError, OSError, EOFError, TimeoutError):
+            async with asyncio.timeout(_QUIT_S):
+                await self._qmp.disconnect()
+
+    async def execute(self, command: str, **arguments: object) -> Any:
+        """Carries out one QMP command and returns its answer. Raises `QemuFailed` when it is refused."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await self._qmp.execute(command, arguments or None)
+        except ExecuteError as error:
+            raise QemuFailed(f"QEMU refuses {command}: {error}") from error
+        except TimeoutError as error:
+            raise QemuFailed(f"QEMU has not answered {command} for {ANSWER_S:.0f} s") from error
+        except (QMPError, OSError, EOFError) as error:
+            raise await self._failure(f"QEMU died before it answered {command}") from error
+
+    async def resume(self) -> None:
+        """Lets the guest run, at first and after each pause."""
+        await self.execute("cont")
+
+    async def next_event(self, timeout_s: float) -> tuple[str, dict[str, Any]] | None:
+        """The next of `EVENTS` with its data, or None when there is none in time."""
+        if self._listener.empty():
+            await self._check_alive()
+        try:
+            async with asyncio.timeout(timeout_s):
+                message = await self._listener.get()
+        except TimeoutError:
+            return None
+        data = message.get("data")
+        return str(message["event"]), data if isinstance(data, dict) else {}
+
+    async def _check_alive(self) -> None:
+        if self._process is not None and self._process.poll() is not None:
+            raise await self._failure("QEMU died")
+
+    async def status(self) -> str:
+        """Why the guest does not run, in QEMU's word for it."""
+        return str((await self.execute("query-status"))["status"])
+
+    def console_bytes(self) -> int:
+        """How much the guest has written so far."""
+        return self._console.size()
+
+    def console_lines(self, *, to_the_end: bool = False) -> list[str]:
+        """The lines written since the last call, without line ends; with `to_the_end`, also one that is not ended.
+
+        The console writes synchronously: while the guest is paused, this returns all it wrote before the pause.
+        """
+        lines: list[str] = []
+        while chunk := self._console.read(self._console_read, _CONSOLE_CHUNK):
+            self._console_read += len(chunk)
+            *whole, self._partial_line = (self._partial_line + chunk).split(b"\n")
+            lines.extend(line.rstrip(b"\r").decode("utf-8", "replace") for line in whole)
+        if to_the_end and self._partial_line:
+            lines.append(self._partial_line.rstrip(b"\r").decode("utf-8", "replace"))
+            self._partial_line = b""
+        return lines
+
+    async def read_memory(self, physical: int, size: int) -> NDArray[np.uint8]:
+        """A copy of guest memory. The guest's clock does not notice."""
+        self._dump.clear()
+        await self.execute("pmemsave", val=physical, size=size, filename=self._dump.child_path)
+        data = np.empty(size, np.uint8)
+        if self._dump.read_into(data.data) != size:
+            raise QemuFailed(f"QEMU saved less than {size} bytes of guest memory at {physical:#x}: is memory full?")
+        return data
+
+    async def screenshot(self, framebuffer: tuple[int, int, int]) -> bytes:
+        """What is on the screen, as PNG. `framebuffer` is its (physical address, width, height), XRGB8888.
+
+        Taken through QEMU's display device; where that shows something else, from guest memory.
+        """
+        physical, width, height = framebuffer
+        image: Image.Image | None = None
+        with suppress(QemuFailed, OSError):
+            self._dump.clear()
+            await self.execute("screendump", filename=self._dump.child_path)
+            with Image.open(io.BytesIO(self._dump.read())) as seen:
+                image = seen.convert("RGB")
+        if image is None or image.size != (width, height):
+            await self._check_alive()
+            pixels = (await self.read_memory(physical, width * height * 4)).reshape(height, width, 4)
+            image = Image.fromarray(np.ascontiguousarray(pixels[..., 2::-1]), "RGB")
+        png = io.BytesIO()
+        image.save(png, "PNG", optimize=False)
+        return png.getvalue()
+
+    async def processors(self) -> str:
+        """Where each vCPU is, for a diagnosis: `vCPU 0 halted at 0x100123, …`."""
+        text = str(await self.execute("human-monitor-command", **{"command-line": "info registers -a"}))
+        places = []
+        for number, part in enumerate(re.split(r"CPU#\d+", text)[1:]):
+            address = re.search(r"[RE]IP=([0-9a-f]+)", part)
+            halted = "halted" if re.search(r"HLT=1", part) else "running"
+            places.append(f"vCPU {number} {halted} at {int(address.group(1), 16) if address else 0:#x}")
+        return ", ".join(places)
+
+    async def _failure(self, what: str) -> QemuFailed:
+        """`what` and why, as far as QEMU told: its exit status and the last line it wrote to standard error."""
+        deadline = time.monotonic() + _QUIT_S
+        while (status := self._process.poll() if self._process else None) is None and time.monotonic() < deadline:
+            await asyncio.sleep(0.005)
+        if status is None:
+            ending = "it still runs but does not answer"
+        elif status < 0:
+            ending = f"killed by {signal.Signals(-status).name}"
+        else:
+            ending = f"exit status {status}"
+        said = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        return QemuFailed(f"{what} ({ending}){': ' + said[-1] if said else ''}")
+
+
+def _fill(argument: str, places: Mapping[str, str]) -> str:
+    for place, value in places.items():
+        argument = argument.replace(place, value)
+    return argument

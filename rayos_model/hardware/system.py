@@ -1,0 +1,126 @@
+"""The kernel system: a scenario on the real kernel in QEMU. Must not know the model, nor what becomes of the run."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from pathlib import Path
+from typing import Final
+
+from rayos_model.abi import Provocation, Records
+from rayos_model.errors import PlatformFailure
+from rayos_model.hardware import build
+from rayos_model.hardware.execution import Execution, execute, probe, run_blocking
+from rayos_model.hardware.failures import KernelBuildFailed
+from rayos_model.hardware.platforms import DEFAULT_PLATFORM, platform_named
+from rayos_model.hardware.qemu import find_qemu
+from rayos_model.hardware.rendezvous import Limits
+from rayos_model.image import compile_image
+from rayos_model.run import RunWriter
+from rayos_model.scenario import NS, Scenario
+from rayos_model.systems import Progress, ProgressFn
+
+_SNAPSHOT: Final = re.compile(r"RAYOS_SOAK:METRICS_SNAPSHOT:\d+:\d+:\d+:(\d+)")
+_FIXED_WALL_S: Final = 300.0
+_WALL_PER_VIRTUAL: Final = 20.0
+"""An emulated second of full load takes 0.6 s on the slowest host seen; far beyond that the host is no use."""
+_LAST_LINES: Final = 20
+
+
+class KernelSystem:
+    """Runs scenarios on the kernel, executed by one of `PLATFORMS`.
+
+    `trace_points` keeps every control-flow point in the trace, not measurements only. `provoke` plants a fault that one
+    of the detectors must find. `limits` replaces the wall times after which a guest counts as hung.
+    """
+
+    def __init__(
+        self,
+        platform: str = DEFAULT_PLATFORM,
+        trace_points: bool = False,
+        provoke: Provocation = Provocation.NONE,
+        limits: Limits | None = None,
+    ) -> None:
+        """Raises `BadInput` when no platform has that name."""
+        self.platform = platform_named(platform)
+        self.trace_points = trace_points
+        self.provoke = provoke
+        self.limits = limits
+
+    @property
+    def name(self) -> str:
+        return "kernel"
+
+    def run(self, scenario: Scenario, writer: RunWriter, progress: ProgressFn) -> None:
+        """Runs a scenario to its end, feeding the writer.
+
+        Raises a `PlatformFailure` (see `failures`) that names what failed: QEMU missing, too old or dead, the kernel
+        not built, the platform unusable, a guest that hangs, panics, resets or loses trace records, a run that takes
+        too long. Its notes hold the last lines of the console. Ctrl-C ends QEMU and raises `KeyboardInterrupt`.
+        """
+        qemu = find_qemu()
+        progress(Progress(0, scenario.duration_ns, phase="building the kernel"))
+        kernel = build_kernel()
+        if self.platform.probed:
+            progress(Progress(0, scenario.duration_ns, phase=f"trying {self.platform.name}"))
+            probe(qemu, Path(kernel.path), self.platform)
+        image = compile_image(scenario, self.trace_points, self.provoke)
+        machine = scenario.machine
+        execution = Execution(qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb)
+        limits = self.limits or Limits(total_s=_FIXED_WALL_S + _WALL_PER_VIRTUAL * scenario.duration_s)
+        writer.provenance(
+            platform=self.platform.name,
+            kernel_sha256=kernel.sha256,
+            qemu_version=qemu.version,
+            qemu_arguments=execution.command,
+            trace_points=self.trace_points,
+            provoke=self.provoke.name.lower(),
+        )
+        sink = _ToWriter(writer, scenario, progress)
+        progress(Progress(0, scenario.duration_ns, phase="booting"))
+        try:
+            outcome = run_blocking(lambda: execute(execution, sink, limits))
+        except PlatformFailure as failure:
+            failure.add_note("the console's last lines:\n" + "\n".join(sink.last_lines))
+            raise
+        writer.provenance(wall_s=round(outcome.wall_s, 3))
+        if outcome.screenshot is not None:
+            writer.screenshot(outcome.screenshot)
+        progress(Progress(scenario.duration_ns, scenario.duration_ns, sink.fps, "done"))
+
+
+class _ToWriter:
+    """The sink of an execution: lines and records go to the run, snapshots become progress."""
+
+    def __init__(self, writer: RunWriter, scenario: Scenario, progress: ProgressFn) -> None:
+        self._writer = writer
+        self._progress = progress
+        self._duration_ns = scenario.duration_ns
+        self._seconds = 0
+        self.fps = 0.0
+        self.last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+
+    def lines(self, lines: list[str]) -> None:
+        before = self._seconds
+        for line in lines:
+            self._writer.marker(line)
+            if match := _SNAPSHOT.search(line):
+                self._seconds += 1
+                self.fps = float(match.group(1))
+        self.last_lines.extend(lines[-_LAST_LINES:])
+        if self._seconds > before:
+            self._progress(Progress(min(self._seconds * NS, self._duration_ns), self._duration_ns, self.fps))
+
+    def records(self, records: Records) -> None:
+        self._writer.trace(records)
+
+
+def build_kernel() -> build.KernelBinary:
+    """The kernel of this package, compiled where it is not yet. Raises `KernelBuildFailed`."""
+    try:
+        return build.build_kernel()
+    except PlatformFailure:
+        raise
+    except (build.KernelBuildError, OSError) as error:
+        first = str(error).strip().splitlines() or [type(error).__name__]
+        raise KernelBuildFailed(f"the kernel does not build: {first[0]}") from error

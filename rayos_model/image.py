@@ -1,0 +1,173 @@
+"""The scenario image: a scenario compiled to the layout of `kernel/abi.h`; what kernel and model both start from."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import astuple, dataclass
+
+from rayos_model import abi
+from rayos_model.abi import Provocation, ScenarioKind, Workload
+from rayos_model.distribution import Distribution
+from rayos_model.scenario import NS, Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`struct image_settings`; fields in its order."""
+
+    seed: int
+    duration_ns: int
+    quantum_ns: int
+    repaint_window_ns: int
+    ping_interval_ns: int
+    hang_timeout_ns: int
+    kind: int
+    vcpus: int
+    memory_mb: int
+    width: int
+    height: int
+    refresh_mhz: int
+    trace_points: int
+    compositor_priority: int
+    socket_bytes: int
+    provoke: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`struct image_group`; fields in its order. Tables are indices into `Image.tables`."""
+
+    period_ns: int
+    start_ns: int
+    stagger_ns: int
+    lifetime_ns: int
+    first_client: int
+    count: int
+    workload: int
+    priority: int
+    surface_width: int
+    surface_height: int
+    damage_ppm: int
+    think_table: int
+    gap_table: int
+    transfer_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A whole image; a table is 1025 quantiles, ns."""
+
+    settings: Settings
+    groups: tuple[Group, ...]
+    tables: tuple[tuple[int, ...], ...]
+
+    @property
+    def client_count(self) -> int:
+        """Clients over all groups."""
+        return sum(group.count for group in self.groups)
+
+    def group_of(self, client: int) -> Group:
+        """The group a client id belongs to. Raises `IndexError` beyond the last client."""
+        for group in self.groups:
+            if group.first_client <= client < group.first_client + group.count:
+                return group
+        raise IndexError(f"no client {client}")
+
+    def pack(self) -> bytes:
+        """The bytes the kernel reads through fw_cfg."""
+        settings = astuple(self.settings)
+        body = abi.IMAGE_SETTINGS.pack(*settings[:-1], self.settings.name.encode("ascii"))
+        body += b"".join(abi.IMAGE_GROUP.pack(*astuple(group), 0) for group in self.groups)
+        body += b"".join(struct.pack(f"<{abi.QUANTILES}Q", *table) for table in self.tables)
+        length = abi.IMAGE_HEADER.size + len(body)
+        counts = len(self.groups), len(self.tables)
+        return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), *counts, 0) + body
+
+
+def build_image(scenario: Scenario, trace_points: bool = False, provoke: Provocation = Provocation.NONE) -> Image:
+    """Compile a scenario. `trace_points` keeps every control-flow point in the trace, not only measurements."""
+    tables: dict[tuple[int, ...], int] = {}
+
+    def table(distribution: Distribution) -> int:
+        return tables.setdefault(distribution.table(), len(tables))
+
+    groups = []
+    first = 0
+    for group in scenario.clients:
+        groups.append(
+            Group(
+                period_ns=_period_ns(group.rate),
+                start_ns=round(group.start_s * NS),
+                stagger_ns=round(group.stagger_ms * 1e6),
+                lifetime_ns=round(group.lifetime_s * NS) if group.lifetime_s else 0,
+                first_client=first,
+                count=group.count,
+                workload=Workload[group.workload.upper()],
+                priority=group.priority,
+                surface_width=group.surface[0],
+                surface_height=group.surface[1],
+                damage_ppm=round(group.damage_share * 1e6),
+                think_table=table(group.think),
+                gap_table=table(group.gap_or_default),
+                transfer_bytes=group.transfer_bytes,
+            )
+        )
+        first += group.count
+    machine, display = scenario.machine, scenario.display
+    settings = Settings(
+        seed=scenario.seed,
+        duration_ns=scenario.duration_ns,
+        quantum_ns=machine.quantum_us * 1000,
+        repaint_window_ns=display.repaint_window_us * 1000,
+        ping_interval_ns=round(machine.ping_interval_s * NS),
+        hang_timeout_ns=round(machine.hang_timeout_s * NS),
+        kind=ScenarioKind[scenario.kind.upper()],
+        vcpus=machine.vcpus,
+        memory_mb=machine.memory_mb,
+        width=display.width,
+        height=display.height,
+        refresh_mhz=scenario.refresh_mhz,
+        trace_points=int(trace_points),
+        compositor_priority=machine.compositor_priority,
+        socket_bytes=machine.socket_bytes,
+        provoke=provoke,
+        name=scenario.name,
+    )
+    return Image(settings, tuple(groups), tuple(tables))
+
+
+def _period_ns(rate_hz: float) -> int:
+    """Rounded down, as the display's refresh period is, so that equal rates have equal periods; 0 for no rate."""
+    return int(NS / rate_hz) if rate_hz else 0
+
+
+def compile_image(scenario: Scenario, trace_points: bool = False, provoke: Provocation = Provocation.NONE) -> bytes:
+    """`build_image(…).pack()`: the bytes of the scenario image."""
+    return build_image(scenario, trace_points, provoke).pack()
+
+
+def parse_image(data: bytes) -> Image:
+    """Read an image back. Raises `ValueError` when magic, version, length or CRC is wrong."""
+    if len(data) < abi.IMAGE_HEADER.size:
+        raise ValueError(f"image of {len(data)} bytes is shorter than its header")
+    magic, version, length, crc, group_count, table_count, _ = abi.IMAGE_HEADER.unpack_from(data)
+    if magic != abi.IMAGE_MAGIC:
+        raise ValueError(f"image magic is {magic!r}")
+    if version != abi.ABI_VERSION:
+        raise ValueError(f"image version is {version}, expected {abi.ABI_VERSION}")
+    groups_at = abi.IMAGE_HEADER.size + abi.IMAGE_SETTINGS.size
+    tables_at = groups_at + group_count * abi.IMAGE_GROUP.size
+    if not length == len(data) == tables_at + table_count * abi.QUANTILES * 8:
+        raise ValueError(f"image length is {len(data)}, header says {length}")
+    if zlib.crc32(data[abi.IMAGE_HEADER.size :]) != crc:
+        raise ValueError("image CRC does not match")
+    settings = abi.as_dict(abi.IMAGE_SETTINGS, abi.IMAGE_SETTINGS_FIELDS, data, abi.IMAGE_HEADER.size)
+    settings["name"] = settings["name"].rstrip(b"\0").decode("ascii")
+    groups = [
+        Group(*abi.IMAGE_GROUP.unpack_from(data, groups_at + i * abi.IMAGE_GROUP.size)[:-1]) for i in range(group_count)
+    ]
+    layout = struct.Struct(f"<{abi.QUANTILES}Q")
+    tables = [layout.unpack_from(data, tables_at + i * layout.size) for i in range(table_count)]
+    return Image(Settings(**settings), tuple(groups), tuple(tables))

@@ -1,0 +1,254 @@
+"""The marker lines of the serial console: one grammar, one parser, one writer. Must not know what a marker is used for.
+
+A marker is `RAYOS_<FAMILY>:<EVENT>:<field>:…`. Each family's events and fields are rows of `GRAMMAR`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+Value = str | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """A kind of field: what matches it in the text, and what it becomes."""
+
+    description: str
+    pattern: re.Pattern[str]
+    convert: type[str] | type[int] | type[float]
+
+
+# A word ends at the separator; free text, last in its marker, ends with the line or where the next marker starts.
+COUNT: Final = FieldType("a whole number", re.compile(r"\d+"), int)
+NUMBER: Final = FieldType("a number", re.compile(r"-?\d+(?:\.\d+)?"), float)
+WORD: Final = FieldType("a word", re.compile(r"[^\s:\[\]\x00-\x1f\x7f]+"), str)
+TEXT: Final = FieldType("a text", re.compile(r"[^\x00-\x1f\x7f]+"), str)
+
+
+def _choice(*words: str) -> FieldType:
+    return FieldType(" or ".join(words), re.compile("|".join(words)), str)
+
+
+VERDICT: Final = _choice("pass", "fail")
+OUTCOME: Final = _choice("success", "timeout")
+
+Fields = tuple[tuple[str, FieldType], ...]
+
+GRAMMAR: Final[dict[str, Fields]] = {
+    "RAYOS_SOAK:START": (("clients", COUNT), ("duration_sec", COUNT)),
+    "RAYOS_SOAK:CLIENT_CREATED": (("id", COUNT),),
+    "RAYOS_SOAK:CLIENT_DESTROYED": (("id", COUNT),),
+    "RAYOS_SOAK:METRICS_SNAPSHOT": (("cpup", COUNT), ("mem_kb", COUNT), ("latency_us", COUNT), ("fps", COUNT)),
+    "RAYOS_SOAK:COMPLETE": (("result", VERDICT),),
+    "RAYOS_STRESS:START": (("test_type", WORD), ("target_level", NUMBER)),
+    "RAYOS_STRESS:LOAD_APPLIED": (("level", NUMBER), ("cpu_percent", NUMBER), ("mem_percent", NUMBER)),
+    "RAYOS_STRESS:LATENCY_SAMPLE": (("latency_us", COUNT),),
+    "RAYOS_STRESS:DEGRADATION": (("level", NUMBER), ("latency_ratio", NUMBER)),
+    "RAYOS_STRESS:COMPLETE": (("result", VERDICT),),
+    "RAYOS_FAILURE:INJECT": (("scenario", WORD), ("target_id", WORD)),
+    "RAYOS_FAILURE:DETECTED": (("failure_type", WORD), ("id", WORD)),
+    "RAYOS_FAILURE:RECOVERY_START": (("id", WORD),),
+    "RAYOS_FAILURE:RECOVERY_COMPLETE": (("id", WORD), ("result", OUTCOME)),
+    "RAYOS_FAILURE:TEST_COMPLETE": (("result", VERDICT),),
+    "RAYOS_PERF:PROFILE_START": (("operation", WORD),),
+    "RAYOS_PERF:SAMPLE": (("operation", WORD), ("latency_us", NUMBER), ("percentile", NUMBER)),
+    "RAYOS_PERF:THROUGHPUT": (("operation", WORD), ("ops_per_sec", NUMBER)),
+    "RAYOS_PERF:MEMORY": (("allocated_kb", COUNT), ("peak_kb", COUNT), ("fragmentation_percent", NUMBER)),
+    "RAYOS_PERF:REPORT": (("metric", WORD), ("value", NUMBER), ("unit", WORD)),
+    "RAYOS_INTEGRATION:SCENARIO_START": (("name", WORD),),
+    "RAYOS_INTEGRATION:MILESTONE": (("description", TEXT),),
+    "RAYOS_INTEGRATION:VERIFY": (("check", WORD), ("result", VERDICT)),
+    "RAYOS_INTEGRATION:SCENARIO_COMPLETE": (("name", WORD), ("result", VERDICT)),
+    "RAYOS_PANIC": (("reason", TEXT),),
+    "RAYOS_BOOT": (("message", TEXT),),
+    "RAYOS_DIAG": (("message", TEXT),),
+}
+"""Marker → its fields. `RAYOS_PANIC`, `RAYOS_BOOT` and `RAYOS_DIAG` have no event and a text that may be missing."""
+
+_FAMILIES: Final = frozenset(name.partition(":")[0] for name in GRAMMAR)
+_PLAIN: Final = frozenset(name for name in GRAMMAR if ":" not in name)
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+_HEAD = re.compile(r"(?<![A-Za-z0-9_])(RAYOS_[A-Z0-9_]+)(?::([A-Z0-9_]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A well-formed marker: `name` is a key of `GRAMMAR`, `values` are in the order of its fields, `line` from 1."""
+
+    name: str
+    values: tuple[Value, ...]
+    line: int = 0
+
+    def __getitem__(self, field: str) -> Value:
+        """A field by name. Raises `KeyError` when the marker has no such field."""
+        for (name, _), value in zip(GRAMMAR[self.name], self.values, strict=False):
+            if name == field:
+                return value
+        raise KeyError(field)
+
+    def __str__(self) -> str:
+        return format_marker(self.name, *self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Text that looks like a marker of a family outside the grammar."""
+
+    family: str
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """Text of a known family that its grammar does not allow, and why."""
+
+    text: str
+    reason: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.reason}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chatter:
+    """Anything else on a line."""
+
+    text: str
+    line: int
+
+
+Item = Marker | Unknown | Malformed | Chatter
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A parsed log; `items` in order hold all of its text but line ends, colours and surrounding blanks."""
+
+    items: tuple[Item, ...]
+
+    @property
+    def markers(self) -> list[Marker]:
+        return [item for item in self.items if isinstance(item, Marker)]
+
+    @property
+    def unknown(self) -> list[Unknown]:
+        return [item for item in self.items if isinstance(item, Unknown)]
+
+    @property
+    def malformed(self) -> list[Malformed]:
+        return [item for item in self.items if isinstance(item, Malformed)]
+
+    def named(self, name: str) -> list[Marker]:
+        """The markers of one name, such as `"RAYOS_SOAK:START"`."""
+        return [marker for marker in self.markers if marker.name == name]
+
+
+def format_marker(name: str, *values: Value) -> str:
+    """The line of a marker, without line end. Raises `ValueError` when name or values do not fit the grammar."""
+    if name not in GRAMMAR:
+        raise ValueError(f"unknown marker {name!r}")
+    fields = GRAMMAR[name]
+    if len(values) != len(fields) and not (name in _PLAIN and not values):
+        raise ValueError(f"{name} takes {len(fields)} fields, got {len(values)}")
+    parts = [name]
+    for (field, kind), value in zip(fields, values, strict=False):
+        text = f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+        if not kind.pattern.fullmatch(text) or text != text.strip() or _HEAD.search(text):
+            raise ValueError(f"{name}: {field} must be {kind.description}, got {text!r}")
+        parts.append(text)
+    return ":".join(parts)
+
+
+def parse_line(line: str, number: int = 1) -> list[Item]:
+    """All items of one line, in order. Never raises: what does not fit comes back as `Malformed` or `Chatter`."""
+    line = _ANSI.sub("", line).strip("\r\n\0")
+    heads = list(_HEAD.finditer(line))
+    starts = [_start(line, head) for head in heads]
+    items: list[Item] = []
+    at = 0
+    for head, start, end in zip(heads, starts, [*starts[1:], len(line)], strict=True):
+        _chatter(items, line[at:start], number)
+        item, at = _parse_at(line, head, end, number)
+        items.append(item)
+    _chatter(items, line[at:], number)
+    return items
+
+
+def parse(text: str | Iterable[str]) -> Log:
+    """A whole log, as text or lines (CR LF, colours and several markers on a line allowed). Never raises."""
+    lines = text.split("\n") if isinstance(text, str) else text
+    return Log(tuple(item for number, line in enumerate(lines, 1) for item in parse_line(line, number)))
+
+
+def _start(line: str, head: re.Match[str]) -> int:
+    """Where an item starts: an unknown family keeps the bracket it stands in."""
+    at = head.start()
+    return at - 1 if head[1] not in _FAMILIES and line[at - 1 : at] == "[" else at
+
+
+def _parse_at(line: str, head: re.Match[str], end: int, number: int) -> tuple[Item, int]:
+    """The item whose head was found, and where the rest of the line goes on."""
+    family, event = head[1], head[2]
+    if family not in _FAMILIES:
+        return Unknown(family, line[_start(line, head) : end].strip(), number), end
+    if family in _PLAIN:
+        text = line[head.end(1) : end].removeprefix(":").strip()
+        return Marker(family, (text,) if text else (), number), end
+    name = f"{family}:{event}"
+    if name not in GRAMMAR:
+        return Malformed(line[head.start() : end].strip(), f"{family} has no event {event or ''!r}", number), end
+    values: list[Value] = []
+    at = head.end()
+    for field, kind in GRAMMAR[name]:
+        if at >= end or line[at] != ":":
+            return Malformed(line[head.start() : end].strip(), f"{field} is missing", number), end
+        at += 1
+        stop = end if kind is TEXT else _field_end(line, at, end)
+        text = line[at:stop].strip() if kind is TEXT else line[at:stop]
+        if not kind.pattern.fullmatch(text):
+            reason = f"{field} must be {kind.description}, got {text!r}"
+            return Malformed(line[head.start() : end].strip(), reason, number), end
+        values.append(kind.convert(text))
+        at = stop
+    if at < end and line[at] == ":":
+        return Malformed(line[head.start() : end].strip(), f"more than {len(values)} fields", number), end
+    return Marker(name, tuple(values), number), at
+
+
+def _field_end(line: str, start: int, end: int) -> int:
+    at = start
+    while at < end and line[at] != ":" and not line[at].isspace() and line[at] not in "[]":
+        at += 1
+    return at
+
+
+def _chatter(items: list[Item], text: str, number: int) -> None:
+    if text.strip():
+        items.append(Chatter(text.strip(), number))
+
+
+def order_problems(log: Log) -> Iterator[str]:
+    """Breaches of order in a soak's log: one line each, none for a log without soak markers."""
+    soak = [marker for marker in log.markers if marker.name.startswith("RAYOS_SOAK:")]
+    if not soak:
+        return
+    if soak[0].name != "RAYOS_SOAK:START":
+        yield f"line {soak[0].line}: {soak[0].name} before RAYOS_SOAK:START"
+    if soak[-1].name != "RAYOS_SOAK:COMPLETE":
+        yield f"line {soak[-1].line}: the log ends without RAYOS_SOAK:COMPLETE"
+    alive: set[Value] = set()
+    for marker in soak:
+        if marker.name == "RAYOS_SOAK:CLIENT_CREATED":
+            if marker["id"] in alive:
+                yield f"line {marker.line}: client {marker['id']} created twice"
+            alive.add(marker["id"])
+        elif marker.name == "RAYOS_SOAK:CLIENT_DESTROYED":
+            if marker["id"] not in alive:
+                yield f"line {marker.line}: client {marker['id']} destroyed without being created"
+            alive.discard(marker["id"])

@@ -1,0 +1,5 @@
+"""The simulation model (SimPy). Knows nothing of QEMU, kernel runs or how its parameters were found."""
+
+from rayos_model.model.system import ModelSystem
+
+__all__ = ["ModelSystem"]

@@ -1,0 +1,381 @@
+"""A Wayland client: its thread, its inbox, and the workloads (docs/mechanism.md, "Clients")."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from rayos_model.abi import BatchTag, ThreadId, TraceKind, Workload
+from rayos_model.image import Group
+from rayos_model.model import wire
+from rayos_model.model.costs import Flow, Point
+from rayos_model.model.processor import BLOCK, Body, Thread
+from rayos_model.model.wire import BATCHES, Batch, EventKind
+from rayos_model.random import STREAM_GAP, STREAM_THINK, Random
+
+if TYPE_CHECKING:
+    from rayos_model.model.machine import Machine
+
+PAGE_BYTES = 4096
+RECEIVE_BYTES = 4096
+_ENTER: dict[BatchTag, str] = {tag: f"enter.{tag.name.lower()}" for tag in BatchTag}
+_SEND: dict[BatchTag, Point] = {tag: (f"send.{tag.name.lower()}",) for tag in BatchTag}
+_BLOCK: Point = ("block",)
+_WAKE: Point = ("wake",)
+
+
+@dataclass(slots=True)
+class Write:
+    """One queue-write to a client: stamped when queued, delivered as a whole."""
+
+    queued_ns: int
+    bytes: int
+    events: list[EventKind]
+
+
+@dataclass(slots=True)
+class Sent:
+    """One batch in a client's socket, stamped when `send` was entered."""
+
+    client: Client
+    tag: BatchTag
+    sent_ns: int
+    batch: Batch
+    secondary: bool = False
+    damage: tuple[int, int] = (0, 0)  # first row and number of rows, surface coordinates
+
+
+class Client:
+    """One client's process; subclasses say what the workload does.
+
+    Contract for a workload: `frame(now)` hears of each frame callback, `input(now)` of each input event, other events
+    arrive by `event(kind, now)`; `due()` is the time of its next action (None: waits for an event); `act()` performs it.
+    """
+
+    workload: ClassVar[Workload] = Workload.IDLE
+
+    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        self.machine = machine
+        self.group = group
+        self.id = identity
+        self.end_ns = end_ns
+        self.inbox: deque[Write] = deque()
+        self.flow = Flow(machine.client_costs, ("start",))
+        self.thread = Thread(ThreadId.CLIENT0 + identity, f"client-{identity}", group.priority, self._body())
+        self.connected_ns = 0
+        self.leaving = False
+        self.frames = 0
+        self.frame_pending = False
+        self.shm_pages = 0  # of the last shared memory this client created
+        self._think = Random(machine.settings.seed, identity, generation, STREAM_THINK)
+        self.gaps = Random(machine.settings.seed, identity, generation, STREAM_GAP)
+        self._owes_pong = False
+        self._seen: set[str] = set()
+
+    # ---- what workloads override -------------------------------------------------------------
+
+    def frame(self, now: int) -> None:
+        """The main surface's frame callback arrived."""
+
+    def input(self, now: int) -> None:
+        """An input event arrived."""
+
+    def event(self, kind: EventKind, now: int) -> None:
+        """Any other event arrived."""
+
+    def due(self) -> int | None:
+        """When the next action is due, ns; None while it waits for an event."""
+        return None
+
+    def act(self) -> Body:
+        """Performs the action that is due."""
+        yield from ()
+
+    # ---- steps that workloads use ------------------------------------------------------------
+
+    def think(self) -> int:
+        """A think time drawn from the group's table, ns."""
+        return self._think.quantile(self.machine.tables[self.group.think_table])
+
+    def gap(self) -> int:
+        """A gap between actions drawn from the group's table, ns."""
+        return self.gaps.quantile(self.machine.tables[self.group.gap_table])
+
+    def send(
+        self,
+        tag: BatchTag,
+        px: int = 0,
+        rows: int = 0,
+        *,
+        before: int = 0,
+        batch: Batch | None = None,
+        secondary: bool = False,
+        damage: tuple[int, int] = (0, 0),
+    ) -> Body:
+        """Draws, enters `send` and puts a batch into the socket; `before` ns of earlier segments run in the same burst."""
+        entering = before + self.flow.to((_ENTER[tag], px, rows))
+        yield entering + self.flow.to(_SEND[tag])
+        sent_ns = self.thread.time_at(entering)
+        self.machine.compositor.deliver(Sent(self, tag, sent_ns, batch or BATCHES[tag], secondary, damage))
+        yield 1  # the compositor preempts here; what it answers is seen when this returns
+
+    def send_frame(self, before: int = 0) -> Body:
+        """Draws the damaged band of the next frame and commits it."""
+        width, height = self.group.surface_width, self.group.surface_height
+        rows = max(1, height * self.group.damage_ppm // 1_000_000)
+        y = self.frames * rows % (height - rows + 1)
+        self.frames += 1
+        self.frame_pending = True
+        yield from self.send(BatchTag.FRAME, width * rows, rows, before=before, damage=(y, rows))
+
+    def send_first(self, *, secondary: bool) -> Body:
+        """Allocates buffers (two, one for a secondary surface), draws the first whole and commits it."""
+        width, height = self.group.surface_width, self.group.surface_height
+        buffers = 1 if secondary else 2
+        pages = -(-width * height * 4 * buffers // PAGE_BYTES)
+        self.shm_pages = pages
+        self.machine.memory.allocate_shm(self.id, pages)
+        cost = self.flow.to(("shm", pages))
+        batch = wire.FIRST_SECONDARY if secondary else None
+        yield from self.send(
+            BatchTag.FIRST, width * height, height, before=cost, batch=batch, secondary=secondary, damage=(0, height)
+        )
+
+    # ---- the thread ----------------------------------------------------------------------------
+
+    def _body(self) -> Body:
+        yield self.flow.to(("first",))
+        self.connected_ns = self.machine.processor.now
+        self.machine.compositor.connect(self)
+        yield 1
+        yield from self.send(BatchTag.REGISTRY)
+        yield from self._await("synced")
+        yield from self.send(BatchTag.BIND)
+        yield from self._await("configure")
+        yield from self.send(BatchTag.ACK)
+        yield from self.send_first(secondary=False)
+        self.frame_pending = True
+        yield from self._loop()
+        yield from self.send(BatchTag.LEAVE)
+        self.leaving = True
+        yield self.flow.to(("exit",))
+
+    def _await(self, name: str) -> Body:
+        self._seen.discard(name)
+        while name not in self._seen:
+            yield from self._receive(self.end_ns)
+
+    def _loop(self) -> Body:
+        processor, end = self.machine.processor, self.end_ns
+        while True:
+            if self._owes_pong:
+                self._owes_pong = False
+                yield from self.send(BatchTag.PONG)
+                continue
+            now = processor.now
+            if now >= end:
+                return
+            due = self.due()
+            if due is not None and due <= now:
+                yield from self.act()
+                continue
+            yield from self._receive(end if due is None or due > end else due)
+
+    def _receive(self, deadline: int) -> Generator[object, None, None]:  # type: ignore[override]
+        """One `recv`: takes what is queued, or waits for it until the deadline."""
+        thread, flow = self.thread, self.flow
+        if not self.inbox:
+            thread.deadline = deadline
+            thread.trailing = flow.to(_BLOCK)
+            yield BLOCK
+            if not self.inbox:
+                yield flow.to(_WAKE)
+                return
+        taken, size = [], 0
+        while self.inbox and size + self.inbox[0].bytes <= RECEIVE_BYTES:
+            write = self.inbox.popleft()
+            taken.append(write)
+            size += write.bytes
+        yield flow.to(("receive", size, len(taken)))
+        now = self.machine.processor.now
+        measure = self.machine.trace.measure
+        for write in taken:
+            measure(now, TraceKind.M_EVENT_DELIVERY, self.id, now - write.queued_ns, thread.index)
+        for write in taken:
+            for kind in write.events:
+                self._handle(kind, now)
+
+    def _handle(self, kind: EventKind, now: int) -> None:
+        name = kind.name
+        if name == "done":
+            self.frame_pending = False
+            self.frame(now)
+        elif name == "input":
+            self.input(now)
+        elif name == "ping":
+            self._owes_pong = True
+        else:
+            self._seen.add(name)
+            self.event(kind, now)
+
+
+class Rendering(Client):
+    """Draws a frame at each frame callback, no faster than its rate."""
+
+    workload = Workload.RENDERING
+
+    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(machine, group, identity, generation, end_ns)
+        self._wake: int | None = None
+        self._due = 0
+        self._paced = group.period_ns > machine.refresh_ns
+
+    def frame(self, now: int) -> None:
+        if not self._paced:
+            self._wake = now + self.think()
+            return
+        if self._due < now - self.group.period_ns:
+            self._due = now
+        self._wake = max(now, self._due) + self.think()
+        self._due += self.group.period_ns
+
+    def due(self) -> int | None:
+        return self._wake
+
+    def act(self) -> Body:
+        self._wake = None
+        return self.send_frame()
+
+
+class Input(Client):
+    """Reacts to input events by redrawing a part."""
+
+    workload = Workload.INPUT
+
+    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(machine, group, identity, generation, end_ns)
+        self._wake: int | None = None
+
+    def input(self, now: int) -> None:
+        if self._wake is None:
+            self._wake = now + self.think()
+
+    def due(self) -> int | None:
+        return None if self.frame_pending else self._wake
+
+    def act(self) -> Body:
+        self._wake = None
+        return self.send_frame()
+
+
+class Periodic(Client):
+    """A client that acts one gap after its first frame, then each gap after the last scheduled time."""
+
+    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(machine, group, identity, generation, end_ns)
+        self.next_ns: int | None = None
+
+    def frame(self, now: int) -> None:
+        if self.next_ns is None:
+            self.next_ns = now + self.gap()
+
+    def due(self) -> int | None:
+        return self.next_ns
+
+    def advance(self) -> None:
+        """Schedules the next action."""
+        assert self.next_ns is not None
+        self.next_ns += self.gap()
+
+
+class SurfaceCreation(Periodic):
+    """Creates a secondary surface each gap and destroys the one before."""
+
+    workload = Workload.SURFACE_CREATION
+
+    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(machine, group, identity, generation, end_ns)
+        self._exists = False
+        self._step: str | None = None  # next step of a creation under way
+
+    def event(self, kind: EventKind, now: int) -> None:
+        if kind.name == "configure" and self._step == "configure":
+            self._step = "ack"
+
+    def due(self) -> int | None:
+        if self._step in ("ack", "first"):
+            return 0
+        return None if self._step == "configure" else self.next_ns
+
+    def act(self) -> Body:
+        if self._step == "ack":
+            self._step = "first"
+            yield from self.send(BatchTag.ACK, secondary=True)
+        elif self._step == "first":
+            self._step, self._exists = None, True
+            yield from self.send_first(secondary=True)
+        elif self._exists:
+            self._exists = False
+            yield from self.send(BatchTag.DESTROY)
+            yield self.flow.to(("shm_free", self.shm_pages))
+            self.machine.memory.free_shm(self.id, self.shm_pages)
+        else:
+            self.advance()
+            self._step = "configure"
+            yield from self.send(BatchTag.NEW_SURFACE)
+
+
+class DragDrop(Periodic):
+    """Starts a drag each gap; as the peer of another client, accepts the drop and reads the data."""
+
+    workload = Workload.DRAG_DROP
+
+    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(machine, group, identity, generation, end_ns)
+        self._dragging = False
+        self._steps: deque[str] = deque()
+
+    def event(self, kind: EventKind, now: int) -> None:
+        if kind.name in ("drag_enter", "drop", "send", "finished"):
+            self._steps.append(kind.name)
+
+    def due(self) -> int | None:
+        return 0 if self._steps else self.next_ns
+
+    def act(self) -> Body:
+        if not self._steps:
+            self.advance()
+            if not self._dragging:
+                self._dragging = True
+                yield from self.send(BatchTag.DRAG)
+            return
+        step = self._steps.popleft()
+        if step == "drag_enter":
+            yield from self.send(BatchTag.ACCEPT)
+        elif step == "drop":
+            yield from self._accept_drop()
+        elif step == "send":
+            yield self.flow.to(("pipe_write", self.group.transfer_bytes)) + self.flow.to(("close",))
+            self.machine.compositor.pipe_written(self)
+        else:
+            self._dragging = False
+            yield from self.send(BatchTag.DRAG_DONE)
+
+    def _accept_drop(self) -> Body:
+        cost = self.flow.to(("pipe",))
+        yield from self.send(BatchTag.RECEIVE, before=cost)
+        yield self.flow.to(("close",))
+        while not self.machine.compositor.pipe_ready(self):
+            self.thread.deadline = None
+            self.thread.trailing = self.flow.to(_BLOCK)
+            yield BLOCK
+        yield self.flow.to(("pipe_read", self.group.transfer_bytes)) + self.flow.to(("pipe_read", 0))
+        yield self.flow.to(("close",))
+        yield from self.send(BatchTag.FINISH)
+
+
+WORKLOADS: dict[int, type[Client]] = {
+    cls.workload: cls for cls in (Client, Rendering, Input, SurfaceCreation, DragDrop)
+}

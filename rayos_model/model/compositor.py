@@ -1,0 +1,431 @@
+"""The compositor: one thread that dispatches requests, paints at repaint points and flips at vblanks.
+
+Mirrors docs/mechanism.md, "Compositor". Handlers change state at once and gather the segments, measurements and
+queue-writes of one item; the burst is then consumed and measurements stamped at their points within it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+from rayos_model.abi import BatchTag, ThreadId, TraceKind, Workload
+from rayos_model.model import wire
+from rayos_model.model.client import Client, Sent, Write
+from rayos_model.model.costs import Flow, Point
+from rayos_model.model.painting import Rectangle, Stack
+from rayos_model.model.processor import BLOCK, Body, Thread
+from rayos_model.model.wire import EventKind
+
+if TYPE_CHECKING:
+    from rayos_model.model.machine import Machine
+
+_VBLANK, _REPAINT, _INPUT, _DRAG, _PING = range(5)  # order among items of one instant
+_BLOCK: Point = ("block",)
+_REQUEST: dict[str, Point] = {}
+DRAG_STEPS = 8
+DRAG_STEP_NS = 16_000_000
+
+
+@dataclass(slots=True)
+class Surface:
+    """A mapped or soon to be mapped window of one client."""
+
+    key: int
+    client: Client
+    rectangle: Rectangle
+    mapped: bool = False
+    buffers: int = 0  # commits so far; from the second on a flip releases the buffer before
+    sent_ns: int | None = None  # latest commit not yet shown
+    callbacks: int = 0
+    input_ns: int | None = None  # input event that the commit not yet shown reacts to
+
+
+@dataclass(slots=True)
+class Seat:
+    """What the compositor knows of one client."""
+
+    client: Client
+    surfaces: dict[bool, Surface] = field(default_factory=dict)  # by "secondary"
+    bound: bool = False
+    owes_pong_since: int | None = None
+    entered: bool = False
+    inputs: int = 0
+    next_input_ns: int = 0
+    input_queued: tuple[int, int] | None = None  # (scheduled, queued) of the earliest event without reaction
+    pipe_full: bool = False
+    drag_peer: Client | None = None
+    drag_source: Client | None = None
+
+
+class Compositor:
+    """State and thread of the compositor."""
+
+    def __init__(self, machine: Machine) -> None:
+        settings = machine.settings
+        self.machine = machine
+        self.flow = Flow(machine.compositor_costs, _BLOCK)
+        self.thread = Thread(ThreadId.COMPOSITOR, "compositor", settings.compositor_priority, self._body())
+        self.seats: dict[int, Seat] = {}
+        self.stack = Stack((0, 0, settings.width, settings.height))
+        self._second_flips = 0
+        self._second_latencies: list[int] = []  # commit to present, ns, of the second under way
+        self._period = (10**12, settings.refresh_mhz)
+        self._window = settings.repaint_window_ns
+        self._timed: list[tuple[int, int, int]] = []  # (time, item, index or client)
+        self._inbox: deque[Sent] = deque()
+        self._ready: deque[tuple[str, Client]] = deque()  # connections and closures, beside batches
+        self._damage: dict[Rectangle, None] = {}
+        self._previous: dict[Rectangle, None] = {}
+        self._uncomposed: dict[int, Surface] = {}  # committed since the last pass, in order of commit
+        self._frame: list[tuple[Surface, int, int, bool, int | None]] | None = None
+        self._frame_finished_ns = 0
+        self._due = False  # the repaint point of the coming vblank found damage
+        self._offset = 0  # ns into the burst being gathered
+        self._measures: list[tuple[int, TraceKind, int, int | None, int]] = []
+        self._events: dict[int, list[EventKind]] = {}
+        self._schedule_vblank(0)
+        if settings.ping_interval_ns:
+            heappush(self._timed, (settings.ping_interval_ns, _PING, 0))
+
+    # ---- called by the reporter ----------------------------------------------------------------
+
+    def end_second(self) -> tuple[int, int]:
+        """Page flips and p99 commit-to-present (µs) of the second just ended; starts the next."""
+        flips, latencies = self._second_flips, sorted(self._second_latencies)
+        self._second_flips, self._second_latencies = 0, []
+        return flips, latencies[-(-99 * len(latencies) // 100) - 1] // 1000 if latencies else 0
+
+    # ---- called by clients -------------------------------------------------------------------
+
+    def deliver(self, sent: Sent) -> None:
+        """A batch arrived in a client's socket."""
+        self._inbox.append(sent)
+        self.machine.processor.wake(self.thread)
+
+    def connect(self, client: Client) -> None:
+        """A client connected."""
+        self.seats[client.id] = Seat(client)
+        self._ready.append(("connect", client))
+        self.machine.processor.wake(self.thread)
+
+    def close(self, client: Client) -> None:
+        """A client's process ended."""
+        self._ready.append(("close", client))
+        self.machine.processor.wake(self.thread)
+
+    def pipe_written(self, source: Client) -> None:
+        """The drag's source wrote its data and closed the pipe."""
+        peer = self.seats[source.id].drag_peer
+        if peer is not None and peer.id in self.seats:
+            self.seats[peer.id].pipe_full = True
+            self.machine.processor.wake(peer.thread)
+
+    def pipe_ready(self, target: Client) -> bool:
+        """Whether the data of the drop waits in the target's pipe; consumes it."""
+        seat = self.seats[target.id]
+        ready, seat.pipe_full = seat.pipe_full, False
+        return ready
+
+    # ---- timed items ---------------------------------------------------------------------------
+
+    def vblank_ns(self, index: int) -> int:
+        """The time of a vblank, ns."""
+        numerator, millihertz = self._period
+        return (2 * index + 1) * numerator // (2 * millihertz)
+
+    def _schedule_vblank(self, index: int) -> None:
+        vblank = self.vblank_ns(index)
+        heappush(self._timed, (max(vblank - self._window, 0), _REPAINT, index))
+        heappush(self._timed, (vblank, _VBLANK, index))
+
+    # ---- the thread ----------------------------------------------------------------------------
+
+    def _body(self) -> Body:
+        processor, thread, timed = self.machine.processor, self.thread, self._timed
+        while True:
+            if timed[0][0] <= processor.now:
+                time, item, index = heappop(timed)
+                self._handlers[item](self, time, index)
+            elif self._inbox:
+                self._dispatch(self._inbox.popleft())
+            elif self._ready:
+                what, client = self._ready.popleft()
+                if what == "close":
+                    self._disconnect(client)
+                else:
+                    continue
+            else:
+                thread.deadline = timed[0][0]
+                thread.trailing = self.flow.to(_BLOCK)
+                yield BLOCK
+                continue
+            yield from self._spend()
+
+    def _spend(self) -> Iterator[int]:
+        """Consumes the gathered burst, stamps its measurements, queues its writes."""
+        thread, trace = self.thread, self.machine.trace
+        writes: list[tuple[int, Client, Write]] = []
+        for identity, kinds in self._events.items():
+            seat = self.seats.get(identity)
+            if seat is None:
+                continue
+            size, count = sum(kind.bytes for kind in kinds), sum(kind.events for kind in kinds)
+            self._advance(("events", size, count))
+            writes.append((self._offset, seat.client, Write(0, size, kinds)))
+        yield self._offset
+        for offset, kind, subject, since, arg in self._measures:
+            now = thread.time_at(offset)
+            if kind is TraceKind.M_COMPOSITION:
+                self._frame_finished_ns = now
+                since = thread.time_at(arg)
+            value = arg if since is None else now - since
+            trace.measure(now, kind, subject, value, thread.index)
+            if kind is TraceKind.M_COMMIT_TO_PRESENT:
+                self._second_latencies.append(value)
+        for offset, client, write in writes:
+            write.queued_ns = thread.time_at(offset)
+            client.inbox.append(write)
+            self.machine.processor.wake(client.thread)
+        self._offset = 0
+        self._measures.clear()
+        self._events.clear()
+
+    def _advance(self, point: Point) -> None:
+        self._offset += self.flow.to(point)
+
+    def _measure(self, kind: TraceKind, subject: int, since: int | None = None, arg: int = 0) -> None:
+        self._measures.append((self._offset, kind, subject, since, arg))
+
+    def _tell(self, client: Client, *kinds: EventKind) -> None:
+        self._events.setdefault(client.id, []).extend(kinds)
+
+    # ---- requests ------------------------------------------------------------------------------
+
+    def _dispatch(self, sent: Sent) -> None:
+        seat = self.seats.get(sent.client.id)
+        if seat is None:
+            return
+        self._advance(("take", sent.batch.bytes))
+        effects = _EFFECTS.get(sent.tag, {})
+        for request in sent.batch.requests:
+            if request == "wl_shm.create_pool" or request == "wl_shm_pool.destroy":
+                point: Point = (f"request.{request}", sent.client.shm_pages)
+            else:
+                point = _REQUEST.get(request) or _REQUEST.setdefault(request, (f"request.{request}",))
+            self._advance(point)
+            effect = effects.get(request)
+            if effect is not None:
+                effect(self, seat, sent)
+
+    def _synced(self, seat: Seat, sent: Sent) -> None:
+        self._tell(sent.client, wire.SYNCED)
+
+    def _configure(self, seat: Seat, sent: Sent) -> None:
+        """An initial commit, without buffer: the surface is configured."""
+        if not seat.bound:
+            seat.bound = True
+            self._tell(sent.client, wire.BOUND)
+        self._tell(sent.client, wire.CONFIGURE)
+
+    def _acknowledged(self, seat: Seat, sent: Sent) -> None:
+        if not sent.secondary:
+            self._measure(TraceKind.M_CLIENT_CREATION, sent.client.id, sent.client.connected_ns)
+
+    def _commit(self, seat: Seat, sent: Sent) -> None:
+        client = sent.client
+        self._measure(TraceKind.M_BUFFER_COMMIT, client.id, sent.sent_ns)
+        surface = seat.surfaces.get(sent.secondary)
+        if surface is None:
+            surface = Surface(client.id * 2 + sent.secondary, client, self._place(client, sent.secondary))
+            seat.surfaces[sent.secondary] = surface
+        x0, y0, x1, y1 = surface.rectangle
+        if not surface.mapped:
+            surface.mapped = True
+            self.stack.map(surface.key, surface.rectangle)
+        first, rows = sent.damage
+        self._damage[(x0, y0 + first, x1, y0 + first + rows)] = None
+        surface.sent_ns = sent.sent_ns
+        surface.buffers += 1
+        surface.callbacks += 1
+        if seat.input_queued is not None and sent.sent_ns > seat.input_queued[1]:
+            surface.input_ns = seat.input_queued[0]
+            seat.input_queued = None
+        self._uncomposed[surface.key] = surface
+
+    def _place(self, client: Client, secondary: bool) -> Rectangle:
+        width, height = client.group.surface_width, client.group.surface_height
+        across, down = self.machine.settings.width, self.machine.settings.height
+        x, y = 97 * client.id % (across - width + 1), 61 * client.id % (down - height + 1)
+        if secondary and x + 16 + width <= across and y + 16 + height <= down:
+            x, y = x + 16, y + 16
+        return x, y, x + width, y + height
+
+    def _unmap(self, seat: Seat, secondary: bool) -> None:
+        surface = seat.surfaces.pop(secondary, None)
+        if surface is None:
+            return
+        self._uncomposed.pop(surface.key, None)
+        if surface.mapped:
+            self._damage[surface.rectangle] = None
+            self.stack.unmap(surface.key)
+        surface.mapped = False
+
+    def _destroyed(self, seat: Seat, sent: Sent) -> None:
+        self._unmap(seat, sent.tag is BatchTag.DESTROY)
+        self._tell(sent.client, *[wire.DELETED] * 4)
+
+    def _ponged(self, seat: Seat, sent: Sent) -> None:
+        seat.owes_pong_since = None
+
+    def _start_drag(self, seat: Seat, sent: Sent) -> None:
+        peer = self.machine.peer(sent.client)
+        if peer is None or peer.id not in self.seats:
+            return
+        seat.drag_peer = peer
+        self.seats[peer.id].drag_source = sent.client
+        self._tell(peer, wire.DRAG_ENTER)
+        heappush(self._timed, (self.machine.processor.now + DRAG_STEP_NS, _DRAG, sent.client.id << 8 | 1))
+
+    def _drag_action(self, seat: Seat, sent: Sent) -> None:
+        if seat.drag_source is not None:
+            self._tell(sent.client, wire.DRAG_ACTION)
+            self._tell(seat.drag_source, wire.DRAG_ACTION)
+
+    def _drag_receive(self, seat: Seat, sent: Sent) -> None:
+        if seat.drag_source is not None:
+            self._tell(seat.drag_source, wire.DRAG_SEND)
+
+    def _drag_finish(self, seat: Seat, sent: Sent) -> None:
+        if seat.drag_source is not None:
+            self._tell(seat.drag_source, wire.DRAG_FINISHED)
+            seat.drag_source = None
+
+    # ---- timed items ---------------------------------------------------------------------------
+
+    def _repaint(self, time: int, index: int) -> None:
+        if self._frame is not None or not self._damage:
+            self._due = bool(self._damage)
+            self._advance(("repaint",))
+            return
+        self._due = True
+        start = self._offset
+        damage, self._damage = self._damage, {}
+        work = self.stack.paint({**damage, **self._previous})
+        self._previous = damage
+        self._advance(("composite", work.px, work.rows, work.blits))
+        self._frame = []
+        for surface in self._uncomposed.values():
+            assert surface.sent_ns is not None
+            releases = surface.buffers > 1 and not surface.key & 1
+            self._frame.append((surface, surface.sent_ns, surface.callbacks, releases, surface.input_ns))
+            surface.sent_ns, surface.callbacks, surface.input_ns = None, 0, None
+        self._uncomposed = {}
+        self._measure(TraceKind.M_COMPOSITION, 0, arg=start)
+
+    def _vblank(self, time: int, index: int) -> None:
+        self._schedule_vblank(index + 1)
+        frame = self._frame
+        if frame is not None and self._frame_finished_ns <= time:
+            self._frame = None
+            self._advance(("flip", len(frame)))
+            self._measure(TraceKind.M_FLIP, 0, arg=index)
+            self._second_flips += 1
+            for surface, sent_ns, callbacks, releases, input_ns in frame:
+                self._present(surface, sent_ns, callbacks, releases, input_ns)
+        else:
+            if self._due:
+                self._measure(TraceKind.M_DROPPED, 0, arg=index)
+            self._advance(("vblank",))
+        self._due = False
+
+    def _present(self, surface: Surface, sent_ns: int, callbacks: int, releases: bool, input_ns: int | None) -> None:
+        client = surface.client
+        if not surface.mapped:
+            return
+        self._measure(TraceKind.M_COMMIT_TO_PRESENT, client.id, sent_ns)
+        if input_ns is not None:
+            self._measure(TraceKind.M_INPUT_ROUND_TRIP, client.id, input_ns)
+        main = not surface.key & 1
+        self._tell(client, *[wire.DONE if main else wire.DELETED] * callbacks, *[wire.RELEASE] * releases)
+        seat = self.seats[client.id]
+        if client.workload is Workload.INPUT and main and seat.next_input_ns == 0:
+            seat.next_input_ns = self.machine.processor.now + client.gap()
+            heappush(self._timed, (seat.next_input_ns, _INPUT, client.id))
+
+    def _input(self, time: int, identity: int) -> None:
+        seat = self.seats.get(identity)
+        if seat is None or not seat.surfaces:
+            return
+        self._advance(("input",))
+        seat.inputs += 1
+        odd = seat.inputs & 1
+        if odd and not seat.entered:
+            seat.entered = True
+            self._tell(seat.client, wire.POINTER_ENTER)
+        self._tell(seat.client, wire.MOTION if odd else wire.KEY)
+        if seat.input_queued is None:
+            seat.input_queued = (time, self.machine.processor.now)
+        seat.next_input_ns = time + seat.client.gap()
+        heappush(self._timed, (seat.next_input_ns, _INPUT, identity))
+
+    def _ping(self, time: int, _: int) -> None:
+        settings = self.machine.settings
+        heappush(self._timed, (time + settings.ping_interval_ns, _PING, 0))
+        self._advance(("ping",))
+        for seat in self.seats.values():
+            since = seat.owes_pong_since
+            if since is not None and time - since >= settings.hang_timeout_ns:
+                self._measure(TraceKind.M_HANG, seat.client.id, since)
+                self.machine.supervisor.failed = True
+            elif seat.bound and since is None:
+                seat.owes_pong_since = time
+                self._tell(seat.client, wire.PING)
+
+    def _drag(self, time: int, step: int) -> None:
+        identity, number = step >> 8, step & 0xFF
+        seat = self.seats.get(identity)
+        if seat is None or seat.drag_peer is None or seat.drag_peer.id not in self.seats:
+            return
+        self._advance(("drag",))
+        self._tell(seat.drag_peer, wire.DRAG_MOTION)
+        if number < DRAG_STEPS:
+            heappush(self._timed, (time + DRAG_STEP_NS, _DRAG, step + 1))
+        else:
+            self._tell(seat.drag_peer, wire.DRAG_DROP)
+
+    def _disconnect(self, client: Client) -> None:
+        seat = self.seats.pop(client.id)
+        for secondary in list(seat.surfaces):
+            self._unmap(seat, secondary)
+        self._advance(("disconnect",))
+        self.machine.supervisor.released(client)
+
+    _handlers: dict[int, Callable[[Compositor, int, int], None]] = {
+        _VBLANK: _vblank,
+        _REPAINT: _repaint,
+        _INPUT: _input,
+        _DRAG: _drag,
+        _PING: _ping,
+    }
+
+
+Effect = Callable[[Compositor, Seat, Sent], None]
+_EFFECTS: dict[BatchTag, dict[str, Effect]] = {
+    BatchTag.REGISTRY: {"wl_display.sync": Compositor._synced},
+    BatchTag.BIND: {"wl_surface.commit": Compositor._configure},
+    BatchTag.NEW_SURFACE: {"wl_surface.commit": Compositor._configure},
+    BatchTag.ACK: {"xdg_surface.ack_configure": Compositor._acknowledged},
+    BatchTag.FIRST: {"wl_surface.commit": Compositor._commit},
+    BatchTag.FRAME: {"wl_surface.commit": Compositor._commit},
+    BatchTag.PONG: {"xdg_wm_base.pong": Compositor._ponged},
+    BatchTag.DESTROY: {"xdg_toplevel.destroy": Compositor._destroyed},
+    BatchTag.LEAVE: {"xdg_toplevel.destroy": Compositor._destroyed},
+    BatchTag.DRAG: {"wl_data_device.start_drag": Compositor._start_drag},
+    BatchTag.ACCEPT: {"wl_data_offer.set_actions": Compositor._drag_action},
+    BatchTag.RECEIVE: {"wl_data_offer.receive": Compositor._drag_receive},
+    BatchTag.FINISH: {"wl_data_offer.finish": Compositor._drag_finish},
+}

@@ -1,0 +1,58 @@
+"""Service times: what each segment of a thread's control flow costs, from calibrated parameters."""
+
+from __future__ import annotations
+
+from rayos_model.parameters import Parameters, Segment, size_names
+
+Point = tuple[str | int, ...]  # (label, *sizes)
+_MEMO_LIMIT = 200_000
+
+
+class CostModel:
+    """Looks up segment costs for one class of threads ('client', 'compositor', 'launcher', 'reporter')."""
+
+    def __init__(self, parameters: Parameters, thread: str) -> None:
+        self._parameters = parameters
+        self._thread = thread
+        self._memo: dict[tuple[Point, Point], int] = {}
+        self.unseen: set[str] = set()  # pairs that calibration never observed
+
+    def between(self, previous: Point, this: Point) -> int:
+        """CPU time of the segment from `previous` to `this`, ns."""
+        key = (previous, this)
+        cost = self._memo.get(key)
+        if cost is None:
+            if len(self._memo) >= _MEMO_LIMIT:
+                self._memo.clear()
+            cost = self._memo[key] = self._evaluate(previous, this)
+        return cost
+
+    def _evaluate(self, previous: Point, this: Point) -> int:
+        sizes = dict(zip(size_names(str(this[0])), this[1:], strict=True))
+        sizes |= {f"prev_{n}": v for n, v in zip(size_names(str(previous[0])), previous[1:], strict=True)}
+        segment = self._segment(str(previous[0]), str(this[0]))
+        cost = segment.fixed_ns + sum(rate * float(sizes.get(name, 0)) for name, rate in segment.per_size_ns.items())
+        return max(round(cost), 0)
+
+    def _segment(self, previous: str, this: str) -> Segment:
+        pair = f"{self._thread}.{previous}>{this}"
+        segment = self._parameters.segments.get(pair)
+        if segment is None:
+            self.unseen.add(pair)
+            segment = self._parameters.kinds.get(f"{self._thread}.{this}")
+        return segment or Segment(fixed_ns=0.0, observations=0)
+
+
+class Flow:
+    """One thread's walk from point to point."""
+
+    __slots__ = ("_costs", "previous")
+
+    def __init__(self, costs: CostModel, start: Point) -> None:
+        self._costs = costs
+        self.previous = start
+
+    def to(self, point: Point) -> int:
+        """Moves on to `point`; the segment's cost in ns of CPU time."""
+        previous, self.previous = self.previous, point
+        return self._costs.between(previous, point)

@@ -1,0 +1,327 @@
+"""The processor: preemptive fixed priorities, round robin among equals (docs/mechanism.md, "Scheduler policy").
+
+A thread is a generator. It yields an int to consume that many nanoseconds of CPU, or ``BLOCK`` to wait until
+somebody calls :meth:`Processor.wake` or its deadline passes. The processor knows nothing of what threads do.
+
+Speed: between two events of the SimPy queue nothing can disturb the processor, so it runs ahead on its own clock
+(:attr:`Processor.now`) and asks SimPy for an event only where a burst reaches past the next one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+from simpy import Environment, Event
+from simpy.events import Timeout
+
+
+class Block:
+    """What a thread yields to give up the processor; its deadline is in :attr:`Thread.deadline`."""
+
+
+BLOCK = Block()
+Body = Generator[int | Block, None, None]
+
+NEW, READY, RUNNING, BLOCKED, EXITED = range(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Overheads:
+    """What scheduling itself costs, in ns of CPU time.
+
+    dispatch: handing the processor to a thread; interrupt: one timer interrupt while a thread runs;
+    idle_wake: from a timer deadline on an idle processor to the switch away from idle.
+    """
+
+    dispatch: int = 0
+    interrupt: int = 0
+    idle_wake: int = 0
+
+
+class Thread:
+    """A schedulable flow of control: a body, a priority (0 to 31, greater is more urgent), its burst and quantum."""
+
+    __slots__ = (
+        "alarms",
+        "body",
+        "burst",
+        "deadline",
+        "index",
+        "interruptions",
+        "name",
+        "origin",
+        "priority",
+        "quantum_left",
+        "ready_since",
+        "remaining",
+        "state",
+        "suspended_at",
+        "trailing",
+    )
+
+    def __init__(self, index: int, name: str, priority: int, body: Body) -> None:
+        self.index = index
+        self.name = name
+        self.priority = priority
+        self.body = body
+        self.deadline: int | None = None  # of the next BLOCK, ns; None waits for a wake alone
+        self.trailing = 0  # CPU ns spent after the last point, on the way to giving up the processor
+        self.state = NEW
+        self.burst = 0  # CPU time asked for by the last yield, ns
+        self.remaining = 0  # of the burst, ns
+        self.quantum_left = 0
+        self.ready_since = 0
+        self.alarms: set[int] = set()  # instants at which a timer event is already under way
+        self.origin = 0  # when the burst began to be consumed
+        self.suspended_at: int | None = None  # preempted within its burst at this instant
+        self.interruptions: list[tuple[int, int]] = []  # (ns consumed before, duration) within the burst
+
+    def time_at(self, offset: int) -> int:
+        """When the burst just completed had consumed `offset` ns of its own demand."""
+        moment = self.origin + offset
+        for progress, duration in self.interruptions:
+            if progress <= offset:
+                moment += duration
+        return moment
+
+
+class Processor:
+    """One CPU. Completed bursts resume their thread; time not spent on any thread is idle.
+
+    Accounts what operational laws need: idle time, the time integral of the number of runnable threads
+    (`runnable_area`), and the sum of the threads' stays (`stay_ns`); by Little's law the last two are equal whenever
+    all threads are blocked.
+    """
+
+    def __init__(self, env: Environment, quantum_ns: int, overheads: Overheads = Overheads()) -> None:
+        self.env = env
+        self.quantum_ns = quantum_ns
+        self.overheads = overheads
+        self.now = int(env.now)  # the processor's own clock, never behind SimPy's
+        self.running: Thread | None = None
+        self.on_exit: Callable[[Thread], None] | None = None
+        self.runnable_area = 0
+        self.stay_ns = 0
+        self.idle_before = 0  # idle ns up to the last time the processor left idle
+        self._idle_since = self.now  # may lie ahead of now by the last thread's trailing time
+        self._ready: list[deque[Thread]] = [deque() for _ in range(32)]
+        self._mask = 0  # bit p: priority p has a ready thread
+        self._runnable = 0
+        self._runnable_since = self.now
+        self._overhead = 0  # ns of overhead to consume before the running thread's burst goes on
+        self._pending: Timeout | None = None  # the event that ends the running thread's current stretch
+        self._stretch_since = 0
+        self._active = False  # inside _go
+        self._leaving_idle = False
+        self._last_interrupt = -1
+
+    # ---- what the rest of the model calls ---------------------------------------------------
+
+    def spawn(self, thread: Thread) -> None:
+        """Makes a new thread ready."""
+        self._make_ready_soon(thread)
+
+    def wake(self, thread: Thread) -> None:
+        """Makes a blocked thread ready; nothing if it is not blocked. A running caller is preempted at its next yield."""
+        if thread.state == BLOCKED:
+            self._make_ready_soon(thread)
+
+    def idle_ns(self) -> int:
+        """Idle time so far, ns."""
+        if self.running is None and self.now > self._idle_since:
+            return self.idle_before + self.now - self._idle_since
+        return self.idle_before
+
+    # ---- readiness ---------------------------------------------------------------------------
+
+    def _count(self, change: int) -> None:
+        self.runnable_area += self._runnable * (self.now - self._runnable_since)
+        self._runnable_since = self.now
+        self._runnable += change
+
+    def _make_ready(self, thread: Thread) -> None:
+        thread.state = READY
+        thread.ready_since = self.now
+        thread.quantum_left = self.quantum_ns
+        self._count(1)
+        self._ready[thread.priority].append(thread)
+        self._mask |= 1 << thread.priority
+
+    def _make_ready_soon(self, thread: Thread) -> None:
+        if not self._active:
+            self._suspend()
+            # The caller may schedule more at this instant: decide after it, or the processor would run ahead of it.
+            Timeout(self.env, 0).callbacks.append(lambda _: self._reconsider(0))  # type: ignore[union-attr]
+        self._make_ready(thread)
+
+    def _leave(self, thread: Thread, state: int) -> None:
+        thread.state = state
+        self._count(-1)
+        self.stay_ns += self.now - thread.ready_since
+
+    def _expire(self, thread: Thread, deadline: int) -> None:
+        """The timer interrupt that ends a sleep; stale if the thread was woken meanwhile."""
+        thread.alarms.discard(deadline)
+        if thread.state != BLOCKED or thread.deadline != deadline:
+            return
+        self._suspend()
+        self._make_ready(thread)
+        cost = self.overheads.interrupt if deadline != self._last_interrupt else 0
+        self._last_interrupt = deadline
+        running = self.running
+        if running is not None and cost:
+            running.interruptions.append((running.burst - running.remaining, cost))
+            self._overhead += cost
+        self._reconsider(self.overheads.idle_wake)
+
+    # ---- running ---------------------------------------------------------------------------------
+
+    def _reconsider(self, idle_wake: int) -> None:
+        """Readiness changed: the scheduler decides, on an idle processor `idle_wake` ns from now."""
+        if self.running is not None:
+            self._suspend()
+            self._go()
+        elif not self._leaving_idle:
+            start = max(self.now + idle_wake, self._idle_since)
+            if start < self.env.peek():
+                self._leave_idle(start)
+            else:
+                self._leaving_idle = True
+                event = Timeout(self.env, start - int(self.env.now))
+                event.callbacks.append(lambda _: self._leave_idle(start))  # type: ignore[union-attr]
+
+    def _leave_idle(self, start: int) -> None:
+        self._leaving_idle = False
+        self.now = start
+        self.idle_before += start - self._idle_since
+        self._go()
+
+    def _suspend(self) -> None:
+        """Moves the processor's clock to SimPy's now and books what the running thread has consumed by then."""
+        self.now = max(self.now, int(self.env.now))
+        if self._pending is not None:
+            if self._pending.callbacks is not None:
+                self._pending.callbacks.clear()
+            self._pending = None
+            self._consume(self.now - self._stretch_since)
+
+    def _consume(self, spent: int) -> None:
+        thread = self.running
+        assert thread is not None
+        thread.quantum_left -= spent
+        overhead = self._overhead if self._overhead < spent else spent
+        self._overhead -= overhead
+        thread.remaining -= spent - overhead
+
+    def _stretch_ends(self, _: Event) -> None:
+        self._suspend()
+        self._go()
+
+    def _go(self) -> None:
+        """Runs threads until a burst reaches past the next event or none is ready."""
+        self._active = True
+        while True:
+            thread = self.running
+            if thread is None:
+                if not self._mask:
+                    self._idle_since = self.now + self._overhead
+                    self._overhead = 0
+                    break
+                thread = self._dispatch()
+            elif thread.quantum_left <= 0 and thread.remaining + self._overhead > 0:
+                self._rotate(thread)
+                continue
+            if thread.remaining + self._overhead == 0 or thread.state == READY:
+                if not self._advance(thread):
+                    self.running = None
+                    continue
+            if self._mask >> thread.priority > 1:
+                self._set_aside(thread, head=True)
+                continue
+            need = thread.remaining + self._overhead
+            stretch = need if need <= thread.quantum_left else thread.quantum_left
+            end = self.now + stretch
+            if end < self.env.peek():
+                self._consume(stretch)
+                self.now = end
+            else:
+                self._stretch_since = self.now
+                self._pending = Timeout(self.env, end - int(self.env.now))
+                self._pending.callbacks.append(self._stretch_ends)  # type: ignore[union-attr]
+                break
+        self._active = False
+
+    def _dispatch(self) -> Thread:
+        """Hands the processor to the most urgent ready thread."""
+        priority = self._mask.bit_length() - 1
+        queue = self._ready[priority]
+        thread = queue.popleft()
+        if not queue:
+            self._mask &= ~(1 << priority)
+        self.running = thread
+        self._overhead += self.overheads.dispatch
+        if thread.suspended_at is not None:
+            thread.state = RUNNING
+            away = self.now + self._overhead - thread.suspended_at
+            thread.interruptions.append((thread.burst - thread.remaining, away))
+            thread.suspended_at = None
+        return thread
+
+    def _set_aside(self, thread: Thread, *, head: bool) -> None:
+        """Takes the processor from a thread that could go on; what overhead it had left is lost."""
+        thread.state = READY
+        thread.suspended_at = self.now
+        queue = self._ready[thread.priority]
+        if head:
+            queue.appendleft(thread)
+        else:
+            queue.append(thread)
+        self._mask |= 1 << thread.priority
+        self._overhead = 0
+        self.running = None
+
+    def _rotate(self, thread: Thread) -> None:
+        """Quantum expiry: one interrupt, a fresh quantum, and the tail of the queue if an equal is ready."""
+        thread.quantum_left = self.quantum_ns
+        if self._ready[thread.priority]:
+            self._set_aside(thread, head=False)
+            self._overhead = self.overheads.interrupt
+        elif self.overheads.interrupt:
+            thread.interruptions.append((thread.burst - thread.remaining, self.overheads.interrupt))
+            self._overhead += self.overheads.interrupt
+
+    def _advance(self, thread: Thread) -> bool:
+        """Resumes the body until it wants CPU time; False when it blocked or ended instead."""
+        thread.state = RUNNING
+        for wish in thread.body:
+            if wish is BLOCK:
+                if self._block(thread):
+                    return False
+            elif wish > 0:  # type: ignore[operator]
+                thread.burst = thread.remaining = wish  # type: ignore[assignment]
+                thread.origin = self.now + self._overhead
+                if thread.interruptions:
+                    thread.interruptions = []
+                return True
+        self._leave(thread, EXITED)
+        if self.on_exit is not None:
+            self.on_exit(thread)
+        self._overhead += thread.trailing
+        return False
+
+    def _block(self, thread: Thread) -> bool:
+        """Blocks the thread; False if its deadline has already passed, in which case it goes on."""
+        deadline = thread.deadline
+        if deadline is not None:
+            if deadline <= self.now:
+                return False
+            if deadline not in thread.alarms:
+                thread.alarms.add(deadline)
+                alarm = Timeout(self.env, deadline - int(self.env.now))
+                alarm.callbacks.append(lambda _: self._expire(thread, deadline))  # type: ignore[union-attr]
+        self._leave(thread, BLOCKED)
+        self._overhead += thread.trailing
+        thread.trailing = 0
+        return True

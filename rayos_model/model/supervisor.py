@@ -1,0 +1,105 @@
+"""Launcher and reporter: create and free clients, print the second's snapshot (docs/mechanism.md)."""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING
+
+from rayos_model.abi import ThreadId, TraceKind
+from rayos_model.model.client import WORKLOADS, Client
+from rayos_model.model.costs import Flow, Point
+from rayos_model.model.processor import BLOCK, Body, Thread
+
+if TYPE_CHECKING:
+    from rayos_model.model.machine import Machine
+
+LAUNCHER_PRIORITY = 25
+REPORTER_PRIORITY = 30
+SECOND_NS = 1_000_000_000
+_BLOCK: Point = ("block",)
+
+
+class Supervisor:
+    """The launcher and reporter threads and what they know."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.failed = False  # a crash, hang, leak or disconnection happened
+        self._launch = Flow(machine.launcher_costs, _BLOCK)
+        self._report = Flow(machine.reporter_costs, _BLOCK)
+        self.launcher = Thread(ThreadId.LAUNCHER, "launcher", LAUNCHER_PRIORITY, self._launcher())
+        self.reporter = Thread(ThreadId.REPORTER, "reporter", REPORTER_PRIORITY, self._reporter())
+        self._spawns = [
+            (group.start_ns + index * group.stagger_ns, group.first_client + index, 0)
+            for group in machine.groups
+            for index in range(group.count)
+        ]
+        heapify(self._spawns)
+        self._exited: deque[Client] = deque()
+        self._generations: dict[int, int] = {}
+
+    def exited(self, client: Client) -> None:
+        """A client's thread ended: the compositor is told, the launcher frees the process."""
+        self.machine.compositor.close(client)
+        self._exited.append(client)
+        self.machine.processor.wake(self.launcher)
+
+    def released(self, client: Client) -> None:
+        """The compositor dropped the client's objects and with them its references to shared memory."""
+        self.machine.memory.leave(client.id)
+
+    def _launcher(self) -> Body:
+        machine, thread, flow = self.machine, self.launcher, self._launch
+        duration = machine.settings.duration_ns
+        while self._spawns or machine.clients:
+            now = machine.processor.now
+            if self._exited:
+                yield from self._reap(self._exited.popleft())
+            elif self._spawns and self._spawns[0][0] <= now:
+                _, identity, generation = heappop(self._spawns)
+                if now < duration:
+                    yield from self._spawn(identity, generation)
+            else:
+                thread.deadline = self._spawns[0][0] if self._spawns else duration + 2 * SECOND_NS
+                thread.trailing = flow.to(_BLOCK)
+                yield BLOCK
+                if not self._spawns and not self._exited and machine.processor.now >= duration + 2 * SECOND_NS:
+                    self.failed = True
+                    break
+
+    def _spawn(self, identity: int, generation: int) -> Body:
+        machine = self.machine
+        group = machine.group_of(identity)
+        now = machine.processor.now
+        end = min(now + group.lifetime_ns, machine.settings.duration_ns) if group.lifetime_ns else machine.settings.duration_ns
+        client = WORKLOADS[group.workload](machine, group, identity, generation, end)
+        machine.clients[identity] = client
+        self._generations[identity] = generation
+        machine.memory.enter(identity)
+        yield self._launch.to(("spawn", 0))
+        machine.say("RAYOS_SOAK:CLIENT_CREATED", identity)
+        machine.measure(TraceKind.M_CLIENT_CREATED, identity, generation, ThreadId.LAUNCHER)
+        machine.processor.spawn(client.thread)
+
+    def _reap(self, client: Client) -> Body:
+        machine = self.machine
+        yield self._launch.to(("reap", 0))
+        del machine.clients[client.id]
+        machine.say("RAYOS_SOAK:CLIENT_DESTROYED", client.id)
+        machine.measure(TraceKind.M_CLIENT_DESTROYED, client.id, 0, ThreadId.LAUNCHER)
+        now = machine.processor.now
+        if client.group.lifetime_ns and now < machine.settings.duration_ns:
+            heappush(self._spawns, (now, client.id, self._generations[client.id] + 1))
+
+    def _reporter(self) -> Body:
+        machine, thread, flow = self.machine, self.reporter, self._report
+        idle_before = 0
+        for second in range(1, machine.settings.duration_ns // SECOND_NS + 1):
+            thread.deadline = second * SECOND_NS
+            thread.trailing = flow.to(_BLOCK)
+            yield BLOCK
+            idle_now = machine.processor.idle_ns()
+            idle, idle_before = idle_now - idle_before, idle_now
+            yield flow.to(("snapshot",))
+            machine.snapshot(idle)

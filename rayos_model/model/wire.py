@@ -1,0 +1,86 @@
+"""Sizes of what travels between clients and compositor: the requests of each batch, the events of each write.
+
+Wayland wire format: 8 bytes of header a message, 4 an integer or object id, strings with length and padding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rayos_model.abi import BatchTag
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The requests one `send` carries, in order, and their total size in bytes."""
+
+    requests: tuple[str, ...]
+    bytes: int
+
+
+_SURFACE = (
+    "wl_compositor.create_surface",
+    "xdg_wm_base.get_xdg_surface",
+    "xdg_surface.get_toplevel",
+    "xdg_toplevel.set_title",
+    "wl_surface.commit",
+)
+_FRAME = ("wl_surface.attach", "wl_surface.damage_buffer", "wl_surface.frame", "wl_surface.commit")
+_DESTROY = ("xdg_toplevel.destroy", "xdg_surface.destroy", "wl_surface.destroy", "wl_buffer.destroy")
+
+BATCHES: dict[BatchTag, Batch] = {
+    BatchTag.REGISTRY: Batch(("wl_display.get_registry", "wl_display.sync"), 24),
+    BatchTag.BIND: Batch(
+        ("wl_registry.bind",) * 6
+        + ("wl_seat.get_pointer", "wl_seat.get_keyboard", "wl_data_device_manager.get_data_device", *_SURFACE),
+        404,
+    ),
+    BatchTag.ACK: Batch(("xdg_surface.ack_configure",), 12),
+    BatchTag.FIRST: Batch(("wl_shm.create_pool", "wl_shm_pool.create_buffer", "wl_shm_pool.create_buffer", *_FRAME), 144),
+    BatchTag.FRAME: Batch(_FRAME, 64),
+    BatchTag.PONG: Batch(("xdg_wm_base.pong",), 12),
+    BatchTag.NEW_SURFACE: Batch(_SURFACE, 84),
+    BatchTag.DESTROY: Batch((*_DESTROY, "wl_shm_pool.destroy"), 40),
+    BatchTag.DRAG: Batch(
+        (
+            "wl_data_device_manager.create_data_source",
+            "wl_data_source.offer",
+            "wl_data_source.set_actions",
+            "wl_data_device.start_drag",
+        ),
+        88,
+    ),
+    BatchTag.ACCEPT: Batch(("wl_data_offer.accept", "wl_data_offer.set_actions"), 60),
+    BatchTag.RECEIVE: Batch(("wl_data_offer.receive",), 32),
+    BatchTag.FINISH: Batch(("wl_data_offer.finish", "wl_data_offer.destroy"), 16),
+    BatchTag.DRAG_DONE: Batch(("wl_data_source.destroy",), 8),
+    BatchTag.LEAVE: Batch((*_DESTROY, "wl_buffer.destroy", "wl_shm_pool.destroy"), 48),
+}
+FIRST_SECONDARY = Batch(("wl_shm.create_pool", "wl_shm_pool.create_buffer", *_FRAME), 112)
+
+
+@dataclass(frozen=True, slots=True)
+class EventKind:
+    """What a client is told: a name its loop acts on, and the wire events behind it."""
+
+    name: str
+    bytes: int
+    events: int
+
+
+SYNCED = EventKind("synced", 232, 8)  # six globals, wl_callback.done, delete_id
+CONFIGURE = EventKind("configure", 32, 2)  # xdg_toplevel.configure, xdg_surface.configure
+BOUND = EventKind("bound", 160, 8)  # formats, capabilities, geometry, mode
+DONE = EventKind("done", 24, 2)  # wl_callback.done, wl_display.delete_id
+RELEASE = EventKind("release", 8, 1)
+DELETED = EventKind("deleted", 12, 1)  # wl_display.delete_id
+PING = EventKind("ping", 12, 1)
+MOTION = EventKind("input", 28, 2)  # wl_pointer.motion, frame
+KEY = EventKind("input", 24, 1)
+POINTER_ENTER = EventKind("pointer_enter", 24, 1)
+DRAG_ENTER = EventKind("drag_enter", 100, 4)  # data_offer, offer, source_actions, enter
+DRAG_MOTION = EventKind("drag_motion", 20, 1)
+DRAG_DROP = EventKind("drop", 8, 1)
+DRAG_ACTION = EventKind("action", 12, 1)
+DRAG_SEND = EventKind("send", 24, 1)
+DRAG_FINISHED = EventKind("finished", 16, 2)  # dnd_drop_performed, dnd_finished

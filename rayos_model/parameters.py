@@ -1,0 +1,92 @@
+"""Calibrated parameters: what the model spends. Written by calibration, read by the model, edited by nobody.
+
+A point is a tuple ``(label, *sizes)``; the segment between two points of one thread costs
+``fixed_ns + Σ coefficient · size`` over the sizes named in :data:`SIZES` (this point's, then the previous point's).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+#: Sizes that accompany a point, by its label or the label's first part.
+SIZES: Mapping[str, tuple[str, ...]] = {
+    "enter": ("px", "rows"),
+    "receive": ("bytes", "writes"),
+    "shm": ("pages",),
+    "shm_free": ("pages",),
+    "pipe_read": ("bytes",),
+    "pipe_write": ("bytes",),
+    "take": ("bytes",),
+    "events": ("bytes", "events"),
+    "composite": ("px", "rows", "blits"),
+    "flip": ("surfaces",),
+    "request.wl_shm.create_pool": ("pages",),
+    "request.wl_shm_pool.destroy": ("pages",),
+    "spawn": ("pages",),
+    "reap": ("pages",),
+}
+
+
+def size_names(label: str) -> tuple[str, ...]:
+    """The names of the sizes that points called `label` carry."""
+    return SIZES.get(label) or SIZES.get(label.partition(".")[0], ())
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Segment(Frozen):
+    """Cost of one kind of segment, with how well it is known."""
+
+    fixed_ns: float
+    per_size_ns: dict[str, float] = Field(default_factory=dict, description="ns per unit; previous point's sizes as prev_*")
+    observations: int
+    residual_std_ns: float = 0.0
+    r_squared: float | None = None
+    fixed_ci95_ns: tuple[float, float] | None = None
+    per_size_ci95_ns: dict[str, tuple[float, float]] = Field(default_factory=dict)
+
+
+class Scheduling(Frozen):
+    """Costs of scheduling itself, ns; see :class:`rayos_model.model.processor.Overheads`."""
+
+    dispatch_ns: float
+    interrupt_ns: float
+    idle_wake_ns: float
+
+
+class Memory(Frozen):
+    """Pages in use = base + framebuffers + per client + per shared-memory page + per live secondary object."""
+
+    base_pages: float
+    pages_per_client: float
+    pages_per_shm_page: float
+    residual_std_pages: float = 0.0
+
+
+class Parameters(Frozen):
+    """Everything the model takes from calibration for one platform."""
+
+    platform: str
+    provenance: dict[str, Any]
+    scheduling: Scheduling
+    memory: Memory
+    segments: dict[str, Segment] = Field(description="'thread.previous>this' -> cost")
+    kinds: dict[str, Segment] = Field(description="'thread.this' -> cost whatever came before; for pairs never observed")
+
+    @classmethod
+    def load(cls, path: Path) -> Parameters:
+        """Reads a parameters file; raises OSError or ValueError (pydantic) when it is missing or malformed."""
+        return cls.model_validate_json(path.read_text("utf-8"))
+
+    def dump(self, path: Path) -> None:
+        """Writes the file, human-readable, aside and then renamed."""
+        aside = path.with_suffix(".tmp")
+        aside.write_text(json.dumps(self.model_dump(), indent=1, sort_keys=True) + "\n", "utf-8")
+        aside.replace(path)

@@ -1,0 +1,161 @@
+"""Figures of runs, one function each; all return a matplotlib `Figure` that belongs to no window.
+
+Colours are Okabe and Ito's, told apart by colour-blind readers; lines differ in dash as well, for print.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from rayos_model.abi import TraceKind
+from rayos_model.metrics import OPERATION_KIND
+from rayos_model.run import Run
+from rayos_model.scenario import NS
+from rayos_model.units import OPERATIONS
+
+COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_DASHES: Final = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
+_GREY: Final = "#767676"
+
+
+def label_of(run: Run) -> str:
+    """How a run is called in legends and headings."""
+    return " ".join(filter(None, (run.scenario.name, "on", run.system, run.platform and f"({run.platform})")))
+
+
+def timeline(runs: Sequence[Run]) -> Figure:
+    """Frame rate, CPU, memory and commit-to-present p99 of every second, one panel each, runs overlaid."""
+    panels = (("fps", "page flips / s"), ("cpu_percent", "CPU %"), ("memory_kb", "memory, MB"), ("p99_us", "p99, ms"))
+    scale = {"memory_kb": 1 / 1024, "p99_us": 1 / 1000}
+    figure = Figure(figsize=(8, 7), layout="constrained")
+    axes = figure.subplots(len(panels), 1, sharex=True)
+    for axis, (column, label) in zip(axes, panels, strict=True):
+        for index, run in enumerate(runs):
+            values = np.array(run.metrics.seconds[column], dtype=np.float64) * scale.get(column, 1)
+            axis.plot(run.metrics.seconds["time_s"], values, label=label_of(run), **_style(index))
+        axis.set_ylabel(label)
+        axis.set_ylim(bottom=0)
+        axis.margins(y=0.15)
+        _tidy(axis)
+    axes[-1].set_xlabel("time, s")
+    if len(runs) > 1:
+        axes[0].legend(loc="lower right", fontsize="small")
+    return figure
+
+
+def latency_cdf(runs: Sequence[Run], operation: str, *, tail: bool = False) -> Figure:
+    """Distribution of an operation's latency; `tail` shows the share above each latency, logarithmic, instead."""
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axis = figure.subplots()
+    for index, run in enumerate(runs):
+        values, share = run.metrics.histograms[operation].distribution()
+        if values.size == 0:
+            continue
+        if tail:
+            keep = share < 1
+            axis.plot(
+                values[keep] / 1000, 1 - share[keep], label=label_of(run), drawstyle="steps-post", **_style(index)
+            )
+        else:
+            axis.plot(values / 1000, share, label=label_of(run), drawstyle="steps-post", **_style(index))
+    axis.set_xlabel(f"{operation.replace('_', ' ')}, µs")
+    axis.set_ylabel("share of samples above" if tail else "share of samples up to")
+    axis.set_xscale("log")
+    if tail:
+        axis.set_yscale("log")
+    _tidy(axis)
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(fontsize="small")
+    return figure
+
+
+def prediction_bars(check: Mapping[str, Any]) -> Figure:
+    """Error of each prediction against its tolerance; `check` is one entry of `CrossCheck.to_dict()["scenarios"]`."""
+    rows = list(check["metrics"])
+    figure = Figure(figsize=(8, 0.6 + 0.34 * max(1, len(rows))), layout="constrained")
+    axis = figure.subplots()
+    shares = [_share_of_tolerance(row) for row in rows]
+    at = np.arange(len(rows))
+    colours = [COLOURS[0] if row["ok"] else COLOURS[1] for row in rows]
+    axis.barh(at, np.clip(shares, -2, 2), color=colours, hatch=["" if row["ok"] else "//" for row in rows])
+    for edge in (-1, 1):
+        axis.axvline(edge, color="black", linestyle="--", linewidth=1)
+    axis.axvline(0, color=_GREY, linewidth=0.8)
+    axis.set_yticks(at, [row["name"] for row in rows])
+    axis.invert_yaxis()
+    axis.set_xlim(-2.05, 2.05)
+    axis.set_xlabel("error of the prediction, in tolerances (dashed: the tolerance)")
+    axis.set_title(check["scenario"])
+    _tidy(axis)
+    return figure
+
+
+def event_scatter(measured: Run, predicted: Run, operation: str = "commit_to_present", most: int = 20_000) -> Figure:
+    """Latency of each event on one system against that of the same event on the other.
+
+    The n-th measurement of a client is the same event in both. At most `most` points are drawn, evenly chosen.
+    """
+    x, y = paired(measured, predicted, operation)
+    step = max(1, -(-len(x) // most))
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axis = figure.subplots()
+    if len(x):
+        low, high = float(min(x.min(), y.min())) / 1000, float(max(x.max(), y.max())) / 1000
+        axis.plot([low, high], [low, high], color=_GREY, linewidth=1, label="equal")
+        axis.scatter(x[::step] / 1000, y[::step] / 1000, s=4, alpha=0.4, color=COLOURS[0], label=f"{len(x)} events")
+        axis.legend(fontsize="small")
+    axis.set_xlabel(f"{operation.replace('_', ' ')} on {measured.system}, µs")
+    axis.set_ylabel(f"on {predicted.system}, µs")
+    _tidy(axis)
+    return figure
+
+
+def paired(first: Run, second: Run, operation: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Latencies, ns, of the events both runs have: two arrays of one shape, paired by client and ordinal."""
+    kind: TraceKind = OPERATION_KIND[operation]
+    tables = []
+    for run in (first, second):
+        records = run.trace(kind)
+        records = records[records["time_ns"] < run.scenario.duration_s * NS]
+        order = np.argsort(records["subject"], kind="stable")
+        subjects = records["subject"][order].astype(np.int64)
+        starts = np.searchsorted(subjects, subjects)
+        tables.append((subjects << 40 | (np.arange(len(subjects)) - starts), records["arg"][order].astype(np.int64)))
+    (keys_a, a), (keys_b, b) = tables
+    _, at_a, at_b = np.intersect1d(keys_a, keys_b, assume_unique=True, return_indices=True)
+    return a[at_a], b[at_b]
+
+
+def svg(figure: Figure) -> str:
+    """A figure as an `<svg>` element to put into a page."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def measured_operations(runs: Sequence[Run]) -> list[str]:
+    """The operations that any of the runs measured."""
+    return [name for name in OPERATIONS if any(run.metrics.histograms[name].count for run in runs)]
+
+
+def _share_of_tolerance(row: Mapping[str, Any]) -> float:
+    error, tolerance = row.get("error"), row.get("tolerance")
+    if error is None or not tolerance:
+        return 0.0 if row["ok"] else 2.0
+    return float(error) / float(tolerance)
+
+
+def _style(index: int) -> dict[str, Any]:
+    return {"color": COLOURS[index % 7], "linestyle": _DASHES[index % 7], "linewidth": 1.4}
+
+
+def _tidy(axis: Any) -> None:
+    axis.grid(alpha=0.25)
+    axis.spines[["top", "right"]].set_visible(False)

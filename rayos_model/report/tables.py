@@ -1,0 +1,85 @@
+"""Text tables for the terminal: verdicts, metrics, cross-checks, environment checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from rayos_model.report.plots import label_of
+from rayos_model.run import Run
+from rayos_model.units import METRIC_UNITS
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """A value for a reader: three significant digits or so, times in the unit that suits them."""
+    if value is None:
+        return "–"
+    if unit == "us":
+        value, unit = (value / 1000, "ms") if abs(value) >= 1000 else (value, "µs")
+    text = f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 1000 else f"{value:.3g}"
+    return f"{text} {unit}".rstrip()
+
+
+def outcome(ok: bool) -> Text:
+    """`pass` or `FAIL`, told apart without colour."""
+    return Text("pass", style="green") if ok else Text("FAIL", style="bold red")
+
+
+def verdicts(run: Run) -> Table:
+    """Each criterion of a run: required, measured, outcome."""
+    table = Table(title=f"{label_of(run)}: {'passed' if run.passed else 'FAILED'}", title_justify="left")
+    for heading in ("criterion", "required", "measured"):
+        table.add_column(heading)
+    table.add_column("")
+    for row in run.verdicts:
+        table.add_row(row.metric, row.required, number(row.measured, row.unit), outcome(row.ok))
+    return table
+
+
+def metrics(runs: Sequence[Run], *, names: Sequence[str] = ()) -> Table:
+    """Metrics of runs, side by side; all that any of them has, or those of `names`."""
+    table = Table(title="metrics", title_justify="left")
+    table.add_column("metric")
+    for run in runs:
+        table.add_column(label_of(run), justify="right")
+    for name in names or METRIC_UNITS:
+        if any(name in run.metrics.values for run in runs):
+            table.add_row(name, *(metric_text(run, name) for run in runs))
+    return table
+
+
+def metric_text(run: Run, name: str) -> str:
+    """One metric of a run, as text; a dash where it was not measured."""
+    value = run.metrics.values.get(name)
+    return number(value.value, value.unit) if value else "–"
+
+
+def crosscheck(check: Mapping[str, Any]) -> Table:
+    """A cross-check's comparison of one scenario; `check` is an entry of `CrossCheck.to_dict()["scenarios"]`."""
+    title = f"{check['scenario']}: model {'agrees' if check['ok'] else 'DISAGREES'} with kernel"
+    table = Table(title=title, title_justify="left")
+    table.add_column("metric")
+    for heading in ("measured", "predicted", "error", "tolerance"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for row in check["metrics"]:
+        unit = row["unit"]
+        table.add_row(
+            row["name"],
+            number(row["measured"], unit),
+            number(row["predicted"], unit),
+            error_text(row["error"], unit),
+            error_text(row["tolerance"], unit),
+            outcome(row["ok"]),
+        )
+    return table
+
+
+def error_text(error: float | None, unit: str) -> str:
+    """An error or tolerance: points for a percentage, relative otherwise."""
+    if error is None:
+        return "–"
+    return f"{error:.2f} points" if unit == "%" else f"{error:.1%}"

@@ -1,0 +1,338 @@
+"""The scenario: a TOML file, validated; what both systems run. Must not know how either of them runs it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from rayos_model.abi import MAX_CLIENTS, PIPE_BYTES
+from rayos_model.criteria import parse_criterion
+from rayos_model.distribution import DISTRIBUTIONS, ZERO, Constant, Distribution, Exponential
+from rayos_model.errors import BadInput
+
+NS: Final = 1_000_000_000
+
+WorkloadName = Literal["rendering", "input", "surface_creation", "drag_drop", "idle"]
+KindName = Literal["soak", "stress", "failure", "performance", "integration"]
+
+DEFAULT_RATE_HZ: Final[dict[str, float]] = {
+    "rendering": 60.0,
+    "input": 10.0,
+    "surface_creation": 1.0,
+    "drag_drop": 0.5,
+    "idle": 0.0,
+}
+"""Actions a second of a client by workload, where its group does not say."""
+
+_GAPPED: Final = ("input", "surface_creation", "drag_drop")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Machine(_Part):
+    """The machine and its scheduler."""
+
+    vcpus: int = Field(default=1, ge=1, le=1, description="number of CPUs; only 1 is supported so far")
+    memory_mb: int = Field(default=256, ge=32, le=65536)
+    quantum_us: int = Field(default=10_000, ge=100, le=10_000_000, description="round-robin time slice")
+    compositor_priority: int = Field(default=20, ge=1, le=24)
+    socket_bytes: int = Field(default=16_384, ge=8192, le=1 << 20, description="capacity of each direction of a socket")
+    ping_interval_s: float = Field(default=5.0, gt=0, le=1e6)
+    hang_timeout_s: float = Field(default=4.0, gt=0, le=1e6)
+
+
+class Display(_Part):
+    """The screen."""
+
+    width: int = Field(default=1280, ge=64, le=7680, description="pixels")
+    height: int = Field(default=720, ge=64, le=4320, description="pixels")
+    refresh_hz: float = Field(default=60.0, ge=1, le=1000)
+    repaint_window_us: int = Field(default=7000, ge=1, description="composition starts this long before the vblank")
+
+    @model_validator(mode="after")
+    def _window_fits(self) -> Self:
+        if self.repaint_window_us >= 1e6 / self.refresh_hz:
+            raise ValueError(
+                f"expected repaint_window_us below the refresh period ({1e6 / self.refresh_hz:.0f} µs), "
+                f"got {self.repaint_window_us}"
+            )
+        return self
+
+
+class ClientGroup(_Part):
+    """`count` clients alike. Times between their actions are `gap`; between a cause and their reaction, `think`."""
+
+    count: int = Field(default=1, ge=1, le=MAX_CLIENTS)
+    workload: WorkloadName
+    surface: tuple[Annotated[int, Field(ge=1, le=7680)], Annotated[int, Field(ge=1, le=4320)]] = (256, 256)
+    rate_hz: float | None = Field(default=None, gt=0, le=10_000, description="actions a second; default by workload")
+    damage: float | None = Field(default=None, ge=0, le=1, description="share of the surface's rows repainted a frame")
+    think: Distribution = ZERO
+    gap: Distribution | None = None
+    start_s: float = Field(default=0.0, ge=0)
+    stagger_ms: float = Field(default=10.0, ge=0, description="time between the starts of two clients of the group")
+    lifetime_s: float | None = Field(default=None, gt=0, description="a client leaves after this and is started anew")
+    priority: int = Field(default=10, ge=1, le=24)
+    transfer_bytes: int = Field(default=1024, ge=1, le=PIPE_BYTES, description="size of dropped data")
+
+    @model_validator(mode="after")
+    def _fits_workload(self) -> Self:
+        if self.workload == "idle" and self.rate_hz is not None:
+            raise ValueError("an idle client has no rate_hz; expected it to be left out")
+        if self.workload not in _GAPPED and self.gap is not None:
+            raise ValueError(f"a {self.workload} client has no gap; expected it to be left out")
+        if self.workload in _GAPPED and self.gap_or_default.table()[1] == 0:
+            raise ValueError("expected a gap that is hardly ever 0, got one with a mass at 0")
+        return self
+
+    @property
+    def rate(self) -> float:
+        """Actions a second (0 for idle)."""
+        return DEFAULT_RATE_HZ[self.workload] if self.rate_hz is None else self.rate_hz
+
+    @property
+    def damage_share(self) -> float:
+        """Share of the surface's rows repainted each frame."""
+        return (0.25 if self.workload == "input" else 1.0) if self.damage is None else self.damage
+
+    @property
+    def gap_or_default(self) -> Distribution:
+        """Gap between actions: exponential for input, constant for the others, with mean 1/rate."""
+        if self.gap is not None:
+            return self.gap
+        if self.workload not in _GAPPED:
+            return ZERO
+        mean_us = 1e6 / self.rate
+        return Exponential(mean_us=mean_us) if self.workload == "input" else Constant(value_us=mean_us)
+
+    @property
+    def last_start_s(self) -> float:
+        """When the group's last client is started."""
+        return self.start_s + (self.count - 1) * self.stagger_ms / 1000
+
+
+class Scenario(_Part):
+    """A complete scenario; `load` reads one, `with_overrides` varies it."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+    kind: KindName = "soak"
+    description: str = ""
+    duration_s: float = Field(gt=0, le=30 * 86400)
+    seed: int = Field(default=1, ge=0, lt=1 << 63)
+    warmup_s: float | None = Field(
+        default=None, ge=0, description="metrics start here; default: last client's start + 1 s, at most half the run"
+    )
+    machine: Machine = Machine()
+    display: Display = Display()
+    clients: tuple[ClientGroup, ...] = Field(min_length=1)
+    load: dict[str, Any] = Field(default_factory=dict, description="background load; not supported yet")
+    faults: tuple[dict[str, Any], ...] = Field(default=(), description="injected failures; not supported yet")
+    criteria: dict[str, str] = Field(default_factory=dict, description='metric → "operator value unit"')
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.load:
+            raise ValueError("load: background load is not supported yet; expected it to be left out")
+        if self.faults:
+            raise ValueError("faults: fault injection is not supported yet; expected it to be left out")
+        if self.warmup_s is not None and self.warmup_s >= self.duration_s:
+            raise ValueError(f"warmup_s: expected less than duration_s ({self.duration_s:g}), got {self.warmup_s:g}")
+        if self.client_count > MAX_CLIENTS:
+            raise ValueError(f"clients: expected at most {MAX_CLIENTS} in all, got {self.client_count}")
+        for i, group in enumerate(self.clients):
+            width, height = group.surface
+            if width > self.display.width or height > self.display.height:
+                raise ValueError(
+                    f"clients.{i}.surface: expected at most the display's {self.display.width}×{self.display.height}, "
+                    f"got {width}×{height}"
+                )
+            if group.priority >= self.machine.compositor_priority:
+                raise ValueError(
+                    f"clients.{i}.priority: expected less than machine.compositor_priority "
+                    f"({self.machine.compositor_priority}), got {group.priority}"
+                )
+        for metric, text in self.criteria.items():
+            try:
+                parse_criterion(metric, text)
+            except ValueError as error:
+                raise ValueError(f"criteria: {error}") from None
+        return self
+
+    @property
+    def client_count(self) -> int:
+        """Clients over all groups."""
+        return sum(group.count for group in self.clients)
+
+    @property
+    def duration_ns(self) -> int:
+        return round(self.duration_s * NS)
+
+    @property
+    def warmup_ns(self) -> int:
+        """Start of the measured part, ns; see `warmup_s`."""
+        if self.warmup_s is not None:
+            return round(self.warmup_s * NS)
+        return round(min(max(group.last_start_s for group in self.clients) + 1, self.duration_s / 2) * NS)
+
+    @property
+    def refresh_mhz(self) -> int:
+        """Refresh rate, millihertz."""
+        return round(self.display.refresh_hz * 1000)
+
+    def with_overrides(self, *, duration_s: float | None = None, seed: int | None = None) -> Scenario:
+        """The same scenario for another duration or seed. Raises `BadInput`.
+
+        An explicit warm-up that the new duration leaves no room for shrinks to half of it.
+        """
+        changed = self.model_dump(exclude_unset=True)
+        if seed is not None:
+            changed["seed"] = seed
+        if duration_s is not None:
+            changed["duration_s"] = duration_s
+            if self.warmup_s is not None and self.warmup_s >= duration_s > 0:
+                changed["warmup_s"] = duration_s / 2
+        return from_dict(changed, source=self.name)
+
+
+def from_dict(data: Mapping[str, Any], source: str = "scenario") -> Scenario:
+    """Validate a scenario given as a mapping. Raises `BadInput` whose line names `source`, key and expectation."""
+    try:
+        return Scenario.model_validate(data)
+    except ValidationError as error:
+        errors = sorted(_causes(error.errors(include_url=False)), key=lambda e: e["type"] != "extra_forbidden")
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise BadInput(f"{source}: {_describe(errors[0])}{more}") from None
+
+
+def parse(text: str, source: str = "scenario") -> Scenario:
+    """Validate a scenario given as TOML text. Raises `BadInput`, with the line for a syntax error."""
+    try:
+        return from_dict(tomllib.loads(text), source)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{source}: not valid TOML: {error}") from None
+
+
+def load(name_or_path: str | Path) -> Scenario:
+    """A shipped scenario by name, or one from a `.toml` file (or a run's `scenario.json`). Raises `BadInput`."""
+    text = str(name_or_path)
+    path = Path(name_or_path)
+    if "/" not in text and path.suffix not in (".toml", ".json"):
+        return load_shipped(text)
+    if "/" in text and path.suffix == "" and text.split("/", 1)[0] in _CATEGORIES and not path.exists():
+        return load_shipped(text.split("/", 1)[1])
+    try:
+        content = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot read the scenario: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path}: expected a text file in UTF-8") from None
+    if path.suffix == ".json":
+        try:
+            data = json.loads(content)
+        except json.JSONDecodeError as error:
+            raise BadInput(f"{path}: not valid JSON: {error}") from None
+        if not isinstance(data, dict):
+            raise BadInput(f"{path}: expected a JSON object")
+        return from_dict(data, str(path))
+    return parse(content, str(path))
+
+
+_CATEGORIES: Final = ("calibration", "validation")
+
+
+def shipped(category: str = "") -> list[str]:
+    """Names of the scenarios in the package: `""` those for users, else `"calibration"` or `"validation"`."""
+    folder = resources.files("rayos_model").joinpath("scenarios", *([category] if category else []))
+    return sorted((e.name.removesuffix(".toml") for e in folder.iterdir() if e.name.endswith(".toml")), key=_natural)
+
+
+def load_shipped(name: str) -> Scenario:
+    """A scenario of the package by name. Raises `BadInput` that suggests near names."""
+    everything: list[str] = []
+    for category in ("", *_CATEGORIES):
+        names = shipped(category)
+        if name in names:
+            parts = (category, f"{name}.toml") if category else (f"{name}.toml",)
+            text = resources.files("rayos_model").joinpath("scenarios", *parts).read_text(encoding="utf-8")
+            return parse(text, f"{name}.toml")
+        everything += names
+    hint = _suggest(name, everything) or "; `rayos scenarios list` shows them, a path must end in .toml"
+    raise BadInput(f"no scenario is named {name!r}{hint}")
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of scenario files, for editors."""
+    schema = Scenario.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "RayOS scenario"}
+
+
+def _natural(name: str) -> tuple[str, float, str]:
+    stem, _, number = name.rpartition("-")
+    return (stem, float(number), name) if number.isdigit() else (name, math.inf, name)
+
+
+def _suggest(name: str, candidates: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _fields_at(location: tuple[int | str, ...]) -> list[str]:
+    """Keys known in the table a location lies in."""
+    tables: dict[str, type[BaseModel]] = {"machine": Machine, "display": Display, "clients": ClientGroup}
+    for tag in location[:-1]:
+        if tag in DISTRIBUTIONS:
+            return list(DISTRIBUTIONS[str(tag)].model_fields)
+    if len(location) == 1:
+        return list(Scenario.model_fields)
+    model = tables.get(str(location[0]))
+    return list(model.model_fields) if model and len(location) <= 3 else []
+
+
+def _causes(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out errors that only follow from one inside the same value."""
+    inside = {error["loc"][:n] for error in errors for n in range(len(error["loc"]))}
+    return [error for error in errors if error["type"] != "too_short" or error["loc"] not in inside]
+
+
+def _describe(error: ErrorDetails) -> str:
+    """One line for a pydantic error: key, what was expected, what was found."""
+    location = error["loc"]
+    key = ".".join(str(part) for i, part in enumerate(location) if not (i and location[i - 1] in ("think", "gap")))
+    value = error["input"]
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{key}: unknown key" + _suggest(str(location[-1]), _fields_at(location))
+        case "missing":
+            return f"{key}: this key is required"
+        case "value_error":
+            text = error["msg"].removeprefix("Value error, ")
+            return f"{key}: {text}" if key else text
+        case "union_tag_not_found" | "model_attributes_type" if set(location) & {"think", "gap"}:
+            return f'{key}: expected a distribution such as {{ dist = "exponential", mean_us = 500 }}, got {value!r}'
+        case "literal_error" | "union_tag_invalid":
+            expected = str((error.get("ctx") or {}).get("expected") or (error.get("ctx") or {}).get("expected_tags"))
+            given = value.get("dist") if isinstance(value, dict) else value
+            names = [name.strip(" '") for name in expected.replace(" or ", ", ").split(",")]
+            return f"{key}: expected one of {', '.join(names)}, got {given!r}" + _suggest(str(given), names)
+        case "less_than_equal" if location == ("machine", "vcpus"):
+            return f"{key}: expected 1 (several CPUs are not supported yet), got {value!r}"
+        case "float_parsing" | "float_type":
+            return f"{key}: expected a number, got {value!r}"
+        case "int_parsing" | "int_type" | "int_from_float":
+            return f"{key}: expected a whole number, got {value!r}"
+        case "model_attributes_type" | "model_type" | "dict_type":
+            return f"{key}: expected a table, got {value!r}"
+        case _:
+            message = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+            return f"{key}: expected {message[:1].lower()}{message[1:]}, got {value!r}"

@@ -1,0 +1,100 @@
+"""`rayos_model/abi.py` says what `kernel/abi.h` says: sizes, offsets, values."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+from enum import IntEnum
+
+import pytest
+
+from rayos_model import abi
+from tests.conftest import ROOT
+
+STRUCTS = {
+    "image_header": (abi.IMAGE_HEADER, abi.IMAGE_HEADER_FIELDS),
+    "image_settings": (abi.IMAGE_SETTINGS, abi.IMAGE_SETTINGS_FIELDS),
+    "image_group": (abi.IMAGE_GROUP, abi.IMAGE_GROUP_FIELDS),
+    "trace_header": (abi.TRACE_HEADER, abi.TRACE_HEADER_FIELDS),
+    "client_config": (abi.CLIENT_CONFIGURATION, abi.CLIENT_CONFIGURATION_FIELDS),
+}
+ENUMS: dict[str, tuple[type[IntEnum], str]] = {
+    "scenario_kind": (abi.ScenarioKind, "KIND_"),
+    "workload": (abi.Workload, "WORKLOAD_"),
+    "provocation": (abi.Provocation, "PROVOKE_"),
+    "run_state": (abi.RunState, "STATE_"),
+    "thread_id": (abi.ThreadId, "THREAD_"),
+    "trace_kind": (abi.TraceKind, ""),
+    "wayland_interface": (abi.Interface, ""),
+    "batch_tag": (abi.BatchTag, "TAG_"),
+    "syscall": (abi.Syscall, "SYS_"),
+}
+CONSTANTS = (
+    *("ABI_VERSION", "QUANTILES", "TRACE_HEADER_PHYS", "TRACE_MAGIC", "BATCH_BYTES", "PIPE_BYTES", "MAX_HANDLES"),
+    *("MAX_CLIENTS", "CLIENT_TEXT", "CLIENT_CONFIG", "CLIENT_TABLES", "CLIENT_SHM", "CLIENT_STACK_TOP"),
+)
+
+
+def offsets(layout: struct.Struct, fields: tuple[str, ...]) -> dict[str, int]:
+    """Offset of each field of a format; `calcsize` of the part before it."""
+    codes = re.findall(r"(\d*)([A-Za-z])", layout.format)
+    single = [
+        code if code.endswith("s") else code[-1]
+        for n, c in codes
+        for code in ([n + c] if c == "s" else [c] * int(n or 1))
+    ]
+    return {name: struct.calcsize("<" + "".join(single[:i])) for i, name in enumerate(fields)}
+
+
+def members(text: str, enum: str) -> list[str]:
+    body = re.search(rf"enum {enum} \{{(.*?)\}};", text, re.S)
+    assert body, enum
+    return re.findall(r"\b([A-Z][A-Z0-9_]+)\b", re.sub(r"/\*.*?\*/|=[^,}]*", "", body[1], flags=re.S))
+
+
+@pytest.fixture
+def header() -> str:
+    return (ROOT / "kernel" / "abi.h").read_text()
+
+
+def test_the_mirror_agrees_with_the_header(header: str, compile_and_run: Callable[..., str]) -> None:
+    expected: dict[str, int] = {}
+    for name, (layout, fields) in STRUCTS.items():
+        expected[f"sizeof(struct {name})"] = layout.size
+        for field, offset in offsets(layout, fields).items():
+            expected[f"offsetof(struct {name}, {field})"] = offset
+    expected["sizeof(struct trace_record)"] = abi.TRACE_DTYPE.itemsize
+    assert abi.TRACE_DTYPE.fields is not None
+    for field, description in abi.TRACE_DTYPE.fields.items():
+        expected[f"offsetof(struct trace_record, {field})"] = description[1]
+        expected[f"sizeof(((struct trace_record *)0)->{field})"] = description[0].itemsize
+    for enum, prefix in ENUMS.values():
+        expected |= {prefix + member.name: member.value for member in enum}
+    expected |= {name: getattr(abi, name) for name in CONSTANTS}
+    expected["REQUEST_ID(WL_SURFACE, 6)"] = abi.request_id(abi.Interface.WL_SURFACE, 6)
+    expected["PACK(123, 456)"] = abi.pack(123, 456)
+
+    prints = "\n".join(f'printf("%llu\\n", (unsigned long long)({expression}));' for expression in expected)
+    source = f'#include <stddef.h>\n#include <stdio.h>\n#include "abi.h"\nint main(void) {{\n{prints}\nputs(IMAGE_MAGIC);\n}}\n'
+    *numbers, magic = compile_and_run(source).split()
+    assert dict(zip(expected, map(int, numbers), strict=True)) == expected
+    assert magic.encode() == abi.IMAGE_MAGIC
+
+
+@pytest.mark.parametrize("enum", ENUMS)
+def test_no_member_of_an_enumeration_is_missing(header: str, enum: str) -> None:
+    mirror, prefix = ENUMS[enum]
+    assert members(header, enum) == [prefix + member.name for member in mirror]
+
+
+def test_no_field_of_a_struct_is_missing(header: str) -> None:
+    for name, (_, fields) in STRUCTS.items():
+        body = re.search(rf"struct {name} \{{(.*?)\n\}};", header, re.S)
+        assert body
+        declared = re.findall(r"^\s*(?:u8|u16|u32|u64|i32|i64|char) (\w+)", body[1], re.M)
+        assert tuple(declared) == fields
+
+
+def test_pack_and_unpack_are_inverse() -> None:
+    assert abi.unpack(abi.pack(0xDEADBEEF, 7)) == (0xDEADBEEF, 7)
