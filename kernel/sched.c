@@ -310,6 +310,19 @@ void sched_init(void)
     cpu->armed_ns = cpu->idle_wake_ns = NEVER;
 }
 
+/* The clock starts at 0: what was accounted and armed before it is void. */
+void sched_start(void)
+{
+    struct cpu *cpu = this_cpu();
+    time_start();
+    cpu->since_ns = 0;
+    cpu->current->cpu_ns = cpu->idle.cpu_ns = 0;
+    cpu->current->irqs = cpu->current->dispatches = 0;
+    cpu->quantum_end_ns = scenario()->quantum_ns;
+    cpu->armed_ns = NEVER;
+    set_timer(cpu, 0);
+}
+
 void sched_idle(void)
 {
     for (;;) {

@@ -75,6 +75,7 @@ static inline void service_end(u64 flags)
 }
 
 void sched_init(void);                   /* the boot flow becomes the idle thread */
+void sched_start(void);                  /* the scenario starts now; interrupts off */
 [[noreturn]] void sched_idle(void);
 bool thread_init(struct thread *t, u16 id, const char *name, int priority, void (*body)(void *), void *argument);
 void thread_free(struct thread *t);      /* its kernel stack; the thread is dead and not running */
@@ -95,7 +96,7 @@ void syscall_entry(void);
 
 /* time.c */
 void time_init(void);
-void time_start(void);                   /* the scenario starts now */
+void time_start(void);                   /* the clock starts at 0 now */
 u64 time_epoch_tsc(void);
 u64 time_tsc_mult(void);
 void timer_arm(u64 now_ns, u64 deadline_ns);

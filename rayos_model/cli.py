@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections import Counter
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Final, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -37,6 +38,8 @@ markers_app = typer.Typer(no_args_is_help=True, help="The marker lines of serial
 app.add_typer(scenarios_app, name="scenarios")
 app.add_typer(markers_app, name="markers")
 
+_INTERRUPTED: Final = 130
+
 ScenarioArgument = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="A shipped name, or the path of a TOML file.")
 ]
@@ -52,17 +55,18 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 def main() -> None:
     """Entry point: runs a command; errors become one line on standard error and an exit status, never a traceback."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        status = app(standalone_mode=False) or 0
+        if status == _INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(status)
     except typer.TyperException as error:
-        _fail(error.format_message() or "a command is missing; see rayos --help", error.exit_code)
+        message = " ".join(error.format_message().split()).replace("Value error, ", "")
+        _fail(message or "a command is missing; see rayos --help", error.exit_code)
     except RayosError as error:
         notes = [*getattr(error, "__notes__", ())] if isinstance(error, PlatformFailure) else []
         _fail("\n".join([str(error), *notes]), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; the incomplete run was removed", 130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        _fail("interrupted; the incomplete run was removed", _INTERRUPTED)
 
 
 def _fail(text: str, status: int) -> NoReturn:
@@ -103,8 +107,10 @@ def demo() -> None:
 
     Takes less than a minute and leaves two runs and a report below `runs/`.
     """
+    from rayos_model.crosscheck import compare
     from rayos_model.report.html import runs_page, write_page
-    from rayos_model.report.tables import metrics
+    from rayos_model.report.tables import crosscheck as crosscheck_table
+    from rayos_model.report.tables import verdicts
 
     what = scenario.load("demo")
     console = _console()
@@ -112,14 +118,17 @@ def demo() -> None:
     runs = []
     for step, name in (("Predicting with the model", "model"), ("Measuring on the kernel in QEMU", "kernel")):
         console.print(f"{step} …")
-        with showing(name) as progress:
-            runs.append(execute(_system(name, "icount"), what, progress=progress))
-    names = [row.metric for row in runs[0].verdicts]
-    latencies = ("commit_to_present", "event_delivery", "input_round_trip")
-    names += [f"{op}.{q}" for op in latencies for q in ("p50", "p99") if f"{op}.{q}" not in names]
-    console.print(metrics(runs, names=[*names, "cpu.mean"]))
-    page = runs[1].path.with_suffix(".html")
-    write_page(page, runs_page(runs))
+        with showing() as progress:
+            runs.append(execute(_system(name, "icount"), what, progress=progress(f"demo on {name}")))
+    predicted, measured = runs
+    checks = compare(measured.metrics, predicted.metrics)
+    agree = all(check.ok for check in checks)
+    check = {"scenario": what.name, "ok": agree, "metrics": [check.to_dict() for check in checks]}
+    console.print(crosscheck_table(check))
+    for one in runs:
+        console.print(verdicts(one))
+    page = measured.path.with_suffix(".html")
+    write_page(page, runs_page(runs, check={"ok": agree, "platform": measured.platform, "scenarios": [check]}))
     passed = all(run.passed for run in runs)
     console.print(f"\n{'Every criterion holds on both.' if passed else 'A criterion FAILED; see the report.'}")
     console.print(f"Report: {page}\nRuns:   {runs[0].path}\n        {runs[1].path}", soft_wrap=True)
@@ -142,8 +151,8 @@ def run(
     Exit status 0 when every criterion holds, 1 when one fails.
     """
     what = scenario.load(scenario_name).with_overrides(duration_s=duration, seed=seed)
-    with showing(f"{what.name} on {on}") as progress:
-        result = execute(_system(on, platform), what, out, progress)
+    with showing() as progress:
+        result = execute(_system(on, platform), what, out, progress(f"{what.name} on {on}"))
     if as_json:
         _print_json(result.to_dict())
     else:
@@ -168,18 +177,24 @@ def crosscheck(
 ) -> None:
     """Run scenarios on both systems and compare: does the model predict the kernel within tolerance?"""
     what = [scenario.load(name).with_overrides(duration_s=duration) for name in names]
+    from rayos_model.calibration import load_calibration, load_recorded
     from rayos_model.crosscheck import crosscheck as compare
 
-    with showing("cross-check") as progress:
-        result = compare(what, platform=platform, recorded=recorded, progress=progress).to_dict()
+    calibrated = load_calibration(platform).provenance.get("kernel_sha256")
+    kernel = (lambda one: load_recorded(one, platform)) if recorded else _system("kernel", platform)
+    with showing() as progress:
+        result = compare(what, _system("model", platform), kernel, platform, calibrated, progress)
     if as_json:
-        _print_json(result)
+        _print_json(result.to_dict())
     else:
         from rayos_model.report.tables import crosscheck as table
 
-        for one in result["scenarios"]:
-            _console().print(table(one))
-    raise typer.Exit(0 if result["ok"] else 1)
+        console = _console()
+        for check in result.to_dict()["scenarios"]:
+            console.print(table(check))
+        for notice in dict.fromkeys(notice for check in result.scenarios for notice in check.notices):
+            console.print(f"[bold]note:[/] {notice}")
+    raise typer.Exit(0 if result.ok else 1)
 
 
 @app.command()
@@ -189,12 +204,22 @@ def calibrate(
         Path | None, typer.Option(metavar="DIR", help="Where parameters and recorded runs go; default: calibration/.")
     ] = None,
 ) -> None:
-    """Fit the model's parameters to kernel runs of the calibration scenarios."""
-    from rayos_model.calibration import calibrate as fit
+    """Fit the model's parameters to kernel runs of the calibration scenarios.
 
-    with showing("calibration") as progress:
-        path = fit(platform, out, progress)
-    _console().print(f"parameters: {path}", soft_wrap=True)
+    Then records the kernel's runs of the validation scenarios beside them, for `rayos crosscheck --recorded`.
+    """
+    from rayos_model.calibration import calibrate as fit
+    from rayos_model.calibration import record
+    from rayos_model.calibration.store import calibration_root
+    from rayos_model.hardware import KernelSystem
+
+    target = out or calibration_root() / platform
+    with showing() as progress, tempfile.TemporaryDirectory(prefix="rayos-validation-") as scratch:
+        parameters = fit(KernelSystem(platform, trace_points=True), platform, target, progress)
+        for name in scenario.shipped("validation"):
+            what = scenario.load_shipped(name)
+            record(execute(KernelSystem(platform), what, Path(scratch, name), progress(name)), target)
+    _console().print(f"{len(parameters.segments)} segment costs fitted: {target}", soft_wrap=True)
 
 
 @app.command(epilog="Example: `rayos report runs/* --html report.html`")

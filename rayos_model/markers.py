@@ -172,7 +172,7 @@ def parse_line(line: str, number: int = 1) -> list[Item]:
     starts = [_start(line, head) for head in heads]
     items: list[Item] = []
     at = 0
-    for head, start, end in zip(heads, starts, [*starts[1:], len(line)], strict=True):
+    for head, start, end in zip(heads, starts, [*starts, len(line)][1:], strict=True):
         _chatter(items, line[at:start], number)
         item, at = _parse_at(line, head, end, number)
         items.append(item)

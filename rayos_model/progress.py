@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -18,14 +18,14 @@ _LINE_EVERY_S: Final = 10.0
 
 
 @contextmanager
-def showing(label: str) -> Iterator[ProgressFn]:
-    """A callback that shows the progress of what runs inside the `with`."""
+def showing() -> Iterator[Callable[[str], ProgressFn]]:
+    """A function that gives, for a label, the callback that shows the progress of one run inside the `with`."""
     if not sys.stderr.isatty():
-        yield _Lines(label)
+        yield _Lines
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[facts]}"))
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _OnTerminal(bar, bar.add_task(label, total=None, facts=""))
+        yield lambda label: _OnTerminal(bar, bar.add_task(label, total=None, facts=""))
 
 
 class _Speed:

@@ -57,7 +57,8 @@ class Run:
         if missing:
             raise BadInput(f"{path}: not a complete run: {', '.join(missing)} missing")
         try:
-            provenance = json.loads((path / PROVENANCE).read_text())
+            provenance = dict(json.loads((path / PROVENANCE).read_text()))
+            provenance["system"]
             metrics = Metrics.from_dict(json.loads((path / METRICS).read_text()))
             verdicts = tuple(Verdict(**verdict) for verdict in json.loads((path / VERDICTS).read_text()))
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, OSError) as error:

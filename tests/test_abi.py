@@ -76,7 +76,8 @@ def test_the_mirror_agrees_with_the_header(header: str, compile_and_run: Callabl
     expected["PACK(123, 456)"] = abi.pack(123, 456)
 
     prints = "\n".join(f'printf("%llu\\n", (unsigned long long)({expression}));' for expression in expected)
-    source = f'#include <stddef.h>\n#include <stdio.h>\n#include "abi.h"\nint main(void) {{\n{prints}\nputs(IMAGE_MAGIC);\n}}\n'
+    includes = '#include <stddef.h>\n#include <stdio.h>\n#include "abi.h"\n'
+    source = f"{includes}int main(void) {{\n{prints}\nputs(IMAGE_MAGIC);\n}}\n"
     *numbers, magic = compile_and_run(source).split()
     assert dict(zip(expected, map(int, numbers), strict=True)) == expected
     assert magic.encode() == abi.IMAGE_MAGIC

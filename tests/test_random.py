@@ -51,6 +51,6 @@ def test_the_kernel_reproduces_the_vectors(compile_and_run: Callable[..., str]) 
 def test_draws_follow_the_distribution() -> None:
     random, table = Random(1), Exponential(mean_us=500).table()
     draws = np.array([random.quantile(table) for _ in range(20_000)])
-    # The table ends at the quantile 1 − 1/8192, which takes 0.1 % off the mean; the standard error of the mean is 0.7 %.
+    # The table ends at the quantile 1 − 1/8192, which takes 0.1 % off the mean; its standard error is 0.7 %.
     assert draws.mean() == pytest.approx(500_000, rel=0.03)
     assert np.median(draws) == pytest.approx(500_000 * np.log(2), rel=0.03)

@@ -12,6 +12,11 @@ struct client *client_by_id(u32 id)
 
 /* ---- Outgoing ---- */
 
+bool client_deaf(const struct client *client)
+{
+    return client->failed || client->closing || client->overflown;
+}
+
 void client_touch(struct client *client)
 {
     if (client->touched)
@@ -30,13 +35,12 @@ void client_flush(struct client *client)
     if (!client->out_bytes)
         return;
     struct handle *handle = client->out_handle.type == HANDLE_NONE ? NULL : &client->out_handle;
-    bool queued = !client->failed && socket_queue(client->socket, client->out, client->out_bytes, client->out_events, handle);
+    bool queued = !client_deaf(client) && socket_queue(client->socket, client->out, client->out_bytes, client->out_events, handle);
     if (!queued && handle)
         handle_drop(handle);
     client->out_handle = (struct handle){0};
     client->out_bytes = client->out_events = 0;
-    if (!queued)
-        client_drop(client);
+    client->overflown = !queued;
 }
 
 void clients_flush(void)
@@ -46,6 +50,8 @@ void clients_flush(void)
         touched_first = client->touched_next;
         client->touched = false;
         client_flush(client);
+        if (client->overflown)
+            client_drop(client);
     }
 }
 
@@ -65,7 +71,7 @@ void client_drop(struct client *client)
 /* The first error of a batch counts. The client is dropped when the batch ends, after this event is queued. */
 void client_error(struct client *client, u32 object, u32 code, const char *message)
 {
-    if (client->failed || client->erring || client->closing)
+    if (client_deaf(client) || client->erring)
         return;
     event(client, 1, EVENT_DISPLAY_ERROR, object, code, message);
     client->erring = true;
@@ -132,7 +138,7 @@ static void handle_request(struct client *client, const u8 *message, u32 bytes)
 static u32 handle_requests(struct client *client, const u8 *data, u32 bytes)
 {
     u32 used = 0;
-    while (bytes - used >= 8 && !client->erring && !client->failed) {
+    while (bytes - used >= 8 && !client->erring && !client_deaf(client)) {
         u32 size = wire_read(data + used + 4) >> 16;
         if (size < 8 || size % 4 || size > BATCH_BYTES) {
             client_error(client, 1, DISPLAY_INVALID_METHOD, "bad message size");
@@ -165,7 +171,7 @@ static void handle_bytes(struct client *client, const u8 *data, u32 bytes)
         bytes += client->partial_bytes;
     }
     u32 used = handle_requests(client, data, bytes);
-    if (client->erring || client->failed)
+    if (client->erring || client_deaf(client))
         return;
     if (used < bytes) {
         keep_partial(client, data + used, bytes - used);

@@ -58,7 +58,7 @@ static void handle_timed(struct timed *item)
         break;
     case TIMED_PING:
         schedule_ping();
-        xdg_ping_round(clock_ns());
+        xdg_ping_round(time);
         break;
     }
     clients_flush();

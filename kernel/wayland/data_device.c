@@ -218,7 +218,7 @@ HANDLER(offer_receive)
         offered = offered || same(source->mimes[i], arguments[0].s);
     if (handle.type != HANDLE_PIPE_WRITE)
         client_error(client, 1, DISPLAY_INVALID_METHOD, "not the write end of a pipe");
-    if (handle.type != HANDLE_PIPE_WRITE || !offered || source->object.client->failed) {
+    if (handle.type != HANDLE_PIPE_WRITE || !offered || client_deaf(source->object.client)) {
         handle_drop(&handle); /* the reader sees the end at once */
         return;
     }
@@ -226,7 +226,7 @@ HANDLER(offer_receive)
     if (giver->out_handle.type != HANDLE_NONE)
         client_flush(giver);
     event(giver, source->object.id, EVENT_SOURCE_SEND, arguments[0].s);
-    if (giver->failed)
+    if (client_deaf(giver))
         handle_drop(&handle);
     else
         giver->out_handle = handle;

@@ -8,6 +8,8 @@
 #define RAYOS_WAYLAND_H
 #include "../kernel.h"
 
+typedef signed short i16;
+
 enum {
     FIRST_SERVER_ID = 0xff000000,
     MAX_OBJECTS = 1024,        /* ids of a client's own range, a client */
@@ -155,6 +157,7 @@ struct client {
     u32 id, generation;
     const struct image_group *group;
     bool failed;               /* disconnected by us; nothing is read from or queued to it any more */
+    bool overflown;            /* a write did not fit; dropped when the item or batch is done */
     bool erring;               /* wl_display.error is written; dropped at the end of the batch */
     bool closing;              /* its objects are being destroyed */
     bool created;              /* M_CLIENT_CREATION is done */
@@ -203,7 +206,8 @@ struct client *client_by_id(u32 id);           /* NULL if not connected */
 void client_connect(struct socket *socket);
 void client_batch(struct client *client, struct batch *batch);
 void client_closed(struct socket *socket);
-void client_drop(struct client *client);       /* disconnects it: nothing is queued to it any more */
+void client_drop(struct client *client);       /* disconnects it; only between events */
+bool client_deaf(const struct client *client); /* nothing is queued to it any more */
 void client_error(struct client *client, u32 object, u32 code, const char *message);
 void object_error(const struct object *object, u32 code, const char *message);
 void client_no_memory(struct client *client);

@@ -99,11 +99,11 @@ static u8 *write_block(u8 *at, const void *data, u32 bytes)
 /* Arguments as event_kinds says; an array is its address and then its bytes. Strings are short: see EVENT_ROOM. */
 void event(struct client *client, u32 object, u32 kind, ...)
 {
-    if (client->failed || client->closing)
+    if (client_deaf(client))
         return;
     if (client->out_bytes + EVENT_ROOM > sizeof client->out)
         client_flush(client);
-    if (client->failed)
+    if (client_deaf(client))
         return;
     u8 *start = client->out + client->out_bytes, *at = start + 8;
     va_list values;

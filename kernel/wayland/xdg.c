@@ -40,7 +40,7 @@ static void hang(struct client *client, u64 waited_ns)
     process_kill(client->id, 2);
 }
 
-/* In order of client id. */
+/* `now` is when the round was due, so that whole intervals add up. In order of client id. */
 void xdg_ping_round(u64 now)
 {
     u32 total = scenario_clients();

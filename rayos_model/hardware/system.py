@@ -116,11 +116,11 @@ class _ToWriter:
 
 
 def build_kernel() -> build.KernelBinary:
-    """The kernel of this package, compiled where it is not yet. Raises `KernelBuildFailed`."""
+    """The kernel of this package, compiled where it is not yet. Raises `KernelBuildFailed` with the first error."""
     try:
         return build.build_kernel()
-    except PlatformFailure:
-        raise
-    except (build.KernelBuildError, OSError) as error:
-        first = str(error).strip().splitlines() or [type(error).__name__]
-        raise KernelBuildFailed(f"the kernel does not build: {first[0]}") from error
+    except build.KernelBuildError as error:
+        first = next((line for line in error.output.splitlines() if "error:" in line), "")
+        failure = KernelBuildFailed(f"{error}{': ' if first else ''}{first}")
+        failure.add_note(error.output)
+        raise failure from error

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 PAGE_BYTES = 4096
 RECEIVE_BYTES = 4096
-_ENTER: dict[BatchTag, str] = {tag: f"enter.{tag.name.lower()}" for tag in BatchTag}
-_SEND: dict[BatchTag, Point] = {tag: (f"send.{tag.name.lower()}",) for tag in BatchTag}
 _BLOCK: Point = ("block",)
 _WAKE: Point = ("wake",)
 
@@ -115,8 +113,10 @@ class Client:
         damage: tuple[int, int] = (0, 0),
     ) -> Body:
         """Draws, enters `send` and puts a batch into the socket; `before` ns of earlier segments run in the same burst."""
-        entering = before + self.flow.to((_ENTER[tag], px, rows))
-        yield entering + self.flow.to(_SEND[tag])
+        path = self.machine.send_path(tag, px, rows)
+        entering, sending = self.flow.along(path)
+        entering += before
+        yield before + sending
         sent_ns = self.thread.time_at(entering)
         self.machine.compositor.deliver(Sent(self, tag, sent_ns, batch or BATCHES[tag], secondary, damage))
         yield 1  # the compositor preempts here; what it answers is seen when this returns

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rayos_model.abi import BatchTag, ThreadId, TraceKind, Workload
 from rayos_model.model import wire
 from rayos_model.model.client import Client, Sent, Write
-from rayos_model.model.costs import Flow, Point
+from rayos_model.model.costs import Flow, Path, Point
 from rayos_model.model.painting import Rectangle, Stack
 from rayos_model.model.processor import BLOCK, Body, Thread
 from rayos_model.model.wire import EventKind
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _VBLANK, _REPAINT, _INPUT, _DRAG, _PING = range(5)  # order among items of one instant
 _BLOCK: Point = ("block",)
-_REQUEST: dict[str, Point] = {}
 DRAG_STEPS = 8
 DRAG_STEP_NS = 16_000_000
 
@@ -41,7 +40,31 @@ class Surface:
     buffers: int = 0  # commits so far; from the second on a flip releases the buffer before
     sent_ns: int | None = None  # latest commit not yet shown
     callbacks: int = 0
-    input_ns: int | None = None  # input event that the commit not yet shown reacts to
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A client's socket was connected."""
+
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A client's socket was closed."""
+
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A surface's part in a finished frame."""
+
+    surface: Surface
+    sent_ns: int
+    callbacks: int
+    releases: bool
+    inputs: list[int]  # scheduled times of the input events that it answers
 
 
 @dataclass(slots=True)
@@ -55,7 +78,8 @@ class Seat:
     entered: bool = False
     inputs: int = 0
     next_input_ns: int = 0
-    input_queued: tuple[int, int] | None = None  # (scheduled, queued) of the earliest event without reaction
+    queued_inputs: deque[tuple[int, int]] = field(default_factory=deque)  # (scheduled, queued) without reaction yet
+    carried_inputs: list[int] = field(default_factory=list)  # scheduled times that a commit not yet painted answers
     pipe_full: bool = False
     drag_peer: Client | None = None
     drag_source: Client | None = None
@@ -76,14 +100,13 @@ class Compositor:
         self._period = (10**12, settings.refresh_mhz)
         self._window = settings.repaint_window_ns
         self._timed: list[tuple[int, int, int]] = []  # (time, item, index or client)
-        self._inbox: deque[Sent] = deque()
-        self._ready: deque[tuple[str, Client]] = deque()  # connections and closures, beside batches
+        self._ready: deque[Sent | Connected | Closed] = deque()  # what sockets hold for the compositor, in order
         self._damage: dict[Rectangle, None] = {}
         self._previous: dict[Rectangle, None] = {}
         self._uncomposed: dict[int, Surface] = {}  # committed since the last pass, in order of commit
-        self._frame: list[tuple[Surface, int, int, bool, int | None]] | None = None
+        self._frame: list[Shown] | None = None  # painted, waits for its flip
         self._frame_finished_ns = 0
-        self._due = False  # the repaint point of the coming vblank found damage
+        self._paths: dict[tuple[BatchTag, bool, int], tuple[Path, tuple[tuple[int, Effect], ...]]] = {}
         self._offset = 0  # ns into the burst being gathered
         self._measures: list[tuple[int, TraceKind, int, int | None, int]] = []
         self._events: dict[int, list[EventKind]] = {}
@@ -103,18 +126,18 @@ class Compositor:
 
     def deliver(self, sent: Sent) -> None:
         """A batch arrived in a client's socket."""
-        self._inbox.append(sent)
+        self._ready.append(sent)
         self.machine.processor.wake(self.thread)
 
     def connect(self, client: Client) -> None:
         """A client connected."""
         self.seats[client.id] = Seat(client)
-        self._ready.append(("connect", client))
+        self._ready.append(Connected(client))
         self.machine.processor.wake(self.thread)
 
     def close(self, client: Client) -> None:
         """A client's process ended."""
-        self._ready.append(("close", client))
+        self._ready.append(Closed(client))
         self.machine.processor.wake(self.thread)
 
     def pipe_written(self, source: Client) -> None:
@@ -150,14 +173,14 @@ class Compositor:
             if timed[0][0] <= processor.now:
                 time, item, index = heappop(timed)
                 self._handlers[item](self, time, index)
-            elif self._inbox:
-                self._dispatch(self._inbox.popleft())
             elif self._ready:
-                what, client = self._ready.popleft()
-                if what == "close":
-                    self._disconnect(client)
+                ready = self._ready.popleft()
+                if isinstance(ready, Sent):
+                    self._dispatch(ready)
+                elif isinstance(ready, Closed):
+                    self._disconnect(ready.client)
                 else:
-                    continue
+                    continue  # accepting a connection has no point of its own
             else:
                 thread.deadline = timed[0][0]
                 thread.trailing = self.flow.to(_BLOCK)
@@ -209,17 +232,27 @@ class Compositor:
         seat = self.seats.get(sent.client.id)
         if seat is None:
             return
-        self._advance(("take", sent.batch.bytes))
-        effects = _EFFECTS.get(sent.tag, {})
-        for request in sent.batch.requests:
-            if request == "wl_shm.create_pool" or request == "wl_shm_pool.destroy":
-                point: Point = (f"request.{request}", sent.client.shm_pages)
-            else:
-                point = _REQUEST.get(request) or _REQUEST.setdefault(request, (f"request.{request}",))
-            self._advance(point)
-            effect = effects.get(request)
-            if effect is not None:
-                effect(self, seat, sent)
+        path, effects = self._path(sent)
+        offsets, start = self.flow.along(path), self._offset
+        for index, effect in effects:
+            self._offset = start + offsets[index]
+            effect(self, seat, sent)
+        self._offset = start + offsets[-1]
+
+    def _path(self, sent: Sent) -> tuple[Path, tuple[tuple[int, Effect], ...]]:
+        """The points of a batch and the effects its requests have, by the index of their point."""
+        key = (sent.tag, sent.secondary, sent.client.shm_pages)
+        known = self._paths.get(key)
+        if known is None:
+            points: list[Point] = [("take", sent.batch.bytes)]
+            effects = []
+            for index, request in enumerate(sent.batch.requests, 1):
+                pool = request in ("wl_shm.create_pool", "wl_shm_pool.destroy")
+                points.append((f"request.{request}", sent.client.shm_pages) if pool else (f"request.{request}",))
+                if request in _EFFECTS.get(sent.tag, ()):
+                    effects.append((index, _EFFECTS[sent.tag][request]))
+            known = self._paths[key] = (Path(self.machine.compositor_costs, tuple(points)), tuple(effects))
+        return known
 
     def _synced(self, seat: Seat, sent: Sent) -> None:
         self._tell(sent.client, wire.SYNCED)
@@ -251,9 +284,8 @@ class Compositor:
         surface.sent_ns = sent.sent_ns
         surface.buffers += 1
         surface.callbacks += 1
-        if seat.input_queued is not None and sent.sent_ns > seat.input_queued[1]:
-            surface.input_ns = seat.input_queued[0]
-            seat.input_queued = None
+        while seat.queued_inputs and seat.queued_inputs[0][1] < sent.sent_ns:
+            seat.carried_inputs.append(seat.queued_inputs.popleft()[0])
         self._uncomposed[surface.key] = surface
 
     def _place(self, client: Client, secondary: bool) -> Rectangle:
@@ -308,10 +340,8 @@ class Compositor:
 
     def _repaint(self, time: int, index: int) -> None:
         if self._frame is not None or not self._damage:
-            self._due = bool(self._damage)
             self._advance(("repaint",))
             return
-        self._due = True
         start = self._offset
         damage, self._damage = self._damage, {}
         work = self.stack.paint({**damage, **self._previous})
@@ -321,38 +351,41 @@ class Compositor:
         for surface in self._uncomposed.values():
             assert surface.sent_ns is not None
             releases = surface.buffers > 1 and not surface.key & 1
-            self._frame.append((surface, surface.sent_ns, surface.callbacks, releases, surface.input_ns))
-            surface.sent_ns, surface.callbacks, surface.input_ns = None, 0, None
+            seat = self.seats[surface.client.id]
+            self._frame.append(Shown(surface, surface.sent_ns, surface.callbacks, releases, seat.carried_inputs))
+            surface.sent_ns, surface.callbacks, seat.carried_inputs = None, 0, []
         self._uncomposed = {}
         self._measure(TraceKind.M_COMPOSITION, 0, arg=start)
 
     def _vblank(self, time: int, index: int) -> None:
         self._schedule_vblank(index + 1)
         frame = self._frame
-        if frame is not None and self._frame_finished_ns <= time:
+        if frame is not None and self._frame_finished_ns < time:
             self._frame = None
             self._advance(("flip", len(frame)))
             self._measure(TraceKind.M_FLIP, 0, arg=index)
             self._second_flips += 1
-            for surface, sent_ns, callbacks, releases, input_ns in frame:
-                self._present(surface, sent_ns, callbacks, releases, input_ns)
+            for shown in frame:
+                self._present(shown)
         else:
-            if self._due:
+            if frame is not None:
                 self._measure(TraceKind.M_DROPPED, 0, arg=index)
             self._advance(("vblank",))
-        self._due = False
 
-    def _present(self, surface: Surface, sent_ns: int, callbacks: int, releases: bool, input_ns: int | None) -> None:
-        client = surface.client
+    def _present(self, shown: Shown) -> None:
+        surface, client = shown.surface, shown.surface.client
         if not surface.mapped:
             return
-        self._measure(TraceKind.M_COMMIT_TO_PRESENT, client.id, sent_ns)
-        if input_ns is not None:
-            self._measure(TraceKind.M_INPUT_ROUND_TRIP, client.id, input_ns)
+        self._measure(TraceKind.M_COMMIT_TO_PRESENT, client.id, shown.sent_ns)
         main = not surface.key & 1
-        self._tell(client, *[wire.DONE if main else wire.DELETED] * callbacks, *[wire.RELEASE] * releases)
+        done = wire.DONE if main else wire.SECONDARY_DONE
+        self._tell(client, *[done] * shown.callbacks, *[wire.RELEASE] * shown.releases)
+        if client.workload is not Workload.INPUT:
+            return
+        for scheduled_ns in shown.inputs:
+            self._measure(TraceKind.M_INPUT_ROUND_TRIP, client.id, scheduled_ns)
         seat = self.seats[client.id]
-        if client.workload is Workload.INPUT and main and seat.next_input_ns == 0:
+        if seat.next_input_ns == 0:
             seat.next_input_ns = self.machine.processor.now + client.gap()
             heappush(self._timed, (seat.next_input_ns, _INPUT, client.id))
 
@@ -367,8 +400,7 @@ class Compositor:
             seat.entered = True
             self._tell(seat.client, wire.POINTER_ENTER)
         self._tell(seat.client, wire.MOTION if odd else wire.KEY)
-        if seat.input_queued is None:
-            seat.input_queued = (time, self.machine.processor.now)
+        seat.queued_inputs.append((time, self.machine.processor.now))
         seat.next_input_ns = time + seat.client.gap()
         heappush(self._timed, (seat.next_input_ns, _INPUT, identity))
 

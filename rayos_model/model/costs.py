@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from rayos_model.parameters import Parameters, Segment, size_names
 
 Point = tuple[str | int, ...]  # (label, *sizes)
@@ -43,6 +45,25 @@ class CostModel:
         return segment or Segment(fixed_ns=0.0, observations=0)
 
 
+class Path:
+    """A fixed sequence of points, walked often: its offsets are evaluated once for each point it may start from."""
+
+    __slots__ = ("_costs", "_offsets", "points")
+
+    def __init__(self, costs: CostModel, points: tuple[Point, ...]) -> None:
+        self._costs = costs
+        self._offsets: dict[Point, tuple[int, ...]] = {}
+        self.points = points
+
+    def offsets(self, previous: Point) -> tuple[int, ...]:
+        """CPU time from `previous` up to each point of the path, ns."""
+        offsets = self._offsets.get(previous)
+        if offsets is None:
+            steps = zip((previous, *self.points), self.points, strict=False)
+            offsets = self._offsets[previous] = tuple(accumulate(self._costs.between(a, b) for a, b in steps))
+        return offsets
+
+
 class Flow:
     """One thread's walk from point to point."""
 
@@ -56,3 +77,8 @@ class Flow:
         """Moves on to `point`; the segment's cost in ns of CPU time."""
         previous, self.previous = self.previous, point
         return self._costs.between(previous, point)
+
+    def along(self, path: Path) -> tuple[int, ...]:
+        """Walks a whole path; the CPU time up to each of its points, ns."""
+        previous, self.previous = self.previous, path.points[-1]
+        return path.offsets(previous)

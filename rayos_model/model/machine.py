@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from simpy import Environment
 
-from rayos_model.abi import PAGE_KB, Records, ThreadId, TraceKind
+from rayos_model.abi import PAGE_KB, BatchTag, Records, ThreadId, TraceKind
 from rayos_model.image import Group, Image
 from rayos_model.model.client import Client
 from rayos_model.model.compositor import Compositor
-from rayos_model.model.costs import CostModel
+from rayos_model.model.costs import CostModel, Path
 from rayos_model.model.memory import MemoryUse
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
 from rayos_model.model.supervisor import SECOND_NS, Supervisor
@@ -53,6 +53,7 @@ class Machine:
         self.compositor = Compositor(self)
         self.supervisor = Supervisor(self)
         self.processor.on_exit = self._thread_ended
+        self._send_paths: dict[tuple[BatchTag, int, int], Path] = {}
         self._second = 0
 
     # ---- running ---------------------------------------------------------------------------------
@@ -94,6 +95,15 @@ class Machine:
     def group_of(self, client: int) -> Group:
         """The group a client belongs to."""
         return self._group_of[client]
+
+    def send_path(self, tag: BatchTag, px: int, rows: int) -> Path:
+        """The points of one `send` after drawing `px` pixels in `rows` rows."""
+        key = (tag, px, rows)
+        path = self._send_paths.get(key)
+        if path is None:
+            name = tag.name.lower()
+            path = self._send_paths[key] = Path(self.client_costs, ((f"enter.{name}", px, rows), (f"send.{name}",)))
+        return path
 
     def peer(self, client: Client) -> Client | None:
         """Who receives a client's drop: the next client of its group; None when that one is not alive."""

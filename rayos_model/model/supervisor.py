@@ -48,6 +48,7 @@ class Supervisor:
     def released(self, client: Client) -> None:
         """The compositor dropped the client's objects and with them its references to shared memory."""
         self.machine.memory.leave(client.id)
+        self.machine.processor.wake(self.launcher)
 
     def _launcher(self) -> Body:
         machine, thread, flow = self.machine, self.launcher, self._launch

@@ -72,6 +72,7 @@ SYNCED = EventKind("synced", 232, 8)  # six globals, wl_callback.done, delete_id
 CONFIGURE = EventKind("configure", 32, 2)  # xdg_toplevel.configure, xdg_surface.configure
 BOUND = EventKind("bound", 160, 8)  # formats, capabilities, geometry, mode
 DONE = EventKind("done", 24, 2)  # wl_callback.done, wl_display.delete_id
+SECONDARY_DONE = EventKind("secondary_done", 24, 2)
 RELEASE = EventKind("release", 8, 1)
 DELETED = EventKind("deleted", 12, 1)  # wl_display.delete_id
 PING = EventKind("ping", 12, 1)

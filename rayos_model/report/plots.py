@@ -53,25 +53,24 @@ def latency_cdf(runs: Sequence[Run], operation: str, *, tail: bool = False) -> F
     """Distribution of an operation's latency; `tail` shows the share above each latency, logarithmic, instead."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axis = figure.subplots()
+    drawn = False
     for index, run in enumerate(runs):
         values, share = run.metrics.histograms[operation].distribution()
-        if values.size == 0:
-            continue
         if tail:
             keep = share < 1
-            axis.plot(
-                values[keep] / 1000, 1 - share[keep], label=label_of(run), drawstyle="steps-post", **_style(index)
-            )
-        else:
+            values, share = values[keep], 1 - share[keep]
+        if values.size:
+            drawn = True
             axis.plot(values / 1000, share, label=label_of(run), drawstyle="steps-post", **_style(index))
     axis.set_xlabel(f"{operation.replace('_', ' ')}, µs")
     axis.set_ylabel("share of samples above" if tail else "share of samples up to")
-    axis.set_xscale("log")
-    if tail:
-        axis.set_yscale("log")
     _tidy(axis)
-    if axis.get_legend_handles_labels()[0]:
+    if drawn:
+        axis.set_xscale("log")
+        axis.set_yscale("log" if tail else "linear")
         axis.legend(fontsize="small")
+    else:
+        axis.text(0.5, 0.5, "all samples are equal" if tail else "no samples", ha="center", transform=axis.transAxes)
     return figure
 
 

@@ -1,0 +1,17 @@
+/* The kernel as a client sees it. syscall.c is the only file with assembly; the host test has its own. */
+#ifndef RAYOS_CLIENT_SYSCALL_H
+#define RAYOS_CLIENT_SYSCALL_H
+#include "../abi.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+i64 syscall(u64 number, u64 a, u64 b, u64 c, u64 d, u64 e);
+u64 clock_ns(void);
+[[noreturn]] void client_exit(void);
+
+static inline const struct client_config *config(void) { return (const struct client_config *)CLIENT_CONFIG; }
+static inline const u64 *think_table(void) { return (const u64 *)CLIENT_TABLES; }
+static inline const u64 *gap_table(void) { return (const u64 *)CLIENT_TABLES + QUANTILES; }
+
+[[noreturn]] void client_main(void);
+#endif

@@ -1,0 +1,43 @@
+/* The client's end of the wire: requests gathered into a batch, ids taken and given back, events taken apart. */
+#ifndef RAYOS_CLIENT_WIRE_H
+#define RAYOS_CLIENT_WIRE_H
+#include "syscall.h"
+
+enum { MAX_IDS = 128, FIRST_SERVER_ID = 0xff000000 };
+
+/* Opcodes of the published XML: those the client sends ... */
+enum {
+    DISPLAY_SYNC = 0, DISPLAY_GET_REGISTRY = 1, REGISTRY_BIND = 0, COMPOSITOR_CREATE_SURFACE = 0,
+    SHM_CREATE_POOL = 0, POOL_CREATE_BUFFER = 0, POOL_DESTROY = 1, BUFFER_DESTROY = 0,
+    SURFACE_DESTROY = 0, SURFACE_ATTACH = 1, SURFACE_FRAME = 3, SURFACE_COMMIT = 6, SURFACE_DAMAGE_BUFFER = 9,
+    SEAT_GET_POINTER = 0, SEAT_GET_KEYBOARD = 1, SEAT_RELEASE = 3, POINTER_RELEASE = 1, KEYBOARD_RELEASE = 0, OUTPUT_RELEASE = 0,
+    MANAGER_CREATE_DATA_SOURCE = 0, MANAGER_GET_DATA_DEVICE = 1, DEVICE_START_DRAG = 0, DEVICE_RELEASE = 2,
+    SOURCE_OFFER = 0, SOURCE_DESTROY = 1, SOURCE_SET_ACTIONS = 2,
+    OFFER_ACCEPT = 0, OFFER_RECEIVE = 1, OFFER_DESTROY = 2, OFFER_FINISH = 3, OFFER_SET_ACTIONS = 4,
+    WM_BASE_DESTROY = 0, WM_BASE_GET_XDG_SURFACE = 2, WM_BASE_PONG = 3,
+    XDG_SURFACE_DESTROY = 0, XDG_SURFACE_GET_TOPLEVEL = 1, XDG_SURFACE_ACK_CONFIGURE = 4, TOPLEVEL_DESTROY = 0, TOPLEVEL_SET_TITLE = 2,
+};
+/* ... and those it acts on. */
+enum {
+    DISPLAY_ERROR = 0, DISPLAY_DELETE_ID = 1, REGISTRY_GLOBAL = 0, CALLBACK_DONE = 0, POINTER_MOTION = 2, KEYBOARD_KEY = 3,
+    DEVICE_DATA_OFFER = 0, DEVICE_ENTER = 1, DEVICE_LEAVE = 2, DEVICE_DROP = 4,
+    SOURCE_SEND = 1, SOURCE_CANCELLED = 2, SOURCE_FINISHED = 4, WM_BASE_PING = 0, XDG_SURFACE_CONFIGURE = 0,
+};
+
+/* ---- Requests ---- */
+u32 id_new(void);                        /* a free id; exits when there is none */
+void id_free(u32 id);                    /* the compositor said delete_id */
+/* Arguments by letter: u a word, s a string, O one that may be NULL. */
+void request(u32 object, u32 opcode, const char *signature, ...);
+bool batch_send(u32 tag, i32 handle);    /* with what was drawn since the last one; false: the connection is closed */
+void drawn(u32 pixels, u32 rows);
+
+/* ---- Events ---- */
+struct message { u32 object, opcode, bytes; const u32 *words; u32 word_count; };
+enum receive { RECEIVED, RECEIVE_DEADLINE, RECEIVE_CLOSED };
+enum receive events_receive(u64 deadline, i32 *handle);
+bool events_next(struct message *message); /* false: none left */
+u32 message_word(const struct message *message, u32 index); /* 0 beyond its end */
+/* The NUL-terminated string that starts at word `index`; NULL if it is malformed. */
+const char *message_string(const struct message *message, u32 index);
+#endif

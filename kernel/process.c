@@ -1,0 +1,245 @@
+/* Client processes: their address space, birth and death. Interrupts off protects the table and every process in it.
+ *
+ * A process dies in process_exit or process_kill: from then on its thread never runs, its socket is closed, and it waits
+ * on the dead list. Everything else it holds is freed by the launcher, in process_free. */
+#include "process.h"
+
+#define STACK_BYTES 0x10000ull
+#define TABLE_BYTES (2 * QUANTILES * sizeof(u64))
+#define TABLE_PAGES ((TABLE_BYTES + PAGE_BYTES - 1) / PAGE_BYTES)
+
+struct client_image { u64 entry, data, bss, end; }; /* client.ld: addresses in the client's space */
+
+extern const u8 client_image[], client_image_end[];
+
+static struct process *processes[MAX_CLIENTS];
+static struct process *dead_first, *dead_last;
+static u64 (*group_tables)[TABLE_PAGES]; /* physical pages of each group's think and gap table */
+static char names[MAX_CLIENTS][12];
+
+static const struct client_image *program(void) { return (const struct client_image *)client_image; }
+
+static u32 group_index(u32 client)
+{
+    return (u32)(scenario_group(client) - scenario_group(0));
+}
+
+static void name_clients(void)
+{
+    for (u32 client = 0; client < scenario_clients(); client++) {
+        char *name = names[client], digits[4];
+        u32 n = 0, value = client;
+        memcpy(name, "client", 6);
+        do
+            digits[n++] = (char)('0' + value % 10);
+        while (value /= 10);
+        for (u32 i = 0; i < n; i++)
+            name[6 + i] = digits[n - 1 - i];
+    }
+}
+
+/* One copy of its two tables a group, mapped by all its clients. A table the workload does not use reads as zeros. */
+static void load_tables(u32 group, const struct image_group *g)
+{
+    u64 *tables = page_alloc_run(TABLE_PAGES);
+    KERNEL_ASSERT(tables, "boot:memory");
+    const u64 *think = scenario_table(g->think_table), *gap = scenario_table(g->gap_table);
+    if (think)
+        memcpy(tables, think, QUANTILES * sizeof(u64));
+    if (gap)
+        memcpy(tables + QUANTILES, gap, QUANTILES * sizeof(u64));
+    for (u32 i = 0; i < TABLE_PAGES; i++)
+        group_tables[group][i] = direct_physical(tables) + i * PAGE_BYTES;
+}
+
+void process_init(void)
+{
+    u32 clients = scenario_clients(), groups = group_index(clients - 1) + 1;
+    group_tables = kalloc(groups * sizeof *group_tables, "tables");
+    KERNEL_ASSERT(group_tables, "boot:memory");
+    for (u32 client = 0; client < clients; client += scenario_group(client)->count)
+        load_tables(group_index(client), scenario_group(client));
+    name_clients();
+}
+
+/* ---- Address space ---- */
+
+static bool map_new(struct process *p, u64 address, u64 flags, const void *content, u64 bytes)
+{
+    void *page = page_alloc();
+    if (!page)
+        return false;
+    memcpy(page, content, bytes);
+    if (space_map(p->root, address, direct_physical(page), flags))
+        return true;
+    page_free(page);
+    return false;
+}
+
+static bool map_program(struct process *p)
+{
+    const struct client_image *image = program();
+    for (u64 at = CLIENT_TEXT; at < image->data; at += PAGE_BYTES)
+        if (!space_map(p->root, at, image_physical(client_image) + (at - CLIENT_TEXT), MAP_SHARED))
+            return false;
+    for (u64 at = image->data; at < image->end; at += PAGE_BYTES) {
+        u64 bytes = at >= image->bss ? 0 : image->bss - at < PAGE_BYTES ? image->bss - at : PAGE_BYTES;
+        if (!map_new(p, at, MAP_WRITE | MAP_NX, client_image + (at - CLIENT_TEXT), bytes))
+            return false;
+    }
+    for (u64 at = CLIENT_STACK_TOP - STACK_BYTES; at < CLIENT_STACK_TOP; at += PAGE_BYTES)
+        if (!map_new(p, at, MAP_WRITE | MAP_NX, NULL, 0))
+            return false;
+    return true;
+}
+
+/* drag_drop: the next client of the group, round to the first. */
+static u32 peer_of(u32 client)
+{
+    const struct image_group *g = scenario_group(client);
+    return g->first_client + (client - g->first_client + 1) % g->count;
+}
+
+static bool map_config(struct process *p, u64 end_ns)
+{
+    const struct image_settings *s = scenario();
+    const struct image_group *g = scenario_group(p->client);
+    bool provoked = p->client == 0 && s->provoke >= PROVOKE_CLIENT_FAULT;
+    struct client_config config = {
+        .seed = s->seed, .end_ns = end_ns, .period_ns = g->period_ns, .refresh_ns = 1000000000000ull / s->refresh_mhz,
+        .epoch_tsc = time_epoch_tsc(), .tsc_mult = time_tsc_mult(), .id = p->client, .generation = p->generation,
+        .workload = g->workload, .surface_width = g->surface_width, .surface_height = g->surface_height,
+        .damage_ppm = g->damage_ppm, .transfer_bytes = g->transfer_bytes, .peer = peer_of(p->client),
+        .provoke = provoked ? s->provoke : PROVOKE_NONE,
+    };
+    if (!map_new(p, CLIENT_CONFIG, MAP_NX, &config, sizeof config))
+        return false;
+    for (u32 i = 0; i < TABLE_PAGES; i++)
+        if (!space_map(p->root, CLIENT_TABLES + i * PAGE_BYTES, group_tables[group_index(p->client)][i], MAP_SHARED | MAP_NX))
+            return false;
+    return true;
+}
+
+/* ---- Birth ---- */
+
+/* First run of a client's thread, interrupts off: connects, then enters ring 3 as a system call would return to it.
+ * The stack looks as after a call: entry is a C function. */
+static void client_body(void *argument)
+{
+    struct process *p = argument;
+    socket_connect(p->socket, p, trace_close(P_FIRST, p->client, 0));
+    if (this_cpu()->resched)
+        sched_preempt();
+    user_enter(program()->entry, CLIENT_STACK_TOP - 8);
+}
+
+struct process *process_spawn(u32 client, u32 generation, u64 end_ns)
+{
+    struct process *p = kalloc(sizeof *p, "process");
+    if (!p)
+        return NULL;
+    p->client = client;
+    p->generation = generation;
+    p->thread.process = p;
+    bool made = (p->root = space_create()) && map_program(p) && map_config(p, end_ns) &&
+                (p->socket = socket_create(client, scenario()->socket_bytes)) &&
+                thread_init(&p->thread, (u16)(THREAD_CLIENT0 + client), names[client],
+                            (int)scenario_group(client)->priority, client_body, p);
+    if (!made) {
+        process_free(p);
+        return NULL;
+    }
+    u64 flags = service_begin();
+    processes[client] = p;
+    thread_ready(&p->thread);
+    service_end(flags);
+    return p;
+}
+
+/* ---- Death ---- */
+
+static void die(struct process *p, u32 reason)
+{
+    p->dead = true;
+    p->reason = reason;
+    processes[p->client] = NULL;
+    socket_client_gone(p->socket);
+    p->socket = NULL;
+    p->next_dead = NULL;
+    if (dead_first)
+        dead_last->next_dead = p;
+    else
+        dead_first = p;
+    dead_last = p;
+    launcher_wake();
+}
+
+void process_exit(u32 reason)
+{
+    struct process *p = current_thread()->process;
+    die(p, socket_disconnected(p->socket) && reason == 0 ? 3 : reason);
+    thread_exit();
+}
+
+void process_fault(u32 vector, u64 rip, u64 address)
+{
+    u32 client = current_thread()->process->client;
+    print_line("RAYOS_DIAG:fault:client %u vector %u rip %llx address %llx", client, vector, rip, address);
+    trace_measure(M_CRASH, client, vector);
+    process_exit(1);
+}
+
+void process_kill(u32 client, u32 reason)
+{
+    u64 flags = service_begin();
+    struct process *p = client < MAX_CLIENTS ? processes[client] : NULL;
+    if (p) {
+        thread_kill(&p->thread);
+        die(p, reason);
+    }
+    service_end(flags);
+}
+
+struct process *process_next_dead(void)
+{
+    u64 flags = service_begin();
+    struct process *p = dead_first;
+    if (p)
+        dead_first = p->next_dead;
+    service_end(flags);
+    return p;
+}
+
+void process_free(struct process *p)
+{
+    u64 flags = service_begin();
+    for (u32 i = 0; i < MAX_HANDLES; i++) {
+        if (p->handles[i].type == HANDLE_PIPE_READ || p->handles[i].type == HANDLE_PIPE_WRITE)
+            pipe_forget(p->handles[i].object, p);
+        handle_drop(&p->handles[i]);
+    }
+    service_end(flags);
+    if (p->root)
+        space_destroy(p->root);
+    if (p->socket) /* only when it was never born */
+        kfree(p->socket);
+    if (p->thread.stack_base)
+        thread_free(&p->thread);
+    kfree(p);
+}
+
+/* ---- Waiting ---- */
+
+bool process_wait(struct process *p, const void *what, u64 deadline_ns)
+{
+    p->waits_for = what;
+    bool woken = thread_block(deadline_ns);
+    p->waits_for = NULL;
+    return woken;
+}
+
+void process_wake(struct process *p, const void *what)
+{
+    if (p && p->waits_for == what)
+        thread_ready(&p->thread);
+}

@@ -1,0 +1,189 @@
+/* The scenario image (abi.h): checked completely before anything of it is used. Pure; also built on the host for tests. */
+#include "kernel.h"
+
+#define MAX_GROUPS 256
+#define MAX_TABLES 1024
+#define MAX_IMAGE (16u << 20)
+#define MAX_VALUE_NS ((1ull << 42) - 1) /* of a quantile: its interpolation stays within 64 bits */
+#define MAX_TIME_NS (1ull << 58)
+
+struct view { const struct image_header *header; const struct image_settings *settings; const struct image_group *groups; const u64 *tables; };
+
+bool scenario_validate(const void *image, size_t bytes, const char **why);
+void scenario_use(const void *image);
+
+static struct view view_of(const void *image)
+{
+    const struct image_header *header = image;
+    const struct image_settings *settings = (const void *)(header + 1);
+    const struct image_group *groups = (const void *)(settings + 1);
+    return (struct view){ header, settings, groups, (const u64 *)(groups + header->group_count) };
+}
+
+static u32 crc32(const u8 *data, size_t bytes)
+{
+    u32 table[16], crc = ~0u;
+    for (u32 i = 0; i < 16; i++) {
+        u32 c = i;
+        for (u32 bit = 0; bit < 4; bit++)
+            c = c & 1 ? c >> 1 ^ 0xedb88320u : c >> 1;
+        table[i] = c;
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        crc ^= data[i];
+        crc = crc >> 4 ^ table[crc & 15];
+        crc = crc >> 4 ^ table[crc & 15];
+    }
+    return ~crc;
+}
+
+static bool within(u64 value, u64 low, u64 high) { return value >= low && value <= high; }
+
+static const char *check_header(const struct image_header *h, size_t bytes)
+{
+    if (bytes < sizeof *h + sizeof(struct image_settings) || bytes > MAX_IMAGE)
+        return "length";
+    if (memcmp(h->magic, IMAGE_MAGIC, 8))
+        return "magic";
+    if (h->version != ABI_VERSION)
+        return "version";
+    if (!within(h->group_count, 1, MAX_GROUPS))
+        return "group_count";
+    if (h->table_count > MAX_TABLES)
+        return "table_count";
+    u64 need = sizeof *h + sizeof(struct image_settings) + h->group_count * sizeof(struct image_group) +
+               (u64)h->table_count * QUANTILES * sizeof(u64);
+    if (h->length != bytes || need != bytes)
+        return "length";
+    if (crc32((const u8 *)(h + 1), bytes - sizeof *h) != h->crc32)
+        return "crc32";
+    return NULL;
+}
+
+static const char *check_settings(const struct image_settings *s)
+{
+    if (!within(s->duration_ns, 1, MAX_TIME_NS))
+        return "duration_ns";
+    if (!within(s->quantum_ns, 10000, 1000000000))
+        return "quantum_ns";
+    if (!within(s->refresh_mhz, 1000, 1000000))
+        return "refresh_mhz";
+    if (s->repaint_window_ns >= 1000000000000ull / s->refresh_mhz)
+        return "repaint_window_ns";
+    if (s->ping_interval_ns > MAX_TIME_NS)
+        return "ping_interval_ns";
+    if (s->hang_timeout_ns > MAX_TIME_NS)
+        return "hang_timeout_ns";
+    if (!within(s->kind, KIND_SOAK, KIND_INTEGRATION))
+        return "kind";
+    if (!within(s->vcpus, 1, 1))
+        return "vcpus";
+    if (!within(s->memory_mb, 32, 3072))
+        return "memory_mb";
+    if (!within(s->width, 16, 8192))
+        return "width";
+    if (!within(s->height, 16, 8192))
+        return "height";
+    if ((u64)s->width * s->height * 8 > (u64)s->memory_mb << 19)
+        return "display larger than half the memory";
+    if (s->trace_points > 1)
+        return "trace_points";
+    if (!within(s->compositor_priority, 1, 31))
+        return "compositor_priority";
+    if (!within(s->socket_bytes, BATCH_BYTES, 1u << 24))
+        return "socket_bytes";
+    if (s->provoke > PROVOKE_BAD_REQUEST)
+        return "provoke";
+    if (s->name[sizeof s->name - 1])
+        return "name";
+    return NULL;
+}
+
+static const char *check_group(const struct image_group *g, const struct image_settings *s, u32 tables)
+{
+    if (g->period_ns > MAX_TIME_NS)
+        return "group:period_ns";
+    if (g->start_ns > MAX_TIME_NS || g->stagger_ns > MAX_TIME_NS / MAX_CLIENTS)
+        return "group:start_ns";
+    if (g->lifetime_ns > MAX_TIME_NS)
+        return "group:lifetime_ns";
+    if (g->workload > WORKLOAD_DRAG_DROP)
+        return "group:workload";
+    if (g->priority > 31)
+        return "group:priority";
+    if (!within(g->surface_width, 1, s->width))
+        return "group:surface_width";
+    if (!within(g->surface_height, 1, s->height))
+        return "group:surface_height";
+    if (g->damage_ppm > 1000000)
+        return "group:damage_ppm";
+    if (g->transfer_bytes > PIPE_BYTES)
+        return "group:transfer_bytes";
+    bool thinks = g->workload == WORKLOAD_RENDERING || g->workload == WORKLOAD_INPUT;
+    bool gaps = g->workload >= WORKLOAD_INPUT;
+    if (thinks && g->think_table >= tables)
+        return "group:think_table";
+    if (gaps && g->gap_table >= tables)
+        return "group:gap_table";
+    return NULL;
+}
+
+static const char *check_table(const u64 *table)
+{
+    for (u32 i = 0; i < QUANTILES; i++)
+        if (table[i] > MAX_VALUE_NS || (i && table[i] < table[i - 1]))
+            return "table";
+    return NULL;
+}
+
+static const char *check_groups(const struct view *v)
+{
+    u32 clients = 0;
+    for (u32 i = 0; i < v->header->group_count; i++) {
+        const struct image_group *g = &v->groups[i];
+        if (g->first_client != clients || !within(g->count, 1, MAX_CLIENTS - clients))
+            return "group:clients";
+        clients += g->count;
+        const char *why = check_group(g, v->settings, v->header->table_count);
+        if (why)
+            return why;
+    }
+    return NULL;
+}
+
+bool scenario_validate(const void *image, size_t bytes, const char **why)
+{
+    *why = check_header(image, bytes);
+    if (*why)
+        return false;
+    struct view v = view_of(image);
+    *why = check_settings(v.settings);
+    if (!*why)
+        *why = check_groups(&v);
+    for (u32 i = 0; !*why && i < v.header->table_count; i++)
+        *why = check_table(v.tables + (size_t)i * QUANTILES);
+    return !*why;
+}
+
+/* ---- The image in use ---- */
+
+static struct view used;
+static u8 group_of[MAX_CLIENTS];
+static u32 clients;
+
+void scenario_use(const void *image)
+{
+    used = view_of(image);
+    for (u32 i = 0; i < used.header->group_count; i++)
+        for (u32 n = 0; n < used.groups[i].count; n++)
+            group_of[clients++] = (u8)i;
+}
+
+const struct image_settings *scenario(void) { return used.settings; }
+const struct image_group *scenario_group(u32 client) { return &used.groups[group_of[client]]; }
+u32 scenario_clients(void) { return clients; }
+
+const u64 *scenario_table(u32 index)
+{
+    return index < used.header->table_count ? used.tables + (size_t)index * QUANTILES : NULL;
+}

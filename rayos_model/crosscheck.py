@@ -1,0 +1,244 @@
+"""Model against kernel: the same scenario on both, metric by metric and event by event.
+
+The prediction is made from calibrated parameters before the kernel's run is looked at; nothing is fitted here.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+import pandas as pd
+
+from rayos_model.abi import Records, TraceKind
+from rayos_model.metrics import Metrics
+from rayos_model.scenario import Scenario
+from rayos_model.systems import ProgressFn, System, execute
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far a prediction may be off: a share of the measured value, or points for percentages."""
+
+    size: float
+    relative: bool
+    reason: str
+
+
+_TIME = Tolerance(0.05, True, "a planner's decision does not change within 5 %")
+_RATE = Tolerance(0.01, True, "fps are counted, not sampled: 1 % is less than one frame in a second")
+_POINTS = Tolerance(2.0, False, "shares of frames or of CPU time are read in whole points")
+_MEMORY = Tolerance(0.05, True, "a planner's decision does not change within 5 %")
+
+TOLERANCES: Final[Mapping[str, Tolerance]] = {
+    **{
+        f"{operation}.{quantile}": _TIME
+        for operation in ("commit_to_present", "buffer_commit", "event_delivery")
+        for quantile in ("p50", "p95", "p99")
+    },
+    "frame_rate.mean": _RATE,
+    "dropped_frames.percent": _POINTS,
+    "cpu.mean": _POINTS,
+    "memory.peak": _MEMORY,
+}
+"""The metrics compared, in the order shown, and why each tolerance has its size."""
+
+PAIRED: Final = {
+    "commit_to_present": TraceKind.M_COMMIT_TO_PRESENT,
+    "buffer_commit": TraceKind.M_BUFFER_COMMIT,
+    "event_delivery": TraceKind.M_EVENT_DELIVERY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricCheck:
+    """One metric, measured on the kernel and predicted by the model. `error` is relative, or in points for percentages."""
+
+    name: str
+    unit: str
+    measured: float
+    predicted: float
+    error: float
+    tolerance: float
+    ok: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-serialisable form."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class PairedCheck:
+    """Event by event: the n-th event of each client on both systems. Informative; has no verdict."""
+
+    operation: str
+    measured_count: int
+    predicted_count: int
+    pairs: int
+    median_error: float
+    within_5_percent: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-serialisable form."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioCheck:
+    """One scenario's comparison; `measured` and `predicted` are the metrics of both runs, for plots."""
+
+    scenario: str
+    metrics: tuple[MetricCheck, ...]
+    paired: tuple[PairedCheck, ...]
+    notices: tuple[str, ...]
+    measured: Metrics
+    predicted: Metrics
+    screenshot: bytes | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether every metric is within its tolerance."""
+        return all(metric.ok for metric in self.metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class CrossCheck:
+    """The comparison of several scenarios on one platform."""
+
+    platform: str
+    scenarios: tuple[ScenarioCheck, ...] = field(default_factory=tuple)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every scenario passed."""
+        return all(scenario.ok for scenario in self.scenarios)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document of `rayos crosscheck --json`."""
+        return {
+            "ok": self.ok,
+            "platform": self.platform,
+            "scenarios": [
+                {
+                    "scenario": check.scenario,
+                    "ok": check.ok,
+                    "metrics": [metric.to_dict() for metric in check.metrics],
+                    "paired": [pair.to_dict() for pair in check.paired],
+                    "notices": list(check.notices),
+                }
+                for check in self.scenarios
+            ],
+        }
+
+
+class Measured(Protocol):
+    """A kernel run, live or recorded."""
+
+    @property
+    def metrics(self) -> Metrics: ...
+
+    @property
+    def provenance(self) -> Mapping[str, Any]: ...
+
+
+def compare(measured: Metrics, predicted: Metrics) -> tuple[MetricCheck, ...]:
+    """Every metric of `TOLERANCES` that the kernel measured, worst first (error as a share of its tolerance)."""
+    checks = []
+    for name, tolerance in TOLERANCES.items():
+        if name not in measured.values:
+            continue
+        value = measured.values[name]
+        guess = predicted.values[name].value if name in predicted.values else float("nan")
+        error = guess - value.value
+        if tolerance.relative:
+            error = error / value.value if value.value else (0.0 if error == 0 else float("inf"))
+        ok = bool(abs(error) <= tolerance.size)
+        checks.append(MetricCheck(name, value.unit, value.value, guess, error, tolerance.size, ok))
+    return tuple(sorted(checks, key=lambda check: (check.ok, -abs(check.error) / check.tolerance)))
+
+
+def pair_events(measured: Records, predicted: Records) -> tuple[PairedCheck, ...]:
+    """Compares the n-th event of each client, operation by operation, where both systems have one."""
+    result = []
+    for operation, kind in PAIRED.items():
+        left, right = _numbered(measured, kind), _numbered(predicted, kind)
+        both = left.merge(right, on=["client", "n"], suffixes=("_measured", "_predicted"))
+        error = (both["ns_predicted"] / both["ns_measured"].clip(lower=1) - 1).abs().to_numpy()
+        if len(error):
+            share = float(np.mean(error <= 0.05))
+            result.append(PairedCheck(operation, len(left), len(right), len(both), float(np.median(error)), share))
+    return tuple(result)
+
+
+def _numbered(trace: Records, kind: TraceKind) -> pd.DataFrame:
+    chosen = trace[trace["kind"] == kind]
+    frame = pd.DataFrame({"client": chosen["subject"].astype(np.int64), "ns": chosen["arg"].astype(np.int64)})
+    return frame.assign(n=frame.groupby("client").cumcount())
+
+
+def crosscheck(
+    scenarios: Iterable[Scenario],
+    model: System,
+    kernel: System | Callable[[Scenario], Measured],
+    platform: str,
+    calibrated_kernel: str | None = None,
+    progress: Callable[[str], ProgressFn] | None = None,
+) -> CrossCheck:
+    """Runs each scenario on the model, then on the kernel (or takes its recorded run), and compares.
+
+    `kernel` is a system, or a function that gives the recorded run of a scenario. `calibrated_kernel` is the hash of the
+    kernel that the model was calibrated on; a run of another kernel is noticed loudly. Raises what running raises.
+    """
+    return CrossCheck(
+        platform, tuple(_check(scenario, model, kernel, calibrated_kernel, progress) for scenario in scenarios)
+    )
+
+
+def _check(
+    scenario: Scenario,
+    model: System,
+    kernel: System | Callable[[Scenario], Measured],
+    calibrated_kernel: str | None,
+    progress: Callable[[str], ProgressFn] | None,
+) -> ScenarioCheck:
+    def watch(system: str) -> ProgressFn | None:
+        return progress(f"{scenario.name} on {system}") if progress else None
+
+    with tempfile.TemporaryDirectory(prefix="rayos-crosscheck-") as scratch:
+        prediction = execute(model, scenario, Path(scratch, "model"), watch("model"))
+        paired: tuple[PairedCheck, ...] = ()
+        screenshot = None
+        if callable(kernel):
+            measurement: Measured = kernel(scenario)
+        else:
+            run = execute(kernel, scenario, Path(scratch, "kernel"), watch("kernel"))
+            measurement = run
+            paired = pair_events(run.trace(*PAIRED.values()), prediction.trace(*PAIRED.values()))
+            screenshot = run.screenshot.read_bytes() if run.screenshot else None
+        return ScenarioCheck(
+            scenario.name,
+            compare(measurement.metrics, prediction.metrics),
+            paired,
+            _notices(measurement.provenance, prediction.provenance, calibrated_kernel),
+            measurement.metrics,
+            prediction.metrics,
+            screenshot,
+        )
+
+
+def _notices(measured: Mapping[str, Any], predicted: Mapping[str, Any], calibrated_kernel: str | None) -> tuple[str, ...]:
+    notices = []
+    kernel = measured.get("kernel_sha256")
+    if calibrated_kernel and kernel and kernel != calibrated_kernel:
+        notices.append(
+            f"STALE CALIBRATION: fitted on kernel {calibrated_kernel[:12]}, this run is kernel {str(kernel)[:12]}; "
+            "run `rayos calibrate`"
+        )
+    unseen = predicted.get("segments_not_calibrated")
+    if unseen:
+        notices.append(f"{len(unseen)} kinds of segments were never seen in calibration and cost their kind's average")
+    return tuple(notices)

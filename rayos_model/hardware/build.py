@@ -1,0 +1,162 @@
+"""Builds the kernel with the pinned zig compiler, the same to the bit on every machine.
+
+Results are cached by content: sources, compiler version and flags. This module knows nothing of QEMU or scenarios.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.metadata
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+_COMMON = (
+    "-target x86_64-freestanding-none -mcpu=x86_64 -std=c23 -ffreestanding -O2 -fno-sanitize=all "
+    "-fno-stack-protector -fno-pic -fno-pie -fno-unwind-tables -fno-asynchronous-unwind-tables -fno-strict-aliasing "
+    "-fno-omit-frame-pointer -g0 -Wall -Wextra -Werror -Wno-unused-command-line-argument"
+).split()
+_KERNEL = [*_COMMON, *"-mcmodel=kernel -mno-red-zone -mno-mmx -mno-sse -mgeneral-regs-only".split()]
+_KERNEL_SSE = [*_COMMON, *"-mcmodel=kernel -mno-red-zone -mno-mmx -msse2".split()]
+_CLIENT = [*_COMMON, "-fno-builtin-memcpy"]
+_LINK = "-nostdlib -static -Wl,--build-id=none -Wl,--strip-all -Wl,--no-gc-sections -Wl,-z,max-page-size=4096".split()
+_SSE_FILES = {"wayland/blit.c"}
+_FORMAT = "1"  # of the cache: change it when this file builds otherwise from the same sources and flags
+
+
+class KernelBuildError(Exception):
+    """The kernel could not be built. The message is one line; ``output`` is what the compiler said."""
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super().__init__(message)
+        self.output = output
+
+
+@dataclass(frozen=True)
+class KernelBinary:
+    """A built kernel: an ELF file for QEMU's ``-kernel``."""
+
+    path: Path
+    sha256: str
+
+
+def kernel_sources() -> Path:
+    """The folder of the kernel's sources: in a checkout ``kernel/``, in a wheel ``rayos_model/_kernel``."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package.parent / "kernel", package / "_kernel"):
+        if (folder / "kernel.ld").is_file():
+            return folder
+    raise KernelBuildError(f"kernel sources not found beside {package}")
+
+
+def build_kernel(cache: Path | None = None) -> KernelBinary:
+    """Build the kernel, or take it from the cache folder (default: the user's cache).
+
+    Safe against concurrent builds: one builds, the others wait for its result.
+    Raises KernelBuildError when the compiler is missing or refuses the sources.
+    """
+    sources = kernel_sources()
+    folder = (cache or default_cache()) / "kernel"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"{_key(sources)}.elf"
+        with _lock(folder / "lock"):
+            if not target.is_file():
+                _build(sources, target)
+            return KernelBinary(target, hashlib.sha256(target.read_bytes()).hexdigest())
+    except OSError as error:
+        raise KernelBuildError(f"cannot build the kernel in {folder}: {error}") from error
+
+
+def default_cache() -> Path:
+    """The user's cache folder for this package."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "rayos-model"
+
+
+def _files(sources: Path) -> list[Path]:
+    kinds = {".c", ".h", ".S", ".ld"}
+    return sorted(path for path in sources.rglob("*") if path.suffix in kinds)
+
+
+def _key(sources: Path) -> str:
+    digest = hashlib.sha256()
+    flags = [_FORMAT, _compiler_version(), *_KERNEL, *_KERNEL_SSE, *_CLIENT, *_LINK]
+    digest.update("\0".join(flags).encode())
+    for path in _files(sources):
+        content = path.read_bytes()
+        digest.update(f"\0{path.relative_to(sources).as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def _compiler_version() -> str:
+    try:
+        return importlib.metadata.version("ziglang")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise KernelBuildError("the kernel's compiler is missing: pip install ziglang") from error
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _build(sources: Path, target: Path) -> None:
+    """Compile in a scratch folder, then move the result to its name in one step."""
+    with tempfile.TemporaryDirectory(prefix="build-", dir=target.parent) as name:
+        scratch = Path(name)
+        client = _objects(sources, sorted((sources / "clients").glob("*.c")), scratch)
+        client.append(_compile(sources, sources / "library.c", scratch, _CLIENT, "client-library.o"))
+        flat = scratch / "client.bin"
+        _link(sources, client, flat, "client.ld", scratch, [])
+        core = [*sources.glob("*.c"), *sources.glob("*.S"), *(sources / "wayland").glob("*.c")]
+        objects = _objects(sources, sorted(core), scratch)
+        elf = scratch / "kernel.elf"
+        _link(sources, objects, elf, "kernel.ld", scratch, ["-Wl,-z,noexecstack"])
+        os.replace(elf, target)
+
+
+def _objects(sources: Path, files: Sequence[Path], scratch: Path) -> list[Path]:
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return list(pool.map(lambda file: _compile(sources, file, scratch, _flags(sources, file)), files))
+
+
+def _flags(sources: Path, file: Path) -> list[str]:
+    relative = file.relative_to(sources).as_posix()
+    if relative.startswith("clients/"):
+        return _CLIENT
+    return _KERNEL_SSE if relative in _SSE_FILES else _KERNEL
+
+
+def _compile(sources: Path, file: Path, scratch: Path, flags: list[str], name: str = "") -> Path:
+    """One object. The compiler runs in the scratch folder and sees the sources by relative path only."""
+    relative = file.relative_to(sources).as_posix()
+    target = scratch / (name or relative.replace("/", "-") + ".o")
+    view = scratch / "source"
+    with contextlib.suppress(FileExistsError):
+        view.symlink_to(sources, target_is_directory=True)
+    image = ['-DCLIENT_IMAGE="client.bin"'] if file.suffix == ".S" else []
+    _zig([*flags, *image, "-Isource", "-c", f"source/{relative}", "-o", target.name], scratch, relative)
+    return target
+
+
+def _link(sources: Path, objects: list[Path], target: Path, script: str, scratch: Path, extra: list[str]) -> None:
+    names = [path.name for path in objects]
+    _zig([*_COMMON[:4], *_LINK, *extra, f"-Wl,-T,source/{script}", *names, "-o", target.name], scratch, script)
+
+
+def _zig(arguments: list[str], scratch: Path, what: str) -> None:
+    environment = dict(os.environ, ZIG_LOCAL_CACHE_DIR=str(scratch / "zig"), ZIG_GLOBAL_CACHE_DIR=str(scratch / "zig"))
+    command = [sys.executable, "-m", "ziglang", "cc", *arguments]
+    result = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise KernelBuildError(f"the kernel does not compile: {what}", result.stderr)

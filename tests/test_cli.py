@@ -1,0 +1,142 @@
+"""The command line: exit statuses, one line for an error, one document for `--json`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from rayos_model import cli
+from rayos_model.errors import PlatformFailure
+from tests.conftest import RecordedSystem, small_trace
+
+SMALL = 'name = "small"\nduration_s = 5\nwarmup_s = 1\n[[clients]]\nworkload = "rendering"\n'
+
+
+@pytest.fixture
+def rayos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> "Rayos":  # noqa: UP037
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(SMALL)
+    return Rayos(monkeypatch, capsys)
+
+
+class Rayos:
+    """Runs the command in this process: status, standard output, standard error."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+        self.plays(RecordedSystem(small_trace()))
+
+    def plays(self, system: RecordedSystem) -> None:
+        self._monkeypatch.setattr(cli, "_system", lambda name, platform: system)
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        self._monkeypatch.setattr(sys, "argv", ["rayos", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        captured = self._capsys.readouterr()
+        code = caught.value.code
+        return code if isinstance(code, int) else 0, captured.out, captured.err
+
+
+def test_run_passes_and_fails_by_the_criteria(rayos: Rayos) -> None:
+    status, out, err = rayos("run", "small.toml", "--on", "model", "--out", "one")
+    assert (status, err) == (0, "")
+    assert "commit_to_present.p99" in out
+    rayos.plays(RecordedSystem(small_trace(leak_pages=1)))
+    status, out, _ = rayos("run", "small.toml", "--on", "model", "--out", "two")
+    assert status == 1
+    assert "FAILED" in out
+
+
+def test_json_is_one_document_and_nothing_else(rayos: Rayos) -> None:
+    status, out, err = rayos("run", "small.toml", "--on", "model", "--json", "--out", "one", "--seed", "7")
+    document = json.loads(out)
+    assert (status, err) == (0, "")
+    assert document["ok"] is True
+    assert document["provenance"]["seed"] == 7
+    assert document["metrics"]["frame_rate.min"] == {"value": 60.0, "unit": "fps"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "dmo", "--on", "model"),
+        ("run", "nowhere/none.toml", "--on", "model"),
+        ("run", "demo"),
+        ("run", "demo", "--on", "toaster"),
+        ("run", "demo", "--on", "model", "--duration", "-3"),
+        ("run", "demo", "--on", "model", "--duration", "long", "--json"),
+        ("run", "demo", "--on", "model", "--seed", "-1"),
+        ("report", "nowhere"),
+        ("markers", "check", "nowhere.log"),
+        ("frobnicate",),
+        ("plan", "demo"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(rayos: Rayos, arguments: tuple[str, ...]) -> None:
+    status, out, err = rayos(*arguments)
+    assert status == 2
+    assert out == ""
+    assert err.startswith("rayos: ")
+    assert err.count("\n") == 1
+
+
+def test_a_failing_platform_is_status_3(rayos: Rayos) -> None:
+    rayos.plays(RecordedSystem(small_trace(), failure=PlatformFailure("the guest panicked: heap")))
+    assert rayos("run", "small.toml", "--on", "kernel", "--json") == (3, "", "rayos: the guest panicked: heap\n")
+    assert not any(Path("runs").iterdir())
+
+
+def test_interruption_is_one_line_and_status_130(rayos: Rayos) -> None:
+    rayos.plays(RecordedSystem(small_trace(), failure=KeyboardInterrupt()))
+    status, out, err = rayos("run", "small.toml", "--on", "model")
+    assert (status, out) == (130, "")
+    assert "interrupted" in err
+    assert not any(Path("runs").iterdir())
+
+
+def test_runs_are_reported_side_by_side(rayos: Rayos) -> None:
+    rayos("run", "small.toml", "--on", "model", "--out", "one")
+    rayos("run", "small.toml", "--on", "model", "--out", "two")
+    status, out, _ = rayos("report", "one", "two", "--html", "page.html")
+    assert status == 0
+    assert out.count("small on model") >= 2
+    assert "<svg" in Path("page.html").read_text()
+
+
+def test_scenarios_are_listed_shown_and_described(rayos: Rayos) -> None:
+    assert "soak-64" in rayos("scenarios")[1]
+    assert "validation/mixed-4" in rayos("scenarios", "list")[1]
+    assert 'name = "mixed-4"' in rayos("scenarios", "show", "validation/mixed-4")[1]
+    assert 'name = "demo"' in rayos("scenarios", "show", "demo")[1]
+    assert rayos("scenarios", "show", "small.toml")[1] == SMALL
+    assert json.loads(rayos("scenarios", "schema")[1])["title"] == "RayOS scenario"
+
+
+def test_a_log_is_checked(rayos: Rayos) -> None:
+    Path("good.log").write_text("RAYOS_SOAK:START:0:1\r\nRAYOS_FOO:BAR\r\nRAYOS_SOAK:COMPLETE:pass\r\n")
+    status, out, _ = rayos("markers", "check", "good.log")
+    assert status == 0
+    assert "2 markers, 1 unknown, 0 problems" in out
+    Path("bad.log").write_bytes(b"RAYOS_SOAK:START:x:1\n\xff\xfe\n")
+    status, out, _ = rayos("markers", "check", "bad.log")
+    assert status == 1
+    assert "line 1: clients must be a whole number" in out
+
+
+def test_help_teaches_with_examples(rayos: Rayos) -> None:
+    status, out, _ = rayos("--help")
+    assert status == 0
+    assert "rayos doctor" in out
+    assert "Example: rayos run soak-16" in rayos("run", "--help")[1]
+
+
+def test_progress_goes_to_standard_error_only(rayos: Rayos, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rayos_model.progress._LINE_EVERY_S", 0.0)
+    _, out, err = rayos("run", "small.toml", "--on", "model", "--json")
+    json.loads(out)
+    assert "5 of 5 virtual s" in err

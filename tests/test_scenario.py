@@ -1,0 +1,143 @@
+"""A scenario that loads is valid; one that does not says in one line where and why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rayos_model import scenario
+from rayos_model.criteria import criteria_of
+from rayos_model.errors import BadInput
+from rayos_model.scenario import NS
+from tests.conftest import small_scenario
+
+HEAD = 'name = "x"\nduration_s = 10\n'
+CLIENT = '[[clients]]\nworkload = "rendering"\n'
+EVERYTHING = [name for category in ("", "calibration", "validation") for name in scenario.shipped(category)]
+
+MISTAKES = {
+    "unknown key": (HEAD + CLIENT + "surfaces = [1, 1]\n", ("clients.0.surfaces", "unknown key", "'surface'")),
+    "unknown top-level key": ("durations = 1\n" + HEAD + CLIENT, ("durations", "unknown key", "'duration_s'")),
+    "unknown distribution key": (
+        HEAD + CLIENT + 'think = { dist = "exponential", mean = 5 }\n',
+        ("clients.0.think.mean", "unknown key", "'mean_us'"),
+    ),
+    "missing key": ('name = "x"\n' + CLIENT, ("duration_s", "required")),
+    "no clients": (HEAD + "clients = []\n", ("clients", "at least 1")),
+    "wrong type": (HEAD + '[machine]\nmemory_mb = "big"\n' + CLIENT, ("machine.memory_mb", "whole number", "'big'")),
+    "out of range": (HEAD + CLIENT + "damage = 1.5\n", ("clients.0.damage", "less than or equal to 1", "1.5")),
+    "workload": (HEAD + '[[clients]]\nworkload = "rendring"\n', ("clients.0.workload", "did you mean 'rendering'?")),
+    "distribution": (HEAD + CLIENT + 'think = { dist = "normal" }\n', ("clients.0.think", "exponential", "'normal'")),
+    "no distribution": (HEAD + CLIENT + "think = 5\n", ("clients.0.think", "expected a distribution", "5")),
+    "several cpus": (HEAD + "[machine]\nvcpus = 4\n" + CLIENT, ("machine.vcpus", "expected 1", "4")),
+    "faults": (HEAD + CLIENT + '[[faults]]\nkind = "crash"\n', ("faults", "not supported yet")),
+    "load": (HEAD + CLIENT + "[load]\ncpu_threads = 8\n", ("load", "not supported yet")),
+    "surface beyond display": (HEAD + CLIENT + "surface = [1300, 10]\n", ("clients.0.surface", "1280×720", "1300×10")),
+    "metric": (
+        HEAD + CLIENT + '[criteria]\n"frame_rate.mim" = ">= 60"\n',
+        ("criteria", "did you mean 'frame_rate.min'?"),
+    ),
+    "unit": (HEAD + CLIENT + '[criteria]\n"cpu.mean" = "< 5 ms"\n', ("criteria", "cpu.mean", "%", "'ms'")),
+    "no unit": (HEAD + CLIENT + '[criteria]\n"composition.p99" = "< 5"\n', ("composition.p99", "ms", "no unit")),
+    "form": (HEAD + CLIENT + '[criteria]\n"crashes" = "none"\n', ("crashes", "operator value unit", "'none'")),
+    "syntax": ('name = "x"\nduration_s = = 3\n', ("not valid TOML", "line 2")),
+    "duplicate key": (HEAD + HEAD, ("not valid TOML", "line 3")),
+    "idle with a rate": (HEAD + '[[clients]]\nworkload = "idle"\nrate_hz = 3\n', ("rate_hz",)),
+    "gap of zero": (HEAD + '[[clients]]\nworkload = "input"\ngap = { dist = "constant" }\n', ("gap", "0")),
+    "endless time": (
+        HEAD + CLIENT + 'think = { dist = "lognormal", median_us = 1e9, sigma = 9 }\n',
+        ("think", "below"),
+    ),
+    "not a number": (HEAD + CLIENT + "rate_hz = nan\n", ("clients.0.rate_hz",)),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named_in_one_line(mistake: str) -> None:
+    text, parts = MISTAKES[mistake]
+    with pytest.raises(BadInput) as caught:
+        scenario.parse(text, "mine.toml")
+    message = str(caught.value)
+    assert message.startswith("mine.toml: ")
+    assert "\n" not in message
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_shipped_scenarios_load_under_their_name(name: str) -> None:
+    loaded = scenario.load(name)
+    assert loaded.name == name
+    assert loaded.description
+    assert 0 <= loaded.warmup_ns < loaded.duration_ns
+
+
+def test_shipped_soaks_demand_what_the_specification_does() -> None:
+    def required(name: str, metric: str) -> tuple[str, float]:
+        criterion = criteria_of(scenario.load(name))[metric]
+        return criterion.op, criterion.value
+
+    assert required("soak-4", "crashes") == ("==", 0)
+    assert required("soak-4", "frame_rate.min") == (">=", 60)
+    assert required("soak-16", "dropped_frames.percent") == ("<", 5)
+    assert required("soak-16", "commit_to_present.p99") == ("<", 100_000)
+    assert required("soak-64", "memory.leak") == ("==", 0)
+    assert required("soak-surfaces", "memory.leak") == ("==", 0)
+    assert required("soak-60fps", "frame_rate.min") == (">=", 60)
+    durations = {"soak-4": 3600, "soak-16": 3600, "soak-64": 1800}
+    assert {name: scenario.load(name).duration_s for name in durations} == durations
+    assert {name: scenario.load(name).client_count for name in ("soak-4", "soak-16", "soak-64", "soak-128")} == {
+        "soak-4": 4,
+        "soak-16": 16,
+        "soak-64": 64,
+        "soak-128": 128,
+    }
+
+
+def test_validation_shares_no_seed_and_no_client_group_with_calibration() -> None:
+    calibration = [scenario.load(name) for name in scenario.shipped("calibration")]
+    validation = [scenario.load(name) for name in scenario.shipped("validation")]
+    assert not {one.seed for one in calibration} & {one.seed for one in validation}
+    surfaces = {group.surface for one in calibration for group in one.clients}
+    assert not surfaces & {group.surface for one in validation for group in one.clients}
+
+
+def test_a_misspelt_name_is_answered_with_a_near_one() -> None:
+    with pytest.raises(BadInput, match="did you mean 'soak-16'"):
+        scenario.load("soak16")
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_an_unreadable_file_is_bad_input(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "s.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BadInput, match=str(path)):
+        scenario.load(path)
+
+
+def test_defaults_follow_the_workload() -> None:
+    rendering, typing, idle = scenario.parse(
+        HEAD + CLIENT + '[[clients]]\nworkload = "input"\n[[clients]]\nworkload = "idle"\n'
+    ).clients
+    assert (rendering.rate, rendering.damage_share) == (60, 1)
+    assert (typing.rate, typing.damage_share, typing.gap_or_default.dist) == (10, 0.25, "exponential")
+    assert idle.rate == 0
+
+
+def test_overrides_keep_what_was_not_given() -> None:
+    original = small_scenario()
+    shorter = original.with_overrides(duration_s=0.5, seed=9)
+    assert (shorter.duration_ns, shorter.seed, shorter.clients) == (NS // 2, 9, original.clients)
+    assert shorter.warmup_ns < shorter.duration_ns
+    assert original.with_overrides() == original
+    with pytest.raises(BadInput, match="duration_s"):
+        original.with_overrides(duration_s=0)
+
+
+def test_the_schema_names_every_key() -> None:
+    schema = json.dumps(scenario.json_schema())
+    for key in ("duration_s", "repaint_window_us", "transfer_bytes", "median_us", "hang_timeout_s"):
+        assert f'"{key}"' in schema
