@@ -39,7 +39,7 @@ static void hog(void *unused)
     (void)unused;
     interrupts_on();
     for (;;)
-        __asm__ volatile("pause");
+        __asm__ volatile("");
 }
 
 static void provoke(void)

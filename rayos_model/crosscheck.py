@@ -56,7 +56,7 @@ PAIRED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class MetricCheck:
-    """One metric, measured on the kernel and predicted by the model. `error` is relative, or in points for percentages."""
+    """One metric on both systems. `error` is relative to the measured value, or in points for percentages."""
 
     name: str
     unit: str
@@ -190,8 +190,8 @@ def crosscheck(
 ) -> CrossCheck:
     """Runs each scenario on the model, then on the kernel (or takes its recorded run), and compares.
 
-    `kernel` is a system, or a function that gives the recorded run of a scenario. `calibrated_kernel` is the hash of the
-    kernel that the model was calibrated on; a run of another kernel is noticed loudly. Raises what running raises.
+    `kernel` is a system, or a function that gives the recorded run of a scenario. `calibrated_kernel` is the hash of
+    the kernel that the model was calibrated on; a run of another is noticed loudly. Raises what running raises.
     """
     return CrossCheck(
         platform, tuple(_check(scenario, model, kernel, calibrated_kernel, progress) for scenario in scenarios)
@@ -230,7 +230,9 @@ def _check(
         )
 
 
-def _notices(measured: Mapping[str, Any], predicted: Mapping[str, Any], calibrated_kernel: str | None) -> tuple[str, ...]:
+def _notices(
+    measured: Mapping[str, Any], predicted: Mapping[str, Any], calibrated_kernel: str | None
+) -> tuple[str, ...]:
     notices = []
     kernel = measured.get("kernel_sha256")
     if calibrated_kernel and kernel and kernel != calibrated_kernel:

@@ -45,7 +45,9 @@ class Segment(Frozen):
     """Cost of one kind of segment, with how well it is known."""
 
     fixed_ns: float
-    per_size_ns: dict[str, float] = Field(default_factory=dict, description="ns per unit; previous point's sizes as prev_*")
+    per_size_ns: dict[str, float] = Field(
+        default_factory=dict, description="ns per unit; previous point's sizes as prev_*"
+    )
     observations: int
     residual_std_ns: float = 0.0
     r_squared: float | None = None
@@ -78,7 +80,9 @@ class Parameters(Frozen):
     scheduling: Scheduling
     memory: Memory
     segments: dict[str, Segment] = Field(description="'thread.previous>this' -> cost")
-    kinds: dict[str, Segment] = Field(description="'thread.this' -> cost whatever came before; for pairs never observed")
+    kinds: dict[str, Segment] = Field(
+        description="'thread.this' -> cost whatever came before; for pairs never observed"
+    )
 
     @classmethod
     def load(cls, path: Path) -> Parameters:

@@ -53,9 +53,10 @@ def test_an_empty_histogram_says_so() -> None:
     empty.add([])
     assert LatencyHistogram.from_dict(empty.to_dict()) == empty
     assert (empty.count, empty.minimum_ns, empty.maximum_ns) == (0, 0, 0)
-    for ask in (lambda: empty.mean_ns, lambda: empty.quantile(0.5)):
-        with pytest.raises(ValueError, match="empty"):
-            ask()
+    with pytest.raises(ValueError, match="empty"):
+        _ = empty.mean_ns
+    with pytest.raises(ValueError, match="empty"):
+        empty.quantile(0.5)
 
 
 def test_negative_latencies_are_refused_and_endless_ones_counted() -> None:

@@ -7,11 +7,11 @@ each tolerance is about four standard errors of the simulated mean at the chosen
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 import pytest
-from simpy import Environment
+from simpy import Environment, Event
 
 from rayos_model.model.processor import BLOCK, Body, Overheads, Processor, Thread
 
@@ -43,13 +43,13 @@ def simulate(
         yield demand
         result.stays[priority].append(processor.now - arrived)
 
-    def source(priority: int, rate: float, service: Callable[[random.Random], float]):  # type: ignore[no-untyped-def]
+    def source(priority: int, rate: float, service: Callable[[random.Random], float]) -> Generator[Event, None, None]:
         rng = random.Random(seed * 100 + priority)
         for number in range(JOBS):
             yield env.timeout(max(1, round(rng.expovariate(rate) * UNIT)))
             demand = max(1, round(service(rng) * UNIT))
             result.demand += demand
-            processor.spawn(Thread(number, "job", priority, job(priority, env.now, demand)))
+            processor.spawn(Thread(number, "job", priority, job(priority, int(env.now), demand)))
 
     for priority, (rate, service) in classes.items():
         result.stays[priority] = []
@@ -111,7 +111,7 @@ def test_mm1k_loses_the_share_that_erlang_says() -> None:
                 queue.pop(0)
             yield BLOCK
 
-    def source():  # type: ignore[no-untyped-def]
+    def source() -> Generator[Event, None, None]:
         nonlocal lost
         for _ in range(JOBS):
             yield env.timeout(max(1, round(rng.expovariate(rho) * UNIT)))

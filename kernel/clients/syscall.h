@@ -9,9 +9,9 @@ i64 syscall(u64 number, u64 a, u64 b, u64 c, u64 d, u64 e);
 u64 clock_ns(void);
 [[noreturn]] void client_exit(void);
 
-static inline const struct client_config *config(void) { return (const struct client_config *)CLIENT_CONFIG; }
-static inline const u64 *think_table(void) { return (const u64 *)CLIENT_TABLES; }
-static inline const u64 *gap_table(void) { return (const u64 *)CLIENT_TABLES + QUANTILES; }
+const struct client_config *config(void);
+const u64 *think_table(void);
+const u64 *gap_table(void);
 
 [[noreturn]] void client_main(void);
 #endif

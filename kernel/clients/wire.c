@@ -1,6 +1,7 @@
 #include "wire.h"
 #include <stdarg.h>
 
+bool connection_closed;
 static u8 out[BATCH_BYTES];
 static u32 out_bytes;
 static u32 pixels_drawn, rows_drawn;
@@ -64,19 +65,20 @@ void drawn(u32 pixels, u32 rows)
     rows_drawn += rows;
 }
 
-bool batch_send(u32 tag, i32 handle)
+void batch_send(u32 tag, i32 handle)
 {
     i64 result = syscall(SYS_SEND, (u64)out, out_bytes, (u64)(i64)handle, tag, PACK(pixels_drawn, rows_drawn));
+    connection_closed = connection_closed || result < 0;
     out_bytes = pixels_drawn = rows_drawn = 0;
-    return result >= 0;
 }
 
-enum receive events_receive(u64 deadline, i32 *handle)
+void events_receive(u64 deadline, i32 *handle)
 {
+    *handle = -1;
     i64 bytes = syscall(SYS_RECEIVE, (u64)in, sizeof in, deadline, (u64)handle, 0);
+    connection_closed = connection_closed || bytes < 0;
     in_at = 0;
     in_words = bytes > 0 ? (u32)bytes / 4 : 0;
-    return bytes > 0 ? RECEIVED : bytes == 0 ? RECEIVE_DEADLINE : RECEIVE_CLOSED;
 }
 
 /* Queue-writes are whole messages; what does not look like one ends the buffer. */

@@ -29,13 +29,13 @@ u32 id_new(void);                        /* a free id; exits when there is none 
 void id_free(u32 id);                    /* the compositor said delete_id */
 /* Arguments by letter: u a word, s a string, O one that may be NULL. */
 void request(u32 object, u32 opcode, const char *signature, ...);
-bool batch_send(u32 tag, i32 handle);    /* with what was drawn since the last one; false: the connection is closed */
+void batch_send(u32 tag, i32 handle);    /* handle or -1; says what was drawn since the last one */
+extern bool connection_closed;           /* a send or receive said so */
 void drawn(u32 pixels, u32 rows);
 
 /* ---- Events ---- */
 struct message { u32 object, opcode, bytes; const u32 *words; u32 word_count; };
-enum receive { RECEIVED, RECEIVE_DEADLINE, RECEIVE_CLOSED };
-enum receive events_receive(u64 deadline, i32 *handle);
+void events_receive(u64 deadline, i32 *handle); /* waits; *handle -1 or received */
 bool events_next(struct message *message); /* false: none left */
 u32 message_word(const struct message *message, u32 index); /* 0 beyond its end */
 /* The NUL-terminated string that starts at word `index`; NULL if it is malformed. */

@@ -76,7 +76,7 @@ def fit(
 
 
 def aggregate(table: pd.DataFrame) -> pd.DataFrame:
-    """Equal segments as one row: pair, sizes, irqs and dispatches, with their number and their CPU time's mean and spread."""
+    """Equal segments as one row: pair, sizes, irqs and dispatches; their number, their CPU time's mean and range."""
     keys = [column for column in table.columns if column not in ("time_ns", "thread", "cpu_ns", "kind")]
     grouped = table.groupby(keys, dropna=False, sort=True)["cpu_ns"]
     return grouped.agg(n="size", mean_ns="mean", min_ns="min", max_ns="max").reset_index().dropna(axis=1, how="all")
@@ -89,7 +89,13 @@ def memory_table(trace: Records, scenario: Scenario) -> pd.DataFrame:
     clients, shared = 0, 0
     owned: dict[int, int] = {}
     rows = []
-    wanted = (TraceKind.M_CLIENT_CREATED, TraceKind.M_CLIENT_DESTROYED, TraceKind.P_SHM, TraceKind.P_SHM_FREE, TraceKind.M_PAGES)
+    wanted = (
+        TraceKind.M_CLIENT_CREATED,
+        TraceKind.M_CLIENT_DESTROYED,
+        TraceKind.P_SHM,
+        TraceKind.P_SHM_FREE,
+        TraceKind.M_PAGES,
+    )
     for record in trace[np.isin(trace["kind"], wanted)]:
         kind, arg = int(record["kind"]), int(record["arg"])
         owner = int(record["thread"]) - 16

@@ -41,7 +41,12 @@ REQUESTS: dict[Interface, tuple[str, ...]] = {
 }
 _PIPE_IO = ("pipe_read", "pipe_write", "close")
 _POOL = ("request.wl_shm.create_pool", "request.wl_shm_pool.destroy")
-_THREADS = {ThreadId.IDLE: "idle", ThreadId.REPORTER: "reporter", ThreadId.COMPOSITOR: "compositor", ThreadId.LAUNCHER: "launcher"}
+_THREADS = {
+    ThreadId.IDLE: "idle",
+    ThreadId.REPORTER: "reporter",
+    ThreadId.COMPOSITOR: "compositor",
+    ThreadId.LAUNCHER: "launcher",
+}
 
 
 def request_label(identity: int) -> str:
@@ -88,7 +93,9 @@ def _sizes(points: Records, label: pd.Series) -> pd.DataFrame:
 def _pages_of_last_shm(points: Records, where: np.ndarray) -> np.ndarray:
     """Pages of the shared memory that the client of each selected record created last before it."""
     made = points[points["kind"] == TraceKind.P_SHM]
-    left = pd.DataFrame({"time": points["time_ns"][where].astype(np.int64), "client": points["subject"][where].astype(np.int64)})
+    left = pd.DataFrame(
+        {"time": points["time_ns"][where].astype(np.int64), "client": points["subject"][where].astype(np.int64)}
+    )
     right = pd.DataFrame(
         {
             "time": made["time_ns"].astype(np.int64),
@@ -125,7 +132,7 @@ def segments(trace: Records) -> pd.DataFrame:
         for name in of.dropna().unique():
             target = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
             frame[name] = target.where(of != name, sizes[column])
-    own = [column for column in frame.columns[6:]]
+    own = list(frame.columns[6:])
     before = frame.groupby("thread")[["label", *own]].shift()
     before["label"] = before["label"].where(before["label"].notna(), "start")
     for name in own:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -48,8 +47,8 @@ class Sent:
 class Client:
     """One client's process; subclasses say what the workload does.
 
-    Contract for a workload: `frame(now)` hears of each frame callback, `input(now)` of each input event, other events
-    arrive by `event(kind, now)`; `due()` is the time of its next action (None: waits for an event); `act()` performs it.
+    Contract for a workload: `frame(now)` hears of each frame callback, `input(now)` of each input event,
+    other events arrive by `event(kind, now)`; `due()` is the time of its next action (None: waits for an event); `act()` performs it.
     """
 
     workload: ClassVar[Workload] = Workload.IDLE
@@ -112,7 +111,7 @@ class Client:
         secondary: bool = False,
         damage: tuple[int, int] = (0, 0),
     ) -> Body:
-        """Draws, enters `send` and puts a batch into the socket; `before` ns of earlier segments run in the same burst."""
+        """Draws, enters `send` and puts a batch into the socket; `before` ns of work run in the same burst."""
         path = self.machine.send_path(tag, px, rows)
         entering, sending = self.flow.along(path)
         entering += before
@@ -183,7 +182,7 @@ class Client:
                 continue
             yield from self._receive(end if due is None or due > end else due)
 
-    def _receive(self, deadline: int) -> Generator[object, None, None]:  # type: ignore[override]
+    def _receive(self, deadline: int) -> Body:
         """One `recv`: takes what is queued, or waits for it until the deadline."""
         thread, flow = self.thread, self.flow
         if not self.inbox:

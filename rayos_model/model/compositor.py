@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rayos_model.abi import BatchTag, ThreadId, TraceKind, Workload
 from rayos_model.model import wire
@@ -275,7 +275,7 @@ class Compositor:
         if surface is None:
             surface = Surface(client.id * 2 + sent.secondary, client, self._place(client, sent.secondary))
             seat.surfaces[sent.secondary] = surface
-        x0, y0, x1, y1 = surface.rectangle
+        x0, y0, x1, _y1 = surface.rectangle
         if not surface.mapped:
             surface.mapped = True
             self.stack.map(surface.key, surface.rectangle)
@@ -436,7 +436,7 @@ class Compositor:
         self._advance(("disconnect",))
         self.machine.supervisor.released(client)
 
-    _handlers: dict[int, Callable[[Compositor, int, int], None]] = {
+    _handlers: ClassVar[dict[int, Callable[[Compositor, int, int], None]]] = {
         _VBLANK: _vblank,
         _REPAINT: _repaint,
         _INPUT: _input,

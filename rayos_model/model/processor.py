@@ -124,7 +124,7 @@ class Processor:
         self._make_ready_soon(thread)
 
     def wake(self, thread: Thread) -> None:
-        """Makes a blocked thread ready; nothing if it is not blocked. A running caller is preempted at its next yield."""
+        """Makes a blocked thread ready; nothing if it is not. A running caller is preempted at its next yield."""
         if thread.state == BLOCKED:
             self._make_ready_soon(thread)
 
@@ -153,7 +153,7 @@ class Processor:
         if not self._active:
             self._suspend()
             # The caller may schedule more at this instant: decide after it, or the processor would run ahead of it.
-            Timeout(self.env, 0).callbacks.append(lambda _: self._reconsider(0))  # type: ignore[union-attr]
+            Timeout(self.env, 0).callbacks.append(lambda _: self._reconsider(0))
         self._make_ready(thread)
 
     def _leave(self, thread: Thread, state: int) -> None:
@@ -190,7 +190,7 @@ class Processor:
             else:
                 self._leaving_idle = True
                 event = Timeout(self.env, start - int(self.env.now))
-                event.callbacks.append(lambda _: self._leave_idle(start))  # type: ignore[union-attr]
+                event.callbacks.append(lambda _: self._leave_idle(start))
 
     def _leave_idle(self, start: int) -> None:
         self._leaving_idle = False
@@ -233,10 +233,10 @@ class Processor:
             elif thread.quantum_left <= 0 and thread.remaining + self._overhead > 0:
                 self._rotate(thread)
                 continue
-            if thread.remaining + self._overhead == 0 or thread.state == READY:
-                if not self._advance(thread):
-                    self.running = None
-                    continue
+            fresh = thread.remaining + self._overhead == 0 or thread.state == READY
+            if fresh and not self._advance(thread):
+                self.running = None
+                continue
             if self._mask >> thread.priority > 1:
                 self._set_aside(thread, head=True)
                 continue
@@ -249,7 +249,7 @@ class Processor:
             else:
                 self._stretch_since = self.now
                 self._pending = Timeout(self.env, end - int(self.env.now))
-                self._pending.callbacks.append(self._stretch_ends)  # type: ignore[union-attr]
+                self._pending.callbacks.append(self._stretch_ends)
                 break
         self._active = False
 
@@ -320,7 +320,7 @@ class Processor:
             if deadline not in thread.alarms:
                 thread.alarms.add(deadline)
                 alarm = Timeout(self.env, deadline - int(self.env.now))
-                alarm.callbacks.append(lambda _: self._expire(thread, deadline))  # type: ignore[union-attr]
+                alarm.callbacks.append(lambda _: self._expire(thread, deadline))
         self._leave(thread, BLOCKED)
         self._overhead += thread.trailing
         thread.trailing = 0

@@ -73,7 +73,11 @@ class Supervisor:
         machine = self.machine
         group = machine.group_of(identity)
         now = machine.processor.now
-        end = min(now + group.lifetime_ns, machine.settings.duration_ns) if group.lifetime_ns else machine.settings.duration_ns
+        end = (
+            min(now + group.lifetime_ns, machine.settings.duration_ns)
+            if group.lifetime_ns
+            else machine.settings.duration_ns
+        )
         client = WORKLOADS[group.workload](machine, group, identity, generation, end)
         machine.clients[identity] = client
         self._generations[identity] = generation

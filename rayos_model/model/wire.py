@@ -36,7 +36,9 @@ BATCHES: dict[BatchTag, Batch] = {
         404,
     ),
     BatchTag.ACK: Batch(("xdg_surface.ack_configure",), 12),
-    BatchTag.FIRST: Batch(("wl_shm.create_pool", "wl_shm_pool.create_buffer", "wl_shm_pool.create_buffer", *_FRAME), 144),
+    BatchTag.FIRST: Batch(
+        ("wl_shm.create_pool", "wl_shm_pool.create_buffer", "wl_shm_pool.create_buffer", *_FRAME), 144
+    ),
     BatchTag.FRAME: Batch(_FRAME, 64),
     BatchTag.PONG: Batch(("xdg_wm_base.pong",), 12),
     BatchTag.NEW_SURFACE: Batch(_SURFACE, 84),

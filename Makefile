@@ -1,0 +1,46 @@
+# Every target first sets up .venv (pip, pinned by constraints.txt) and installs QEMU through apt where it is missing.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SOAKS := soak-4 soak-16 soak-64 soak-surfaces soak-60fps
+
+.PHONY: demo test soak lint calibrate notebooks setup qemu clean
+
+demo: setup ## predict a scenario, measure it on the kernel, compare
+	$(BIN)/rayos demo
+
+test: lint ## everything that must hold before a change is merged
+	$(BIN)/python -m pytest -n 2
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+soak: setup ## the soaks of the specification at full length, on both systems
+	@status=0; for system in model kernel; do for name in $(SOAKS); do \
+		$(BIN)/rayos run $$name --on $$system || status=1; done; done; exit $$status
+
+calibrate: setup ## fit the model's parameters anew
+	$(BIN)/rayos calibrate
+
+notebooks: setup ## execute every notebook
+	@status=0; for source in notebooks/*.py; do [ -e "$$source" ] || continue; \
+		echo "$$source"; $(BIN)/jupytext --quiet --to ipynb "$$source" && \
+		$(BIN)/jupyter-execute --inplace "$${source%.py}.ipynb" || status=1; done; exit $$status
+
+setup: .venv/.ready qemu
+
+.venv/.ready: pyproject.toml constraints.txt
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,notebook]'
+	touch $@
+
+qemu:
+	@command -v qemu-system-x86_64 >/dev/null || { \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get update -q && $$sudo apt-get install -q -y --no-install-recommends qemu-system-x86; }
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis notebooks/*.ipynb
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

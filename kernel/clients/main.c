@@ -1,0 +1,242 @@
+/* The client's one loop. A turn handles what was received, then does the first thing that is due: at most one batch. */
+#include "client.h"
+
+struct globals globals;
+struct random think, gap;
+
+static const struct behaviour idle;
+static const struct behaviour *workload = &idle;
+static const u64 provoke_ns = 1000000000;
+
+/* Setting up: each stage is left by one batch, some wait for an event first. */
+static enum { CONNECTED, ASKED, SYNCED, BOUND, ACKNOWLEDGED, RUNNING } stage;
+static u32 names[XDG_TOPLEVEL + 1];            /* of the globals, by interface */
+static u32 sync_callback;
+static u32 ping_serial;                        /* to answer; 0: none */
+static bool provoked;
+
+/* ---- Setting up ---- */
+
+static void ask(void)
+{
+    globals.registry = id_new();
+    sync_callback = id_new();
+    request(1, DISPLAY_GET_REGISTRY, "u", globals.registry);
+    request(1, DISPLAY_SYNC, "u", sync_callback);
+    batch_send(TAG_REGISTRY, -1);
+    stage = ASKED;
+}
+
+static u32 bind_global(u32 interface, const char *name, u32 version)
+{
+    u32 id = id_new();
+    request(globals.registry, REGISTRY_BIND, "usuu", names[interface], name, version, id);
+    return id;
+}
+
+static void bind(void)
+{
+    globals.compositor = bind_global(WL_COMPOSITOR, "wl_compositor", 4);
+    globals.shm = bind_global(WL_SHM, "wl_shm", 1);
+    globals.seat = bind_global(WL_SEAT, "wl_seat", 5);
+    globals.output = bind_global(WL_OUTPUT, "wl_output", 3);
+    globals.data_device_manager = bind_global(WL_DATA_DEVICE_MANAGER, "wl_data_device_manager", 3);
+    globals.wm_base = bind_global(XDG_WM_BASE, "xdg_wm_base", 3);
+    globals.pointer = id_new();
+    globals.keyboard = id_new();
+    globals.data_device = id_new();
+    request(globals.seat, SEAT_GET_POINTER, "u", globals.pointer);
+    request(globals.seat, SEAT_GET_KEYBOARD, "u", globals.keyboard);
+    request(globals.data_device_manager, MANAGER_GET_DATA_DEVICE, "uu", globals.data_device, globals.seat);
+    window_request(&windows[0], "main");
+    batch_send(TAG_BIND, -1);
+    stage = BOUND;
+}
+
+static bool set_up_due(void)
+{
+    return stage == CONNECTED || stage == SYNCED || (stage == BOUND && windows[0].serial) || stage == ACKNOWLEDGED;
+}
+
+static void set_up(void)
+{
+    switch (stage) {
+    case CONNECTED: ask(); break;
+    case SYNCED: bind(); break;
+    case BOUND: window_acknowledge(&windows[0]); stage = ACKNOWLEDGED; break;
+    case ACKNOWLEDGED: window_first(&windows[0], 2); stage = RUNNING; break;
+    case ASKED: case RUNNING: break;
+    }
+}
+
+/* ---- Events ---- */
+
+static bool equal(const char *a, const char *b)
+{
+    while (*a && *a == *b)
+        a++, b++;
+    return *a == *b;
+}
+
+static void global_event(const struct message *message)
+{
+    static const struct { const char *name; u32 interface; } known[] = {
+        {"wl_compositor", WL_COMPOSITOR}, {"wl_shm", WL_SHM}, {"wl_seat", WL_SEAT}, {"wl_output", WL_OUTPUT},
+        {"wl_data_device_manager", WL_DATA_DEVICE_MANAGER}, {"xdg_wm_base", XDG_WM_BASE},
+    };
+    const char *name = message_string(message, 1);
+    for (u32 i = 0; name && i < sizeof known / sizeof *known; i++)
+        if (equal(name, known[i].name))
+            names[known[i].interface] = message_word(message, 0);
+}
+
+static void display_event(const struct message *message)
+{
+    if (message->opcode == DISPLAY_DELETE_ID)
+        id_free(message_word(message, 0));
+    else
+        connection_closed = true; /* an error: nothing else will follow */
+}
+
+static bool window_event(struct window *window, const struct message *message, u64 now)
+{
+    if (message->object == window->callback) {
+        window->callback = 0;
+        if (window == &windows[0] && workload->frame)
+            workload->frame(now);
+    } else if (message->object == window->xdg_surface) {
+        window->serial = message_word(message, 0);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void handle_event(const struct message *message, i32 *handle, u64 now)
+{
+    u32 object = message->object;
+    if (object == 1)
+        display_event(message);
+    else if (!object || window_event(&windows[0], message, now) || window_event(&windows[1], message, now))
+        return;
+    else if ((object == globals.pointer && message->opcode == POINTER_MOTION) || (object == globals.keyboard && message->opcode == KEYBOARD_KEY)) {
+        if (workload->input)
+            workload->input(now);
+    } else if (object == globals.wm_base)
+        ping_serial = message_word(message, 0);
+    else if (object == globals.registry)
+        global_event(message);
+    else if (object == sync_callback && stage == ASKED)
+        stage = SYNCED;
+    else if (workload->event)
+        workload->event(message, handle);
+}
+
+static void receive(u64 deadline)
+{
+    struct message message;
+    i32 handle;
+    events_receive(deadline, &handle);
+    u64 now = clock_ns();
+    while (events_next(&message))
+        handle_event(&message, &handle, now);
+    if (handle >= 0) /* nobody wanted it */
+        syscall(SYS_CLOSE, (u64)handle, 0, 0, 0, 0);
+}
+
+/* ---- Leaving ---- */
+
+static void request_release(u32 object, u32 opcode)
+{
+    if (object)
+        request(object, opcode, "");
+}
+
+[[noreturn]] static void leave(void)
+{
+    if (connection_closed || stage < BOUND)
+        client_exit();
+    if (workload->leave)
+        workload->leave();
+    window_request_destroy(&windows[1]);
+    window_request_destroy(&windows[0]);
+    request_release(globals.data_device, DEVICE_RELEASE);
+    request_release(globals.pointer, POINTER_RELEASE);
+    request_release(globals.keyboard, KEYBOARD_RELEASE);
+    request_release(globals.seat, SEAT_RELEASE);
+    request_release(globals.output, OUTPUT_RELEASE);
+    request_release(globals.wm_base, WM_BASE_DESTROY);
+    batch_send(TAG_LEAVE, -1);
+    client_exit();
+}
+
+/* ---- Misbehaving on purpose, to prove that it is noticed ---- */
+
+static u64 provoke_due(void)
+{
+    bool asked = config()->provoke >= PROVOKE_CLIENT_FAULT && !config()->id && !config()->generation && !provoked;
+    return asked ? provoke_ns : NEVER;
+}
+
+static void provoke(void)
+{
+    i32 ends[2];
+    provoked = true;
+    switch (config()->provoke) {
+    case PROVOKE_CLIENT_FAULT:
+        *(volatile u32 *)0 = 1;
+        break;
+    case PROVOKE_CLIENT_HANG: /* nobody else holds the write end: it waits for ever */
+        if (syscall(SYS_PIPE, (u64)ends, 0, 0, 0, 0) >= 0)
+            syscall(SYS_PIPE_READ, (u64)ends[0], (u64)ends, sizeof ends, 0, 0);
+        break;
+    case PROVOKE_BAD_REQUEST:
+        request(windows[0].surface ? windows[0].surface : 1, 99, "");
+        batch_send(TAG_DESTROY, -1);
+        break;
+    }
+}
+
+/* ---- The loop ---- */
+
+static u64 earliest(u64 a, u64 b) { return a < b ? a : b; }
+
+static void turn(void)
+{
+    u64 now = clock_ns();
+    if (ping_serial) {
+        request(globals.wm_base, WM_BASE_PONG, "u", ping_serial);
+        ping_serial = 0;
+        batch_send(TAG_PONG, -1);
+        return;
+    }
+    if (connection_closed || now >= config()->end_ns)
+        leave();
+    if (provoke_due() <= now) {
+        provoke();
+        return;
+    }
+    u64 due = stage == RUNNING && workload->due ? workload->due() : NEVER;
+    if (stage != RUNNING && set_up_due())
+        set_up();
+    else if (due <= now)
+        workload->act();
+    else
+        receive(earliest(earliest(due, provoke_due()), config()->end_ns));
+}
+
+static const struct behaviour *const workloads[] = {
+    [WORKLOAD_IDLE] = &idle, [WORKLOAD_RENDERING] = &rendering, [WORKLOAD_INPUT] = &input,
+    [WORKLOAD_SURFACE_CREATION] = &surface_creation, [WORKLOAD_DRAG_DROP] = &drag_drop,
+};
+
+void client_main(void)
+{
+    const struct client_config *c = config();
+    if (c->workload <= WORKLOAD_DRAG_DROP)
+        workload = workloads[c->workload];
+    random_seed(&think, c->seed, c->id, c->generation, STREAM_THINK);
+    random_seed(&gap, c->seed, c->id, c->generation, STREAM_GAP);
+    for (;;)
+        turn();
+}

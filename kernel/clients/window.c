@@ -1,0 +1,107 @@
+#include "client.h"
+
+enum { FORMAT_XRGB8888 = 1 };
+
+struct window windows[2];
+
+static u32 width(void) { return config()->surface_width; }
+static u32 height(void) { return config()->surface_height; }
+
+static void set_title(struct window *window, const char *which)
+{
+    char title[] = "RayOS client #0000 xxxx";
+    for (u32 i = 0, id = config()->id; i < 4; i++, id /= 10)
+        title[17 - i] = (char)('0' + id % 10);
+    for (u32 i = 0; i < 4; i++)
+        title[19 + i] = which[i];
+    request(window->toplevel, TOPLEVEL_SET_TITLE, "s", title);
+}
+
+void window_request(struct window *window, const char *which)
+{
+    window->surface = id_new();
+    window->xdg_surface = id_new();
+    window->toplevel = id_new();
+    request(globals.compositor, COMPOSITOR_CREATE_SURFACE, "u", window->surface);
+    request(globals.wm_base, WM_BASE_GET_XDG_SURFACE, "uu", window->xdg_surface, window->surface);
+    request(window->xdg_surface, XDG_SURFACE_GET_TOPLEVEL, "u", window->toplevel);
+    set_title(window, which);
+    request(window->surface, SURFACE_COMMIT, "");
+}
+
+void window_acknowledge(struct window *window)
+{
+    request(window->xdg_surface, XDG_SURFACE_ACK_CONFIGURE, "u", window->serial);
+    window->serial = 0;
+    batch_send(TAG_ACK, -1);
+}
+
+static void request_commit(struct window *window, u32 y, u32 rows)
+{
+    window->callback = id_new();
+    request(window->surface, SURFACE_ATTACH, "uuu", window->buffers[window->front], 0, 0);
+    request(window->surface, SURFACE_DAMAGE_BUFFER, "uuuu", 0, y, width(), rows);
+    request(window->surface, SURFACE_FRAME, "u", window->callback);
+    request(window->surface, SURFACE_COMMIT, "");
+}
+
+static void draw(struct window *window, u32 y, u32 rows)
+{
+    u32 *pixels = window->pixels + (u64)window->front * width() * height();
+    draw_rows(pixels, width(), y, rows, config()->id, window->frames);
+    drawn(width() * rows, rows);
+}
+
+void window_first(struct window *window, u32 buffers)
+{
+    u32 bytes = width() * height() * 4;
+    u64 address = 0;
+    window->shm = (i32)syscall(SYS_SHM_CREATE, (u64)bytes * buffers, (u64)&address, 0, 0, 0);
+    if (window->shm < 0)
+        client_exit();
+    window->pixels = (u32 *)address;
+    window->buffer_count = buffers;
+    window->front = window->frames = 0;
+    draw(window, 0, height());
+    window->frames = 1;
+    window->pool = id_new();
+    request(globals.shm, SHM_CREATE_POOL, "uu", window->pool, bytes * buffers); /* the handle takes no bytes */
+    for (u32 i = 0; i < buffers; i++) {
+        window->buffers[i] = id_new();
+        request(window->pool, POOL_CREATE_BUFFER, "uuuuuu", window->buffers[i], i * bytes, width(), height(), width() * 4, FORMAT_XRGB8888);
+    }
+    request_commit(window, 0, height());
+    batch_send(TAG_FIRST, window->shm);
+}
+
+void window_frame(struct window *window)
+{
+    u64 share = (u64)height() * config()->damage_ppm / 1000000;
+    u32 rows = share < 1 ? 1 : share > height() ? height() : (u32)share;
+    u32 y = (u32)((u64)window->frames * rows % (height() - rows + 1));
+    window->front = (window->front + 1) % window->buffer_count;
+    draw(window, y, rows);
+    window->frames++;
+    request_commit(window, y, rows);
+    batch_send(TAG_FRAME, -1);
+}
+
+void window_request_destroy(struct window *window)
+{
+    if (!window->surface)
+        return;
+    request(window->toplevel, TOPLEVEL_DESTROY, "");
+    request(window->xdg_surface, XDG_SURFACE_DESTROY, "");
+    request(window->surface, SURFACE_DESTROY, "");
+    for (u32 i = 0; i < window->buffer_count; i++)
+        request(window->buffers[i], BUFFER_DESTROY, "");
+    if (window->buffer_count)
+        request(window->pool, POOL_DESTROY, "");
+}
+
+void window_forget(struct window *window)
+{
+    if (window->buffer_count)
+        syscall(SYS_SHM_DESTROY, (u64)window->shm, 0, 0, 0, 0);
+    *window = (struct window){0};
+}
