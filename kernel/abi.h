@@ -134,7 +134,7 @@ enum trace_kind {
     P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown */
     P_VBLANK = 21,    /* vblank handled without a flip */
     P_INPUT = 22,     /* seat produced an input event;  subject client */
-    P_PING = 23,      /* ping round started */
+    P_PING = 23,      /* ping round;                    subject clients pinged */
     P_DISCONNECT = 24,/* a client's objects destroyed;  subject client */
     P_DRAG = 25,      /* one step of a drag;            subject client, arg step */
     P_REPAINT = 26,   /* repaint point reached with nothing to paint */

@@ -75,20 +75,26 @@ syscall_entry:
     pushq %gs:CPU_USER_STACK
     pushq %r11
     pushq %rcx
-    pushq %rbp                          /* also aligns the stack */
+    pushq %rdi                          /* all but rax, rcx and r11 survive a call */
+    pushq %rsi
+    pushq %rdx
+    pushq %r10
+    pushq %r8
+    pushq %r9
+    subq $8, %rsp                       /* the stack stays aligned */
     movq %r10, %rcx
     movq %rax, %r9
     call syscall
-    popq %rbp
+    addq $8, %rsp
+    popq %r9
+    popq %r8
+    popq %r10
+    popq %rdx
+    popq %rsi
+    popq %rdi
     popq %rcx
     popq %r11
     popq %rsp
-    xorl %edi, %edi                     /* nothing of the kernel leaves in registers */
-    xorl %esi, %esi
-    xorl %edx, %edx
-    xorl %r8d, %r8d
-    xorl %r9d, %r9d
-    xorl %r10d, %r10d
     swapgs
     sysretq
 

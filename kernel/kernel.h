@@ -15,7 +15,7 @@ void print_line(const char *format, ...) __attribute__((format(printf, 1, 2))); 
 [[noreturn]] void panic(const char *reason); /* prints RAYOS_PANIC:<reason>, state PANIC, stops */
 
 /* trace.c. Both write always and keep conditionally, so their cost does not depend on what is kept. */
-void trace_point(enum trace_kind kind, u32 subject, u64 arg);   /* closes a segment of the current thread */
+u64 trace_point(enum trace_kind kind, u32 subject, u64 arg);    /* closes a segment of the current thread; when */
 void trace_measure(enum trace_kind kind, u32 subject, u64 arg);
 
 /* heap.c: red zones on both sides, owner kept, checked at kfree; never returns uninitialised memory */

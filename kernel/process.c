@@ -127,7 +127,7 @@ static bool map_config(struct process *p, u64 end_ns)
 static void client_body(void *argument)
 {
     struct process *p = argument;
-    socket_connect(p->socket, p, trace_close(P_FIRST, p->client, 0));
+    socket_connect(p->socket, p, trace_point(P_FIRST, p->client, 0));
     if (this_cpu()->resched)
         sched_preempt();
     user_enter(program()->entry, CLIENT_STACK_TOP - 8);

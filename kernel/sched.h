@@ -113,7 +113,6 @@ void trace_header_init(void);
 void trace_init(u32 memory_mb, bool keep_points);
 void trace_state(enum run_state state);
 void trace_framebuffer(u64 physical, u32 width, u32 height);
-u64 trace_close(enum trace_kind kind, u32 subject, u64 arg); /* trace_point that returns its time */
 bool trace_half_full(void);
 void rendezvous(void);                   /* hands the ring to the host and waits for it */
 void rendezvous_write(void);             /* rendezvous.c: the pause alone */

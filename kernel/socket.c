@@ -170,14 +170,14 @@ bool socket_queue(struct socket *s, const void *data, u32 bytes, u32 events, str
     u64 flags = service_begin();
     struct message *message = NULL;
     if (!s->closed && bytes && bytes <= BATCH_BYTES && bytes <= s->capacity - s->to_client.bytes)
-        message = message_new(bytes, clock_ns());
+        message = message_new(bytes, 0);
     if (message) {
         memcpy(message->data, data, bytes);
         if (handle)
             message->handle = *handle;
         append(&s->to_client, message);
         process_wake(s->process, &s->to_client);
-        trace_point(P_EVENTS, s->client, PACK(bytes, events));
+        message->time_ns = trace_point(P_EVENTS, s->client, PACK(bytes, events));
     }
     service_end(flags);
     return message != NULL;
@@ -285,9 +285,9 @@ static u32 copy_writes(struct process *p, u64 buffer, u64 capacity, u64 *bytes, 
     return writes;
 }
 
-static void retire_writes(struct socket *s, u32 writes)
+static void retire_writes(struct socket *s, u32 writes, u64 now)
 {
-    for (u64 now = clock_ns(); writes; writes--) {
+    for (; writes; writes--) {
         struct message *message = remove_first(&s->to_client);
         trace_measure(M_EVENT_DELIVERY, s->client, now - message->time_ns);
         kfree(message);
@@ -315,8 +315,7 @@ i64 socket_receive(struct process *p, u64 buffer, u64 capacity, u64 deadline_ns,
     u32 writes = copy_writes(p, buffer, capacity, &bytes, &handle);
     i32 index = handle.type == HANDLE_NONE ? -1 : handle_install(p, handle);
     copy_out(p->root, handle_address, &index, sizeof index);
-    retire_writes(s, writes);
-    trace_point(P_RECEIVE, writes, bytes);
+    retire_writes(s, writes, trace_point(P_RECEIVE, writes, bytes));
     return (i64)bytes;
 }
 

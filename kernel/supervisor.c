@@ -39,7 +39,7 @@ static void hog(void *unused)
     (void)unused;
     interrupts_on();
     for (;;)
-        __asm__ volatile("");
+        __asm__ volatile(".rept 64; nop; .endr");
 }
 
 static void provoke(void)

@@ -63,7 +63,7 @@ static i64 sys_shm_destroy(struct process *p, u64 index)
 
 static i64 sys_send(struct process *p, u64 buffer, u64 bytes, u64 handle, u64 tag, u64 drawn)
 {
-    u64 sent_ns = trace_close(P_ENTER, (u32)tag, drawn);
+    u64 sent_ns = trace_point(P_ENTER, (u32)tag, drawn);
     i64 result = socket_send(p, buffer, bytes, (i32)handle, sent_ns);
     if (result < 0)
         return result;

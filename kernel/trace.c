@@ -65,7 +65,7 @@ static void record(u64 time_ns, u32 kind, u32 subject, u64 arg, u64 cpu_ns, u32 
         rendezvous();
 }
 
-u64 trace_close(enum trace_kind kind, u32 subject, u64 arg)
+u64 trace_point(enum trace_kind kind, u32 subject, u64 arg)
 {
     u64 flags = service_begin(), now = clock_ns();
     struct cpu *cpu = this_cpu();
@@ -76,11 +76,6 @@ u64 trace_close(enum trace_kind kind, u32 subject, u64 arg)
     cpu->since_ns = now;
     service_end(flags);
     return now;
-}
-
-void trace_point(enum trace_kind kind, u32 subject, u64 arg)
-{
-    trace_close(kind, subject, arg);
 }
 
 void trace_measure(enum trace_kind kind, u32 subject, u64 arg)

@@ -1,7 +1,8 @@
 """Metrics of a run, collected from its trace as it streams by. Must not know which system made the trace.
 
-Measured is what happens from the end of warm-up to the scenario's duration; only crashes, hangs, protocol errors and
-the memory balance count for the whole run. Intervals are 95 % order-statistics intervals.
+Measured is what happens from the end of warm-up to the scenario's duration. Client creation, of which warm-up mostly
+consists, counts from the start; crashes, hangs, protocol errors and the memory balance count for the whole run.
+Intervals are 95 % order-statistics intervals.
 """
 
 from __future__ import annotations
@@ -112,7 +113,8 @@ class MetricsCollector:
         measured = (times >= self._warmup_ns) & (times < self._duration_ns)
         for operation, kind in OPERATION_KIND.items():
             if kind in present:
-                self._histograms[operation].add(records["arg"][measured & (kinds == kind)])
+                counted = times < self._duration_ns if operation == "client_creation" else measured
+                self._histograms[operation].add(records["arg"][counted & (kinds == kind)])
         if TraceKind.M_COMMIT_TO_PRESENT in present:
             self._latency_by_second(records[(kinds == TraceKind.M_COMMIT_TO_PRESENT) & (times < self._duration_ns)])
         for kind, table in ((TraceKind.M_FLIP, self._flips), (TraceKind.M_DROPPED, self._dropped)):
@@ -197,9 +199,9 @@ class MetricsCollector:
         put("crashes", self._counts[TraceKind.M_CRASH])
         put("hangs", self._counts[TraceKind.M_HANG])
         put("protocol_errors", self._counts[TraceKind.M_PROTOCOL_ERROR])
-        span_s = (self._duration_ns - self._warmup_ns) / NS
         for name, operation in _THROUGHPUT.items():
-            put(f"throughput.{name}", self._histograms[operation].count / span_s)
+            start_ns = 0 if operation == "client_creation" else self._warmup_ns
+            put(f"throughput.{name}", self._histograms[operation].count * NS / (self._duration_ns - start_ns))
 
         table: dict[str, list[float | None]] = {
             "time_s": [float(second + 1) for second in index],

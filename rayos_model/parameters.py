@@ -25,6 +25,7 @@ SIZES: Mapping[str, tuple[str, ...]] = {
     "events": ("bytes", "events"),
     "composite": ("px", "rows", "blits"),
     "flip": ("surfaces",),
+    "ping": ("clients",),
     "request.wl_shm.create_pool": ("pages",),
     "request.wl_shm_pool.destroy": ("pages",),
     "spawn": ("pages",),

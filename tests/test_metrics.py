@@ -52,6 +52,12 @@ def test_warm_up_and_what_follows_the_duration_do_not_count() -> None:
     assert (metrics["composition.count"], metrics["composition.max"]) == (1, 1000)
 
 
+def test_clients_created_during_warm_up_count() -> None:
+    records = [record(at, TraceKind.M_CLIENT_CREATION, arg=2_000_000) for at in (10, 2 * NS, 6 * NS)]
+    metrics = collect(np.concatenate(records))
+    assert (metrics["client_creation.count"], metrics["throughput.clients"]) == (2, 2 / 5)
+
+
 def test_failures_count_whenever_they_happen() -> None:
     kinds = (TraceKind.M_CRASH, TraceKind.M_HANG, TraceKind.M_PROTOCOL_ERROR)
     metrics = collect(np.concatenate([record(at, kind) for kind in kinds for at in (5, 9 * NS)]))

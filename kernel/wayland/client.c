@@ -131,7 +131,11 @@ static void handle_request(struct client *client, const u8 *message, u32 bytes)
         client_error(client, 1, DISPLAY_INVALID_METHOD, "invalid method");
     else if (wire_parse(client, message, bytes, &interface->requests[opcode], arguments))
         interface->requests[opcode].handle(client, object, arguments);
-    trace_point(P_REQUEST, client->id, PACK(REQUEST_ID(kind, opcode), bytes));
+    u64 now = trace_point(P_REQUEST, client->id, PACK(REQUEST_ID(kind, opcode), bytes));
+    if (client->buffer_committed) {
+        client->buffer_committed = false;
+        trace_measure(M_BUFFER_COMMIT, client->id, now - client->sent_ns);
+    }
 }
 
 /* Handles the whole requests in data; returns the bytes used. */

@@ -203,11 +203,9 @@ HANDLER(surface_commit)
     apply_damage(surface, whole);
     if (attaching || !list_empty(&surface->waiting))
         composite_commit(surface);
-    if (buffer) {
+    if (buffer)
         seat_commit(client);
-        u64 now = clock_ns();
-        trace_measure(M_BUFFER_COMMIT, client->id, now > client->sent_ns ? now - client->sent_ns : 0);
-    }
+    client->buffer_committed = buffer;
 }
 
 static void callbacks_destroy(struct list *callbacks)

@@ -162,6 +162,7 @@ struct client {
     bool closing;              /* its objects are being destroyed */
     bool created;              /* M_CLIENT_CREATION is done */
     u64 sent_ns;               /* of the batch being handled */
+    bool buffer_committed;     /* by the request being handled */
     /* objects */
     struct object **objects;   /* by id; [0] unused, [1] the display */
     u32 object_room, object_top; /* object_top: one past the highest id ever used */

@@ -43,7 +43,7 @@ static void hang(struct client *client, u64 waited_ns)
 /* `now` is when the round was due, so that whole intervals add up. In order of client id. */
 void xdg_ping_round(u64 now)
 {
-    u32 total = scenario_clients();
+    u32 total = scenario_clients(), pinged = 0;
     for (u32 id = 0; id < total; id++) {
         struct client *client = client_by_id(id);
         if (!client || !client->wm_base)
@@ -51,12 +51,13 @@ void xdg_ping_round(u64 now)
         if (!client->ping_serial) {
             client->ping_serial = next_serial();
             client->ping_ns = now;
+            pinged++;
             event(client, client->wm_base->object.id, EVENT_WM_BASE_PING, client->ping_serial);
         } else if (now - client->ping_ns >= scenario()->hang_timeout_ns) {
             hang(client, now - client->ping_ns);
         }
     }
-    trace_point(P_PING, 0, 0);
+    trace_point(P_PING, pinged, 0);
 }
 
 /* ---- Positioner: kept only as far as its errors go, since there are no popups ---- */

@@ -93,7 +93,7 @@ def _size_columns(group: pd.DataFrame) -> Iterator[str]:
 
 
 def _solve(x: Array, y: Array) -> Array:
-    scale = np.abs(x).max(axis=0)
+    scale = np.maximum(np.abs(x).max(axis=0), 1e-12)
     return np.asarray(nnls(x / scale, np.maximum(y, 0.0))[0] / scale, np.float64)
 
 

@@ -82,7 +82,8 @@ def _sizes(points: Records, label: pd.Series) -> pd.DataFrame:
     kind, subject = points["kind"], points["subject"]
     packed = np.isin(kind, (TraceKind.P_ENTER, TraceKind.P_EVENTS, TraceKind.P_COMPOSITE))
     a = np.where(packed, low, points["arg"]).astype(np.float64)
-    a[kind == TraceKind.P_FLIP] = subject[kind == TraceKind.P_FLIP]
+    counted = np.isin(kind, (TraceKind.P_FLIP, TraceKind.P_PING))
+    a[counted] = subject[counted]
     b = np.where(packed, high, subject).astype(np.float64)
     c = subject.astype(np.float64)
     pools = label.isin(_POOL).to_numpy()

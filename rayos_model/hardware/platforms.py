@@ -29,21 +29,22 @@ PLATFORMS: Final[dict[str, Platform]] = {
         Platform(
             "icount",
             "deterministic virtual hardware: one instruction is one nanosecond",
-            ("-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", "max"),
+            ("-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", "qemu64"),
             deterministic=True,
             probed=False,
         ),
         Platform(
             "tcg",
             "emulation against the wall clock: real noise",
-            ("-accel", "tcg,thread=multi", "-cpu", "max"),
+            ("-accel", "tcg,thread=multi", "-cpu", "qemu64"),
             deterministic=False,
             probed=False,
         ),
         Platform(
             "kvm",
             "this machine's own processor",
-            ("-accel", "kvm", "-cpu", "host"),
+            # Without arch-capabilities: a hypervisor below this one may not let QEMU set that register.
+            ("-accel", "kvm", "-cpu", "host,arch-capabilities=off"),
             deterministic=False,
             probed=True,
         ),

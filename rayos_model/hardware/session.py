@@ -168,8 +168,10 @@ class QemuSession:
             raise await self._failure("QEMU died")
 
     async def status(self) -> str:
-        """Why the guest does not run, in QEMU's word for it."""
-        return str((await self.execute("query-status"))["status"])
+        """Why the guest does not run: QEMU's word for it, and the first line of what else it said."""
+        status = str((await self.execute("query-status"))["status"])
+        said = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        return f"{status}: {said[0]}" if said else status
 
     def console_bytes(self) -> int:
         """How much the guest has written so far."""

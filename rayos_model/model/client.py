@@ -135,7 +135,7 @@ class Client:
         buffers = 1 if secondary else 2
         pages = -(-width * height * 4 * buffers // PAGE_BYTES)
         self.shm_pages = pages
-        self.machine.memory.allocate_shm(self.id, pages)
+        self.machine.memory.allocate_shm(self, pages)
         cost = self.flow.to(("shm", pages))
         batch = wire.FIRST_SECONDARY if secondary else None
         yield from self.send(
@@ -319,7 +319,7 @@ class SurfaceCreation(Periodic):
             self._exists = False
             yield from self.send(BatchTag.DESTROY)
             yield self.flow.to(("shm_free", self.shm_pages))
-            self.machine.memory.free_shm(self.id, self.shm_pages)
+            self.machine.memory.free_shm(self, self.shm_pages)
         else:
             self.advance()
             self._step = "configure"

@@ -407,7 +407,7 @@ class Compositor:
     def _ping(self, time: int, _: int) -> None:
         settings = self.machine.settings
         heappush(self._timed, (time + settings.ping_interval_ns, _PING, 0))
-        self._advance(("ping",))
+        pinged = 0
         for seat in self.seats.values():
             since = seat.owes_pong_since
             if since is not None and time - since >= settings.hang_timeout_ns:
@@ -416,6 +416,8 @@ class Compositor:
             elif seat.bound and since is None:
                 seat.owes_pong_since = time
                 self._tell(seat.client, wire.PING)
+                pinged += 1
+        self._advance(("ping", pinged))
 
     def _drag(self, time: int, step: int) -> None:
         identity, number = step >> 8, step & 0xFF

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rayos_model.image import Settings
 from rayos_model.parameters import Memory
+
+if TYPE_CHECKING:
+    from rayos_model.model.client import Client
 
 PAGE_BYTES = 4096
 
@@ -18,7 +23,7 @@ class MemoryUse:
         self._parameters = parameters
         self.baseline = round(parameters.base_pages) + 2 * -(-settings.width * settings.height * 4 // PAGE_BYTES)
         self.peak = self.baseline
-        self._clients: dict[int, int] = {}  # client -> shared pages
+        self._clients: dict[Client, int] = {}  # process -> shared pages
 
     @property
     def pages(self) -> int:
@@ -27,21 +32,21 @@ class MemoryUse:
         shared = sum(self._clients.values())
         return self.baseline + round(len(self._clients) * rates.pages_per_client + shared * rates.pages_per_shm_page)
 
-    def enter(self, client: int) -> None:
+    def enter(self, client: Client) -> None:
         """A client's process was created."""
         self._clients[client] = 0
         self._note()
 
-    def leave(self, client: int) -> None:
+    def leave(self, client: Client) -> None:
         """A client's process was freed, and with it its shared memory."""
         self._clients.pop(client, None)
 
-    def allocate_shm(self, client: int, pages: int) -> None:
+    def allocate_shm(self, client: Client, pages: int) -> None:
         """A client created shared memory."""
         self._clients[client] += pages
         self._note()
 
-    def free_shm(self, client: int, pages: int) -> None:
+    def free_shm(self, client: Client, pages: int) -> None:
         """A client destroyed shared memory."""
         self._clients[client] -= pages
 

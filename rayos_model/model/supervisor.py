@@ -47,7 +47,7 @@ class Supervisor:
 
     def released(self, client: Client) -> None:
         """The compositor dropped the client's objects and with them its references to shared memory."""
-        self.machine.memory.leave(client.id)
+        self.machine.memory.leave(client)
         self.machine.processor.wake(self.launcher)
 
     def _launcher(self) -> Body:
@@ -81,7 +81,7 @@ class Supervisor:
         client = WORKLOADS[group.workload](machine, group, identity, generation, end)
         machine.clients[identity] = client
         self._generations[identity] = generation
-        machine.memory.enter(identity)
+        machine.memory.enter(client)
         yield self._launch.to(("spawn", 0))
         machine.say("RAYOS_SOAK:CLIENT_CREATED", identity)
         machine.measure(TraceKind.M_CLIENT_CREATED, identity, generation, ThreadId.LAUNCHER)

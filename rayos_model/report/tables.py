@@ -46,9 +46,14 @@ def metrics(runs: Sequence[Run], *, names: Sequence[str] = ()) -> Table:
     for run in runs:
         table.add_column(label_of(run), justify="right")
     for name in names or METRIC_UNITS:
-        if any(name in run.metrics.values for run in runs):
+        if any(name in run.metrics.values for run in runs) and not _never_measured(runs, name):
             table.add_row(name, *(metric_text(run, name) for run in runs))
     return table
+
+
+def _never_measured(runs: Sequence[Run], name: str) -> bool:
+    """Whether this is the count of an operation that no run has a sample of."""
+    return name.endswith(".count") and not any(run.metrics[name] for run in runs)
 
 
 def metric_text(run: Run, name: str) -> str:

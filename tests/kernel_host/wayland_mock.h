@@ -1,0 +1,39 @@
+/* The kernel core, as far as kernel.h promises it, on the host: time that moves only when told to, sockets without
+ * processes. The compositor runs in its own thread, but only while the test waits in mock_run_until(). */
+#ifndef RAYOS_WAYLAND_MOCK_H
+#define RAYOS_WAYLAND_MOCK_H
+#include "../../kernel/wayland/protocol.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CHECK(condition) do { if (!(condition)) { fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); exit(1); } } while (0)
+
+enum { MOCK_WIDTH = 640, MOCK_HEIGHT = 480, MOCK_KINDS = 128, MOCK_DRAG = 0, MOCK_DRAG_PEER = 1, MOCK_INPUT = 2, MOCK_RENDERING = 3, MOCK_CLIENTS = 4 };
+static const u64 mock_gap_ns = 50000000, mock_vblank_ns = 16666666; /* every input gap; the display's period */
+
+void mock_start(void);
+void mock_run_until(u64 ns);
+u64 mock_now(void);
+
+struct socket *mock_connect(u32 client);
+void mock_send(struct socket *socket, const void *data, u32 bytes, struct handle handle);
+void mock_leave(struct socket *socket);      /* the client's process ended */
+bool mock_open(const struct socket *socket); /* not disconnected by the compositor */
+void mock_free(struct socket *socket);       /* the test is done with it */
+
+struct mock_write { u32 bytes, events; struct handle handle; u8 data[BATCH_BYTES]; };
+bool mock_receive(struct socket *socket, struct mock_write *write); /* the oldest write not received yet */
+
+struct handle mock_shm(size_t bytes);        /* a reference the caller passes on */
+struct handle mock_pipe_end(bool write);
+u32 *mock_pixels(struct handle shm);
+u32 mock_on_screen(u32 x, u32 y);
+
+u32 mock_count(enum trace_kind kind);        /* points or measurements of that kind so far */
+u64 mock_last(enum trace_kind kind);         /* arg of the latest */
+u32 mock_killed(void);                       /* clients killed so far */
+void mock_fail_allocations(u32 client, u32 one_in); /* ... while handling that client's batches; 0: never */
+extern u64 mock_paint_cost_ns;               /* added by every blit */
+extern u32 mock_socket_bytes;
+void mock_check_clean(void);                 /* no heap, no reference is left */
+#endif
