@@ -110,14 +110,17 @@ struct trace_record { /* 32 bytes */
 enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAUNCHER, THREAD_CLIENT0 = 16 };
 
 /* Points close a segment of their thread's control flow (docs/mechanism.md); their order is the contract
- * between kernel and model. PACK(px, rows) puts px in the low and rows in the high half of arg. */
+ * between kernel and model. PACK(low, high) fills the halves of arg.
+ * Pixels move a step at a time, 16 bytes an instruction: a row of w pixels takes ROW_STEPS(w) steps. */
+#define STEP_PIXELS 32
+#define ROW_STEPS(w) (((w) + STEP_PIXELS - 1) / STEP_PIXELS)
 #define PACK(low, high) ((u64)(u32)(low) | (u64)(u32)(high) << 32)
 enum trace_kind {
     /* any thread */
     P_BLOCK = 1,      /* gives up the CPU to wait */
     P_EXIT = 2,
     /* client threads */
-    P_ENTER = 3,      /* entered send();           subject tag, arg PACK(px, rows) drawn since the last call */
+    P_ENTER = 3,      /* entered send();           subject tag, arg PACK(steps, rows) drawn since the last call */
     P_SEND = 4,       /* batch is in the socket;   subject tag, arg bytes */
     P_RECEIVE = 5,    /* recv() copied out;        subject queue-writes consumed, arg bytes */
     P_WAKE = 6,       /* recv() passed its deadline with no data */
@@ -130,7 +133,7 @@ enum trace_kind {
     P_TAKE = 16,      /* took one batch from a client;  subject client, arg bytes */
     P_REQUEST = 17,   /* handled one request;           subject client, arg PACK(REQUEST_ID(interface, opcode), bytes) */
     P_EVENTS = 18,    /* one queue-write to a client;   subject client, arg PACK(bytes, events) */
-    P_COMPOSITE = 19, /* one composite pass;            subject blits, arg PACK(px, rows) */
+    P_COMPOSITE = 19, /* one composite pass;            subject blits, arg PACK(steps, rows) */
     P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown */
     P_VBLANK = 21,    /* vblank handled without a flip */
     P_INPUT = 22,     /* seat produced an input event;  subject client */
@@ -184,7 +187,7 @@ enum batch_tag {
 /* ---- System calls: number in rax; arguments rdi rsi rdx r10 r8; result rax, negative = -error ---- */
 enum syscall {
     SYS_EXIT = 0,        /* (status) */
-    SYS_SEND = 1,        /* (buf, bytes <= BATCH_BYTES, handle or -1, tag, PACK(px, rows)) blocks while the socket is full */
+    SYS_SEND = 1,        /* (buf, bytes <= BATCH_BYTES, handle or -1, tag, PACK(steps, rows)) blocks while the socket is full */
     SYS_RECEIVE = 2,     /* (buf, capacity, deadline_ns, i32 *handle) -> bytes; 0: deadline passed; *handle -1 or received */
     SYS_SHM_CREATE = 3,  /* (bytes, u64 *address) -> handle, mapped read-write */
     SYS_SHM_DESTROY = 4, /* (handle) unmaps and drops the client's reference */

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 #: Sizes that accompany a point, by its label or the label's first part.
 SIZES: Mapping[str, tuple[str, ...]] = {
-    "enter": ("px", "rows"),
+    "enter": ("steps", "rows"),
     "receive": ("bytes", "writes"),
     "shm": ("pages",),
     "shm_free": ("pages",),
@@ -23,7 +23,7 @@ SIZES: Mapping[str, tuple[str, ...]] = {
     "pipe_write": ("bytes",),
     "take": ("bytes",),
     "events": ("bytes", "events"),
-    "composite": ("px", "rows", "blits"),
+    "composite": ("steps", "rows", "blits"),
     "flip": ("surfaces",),
     "ping": ("clients",),
     "request.wl_shm.create_pool": ("pages",),

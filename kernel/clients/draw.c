@@ -11,14 +11,22 @@ static const struct { u32 bar, light, dark; } hues[HUES] = {
     {0xffb8c7f0, 0xff5d76c6, 0xff5168b2}, {0xffd9e8a5, 0xff93ad3c, 0xff829a33}, {0xffe8c9a5, 0xffb77f42, 0xffa37139}, {0xffc3ccd4, 0xff6f808f, 0xff62727f},
 };
 
+static void fill_step(u32 *at, __m128i four)
+{
+    for (int i = 0; i < STEP_PIXELS; i += 4)
+        _mm_storeu_si128((__m128i *)(at + i), four);
+}
+
+/* The last step of a row ends where the row ends, over part of the one before it. */
 static void fill_row(u32 *row, u32 colour, u32 pixels)
 {
     __m128i four = _mm_set1_epi32((int)colour);
-    for (; pixels >= 16; pixels -= 16, row += 16) {
-        _mm_storeu_si128((__m128i *)row, four);
-        _mm_storeu_si128((__m128i *)(row + 4), four);
-        _mm_storeu_si128((__m128i *)(row + 8), four);
-        _mm_storeu_si128((__m128i *)(row + 12), four);
+    if (pixels >= STEP_PIXELS) {
+        u32 *last = row + pixels - STEP_PIXELS;
+        for (; row < last; row += STEP_PIXELS)
+            fill_step(row, four);
+        fill_step(last, four);
+        return;
     }
     for (; pixels >= 4; pixels -= 4, row += 4)
         _mm_storeu_si128((__m128i *)row, four);

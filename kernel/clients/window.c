@@ -49,7 +49,7 @@ static void draw(struct window *window, u32 y, u32 rows)
 {
     u32 *pixels = window->pixels + (u64)window->front * width() * height();
     draw_rows(pixels, width(), y, rows, config()->id, window->frames);
-    drawn(width() * rows, rows);
+    drawn(rows * ROW_STEPS(width()), rows);
 }
 
 void window_first(struct window *window, u32 buffers)

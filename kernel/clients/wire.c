@@ -4,7 +4,7 @@
 bool connection_closed;
 static u8 out[BATCH_BYTES];
 static u32 out_bytes;
-static u32 pixels_drawn, rows_drawn;
+static u32 steps_drawn, rows_drawn;
 static u32 in[BATCH_BYTES / 4];
 static u32 in_words, in_at;
 static u32 free_ids[MAX_IDS], free_count, next_id = 2; /* 1 is the display */
@@ -59,17 +59,17 @@ void request(u32 object, u32 opcode, const char *signature, ...)
     __builtin_memcpy(out + start + 4, &header, 4);
 }
 
-void drawn(u32 pixels, u32 rows)
+void drawn(u32 steps, u32 rows)
 {
-    pixels_drawn += pixels;
+    steps_drawn += steps;
     rows_drawn += rows;
 }
 
 void batch_send(u32 tag, i32 handle)
 {
-    i64 result = syscall(SYS_SEND, (u64)out, out_bytes, (u64)(i64)handle, tag, PACK(pixels_drawn, rows_drawn));
+    i64 result = syscall(SYS_SEND, (u64)out, out_bytes, (u64)(i64)handle, tag, PACK(steps_drawn, rows_drawn));
     connection_closed = connection_closed || result < 0;
-    out_bytes = pixels_drawn = rows_drawn = 0;
+    out_bytes = steps_drawn = rows_drawn = 0;
 }
 
 void events_receive(u64 deadline, i32 *handle)

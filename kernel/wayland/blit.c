@@ -1,17 +1,27 @@
-/* Pixels in bulk, 16 bytes an instruction: the cost of a row is linear in its width, whatever the alignment. */
+/* Pixels in bulk: the cost of a row is linear in its steps (abi.h), whatever its alignment. */
 #include "wayland.h"
 #include <emmintrin.h>
 
 static __m128i load(const u8 *at) { return _mm_loadu_si128((const __m128i_u *)at); }
 static void store(u8 *at, __m128i value) { _mm_storeu_si128((__m128i_u *)at, value); }
 
+static void copy_step(u8 *to, const u8 *from)
+{
+    __m128i a = load(from), b = load(from + 16), c = load(from + 32), d = load(from + 48);
+    __m128i e = load(from + 64), f = load(from + 80), g = load(from + 96), h = load(from + 112);
+    store(to, a), store(to + 16, b), store(to + 32, c), store(to + 48, d);
+    store(to + 64, e), store(to + 80, f), store(to + 96, g), store(to + 112, h);
+}
+
+/* The last step of a row ends where the row ends, over part of the one before it. */
 static void copy_row(u8 *to, const u8 *from, u32 pixels)
 {
-    for (; pixels >= 32; pixels -= 32, to += 128, from += 128) {
-        __m128i a = load(from), b = load(from + 16), c = load(from + 32), d = load(from + 48);
-        __m128i e = load(from + 64), f = load(from + 80), g = load(from + 96), h = load(from + 112);
-        store(to, a), store(to + 16, b), store(to + 32, c), store(to + 48, d);
-        store(to + 64, e), store(to + 80, f), store(to + 96, g), store(to + 112, h);
+    if (pixels >= STEP_PIXELS) {
+        u64 bytes = 4 * pixels, step = 4 * STEP_PIXELS;
+        for (u64 at = 0; at < bytes - step; at += step)
+            copy_step(to + at, from + at);
+        copy_step(to + bytes - step, from + bytes - step);
+        return;
     }
     for (; pixels >= 4; pixels -= 4, to += 16, from += 16)
         store(to, load(from));
@@ -19,12 +29,21 @@ static void copy_row(u8 *to, const u8 *from, u32 pixels)
         __builtin_memcpy(to, from, 4);
 }
 
+static void fill_step(u8 *to, __m128i four)
+{
+    store(to, four), store(to + 16, four), store(to + 32, four), store(to + 48, four);
+    store(to + 64, four), store(to + 80, four), store(to + 96, four), store(to + 112, four);
+}
+
 static void fill_row(u8 *to, u32 colour, u32 pixels)
 {
     __m128i four = _mm_set1_epi32((int)colour);
-    for (; pixels >= 32; pixels -= 32, to += 128) {
-        store(to, four), store(to + 16, four), store(to + 32, four), store(to + 48, four);
-        store(to + 64, four), store(to + 80, four), store(to + 96, four), store(to + 112, four);
+    if (pixels >= STEP_PIXELS) {
+        u64 bytes = 4 * pixels, step = 4 * STEP_PIXELS;
+        for (u64 at = 0; at < bytes - step; at += step)
+            fill_step(to + at, four);
+        fill_step(to + bytes - step, four);
+        return;
     }
     for (; pixels >= 4; pixels -= 4, to += 16)
         store(to, four);

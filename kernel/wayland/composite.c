@@ -20,7 +20,7 @@ static struct list committed, frame;           /* in order of commit */
 static bool frame_ready;                       /* painted, waits for its flip */
 static u64 frame_finished_ns;
 
-static struct { u32 blits, rows; u64 pixels; } painted;
+static struct { u32 blits, rows, steps; } painted;
 
 void composite_init(void)
 {
@@ -102,7 +102,7 @@ static void count_blit(struct rect r)
     u32 rows = (u32)(r.y1 - r.y0);
     painted.blits++;
     painted.rows += rows;
-    painted.pixels += (u64)rows * (u32)(r.x1 - r.x0);
+    painted.steps += rows * ROW_STEPS((u32)(r.x1 - r.x0));
 }
 
 static void paint_window(const struct surface *surface, struct rect r)
@@ -197,15 +197,14 @@ void repaint(void)
         return;
     }
     u64 start = clock_ns();
-    painted.blits = painted.rows = 0;
-    painted.pixels = 0;
+    painted.blits = painted.rows = painted.steps = 0;
     paint_damage();
     while (!list_empty(&committed))
         frame_surface(CONTAINER(committed.next, struct surface, committed_link));
     frame_ready = true;
     frame_finished_ns = clock_ns();
     trace_measure(M_COMPOSITION, 0, frame_finished_ns - start);
-    trace_point(P_COMPOSITE, painted.blits, PACK(painted.pixels > 0xffffffff ? 0xffffffff : painted.pixels, painted.rows));
+    trace_point(P_COMPOSITE, painted.blits, PACK(painted.steps, painted.rows));
 }
 
 /* True if its latest content is on screen for the first time. */

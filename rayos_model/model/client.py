@@ -6,10 +6,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from rayos_model.abi import BatchTag, ThreadId, TraceKind, Workload
+from rayos_model.abi import PIPE_BYTES, BatchTag, ThreadId, TraceKind, Workload
 from rayos_model.image import Group
 from rayos_model.model import wire
 from rayos_model.model.costs import Flow, Point
+from rayos_model.model.painting import row_steps
 from rayos_model.model.processor import BLOCK, Body, Thread
 from rayos_model.model.wire import BATCHES, Batch, EventKind
 from rayos_model.random import STREAM_GAP, STREAM_THINK, Random
@@ -47,8 +48,9 @@ class Sent:
 class Client:
     """One client's process; subclasses say what the workload does.
 
-    Contract for a workload: `frame(now)` hears of each frame callback, `input(now)` of each input event,
-    other events arrive by `event(kind, now)`; `due()` is the time of its next action (None: waits for an event); `act()` performs it.
+    Contract for a workload: `frame(now)` hears of each frame callback, `input(now)` of each input event, other
+    events arrive by `event(kind, now)`; `due()` is the time of its next action (None: waits for an event);
+    `act()` performs it.
     """
 
     workload: ClassVar[Workload] = Workload.IDLE
@@ -90,6 +92,10 @@ class Client:
         """Performs the action that is due."""
         yield from ()
 
+    def leave_batch(self) -> Batch:
+        """The requests that undo everything at the end."""
+        return BATCHES[BatchTag.LEAVE]
+
     # ---- steps that workloads use ------------------------------------------------------------
 
     def think(self) -> int:
@@ -103,7 +109,7 @@ class Client:
     def send(
         self,
         tag: BatchTag,
-        px: int = 0,
+        width: int = 0,
         rows: int = 0,
         *,
         before: int = 0,
@@ -111,8 +117,8 @@ class Client:
         secondary: bool = False,
         damage: tuple[int, int] = (0, 0),
     ) -> Body:
-        """Draws, enters `send` and puts a batch into the socket; `before` ns of work run in the same burst."""
-        path = self.machine.send_path(tag, px, rows)
+        """Draws `rows` rows of `width` pixels, enters `send` and puts a batch into the socket; `before` ns of work run in the same burst."""
+        path = self.machine.send_path(tag, row_steps(width) * rows, rows)
         entering, sending = self.flow.along(path)
         entering += before
         yield before + sending
@@ -127,7 +133,7 @@ class Client:
         y = self.frames * rows % (height - rows + 1)
         self.frames += 1
         self.frame_pending = True
-        yield from self.send(BatchTag.FRAME, width * rows, rows, before=before, damage=(y, rows))
+        yield from self.send(BatchTag.FRAME, width, rows, before=before, damage=(y, rows))
 
     def send_first(self, *, secondary: bool) -> Body:
         """Allocates buffers (two, one for a secondary surface), draws the first whole and commits it."""
@@ -139,7 +145,7 @@ class Client:
         cost = self.flow.to(("shm", pages))
         batch = wire.FIRST_SECONDARY if secondary else None
         yield from self.send(
-            BatchTag.FIRST, width * height, height, before=cost, batch=batch, secondary=secondary, damage=(0, height)
+            BatchTag.FIRST, width, height, before=cost, batch=batch, secondary=secondary, damage=(0, height)
         )
 
     # ---- the thread ----------------------------------------------------------------------------
@@ -157,7 +163,7 @@ class Client:
         yield from self.send_first(secondary=False)
         self.frame_pending = True
         yield from self._loop()
-        yield from self.send(BatchTag.LEAVE)
+        yield from self.send(BatchTag.LEAVE, batch=self.leave_batch())
         self.leaving = True
         yield self.flow.to(("exit",))
 
@@ -299,6 +305,9 @@ class SurfaceCreation(Periodic):
         self._exists = False
         self._step: str | None = None  # next step of a creation under way
 
+    def leave_batch(self) -> Batch:
+        return wire.LEAVE_BOTH if self._exists else BATCHES[BatchTag.LEAVE]
+
     def event(self, kind: EventKind, now: int) -> None:
         if kind.name == "configure" and self._step == "configure":
             self._step = "ack"
@@ -327,52 +336,71 @@ class SurfaceCreation(Periodic):
 
 
 class DragDrop(Periodic):
-    """Starts a drag each gap; as the peer of another client, accepts the drop and reads the data."""
+    """Starts a drag each gap; as the peer of another client, accepts the drop and reads the data.
+
+    Never blocks on a pipe while a drag of its own still waits for `send`, so that whoever must write is listening.
+    """
 
     workload = Workload.DRAG_DROP
 
     def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
         super().__init__(machine, group, identity, generation, end_ns)
         self._dragging = False
+        self._unsent = False  # its data was not asked for yet
+        self._reading = False  # holds the read end of a drop's pipe
         self._steps: deque[str] = deque()
 
     def event(self, kind: EventKind, now: int) -> None:
-        if kind.name in ("drag_enter", "drop", "send", "finished"):
+        if kind.name in ("send", "finished", "cancelled"):
+            self._unsent = False
+        if kind.name in ("drag_enter", "drop", "send", "finished", "cancelled"):
             self._steps.append(kind.name)
 
     def due(self) -> int | None:
-        return 0 if self._steps else self.next_ns
+        return 0 if self._steps or (self._reading and not self._unsent) else self.next_ns
 
     def act(self) -> Body:
-        if not self._steps:
+        if self._steps:
+            yield from self._step(self._steps.popleft())
+        elif self._reading and not self._unsent:
+            self._reading = False
+            yield from self._read_and_finish()
+        else:
             self.advance()
             if not self._dragging:
-                self._dragging = True
+                self._dragging = self._unsent = True
                 yield from self.send(BatchTag.DRAG)
-            return
-        step = self._steps.popleft()
+
+    def _step(self, step: str) -> Body:
         if step == "drag_enter":
             yield from self.send(BatchTag.ACCEPT)
         elif step == "drop":
-            yield from self._accept_drop()
+            cost = self.flow.to(("pipe",))
+            yield from self.send(BatchTag.RECEIVE, before=cost)
+            yield self.flow.to(("close",))
+            self._reading = True
         elif step == "send":
-            yield self.flow.to(("pipe_write", self.group.transfer_bytes)) + self.flow.to(("close",))
+            yield self._io("pipe_write") + self.flow.to(("close",))
             self.machine.compositor.pipe_written(self)
         else:
             self._dragging = False
             yield from self.send(BatchTag.DRAG_DONE)
 
-    def _accept_drop(self) -> Body:
-        cost = self.flow.to(("pipe",))
-        yield from self.send(BatchTag.RECEIVE, before=cost)
-        yield self.flow.to(("close",))
+    def _io(self, name: str) -> int:
+        """Moves all the data through the pipe, as often as it takes; the cost."""
+        left, cost = self.group.transfer_bytes, 0
+        while left > 0:
+            cost += self.flow.to((name, min(left, PIPE_BYTES)))
+            left -= PIPE_BYTES
+        return cost
+
+    def _read_and_finish(self) -> Body:
         while not self.machine.compositor.pipe_ready(self):
             self.thread.deadline = None
             self.thread.trailing = self.flow.to(_BLOCK)
             yield BLOCK
-        yield self.flow.to(("pipe_read", self.group.transfer_bytes)) + self.flow.to(("pipe_read", 0))
-        yield self.flow.to(("close",))
-        yield from self.send(BatchTag.FINISH)
+        cost = self._io("pipe_read") + self.flow.to(("pipe_read", 0)) + self.flow.to(("close",))
+        yield from self.send(BatchTag.FINISH, before=cost)
 
 
 WORKLOADS: dict[int, type[Client]] = {

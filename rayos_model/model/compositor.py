@@ -106,7 +106,7 @@ class Compositor:
         self._uncomposed: dict[int, Surface] = {}  # committed since the last pass, in order of commit
         self._frame: list[Shown] | None = None  # painted, waits for its flip
         self._frame_finished_ns = 0
-        self._paths: dict[tuple[BatchTag, bool, int], tuple[Path, tuple[tuple[int, Effect], ...]]] = {}
+        self._paths: dict[tuple[BatchTag, int, int], tuple[Path, tuple[tuple[int, Effect], ...]]] = {}
         self._offset = 0  # ns into the burst being gathered
         self._measures: list[tuple[int, TraceKind, int, int | None, int]] = []
         self._events: dict[int, list[EventKind]] = {}
@@ -241,7 +241,7 @@ class Compositor:
 
     def _path(self, sent: Sent) -> tuple[Path, tuple[tuple[int, Effect], ...]]:
         """The points of a batch and the effects its requests have, by the index of their point."""
-        key = (sent.tag, sent.secondary, sent.client.shm_pages)
+        key = (sent.tag, len(sent.batch.requests), sent.client.shm_pages)
         known = self._paths.get(key)
         if known is None:
             points: list[Point] = [("take", sent.batch.bytes)]
@@ -307,20 +307,32 @@ class Compositor:
         surface.mapped = False
 
     def _destroyed(self, seat: Seat, sent: Sent) -> None:
-        self._unmap(seat, sent.tag is BatchTag.DESTROY)
-        self._tell(sent.client, *[wire.DELETED] * 4)
+        """Window and buffers go; each id is confirmed, the buffer on screen released."""
+        leaving = sent.tag is BatchTag.LEAVE
+        self._unmap(seat, True)
+        if leaving:
+            self._unmap(seat, False)
+        self._tell(sent.client, wire.RELEASE, *[wire.DELETED] * (12 if leaving else 5))
+
+    def _source_destroyed(self, seat: Seat, sent: Sent) -> None:
+        self._tell(sent.client, wire.DELETED)
 
     def _ponged(self, seat: Seat, sent: Sent) -> None:
         seat.owes_pong_since = None
 
     def _start_drag(self, seat: Seat, sent: Sent) -> None:
         peer = self.machine.peer(sent.client)
-        if peer is None or peer.id not in self.seats:
+        if seat.drag_peer is not None or peer is None or not self._has_window(peer):
+            self._tell(sent.client, wire.DRAG_CANCELLED)
             return
         seat.drag_peer = peer
         self.seats[peer.id].drag_source = sent.client
         self._tell(peer, wire.DRAG_ENTER)
         heappush(self._timed, (self.machine.processor.now + DRAG_STEP_NS, _DRAG, sent.client.id << 8 | 1))
+
+    def _has_window(self, client: Client) -> bool:
+        seat = self.seats.get(client.id)
+        return seat is not None and False in seat.surfaces
 
     def _drag_action(self, seat: Seat, sent: Sent) -> None:
         if seat.drag_source is not None:
@@ -334,6 +346,9 @@ class Compositor:
     def _drag_finish(self, seat: Seat, sent: Sent) -> None:
         if seat.drag_source is not None:
             self._tell(seat.drag_source, wire.DRAG_FINISHED)
+            giver = self.seats.get(seat.drag_source.id)
+            if giver is not None:
+                giver.drag_peer = None
             seat.drag_source = None
 
     # ---- timed items ---------------------------------------------------------------------------
@@ -346,7 +361,7 @@ class Compositor:
         damage, self._damage = self._damage, {}
         work = self.stack.paint({**damage, **self._previous})
         self._previous = damage
-        self._advance(("composite", work.px, work.rows, work.blits))
+        self._advance(("composite", work.steps, work.rows, work.blits))
         self._frame = []
         for surface in self._uncomposed.values():
             assert surface.sent_ns is not None
@@ -399,6 +414,8 @@ class Compositor:
         if odd and not seat.entered:
             seat.entered = True
             self._tell(seat.client, wire.POINTER_ENTER)
+        if seat.inputs == 2:
+            self._tell(seat.client, wire.KEYBOARD_ENTER)
         self._tell(seat.client, wire.MOTION if odd else wire.KEY)
         seat.queued_inputs.append((time, self.machine.processor.now))
         seat.next_input_ns = time + seat.client.gap()
@@ -462,4 +479,5 @@ _EFFECTS: dict[BatchTag, dict[str, Effect]] = {
     BatchTag.ACCEPT: {"wl_data_offer.set_actions": Compositor._drag_action},
     BatchTag.RECEIVE: {"wl_data_offer.receive": Compositor._drag_receive},
     BatchTag.FINISH: {"wl_data_offer.finish": Compositor._drag_finish},
+    BatchTag.DRAG_DONE: {"wl_data_source.destroy": Compositor._source_destroyed},
 }

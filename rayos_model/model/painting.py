@@ -1,10 +1,11 @@
-"""The stack of windows and what painting a damaged rectangle costs in blits, rows and pixels."""
+"""The stack of windows and what painting a damaged rectangle costs in blits, rows and steps along them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+STEP_PIXELS = 32
 Rectangle = tuple[int, int, int, int]  # x0, y0, x1, y1 in output pixels, half open
 
 
@@ -14,13 +15,18 @@ def intersection(a: Rectangle, b: Rectangle) -> Rectangle | None:
     return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
+def row_steps(width: int) -> int:
+    """Steps it takes to move one row of `width` pixels; kernel/abi.h."""
+    return -(-width // STEP_PIXELS)
+
+
 @dataclass(frozen=True, slots=True)
 class Paint:
     """Work of one composite pass."""
 
     blits: int = 0
     rows: int = 0
-    px: int = 0
+    steps: int = 0
 
 
 @dataclass(slots=True)
@@ -41,15 +47,15 @@ class Stack:
 
     def paint(self, rectangles: Iterable[Rectangle]) -> Paint:
         """Work of painting each rectangle from the topmost surface that covers it wholly (or background) upward."""
-        blits = rows = px = 0
+        blits = rows = steps = 0
         for rectangle in rectangles:
             work = self._memo.get(rectangle)
             if work is None:
                 work = self._memo[rectangle] = self._paint_one(rectangle)
             blits += work.blits
             rows += work.rows
-            px += work.px
-        return Paint(blits, rows, px)
+            steps += work.steps
+        return Paint(blits, rows, steps)
 
     def _paint_one(self, rectangle: Rectangle) -> Paint:
         clipped = intersection(rectangle, self.output)
@@ -63,6 +69,5 @@ class Stack:
             elif part is not None:
                 parts.append(part)
         heights = [y1 - y0 for _, y0, _, y1 in parts]
-        return Paint(
-            len(parts), sum(heights), sum((x1 - x0) * h for (x0, _, x1, _), h in zip(parts, heights, strict=True))
-        )
+        steps = sum(row_steps(x1 - x0) * height for (x0, _, x1, _), height in zip(parts, heights, strict=True))
+        return Paint(len(parts), sum(heights), steps)

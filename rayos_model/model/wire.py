@@ -27,13 +27,17 @@ _SURFACE = (
 )
 _FRAME = ("wl_surface.attach", "wl_surface.damage_buffer", "wl_surface.frame", "wl_surface.commit")
 _DESTROY = ("xdg_toplevel.destroy", "xdg_surface.destroy", "wl_surface.destroy", "wl_buffer.destroy")
+_LEAVE = (
+    *(*_DESTROY, "wl_buffer.destroy", "wl_shm_pool.destroy", "wl_data_device.release", "wl_pointer.release"),
+    *("wl_keyboard.release", "wl_seat.release", "wl_output.release", "xdg_wm_base.destroy"),
+)
 
 BATCHES: dict[BatchTag, Batch] = {
     BatchTag.REGISTRY: Batch(("wl_display.get_registry", "wl_display.sync"), 24),
     BatchTag.BIND: Batch(
         ("wl_registry.bind",) * 6
         + ("wl_seat.get_pointer", "wl_seat.get_keyboard", "wl_data_device_manager.get_data_device", *_SURFACE),
-        404,
+        348,
     ),
     BatchTag.ACK: Batch(("xdg_surface.ack_configure",), 12),
     BatchTag.FIRST: Batch(
@@ -53,11 +57,12 @@ BATCHES: dict[BatchTag, Batch] = {
         88,
     ),
     BatchTag.ACCEPT: Batch(("wl_data_offer.accept", "wl_data_offer.set_actions"), 60),
-    BatchTag.RECEIVE: Batch(("wl_data_offer.receive",), 32),
+    BatchTag.RECEIVE: Batch(("wl_data_offer.receive",), 40),
     BatchTag.FINISH: Batch(("wl_data_offer.finish", "wl_data_offer.destroy"), 16),
     BatchTag.DRAG_DONE: Batch(("wl_data_source.destroy",), 8),
-    BatchTag.LEAVE: Batch((*_DESTROY, "wl_buffer.destroy", "wl_shm_pool.destroy"), 48),
+    BatchTag.LEAVE: Batch(_LEAVE, 96),
 }
+LEAVE_BOTH = Batch((*_DESTROY, "wl_shm_pool.destroy", *_LEAVE), 136)  # the secondary window first
 FIRST_SECONDARY = Batch(("wl_shm.create_pool", "wl_shm_pool.create_buffer", *_FRAME), 112)
 
 
@@ -70,9 +75,9 @@ class EventKind:
     events: int
 
 
-SYNCED = EventKind("synced", 232, 8)  # six globals, wl_callback.done, delete_id
+SYNCED = EventKind("synced", 224, 8)  # six globals, wl_callback.done, delete_id
 CONFIGURE = EventKind("configure", 32, 2)  # xdg_toplevel.configure, xdg_surface.configure
-BOUND = EventKind("bound", 160, 8)  # formats, capabilities, geometry, mode
+BOUND = EventKind("bound", 172, 9)  # formats, capabilities, geometry, mode
 DONE = EventKind("done", 24, 2)  # wl_callback.done, wl_display.delete_id
 SECONDARY_DONE = EventKind("secondary_done", 24, 2)
 RELEASE = EventKind("release", 8, 1)
@@ -80,10 +85,12 @@ DELETED = EventKind("deleted", 12, 1)  # wl_display.delete_id
 PING = EventKind("ping", 12, 1)
 MOTION = EventKind("input", 28, 2)  # wl_pointer.motion, frame
 KEY = EventKind("input", 24, 1)
+KEYBOARD_ENTER = EventKind("keyboard_enter", 48, 2)  # enter, modifiers
 POINTER_ENTER = EventKind("pointer_enter", 24, 1)
-DRAG_ENTER = EventKind("drag_enter", 100, 4)  # data_offer, offer, source_actions, enter
+DRAG_ENTER = EventKind("drag_enter", 92, 4)  # data_offer, offer, source_actions, enter
 DRAG_MOTION = EventKind("drag_motion", 20, 1)
 DRAG_DROP = EventKind("drop", 8, 1)
 DRAG_ACTION = EventKind("action", 12, 1)
-DRAG_SEND = EventKind("send", 24, 1)
+DRAG_SEND = EventKind("send", 40, 1)
+DRAG_CANCELLED = EventKind("cancelled", 8, 1)
 DRAG_FINISHED = EventKind("finished", 16, 2)  # dnd_drop_performed, dnd_finished

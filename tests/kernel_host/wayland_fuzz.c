@@ -30,12 +30,16 @@ static struct object *any_object(const struct client *client, u8 interface)
     return NULL;
 }
 
+static u32 ids_in_batch;                       /* new ids in the batch being made: the first so many free ones */
+static u32 handle_wanted;                      /* by the latest request with a handle in it: WL_SHM, WL_DATA_OFFER or 0 */
+
 static u32 any_id(const struct client *client)
 {
-    for (u32 id = 2; id < client->object_top; id++)
-        if (!client->objects[id])
+    u32 skip = ids_in_batch++, id = 2;
+    for (; id < client->object_top; id++)
+        if (!client->objects[id] && !skip--)
             return id;
-    return client->object_top;
+    return client->object_top + skip;
 }
 
 static u32 add_string(u8 *at)
@@ -69,7 +73,9 @@ static u32 add_arguments(const struct client *client, const struct object *objec
         u32 word = odd_word();
         struct object *other;
         switch (*kind) {
-        case 'h': continue;
+        case 'h':
+            handle_wanted = object->interface;
+            continue;
         case 's': case 'S':
             at += add_string(at);
             continue;
@@ -83,19 +89,43 @@ static u32 add_arguments(const struct client *client, const struct object *objec
             word = draw(32) ? any_id(client) : word;
             break;
         default: /* what makes some requests succeed */
-            if (object->interface == WL_SHM_POOL && draw(4))
+            if (object->interface == WL_SHM_POOL && draw(16))
                 word = (u32[]){0, 0, 16, 16, 64, 1}[(kind - request->signature) % 6];
-            if (object->interface == WL_SHM && draw(4))
+            if (object->interface == WL_SHM && draw(16))
                 word = 4096;
             if (object->interface == XDG_SURFACE && draw(8))
                 word = ((const struct xdg_surface *)object)->serial;
-            if ((object->interface == WL_DATA_SOURCE || object->interface == WL_DATA_OFFER) && draw(8))
+            if ((object->interface == WL_DATA_SOURCE || object->interface == WL_DATA_OFFER) && draw(16))
                 word = 1;
+            if ((object->interface == XDG_POSITIONER || object->interface == XDG_TOPLEVEL) && draw(16))
+                word = 5;
         }
         memcpy(at, &word, 4);
         at += 4;
     }
     return (u32)(at - start);
+}
+
+/* Errors for sure or most likely, and destructors: too many of them, and nothing gets far. */
+static bool ends_life(const struct object *object, const struct request *request)
+{
+    void (*const handle)(struct client *, void *, const union argument *) = request->handle;
+    if (handle == surface_set_buffer_scale || handle == surface_set_buffer_transform || handle == seat_get_touch || handle == xdg_surface_get_popup)
+        return true;
+    for (const char *kind = request->signature, *type = (const char *)request->types; *kind; kind++) {
+        if (*kind == 'o' && !any_object(object->client, (u8)*type))
+            return true;
+        type += *kind == 'o' || *kind == 'O' || *kind == 'n';
+    }
+    if (handle == xdg_surface_set_window_geometry || handle == pool_resize)
+        return draw(4);
+    if (handle == xdg_surface_ack_configure)
+        return !((const struct xdg_surface *)object)->serial;
+    if (handle == xdg_surface_get_toplevel)
+        return ((const struct xdg_surface *)object)->toplevel;
+    if (handle == offer_finish)
+        return !((const struct data_offer *)object)->dropped;
+    return handle == wm_base_destroy || handle == xdg_surface_destroy || handle == surface_destroy || handle == pointer_set_cursor || handle == request_destroy;
 }
 
 static u32 add_request(const struct client *client, u8 *at)
@@ -104,8 +134,12 @@ static u32 add_request(const struct client *client, u8 *at)
     if (!object || !interfaces[object->interface].request_count)
         object = &client->display;
     u32 opcode = draw(interfaces[object->interface].request_count);
-    if (draw(3) && (opcode == 0 || interfaces[object->interface].requests[opcode].handle == request_destroy) && object->interface >= WL_BUFFER)
-        opcode = draw(interfaces[object->interface].request_count); /* fewer of the destructors */
+    for (u32 tries = 0; tries < 32 && draw(24) && ends_life(object, &interfaces[object->interface].requests[opcode]); tries++) {
+        object = any_object(client, 0);
+        if (!object || !interfaces[object->interface].request_count)
+            object = &client->display;
+        opcode = draw(interfaces[object->interface].request_count);
+    }
     u32 bytes = 8 + (object->interface == WL_REGISTRY ? add_bind(client, at + 8) : add_arguments(client, object, &interfaces[object->interface].requests[opcode], at + 8));
     u32 header[2] = {object->id, bytes << 16 | opcode};
     memcpy(at, header, 8);
@@ -114,15 +148,45 @@ static u32 add_request(const struct client *client, u8 *at)
 
 /* ---- Batches ---- */
 
+/* What a drag takes, by either side, in full; the noise around it does the rest. */
+static u32 add_drag(struct peer *p, const struct client *client)
+{
+    const struct object *device = client->data_device, *manager = any_object(client, WL_DATA_DEVICE_MANAGER), *surface = any_object(client, WL_SURFACE);
+    p->bytes = 0;
+    for (u32 i = 0; i < MAX_OFFERS; i++) {
+        const struct data_offer *offer = (struct data_offer *)client->offers[i];
+        if (!offer || draw(3))
+            continue;
+        put(p, offer->object.id, 0, "us", 0, "text/plain");
+        put(p, offer->object.id, 4, "uu", 1, 1);
+        put(p, offer->object.id, 1, "s", "text/plain");
+        handle_wanted = WL_DATA_OFFER;
+        if (offer->dropped && draw(4))
+            put(p, offer->object.id, 3, "");
+        return p->bytes;
+    }
+    if (device && manager && surface && client->drag_source == NULL) {
+        u32 id = any_id(client);
+        put(p, manager->id, 0, "u", id);
+        put(p, id, 0, "s", "text/plain");
+        put(p, id, 2, "u", 3);
+        put(p, device->id, 0, "uuuu", id, surface->id, 0, 0);
+    }
+    return p->bytes;
+}
+
 static u32 make_batch(struct peer *p, const struct client *client)
 {
     u32 bytes = 0, kind = draw(40);
+    ids_in_batch = handle_wanted = 0;
     if (!client || !kind) {
         bytes = 4 + draw(200);
         for (u32 i = 0; i < bytes; i++)
             p->batch[i] = (u8)draw(256);
         return bytes;
     }
+    if (kind == 3 && (bytes = add_drag(p, client)))
+        return bytes;
     bytes = add_request(client, p->batch); /* one mostly: the next is made of what this one did */
     while (!draw(6) && bytes < 3000)
         bytes += add_request(client, p->batch + bytes);
@@ -136,17 +200,10 @@ static u32 make_batch(struct peer *p, const struct client *client)
 
 static struct handle some_handle(void)
 {
-    switch (draw(8)) {
-    case 0: return mock_pipe_end(true);
-    case 1: return mock_pipe_end(false);
-    case 2: case 3: return mock_shm(4096);
-    default: return no_handle;
-    }
-}
-
-static bool wants_handle(const struct peer *p)
-{
-    return p->bytes >= 8 && ((wire_read(p->batch + 4) >> 16) == 16 || draw(30) == 0); /* create_pool, and now and then */
+    u32 kind = draw(40);
+    if (handle_wanted && kind < 36)
+        return handle_wanted == WL_SHM ? mock_shm(4096) : mock_pipe_end(true);
+    return kind == 36 ? mock_pipe_end(true) : kind == 37 ? mock_pipe_end(false) : kind == 38 ? mock_shm(64) : no_handle;
 }
 
 static struct peer *attack(struct peer *p, u32 client_id)
@@ -154,13 +211,14 @@ static struct peer *attack(struct peer *p, u32 client_id)
     const struct client *client = client_by_id(client_id);
     p->bytes = make_batch(p, client);
     u32 cut = draw(20) ? p->bytes : 1 + draw(p->bytes);
-    mock_send(p->socket, p->batch, cut, wants_handle(p) ? some_handle() : no_handle);
+    mock_send(p->socket, p->batch, cut, some_handle());
     if (cut < p->bytes)
         mock_send(p->socket, p->batch + cut, p->bytes - cut, no_handle);
     p->bytes = 0;
-    mock_run_until(mock_now() + (draw(10) ? 0 : draw(4000000)));
+    mock_run_until(mock_now() + (draw(6) ? 0 : draw(12000000)));
     if (draw(200))
         drain(p);
+    mock_fail_allocations(0, 0);
     if (mock_open(p->socket) && draw(500))
         return p;
     peer_end(p);
@@ -210,7 +268,6 @@ int main(int count, char **arguments)
         u32 which = draw(2);
         mock_fail_allocations(which, draw(100) ? 0 : 3);
         bad[which] = attack(bad[which], which);
-        mock_fail_allocations(0, 0);
         behave(good);
     }
     for (u32 which = 0; which < 2; which++)
