@@ -151,7 +151,7 @@ static u32 add_request(const struct client *client, u8 *at)
 /* What a drag takes, by either side, in full; the noise around it does the rest. */
 static u32 add_drag(struct peer *p, const struct client *client)
 {
-    const struct object *device = client->data_device, *manager = any_object(client, WL_DATA_DEVICE_MANAGER), *surface = any_object(client, WL_SURFACE);
+    const struct object *manager = any_object(client, WL_DATA_DEVICE_MANAGER), *surface = any_object(client, WL_SURFACE), *device = client->data_device;
     p->bytes = 0;
     for (u32 i = 0; i < MAX_OFFERS; i++) {
         const struct data_offer *offer = (struct data_offer *)client->offers[i];
@@ -169,7 +169,8 @@ static u32 add_drag(struct peer *p, const struct client *client)
         u32 id = any_id(client);
         put(p, manager->id, 0, "u", id);
         put(p, id, 0, "s", "text/plain");
-        put(p, id, 2, "u", 3);
+        if (draw(8))
+            put(p, id, 2, "u", 3);
         put(p, device->id, 0, "uuuu", id, surface->id, 0, 0);
     }
     return p->bytes;
@@ -177,7 +178,7 @@ static u32 add_drag(struct peer *p, const struct client *client)
 
 static u32 make_batch(struct peer *p, const struct client *client)
 {
-    u32 bytes = 0, kind = draw(40);
+    u32 bytes = 0, kind = draw(100);
     ids_in_batch = handle_wanted = 0;
     if (!client || !kind) {
         bytes = 4 + draw(200);
@@ -185,15 +186,15 @@ static u32 make_batch(struct peer *p, const struct client *client)
             p->batch[i] = (u8)draw(256);
         return bytes;
     }
-    if (kind == 3 && (bytes = add_drag(p, client)))
+    if (kind > 90 && (bytes = add_drag(p, client)))
         return bytes;
     bytes = add_request(client, p->batch); /* one mostly: the next is made of what this one did */
     while (!draw(6) && bytes < 3000)
         bytes += add_request(client, p->batch + bytes);
-    if (kind == 1)
+    if (kind == 1 || kind == 2)
         for (u32 i = draw(4) + 1; i; i--)
             p->batch[draw(bytes)] ^= (u8)(1 << draw(8));
-    if (kind == 2)
+    if (kind == 3)
         bytes = 1 + draw(bytes);
     return bytes;
 }
@@ -215,8 +216,8 @@ static struct peer *attack(struct peer *p, u32 client_id)
     if (cut < p->bytes)
         mock_send(p->socket, p->batch + cut, p->bytes - cut, no_handle);
     p->bytes = 0;
-    mock_run_until(mock_now() + (draw(6) ? 0 : draw(12000000)));
-    if (draw(200))
+    mock_run_until(mock_now());
+    if (client_id != MOCK_DRAG || !draw(20)) /* that one hardly ever listens */
         drain(p);
     mock_fail_allocations(0, 0);
     if (mock_open(p->socket) && draw(500))
@@ -260,17 +261,22 @@ int main(int count, char **arguments)
     state = count > 1 ? strtoull(arguments[1], NULL, 0) : 1;
     u32 batches = count > 2 ? (u32)strtoul(arguments[2], NULL, 0) : 10000;
     draw(1);
+    mock_socket_bytes = 4000;
     mock_start();
-    struct peer *good = peer_new(MOCK_RENDERING), *bad[2] = {peer_new(MOCK_DRAG), peer_new(MOCK_DRAG_PEER)};
+    struct peer *good = peer_new(MOCK_RENDERING), *bad[] = {peer_new(MOCK_DRAG), peer_new(MOCK_DRAG_PEER), peer_new(MOCK_INPUT)};
     set_up(good);
     window(good, 64, 64, 1, 2);
     for (u32 i = 0; i < batches; i++) {
-        u32 which = draw(2);
+        u32 which = draw(3);
         mock_fail_allocations(which, draw(100) ? 0 : 3);
         bad[which] = attack(bad[which], which);
+        for (u64 until = mock_now() + (draw(6) ? 0 : draw(draw(8) ? 8000000 : 150000000)); mock_now() < until;) {
+            mock_run_until(mock_now() + 8000000 < until ? mock_now() + 8000000 : until);
+            behave(good);
+        }
         behave(good);
     }
-    for (u32 which = 0; which < 2; which++)
+    for (u32 which = 0; which < 3; which++)
         peer_end(bad[which]);
     peer_end(good);
     mock_run_until(mock_now() + 100000000);

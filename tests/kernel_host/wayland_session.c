@@ -57,6 +57,66 @@ static void frames_are_shown_and_answered(void)
     peer_end(p);
 }
 
+static void a_window_resizes_and_unmaps(void)
+{
+    struct peer *p = peer_new(MOCK_DRAG); /* at 0, 0 */
+    u32 serial;
+    set_up(p);
+    window(p, 100, 50, 1, 2);
+    mock_run_until(after_vblank());
+    put(p, POOL, 0, "uuuuuu", NEXT + 1, 0, 50, 100, 200, 1);
+    put(p, SURFACE, 1, "uuu", NEXT + 1, 0, 0);
+    put(p, SURFACE, 6, "");
+    flush(p);
+    mock_run_until(after_vblank());
+    CHECK(mock_on_screen(49, 99) == 1 && mock_on_screen(50, 49) == desk);
+    put(p, SURFACE, 1, "uuu", 0, 0, 0);
+    put(p, SURFACE, 6, "");
+    flush(p);
+    mock_run_until(after_vblank());
+    drain(p), forget(p);
+    CHECK(mock_on_screen(0, 0) == desk && mock_on_screen(49, 99) == desk);
+    put(p, SURFACE, 6, ""); /* a new start: configure, then content */
+    flush(p);
+    CHECK(came(p, XDG, 0, &serial) == 1);
+    put(p, XDG, 4, "u", serial);
+    put(p, SURFACE, 1, "uuu", BUFFER_B, 0, 0);
+    put(p, SURFACE, 6, "");
+    flush(p);
+    mock_run_until(after_vblank());
+    CHECK(mock_on_screen(99, 49) == 2 && mock_open(p->socket));
+    peer_end(p);
+}
+
+static void a_second_knows_its_flips_and_latency(void)
+{
+    struct peer *p = peer_new(MOCK_RENDERING);
+    set_up(p);
+    window(p, 100, 50, 1, 2);
+    mock_run_until(after_vblank());
+    compositor_second_flips(), compositor_second_p99_us();
+    frame(p, BUFFER_B, 100, 0, 50);
+    mock_run_until(after_vblank());
+    u64 latency_us = mock_last(M_COMMIT_TO_PRESENT) / 1000, p99_us = compositor_second_p99_us();
+    CHECK(compositor_second_flips() == 1 && compositor_second_flips() == 0);
+    CHECK(latency_us > 10000 && p99_us + p99_us / 64 >= latency_us && p99_us <= latency_us + latency_us / 64); /* 64 buckets an octave */
+    CHECK(compositor_second_p99_us() == 0);
+    peer_end(p);
+}
+
+static void objects_are_bounded(void)
+{
+    struct peer *p = peer_new(MOCK_RENDERING);
+    u32 words[16] = {0};
+    set_up(p);
+    for (u32 id = SURFACE; id < 2 * MAX_OBJECTS && mock_open(p->socket); id++) {
+        put(p, COMPOSITOR, 1, "u", id);
+        flush(p);
+    }
+    CHECK(!mock_open(p->socket) && came(p, 1, 0, words) == 1 && words[1] == DISPLAY_NO_MEMORY);
+    peer_end(p);
+}
+
 static void a_late_pass_drops_a_frame(void)
 {
     struct peer *p = peer_new(MOCK_RENDERING);
@@ -321,6 +381,8 @@ int main(void)
 {
     mock_start();
     frames_are_shown_and_answered();
+    a_window_resizes_and_unmaps();
+    a_second_knows_its_flips_and_latency();
     a_late_pass_drops_a_frame();
     input_comes_and_is_measured();
     a_drop_reaches_the_peer();
@@ -328,6 +390,7 @@ int main(void)
     a_client_without_pong_is_killed();
     each_bad_request_earns_its_error();
     a_full_queue_disconnects();
+    objects_are_bounded();
     mock_run_until(mock_now() + 100 * ms);
     mock_check_clean();
     puts("ok");
