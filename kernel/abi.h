@@ -104,7 +104,7 @@ struct trace_record { /* 32 bytes */
     u8 cpu;
     u8 irqs;         /* interrupts taken while this segment had the CPU (saturating) */
     u8 dispatches;   /* times the thread was dispatched within this segment (saturating) */
-    u8 reserved;
+    u8 sleepers;         /* threads that wait for a deadline, at this record (saturating) */
 };
 
 enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAUNCHER, THREAD_CLIENT0 = 16 };
@@ -133,7 +133,7 @@ enum trace_kind {
     P_TAKE = 16,      /* took one batch from a client;  subject client, arg bytes */
     P_REQUEST = 17,   /* handled one request;           subject client, arg PACK(REQUEST_ID(interface, opcode), bytes) */
     P_EVENTS = 18,    /* one queue-write to a client;   subject client, arg PACK(bytes, events) */
-    P_COMPOSITE = 19, /* one composite pass;            subject blits, arg PACK(steps, rows) */
+    P_COMPOSITE = 19, /* one composite pass;            subject blits | rectangles << 16, arg PACK(steps, rows) */
     P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown */
     P_VBLANK = 21,    /* vblank handled without a flip */
     P_INPUT = 22,     /* seat produced an input event;  subject client */

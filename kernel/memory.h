@@ -29,16 +29,20 @@ u64 image_physical(const void *address); /* of something in the kernel image */
 #define MAP_WRITE 2ull
 #define MAP_SHARED (1ull << 9)           /* not owned by the address space: left alone when that is destroyed */
 #define MAP_NX (1ull << 63)
-u64 space_create(void);                  /* physical address of its root; 0: out of memory */
-void space_destroy(u64 root);            /* frees tables and owned pages; must not be the current one's last user */
-bool space_map(u64 root, u64 address, u64 physical, u64 flags); /* false: out of memory */
-void space_unmap(u64 root, u64 address, u64 pages); /* pages mapped shared; tables stay until the space goes */
-void space_use(u64 root);                /* loads CR3 when it differs */
-void space_use_kernel(void);             /* leaves any user space */
-void *space_find(u64 root, u64 address, bool write); /* the byte through the direct map; NULL: not the user's */
-bool user_range(u64 root, u64 address, u64 bytes, bool write); /* all of it mapped for the user */
-bool copy_in(u64 root, void *to, u64 from, u64 bytes);
-bool copy_out(u64 root, u64 to, const void *from, u64 bytes);
+/* A client's address space. recent: translations of pages that stay mapped until unmapped, so that a system call whose
+ * buffers were used before walks no tables. */
+struct space {
+    u64 root;                            /* physical; 0: none */
+    struct { u64 page; u8 *at; bool writable; } recent[4];
+};
+bool space_create(struct space *space);  /* false: out of memory */
+void space_destroy(struct space *space); /* frees tables and owned pages */
+bool space_map(struct space *space, u64 address, u64 physical, u64 flags); /* false: out of memory */
+void space_unmap(struct space *space, u64 address, u64 pages); /* pages mapped shared; tables stay until the space goes */
+void space_use(const struct space *space); /* loads CR3 when it differs */
+bool user_range(struct space *space, u64 address, u64 bytes, bool write); /* all of it mapped for the user */
+bool copy_in(struct space *space, void *to, u64 from, u64 bytes);
+bool copy_out(struct space *space, u64 to, const void *from, u64 bytes);
 
 void *window_alloc(u64 pages);           /* kernel-contiguous zeroed pages, guard page after; NULL: out of memory */
 void window_free(void *address, u64 pages);

@@ -75,11 +75,11 @@ i64 pipe_read(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes)
             return -E_INVALID;
     }
     u64 n = bytes < pipe->used ? bytes : pipe->used;
-    if (!user_range(p->root, buffer, n, true))
+    if (!user_range(&p->space, buffer, n, true))
         return -E_BAD_ADDRESS;
     for (u64 done = 0, part; done < n; done += part) {
         part = PIPE_BYTES - pipe->head < n - done ? PIPE_BYTES - pipe->head : n - done;
-        copy_out(p->root, buffer + done, pipe->data + pipe->head, part);
+        copy_out(&p->space, buffer + done, pipe->data + pipe->head, part);
         pipe->head = (pipe->head + (u32)part) % PIPE_BYTES;
     }
     pipe->used -= (u32)n;
@@ -89,7 +89,7 @@ i64 pipe_read(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes)
 
 i64 pipe_write(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes)
 {
-    if (!user_range(p->root, buffer, bytes, false))
+    if (!user_range(&p->space, buffer, bytes, false))
         return -E_BAD_ADDRESS;
     for (u64 done = 0, part; done < bytes; done += part) {
         while (pipe->readers && pipe->used == PIPE_BYTES)
@@ -100,7 +100,7 @@ i64 pipe_write(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes)
         u32 at = (pipe->head + pipe->used) % PIPE_BYTES, room = PIPE_BYTES - pipe->used;
         room = room < PIPE_BYTES - at ? room : PIPE_BYTES - at;
         part = bytes - done < room ? bytes - done : room;
-        copy_in(p->root, pipe->data + at, buffer + done, part);
+        copy_in(&p->space, pipe->data + at, buffer + done, part);
         pipe->used += (u32)part;
         wake(pipe, false);
     }

@@ -70,7 +70,7 @@ static bool map_new(struct process *p, u64 address, u64 flags, const void *conte
     if (!page)
         return false;
     memcpy(page, content, bytes);
-    if (space_map(p->root, address, direct_physical(page), flags))
+    if (space_map(&p->space, address, direct_physical(page), flags))
         return true;
     page_free(page);
     return false;
@@ -80,7 +80,7 @@ static bool map_program(struct process *p)
 {
     const struct client_image *image = program();
     for (u64 at = CLIENT_TEXT; at < image->data; at += PAGE_BYTES)
-        if (!space_map(p->root, at, image_physical(client_image) + (at - CLIENT_TEXT), MAP_SHARED))
+        if (!space_map(&p->space, at, image_physical(client_image) + (at - CLIENT_TEXT), MAP_SHARED))
             return false;
     for (u64 at = image->data; at < image->end; at += PAGE_BYTES) {
         u64 bytes = at >= image->bss ? 0 : image->bss - at < PAGE_BYTES ? image->bss - at : PAGE_BYTES;
@@ -115,7 +115,7 @@ static bool map_config(struct process *p, u64 end_ns)
     if (!map_new(p, CLIENT_CONFIG, MAP_NX, &config, sizeof config))
         return false;
     for (u32 i = 0; i < TABLE_PAGES; i++)
-        if (!space_map(p->root, CLIENT_TABLES + i * PAGE_BYTES, group_tables[group_index(p->client)][i], MAP_SHARED | MAP_NX))
+        if (!space_map(&p->space, CLIENT_TABLES + i * PAGE_BYTES, group_tables[group_index(p->client)][i], MAP_SHARED | MAP_NX))
             return false;
     return true;
 }
@@ -141,7 +141,7 @@ struct process *process_spawn(u32 client, u32 generation, u64 end_ns)
     p->client = client;
     p->generation = generation;
     p->thread.process = p;
-    bool made = (p->root = space_create()) && map_program(p) && map_config(p, end_ns) &&
+    bool made = space_create(&p->space) && map_program(p) && map_config(p, end_ns) &&
                 (p->socket = socket_create(client, scenario()->socket_bytes)) &&
                 thread_init(&p->thread, (u16)(THREAD_CLIENT0 + client), names[client],
                             (int)scenario_group(client)->priority, client_body, p);
@@ -219,8 +219,8 @@ void process_free(struct process *p)
         handle_drop(&p->handles[i]);
     }
     service_end(flags);
-    if (p->root)
-        space_destroy(p->root);
+    if (p->space.root)
+        space_destroy(&p->space);
     if (p->socket) /* only when it was never born */
         kfree(p->socket);
     if (p->thread.stack_base)

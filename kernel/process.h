@@ -7,7 +7,7 @@
 
 struct process {
     struct thread thread;
-    u64 root;                       /* address space */
+    struct space space;
     struct socket *socket;
     struct process *next_dead;
     u32 client, generation;

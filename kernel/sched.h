@@ -87,6 +87,7 @@ void thread_kill(struct thread *t);      /* never runs again; not the current th
 [[noreturn]] void thread_exit(void);     /* the current thread never runs again */
 void sched_timer(void);                  /* the timer interrupt */
 u64 idle_ns(void);                       /* idle time so far; not to be called by the idle thread */
+u8 sched_sleepers(void);                     /* threads that wait for a deadline, at most 255 */
 
 /* entry.S */
 void thread_switch(struct thread *from, struct thread *to);

@@ -257,7 +257,7 @@ i64 socket_send(struct process *p, u64 buffer, u64 bytes, i64 handle, u64 sent_n
     struct message *message = message_new((u32)bytes, sent_ns);
     if (!message)
         return -E_NO_MEMORY;
-    if (!copy_in(p->root, message->data, buffer, bytes)) {
+    if (!copy_in(&p->space, message->data, buffer, bytes)) {
         kfree(message);
         return -E_BAD_ADDRESS;
     }
@@ -274,7 +274,7 @@ static u32 copy_writes(struct process *p, u64 buffer, u64 capacity, u64 *bytes, 
     u32 writes = 0;
     *bytes = 0;
     for (struct message *m = p->socket->to_client.first; m && *bytes + m->bytes <= capacity; m = m->next) {
-        copy_out(p->root, buffer + *bytes, m->data, m->bytes);
+        copy_out(&p->space, buffer + *bytes, m->data, m->bytes);
         *bytes += m->bytes;
         writes++;
         if (m->handle.type != HANDLE_NONE) {
@@ -309,12 +309,12 @@ i64 socket_receive(struct process *p, u64 buffer, u64 capacity, u64 deadline_ns,
     u64 bytes = capacity < s->to_client.bytes ? capacity : s->to_client.bytes;
     if (s->to_client.first->bytes > capacity)
         return -E_INVALID;
-    if (!user_range(p->root, buffer, bytes, true) || !user_range(p->root, handle_address, sizeof(i32), true))
+    if (!user_range(&p->space, buffer, bytes, true) || !user_range(&p->space, handle_address, sizeof(i32), true))
         return -E_BAD_ADDRESS;
     struct handle handle = { HANDLE_NONE, NULL };
     u32 writes = copy_writes(p, buffer, capacity, &bytes, &handle);
     i32 index = handle.type == HANDLE_NONE ? -1 : handle_install(p, handle);
-    copy_out(p->root, handle_address, &index, sizeof index);
+    copy_out(&p->space, handle_address, &index, sizeof index);
     retire_writes(s, writes, trace_point(P_RECEIVE, writes, bytes));
     return (i64)bytes;
 }

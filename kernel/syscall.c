@@ -21,13 +21,13 @@ static u64 shm_place(const struct process *p, u64 bytes)
 static void unmap(struct process *p, u64 index)
 {
     if (p->shm_address[index])
-        space_unmap(p->root, p->shm_address[index], pages_for(shm_bytes(p->handles[index].object)));
+        space_unmap(&p->space, p->shm_address[index], pages_for(shm_bytes(p->handles[index].object)));
     p->shm_address[index] = 0;
 }
 
 static i64 sys_shm_create(struct process *p, u64 bytes, u64 address_out)
 {
-    if (!user_range(p->root, address_out, sizeof(u64), true))
+    if (!user_range(&p->space, address_out, sizeof(u64), true))
         return -E_BAD_ADDRESS;
     struct shm *shm = shm_create(bytes);
     if (!shm)
@@ -38,13 +38,13 @@ static i64 sys_shm_create(struct process *p, u64 bytes, u64 address_out)
         return index;
     p->shm_address[index] = address;
     for (u64 i = 0; i < pages; i++) {
-        if (address && space_map(p->root, address + i * PAGE_BYTES, shm_page(shm, i), MAP_WRITE | MAP_SHARED | MAP_NX))
+        if (address && space_map(&p->space, address + i * PAGE_BYTES, shm_page(shm, i), MAP_WRITE | MAP_SHARED | MAP_NX))
             continue;
         unmap(p, (u64)index);
         handle_drop(&p->handles[index]);
         return -E_NO_MEMORY;
     }
-    copy_out(p->root, address_out, &address, sizeof address);
+    copy_out(&p->space, address_out, &address, sizeof address);
     trace_point(P_SHM, (u32)index, pages);
     return index;
 }
@@ -74,7 +74,7 @@ static i64 sys_send(struct process *p, u64 buffer, u64 bytes, u64 handle, u64 ta
 static i64 sys_pipe(struct process *p, u64 handles_out)
 {
     i32 handles[2];
-    if (!user_range(p->root, handles_out, sizeof handles, true))
+    if (!user_range(&p->space, handles_out, sizeof handles, true))
         return -E_BAD_ADDRESS;
     struct pipe *pipe = pipe_create();
     if (!pipe)
@@ -89,7 +89,7 @@ static i64 sys_pipe(struct process *p, u64 handles_out)
         handle_drop(&p->handles[handles[0]]);
         return handles[1];
     }
-    copy_out(p->root, handles_out, handles, sizeof handles);
+    copy_out(&p->space, handles_out, handles, sizeof handles);
     trace_point(P_PIPE, 0, 0);
     return 0;
 }

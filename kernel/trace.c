@@ -59,7 +59,7 @@ static void record(u64 time_ns, u32 kind, u32 subject, u64 arg, u64 cpu_ns, u32 
     r->cpu = 0;
     r->irqs = (u8)irqs;
     r->dispatches = (u8)dispatches;
-    r->reserved = 0;
+    r->sleepers = sched_sleepers();
     header()->head = head += keep;
     if (head - header()->drained > mask)
         rendezvous();

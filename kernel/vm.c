@@ -190,20 +190,21 @@ u64 window_physical(const void *address)
 
 /* ---- Address spaces: the low half of a root ---- */
 
-u64 space_create(void)
+bool space_create(struct space *space)
 {
     u64 *root = page_alloc();
     if (!root)
-        return 0;
+        return false;
     const u64 *kernel = direct(kernel_root);
     for (u32 i = ENTRIES / 2; i < ENTRIES; i++)
         root[i] = kernel[i];
-    return direct_physical(root);
+    *space = (struct space){ .root = direct_physical(root) };
+    return true;
 }
 
-static u64 *space_entry(u64 root, u64 address, bool create)
+static u64 *space_entry(const struct space *space, u64 address, bool create)
 {
-    u64 *table = direct(root);
+    u64 *table = direct(space->root);
     for (u32 level = 3; level > 0; level--) {
         u64 *entry = &table[address >> (12 + 9 * level) & 511];
         if (!*entry) {
@@ -217,9 +218,9 @@ static u64 *space_entry(u64 root, u64 address, bool create)
     return &table[address >> 12 & 511];
 }
 
-bool space_map(u64 root, u64 address, u64 physical, u64 flags)
+bool space_map(struct space *space, u64 address, u64 physical, u64 flags)
 {
-    u64 *entry = space_entry(root, address, true);
+    u64 *entry = space_entry(space, address, true);
     if (!entry)
         return false;
     KERNEL_ASSERT(!*entry, "vm:mapped twice");
@@ -227,10 +228,10 @@ bool space_map(u64 root, u64 address, u64 physical, u64 flags)
     return true;
 }
 
-void space_unmap(u64 root, u64 address, u64 pages)
+void space_unmap(struct space *space, u64 address, u64 pages)
 {
     for (u64 i = 0; i < pages; i++) {
-        u64 *entry = space_entry(root, address + i * PAGE_BYTES, false);
+        u64 *entry = space_entry(space, address + i * PAGE_BYTES, false);
         if (entry)
             *entry = 0;
         if (pages <= 32)
@@ -238,6 +239,7 @@ void space_unmap(u64 root, u64 address, u64 pages)
     }
     if (pages > 32)
         write_cr3(current_root);
+    memset(space->recent, 0, sizeof space->recent);
 }
 
 static void free_tables(u64 *table, u32 level, u32 entries)
@@ -254,59 +256,63 @@ static void free_tables(u64 *table, u32 level, u32 entries)
     page_free(table);
 }
 
-void space_destroy(u64 root)
+void space_destroy(struct space *space)
 {
-    if (current_root == root)
-        space_use_kernel();
-    free_tables(direct(root), 3, ENTRIES / 2);
+    if (current_root == space->root)
+        write_cr3(current_root = kernel_root);
+    free_tables(direct(space->root), 3, ENTRIES / 2);
+    space->root = 0;
 }
 
-void space_use(u64 root)
+void space_use(const struct space *space)
 {
-    if (root != current_root)
-        write_cr3(current_root = root);
+    if (space->root != current_root)
+        write_cr3(current_root = space->root);
 }
 
-void space_use_kernel(void) { space_use(kernel_root); }
-
-void *space_find(u64 root, u64 address, bool write)
+/* The page of a user address through the direct map; NULL: not mapped, or not writable when it should be. */
+static u8 *user_page(struct space *space, u64 address, bool write)
 {
-    if (address >= USER_END)
-        return NULL;
-    u64 *entry = space_entry(root, address, false);
-    if (!entry || !(*entry & PRESENT) || (write && !(*entry & MAP_WRITE)))
-        return NULL;
-    return direct((*entry & ADDRESS) + (address & (PAGE_BYTES - 1)));
+    u64 page = address >> PAGE_SHIFT, slot = page % 4;
+    if (page != space->recent[slot].page) {
+        u64 *entry = address < USER_END ? space_entry(space, address, false) : NULL;
+        if (!entry || !(*entry & PRESENT))
+            return NULL;
+        space->recent[slot].page = page;
+        space->recent[slot].at = direct(*entry & ADDRESS);
+        space->recent[slot].writable = *entry & MAP_WRITE;
+    }
+    return !write || space->recent[slot].writable ? space->recent[slot].at : NULL;
 }
 
-bool user_range(u64 root, u64 address, u64 bytes, bool write)
+bool user_range(struct space *space, u64 address, u64 bytes, bool write)
 {
     if (bytes > USER_END || address > USER_END - bytes)
         return false;
     for (u64 at = address & ~(PAGE_BYTES - 1); at < address + bytes; at += PAGE_BYTES)
-        if (!space_find(root, at, write))
+        if (!user_page(space, at, write))
             return false;
     return true;
 }
 
 /* Copies page by page through the direct map, so nothing here can fault. */
-static bool copy(u64 root, u64 user, u8 *kernel, u64 bytes, bool out)
+static bool copy(struct space *space, u64 user, u8 *kernel, u64 bytes, bool out)
 {
     if (bytes > USER_END || user > USER_END - bytes)
         return false;
     while (bytes) {
-        u64 room = PAGE_BYTES - (user & (PAGE_BYTES - 1)), n = bytes < room ? bytes : room;
-        void *at = space_find(root, user, out);
-        if (!at)
+        u64 offset = user & (PAGE_BYTES - 1), room = PAGE_BYTES - offset, n = bytes < room ? bytes : room;
+        u8 *page = user_page(space, user, out);
+        if (!page)
             return false;
         if (out)
-            memcpy(at, kernel, n);
+            memcpy(page + offset, kernel, n);
         else
-            memcpy(kernel, at, n);
+            memcpy(kernel, page + offset, n);
         user += n, kernel += n, bytes -= n;
     }
     return true;
 }
 
-bool copy_in(u64 root, void *to, u64 from, u64 bytes) { return copy(root, from, to, bytes, false); }
-bool copy_out(u64 root, u64 to, const void *from, u64 bytes) { return copy(root, to, (u8 *)from, bytes, true); }
+bool copy_in(struct space *space, void *to, u64 from, u64 bytes) { return copy(space, from, to, bytes, false); }
+bool copy_out(struct space *space, u64 to, const void *from, u64 bytes) { return copy(space, to, (u8 *)from, bytes, true); }

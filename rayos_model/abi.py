@@ -68,7 +68,7 @@ TRACE_DTYPE: Final = np.dtype(
         ("cpu", "u1"),
         ("irqs", "u1"),
         ("dispatches", "u1"),
-        ("reserved", "u1"),
+        ("sleepers", "u1"),
     ]
 )
 """One trace record, 32 bytes; `struct trace_record`."""

@@ -1,7 +1,8 @@
 """Calibrated parameters: what the model spends. Written by calibration, read by the model, edited by nobody.
 
 A point is a tuple ``(label, *sizes)``; the segment between two points of one thread costs
-``fixed_ns + Σ coefficient · size`` over the sizes named in :data:`SIZES` (this point's, then the previous point's).
+``fixed_ns + Σ coefficient · size`` over the sizes named in :data:`SIZES` (this point's, then the previous point's)
+and ``depth``, the depth of the scheduler's heap of sleepers: a thread that sleeps or is woken moves through it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SIZES: Mapping[str, tuple[str, ...]] = {
     "pipe_write": ("bytes",),
     "take": ("bytes",),
     "events": ("bytes", "events"),
-    "composite": ("steps", "rows", "blits"),
+    "composite": ("steps", "rows", "blits", "rectangles"),
     "flip": ("surfaces",),
     "ping": ("clients",),
     "request.wl_shm.create_pool": ("pages",),
@@ -38,6 +39,16 @@ def size_names(label: str) -> tuple[str, ...]:
     return SIZES.get(label) or SIZES.get(label.partition(".")[0], ())
 
 
+def heap_depth(sleepers: int) -> int:
+    """Levels of a binary heap that holds `sleepers` threads."""
+    return sleepers.bit_length()
+
+
+def sizes_key(sizes: Mapping[str, float]) -> str:
+    """The key of :attr:`Segment.by_sizes_ns`: 'bytes=32,writes=1', in order of name."""
+    return ",".join(f"{name}={sizes[name]:g}" for name in sorted(sizes))
+
+
 class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,8 +57,10 @@ class Segment(Frozen):
     """Cost of one kind of segment, with how well it is known."""
 
     fixed_ns: float
-    per_size_ns: dict[str, float] = Field(
-        default_factory=dict, description="ns per unit; previous point's sizes as prev_*"
+    per_size_ns: dict[str, float] = Field(default_factory=dict, description="ns per unit; previous point's as prev_*")
+    per_depth_ns: float = Field(default=0.0, description="ns per level of the scheduler's heap of sleepers")
+    by_sizes_ns: dict[str, float] = Field(
+        default_factory=dict, description="mean cost at sizes seen often: messages of one size are of one type"
     )
     observations: int
     residual_std_ns: float = 0.0

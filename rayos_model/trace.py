@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rayos_model.abi import FIRST_MEASUREMENT, TRACE_DTYPE, Records, TraceKind
 
-_COLUMNS: Final = [name for name in (TRACE_DTYPE.names or ()) if name != "reserved"]
+_COLUMNS: Final = list(TRACE_DTYPE.names or ())
 _SCHEMA: Final = pa.schema([(name, pa.from_numpy_dtype(TRACE_DTYPE[name])) for name in _COLUMNS])
 
 

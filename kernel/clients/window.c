@@ -62,7 +62,9 @@ void window_first(struct window *window, u32 buffers)
     window->pixels = (u32 *)address;
     window->buffer_count = buffers;
     window->front = window->frames = 0;
-    draw(window, 0, height());
+    for (window->front = buffers; window->front--;)
+        draw(window, 0, height());
+    window->front = 0;
     window->frames = 1;
     window->pool = id_new();
     request(globals.shm, SHM_CREATE_POOL, "uu", window->pool, bytes * buffers); /* the handle takes no bytes */

@@ -197,6 +197,7 @@ void repaint(void)
         return;
     }
     u64 start = clock_ns();
+    u32 rectangles = pending_count + previous_count;
     painted.blits = painted.rows = painted.steps = 0;
     paint_damage();
     while (!list_empty(&committed))
@@ -204,7 +205,7 @@ void repaint(void)
     frame_ready = true;
     frame_finished_ns = clock_ns();
     trace_measure(M_COMPOSITION, 0, frame_finished_ns - start);
-    trace_point(P_COMPOSITE, painted.blits, PACK(painted.steps, painted.rows));
+    trace_point(P_COMPOSITE, painted.blits | rectangles << 16, PACK(painted.steps, painted.rows));
 }
 
 /* True if its latest content is on screen for the first time. */

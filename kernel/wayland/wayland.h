@@ -252,7 +252,6 @@ void drag_client_failed(struct client *client);
 void composite_init(void);
 struct rect output_clip(i64 x0, i64 y0, i64 x1, i64 y1);
 void damage_add(struct rect rect);
-bool damage_pending(void);
 bool stack_push(struct surface *surface);      /* false: full */
 void stack_remove(struct surface *surface);
 void stack_resize(struct surface *surface);    /* its window changed */
@@ -267,7 +266,7 @@ u32 stack_overlaps(const struct window_stack *stack, u32 group, struct rect rect
 /* histogram.c */
 void histogram_add(u64 ns);
 void histogram_flip(void);
-/* region.c, output.c, seat.c, xdg.c, pool.c: first events of a newly bound global */
+/* output.c, seat.c, xdg.c, pool.c: a global was bound */
 void shm_bound(struct object *object);
 void output_bound(struct object *object);
 void seat_bound(struct object *object);

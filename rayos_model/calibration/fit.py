@@ -9,10 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from rayos_model.parameters import Scheduling, Segment
+from rayos_model.parameters import Scheduling, Segment, sizes_key
 
 _BOOTSTRAPS = 200
 _BOOTSTRAP_ROWS = 2000
+_MOST_COMBINATIONS = 64
+_OFTEN = 5
 _META = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "net_ns"}
 
 Array = NDArray[np.float64]
@@ -58,10 +60,15 @@ def _fit_one(group: pd.DataFrame) -> Segment:
     if len(y) >= 20 and np.ptp(y) > 0:
         bounds = _bootstrap(x, y)
     residual = y - x @ beta
+    rates = {name: float(rate) for name, rate in zip(names, beta[1:], strict=True)}
+    depth_ns = rates.pop("depth", 0.0)
+    by_sizes = _means(group.assign(net_ns=group["net_ns"] - depth_ns * group["depth"]))
     total = float(np.var(y))
     return Segment(
         fixed_ns=float(beta[0]),
-        per_size_ns={name: float(rate) for name, rate in zip(names, beta[1:], strict=True) if rate > 0},
+        per_size_ns={name: rate for name, rate in rates.items() if rate > 0},
+        per_depth_ns=depth_ns,
+        by_sizes_ns=by_sizes,
         observations=len(y),
         residual_std_ns=float(np.std(residual)),
         r_squared=1.0 - float(np.var(residual)) / total if total > 0 else None,
@@ -90,6 +97,21 @@ def _design(group: pd.DataFrame) -> tuple[list[str], Array]:
 
 def _size_columns(group: pd.DataFrame) -> Iterator[str]:
     return (column for column in group.columns if column not in _META and group[column].notna().any())
+
+
+def _means(group: pd.DataFrame) -> dict[str, float]:
+    """Mean cost at each combination of sizes seen often, where a few combinations are all there is."""
+    columns = [column for column in _size_columns(group) if column != "depth"]
+    if not columns or "steps" in columns:
+        return {}
+    means = group.groupby(columns, dropna=False)["net_ns"].agg(["mean", "size"])
+    if not 1 < len(means) <= _MOST_COMBINATIONS:
+        return {}
+    often = means[means["size"] >= _OFTEN]
+    return {
+        sizes_key(dict(zip(columns, np.atleast_1d(np.asarray(sizes)), strict=True))): float(row["mean"])
+        for sizes, row in often.iterrows()
+    }
 
 
 def _solve(x: Array, y: Array) -> Array:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from rayos_model.abi import FIRST_MEASUREMENT, BatchTag, Interface, Records, ThreadId, TraceKind
-from rayos_model.parameters import size_names
+from rayos_model.parameters import heap_depth, size_names
 
 #: Requests of each interface in the order of their opcodes (published wayland.xml and xdg-shell.xml).
 REQUESTS: dict[Interface, tuple[str, ...]] = {
@@ -76,8 +77,13 @@ def _label(kind: int, detail: int) -> str:
     return f"{name}.{BatchTag(detail).name.lower()}" if kind in (TraceKind.P_ENTER, TraceKind.P_SEND) else name
 
 
+def _depth(sleepers: NDArray[np.uint8]) -> NDArray[np.float64]:
+    levels = np.array([heap_depth(count) for count in range(256)], np.float64)
+    return levels[sleepers]
+
+
 def _sizes(points: Records, label: pd.Series) -> pd.DataFrame:
-    """Two or three size columns (a, b, c) whose meaning :data:`rayos_model.parameters.SIZES` gives by label."""
+    """Size columns a to d, whose meaning :data:`rayos_model.parameters.SIZES` gives by label."""
     low, high = points["arg"] & 0xFFFFFFFF, points["arg"] >> 32
     kind, subject = points["kind"], points["subject"]
     packed = np.isin(kind, (TraceKind.P_ENTER, TraceKind.P_EVENTS, TraceKind.P_COMPOSITE))
@@ -85,10 +91,11 @@ def _sizes(points: Records, label: pd.Series) -> pd.DataFrame:
     counted = np.isin(kind, (TraceKind.P_FLIP, TraceKind.P_PING))
     a[counted] = subject[counted]
     b = np.where(packed, high, subject).astype(np.float64)
-    c = subject.astype(np.float64)
+    c = (subject & 0xFFFF).astype(np.float64)  # composite: blits in the low half, rectangles in the high
+    d = (subject >> 16).astype(np.float64)
     pools = label.isin(_POOL).to_numpy()
     a[pools] = _pages_of_last_shm(points, pools)
-    return pd.DataFrame({"a": a, "b": b, "c": c})
+    return pd.DataFrame({"a": a, "b": b, "c": c, "d": d})
 
 
 def _pages_of_last_shm(points: Records, where: np.ndarray) -> np.ndarray:
@@ -111,7 +118,7 @@ def _pages_of_last_shm(points: Records, where: np.ndarray) -> np.ndarray:
 def segments(trace: Records) -> pd.DataFrame:
     """One row a segment.
 
-    Columns: time_ns (of its end), thread, pair ('client.block>receive'), kind ('client.receive'), cpu_ns, irqs,
+    Columns: time_ns (of its end), thread, depth (of the heap of sleepers), pair ('client.block>receive'), kind ('client.receive'), cpu_ns, irqs,
     dispatches, and one column for each size name, with the previous point's as prev_<name>; NaN where not carried.
     """
     points = trace[trace["kind"] < FIRST_MEASUREMENT]
@@ -124,16 +131,17 @@ def segments(trace: Records) -> pd.DataFrame:
             "cpu_ns": points["cpu_ns"].astype(np.float64),
             "irqs": points["irqs"].astype(np.float64),
             "dispatches": points["dispatches"].astype(np.float64),
+            "depth": _depth(points["sleepers"]),
             "label": label,
         }
     )
     names = label.map({name: size_names(name) for name in label.unique()})
-    for position, column in enumerate("abc"):
+    for position, column in enumerate("abcd"):
         of = names.map(lambda n, p=position: n[p] if len(n) > p else None)
         for name in of.dropna().unique():
             target = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
             frame[name] = target.where(of != name, sizes[column])
-    own = list(frame.columns[6:])
+    own = list(frame.columns[7:])
     before = frame.groupby("thread")[["label", *own]].shift()
     before["label"] = before["label"].where(before["label"].notna(), "start")
     for name in own:

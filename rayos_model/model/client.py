@@ -61,7 +61,7 @@ class Client:
         self.id = identity
         self.end_ns = end_ns
         self.inbox: deque[Write] = deque()
-        self.flow = Flow(machine.client_costs, ("start",))
+        self.flow = Flow(machine.client_costs, machine.processor, ("start",))
         self.thread = Thread(ThreadId.CLIENT0 + identity, f"client-{identity}", group.priority, self._body())
         self.connected_ns = 0
         self.leaving = False
@@ -136,7 +136,7 @@ class Client:
         yield from self.send(BatchTag.FRAME, width, rows, before=before, damage=(y, rows))
 
     def send_first(self, *, secondary: bool) -> Body:
-        """Allocates buffers (two, one for a secondary surface), draws the first whole and commits it."""
+        """Allocates buffers (two, one for a secondary surface), draws them whole and commits the first."""
         width, height = self.group.surface_width, self.group.surface_height
         buffers = 1 if secondary else 2
         pages = -(-width * height * 4 * buffers // PAGE_BYTES)
@@ -145,7 +145,7 @@ class Client:
         cost = self.flow.to(("shm", pages))
         batch = wire.FIRST_SECONDARY if secondary else None
         yield from self.send(
-            BatchTag.FIRST, width, height, before=cost, batch=batch, secondary=secondary, damage=(0, height)
+            BatchTag.FIRST, width, buffers * height, before=cost, batch=batch, secondary=secondary, damage=(0, height)
         )
 
     # ---- the thread ----------------------------------------------------------------------------

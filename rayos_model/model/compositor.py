@@ -91,7 +91,7 @@ class Compositor:
     def __init__(self, machine: Machine) -> None:
         settings = machine.settings
         self.machine = machine
-        self.flow = Flow(machine.compositor_costs, _BLOCK)
+        self.flow = Flow(machine.compositor_costs, machine.processor, _BLOCK)
         self.thread = Thread(ThreadId.COMPOSITOR, "compositor", settings.compositor_priority, self._body())
         self.seats: dict[int, Seat] = {}
         self.stack = Stack((0, 0, settings.width, settings.height))
@@ -359,9 +359,10 @@ class Compositor:
             return
         start = self._offset
         damage, self._damage = self._damage, {}
+        rectangles = len(damage) + len(self._previous)
         work = self.stack.paint({**damage, **self._previous})
         self._previous = damage
-        self._advance(("composite", work.steps, work.rows, work.blits))
+        self._advance(("composite", work.steps, work.rows, work.blits, rectangles))
         self._frame = []
         for surface in self._uncomposed.values():
             assert surface.sent_ns is not None

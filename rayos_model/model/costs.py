@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from itertools import accumulate
+from typing import Any
 
-from rayos_model.parameters import Parameters, Segment, size_names
+from rayos_model.model.processor import Processor
+from rayos_model.parameters import Parameters, Segment, heap_depth, size_names, sizes_key
 
-Point = tuple[str | int, ...]  # (label, *sizes)
+Point = tuple[Any, ...]  # (label, *sizes)
 _MEMO_LIMIT = 200_000
 
 
@@ -16,25 +18,27 @@ class CostModel:
     def __init__(self, parameters: Parameters, thread: str) -> None:
         self._parameters = parameters
         self._thread = thread
-        self._memo: dict[tuple[Point, Point], int] = {}
+        self._memo: dict[tuple[Point, Point, int], int] = {}
         self.unseen: set[str] = set()  # pairs that calibration never observed
 
-    def between(self, previous: Point, this: Point) -> int:
-        """CPU time of the segment from `previous` to `this`, ns."""
-        key = (previous, this)
+    def between(self, previous: Point, this: Point, depth: int) -> int:
+        """CPU time of the segment from `previous` to `this` with a heap of sleepers of `depth` levels, ns."""
+        key = (previous, this, depth)
         cost = self._memo.get(key)
         if cost is None:
             if len(self._memo) >= _MEMO_LIMIT:
                 self._memo.clear()
-            cost = self._memo[key] = self._evaluate(previous, this)
+            cost = self._memo[key] = self._evaluate(previous, this, depth)
         return cost
 
-    def _evaluate(self, previous: Point, this: Point) -> int:
-        sizes = dict(zip(size_names(str(this[0])), this[1:], strict=True))
+    def _evaluate(self, previous: Point, this: Point, depth: int) -> int:
+        sizes: dict[str, float] = dict(zip(size_names(str(this[0])), this[1:], strict=True))
         sizes |= {f"prev_{n}": v for n, v in zip(size_names(str(previous[0])), previous[1:], strict=True)}
         segment = self._segment(str(previous[0]), str(this[0]))
-        cost = segment.fixed_ns + sum(rate * float(sizes.get(name, 0)) for name, rate in segment.per_size_ns.items())
-        return max(round(cost), 0)
+        cost = segment.by_sizes_ns.get(sizes_key(sizes)) if segment.by_sizes_ns else None
+        if cost is None:
+            cost = segment.fixed_ns + sum(rate * sizes.get(name, 0) for name, rate in segment.per_size_ns.items())
+        return max(round(cost + segment.per_depth_ns * depth), 0)
 
     def _segment(self, previous: str, this: str) -> Segment:
         pair = f"{self._thread}.{previous}>{this}"
@@ -52,33 +56,35 @@ class Path:
 
     def __init__(self, costs: CostModel, points: tuple[Point, ...]) -> None:
         self._costs = costs
-        self._offsets: dict[Point, tuple[int, ...]] = {}
+        self._offsets: dict[tuple[Point, int], tuple[int, ...]] = {}
         self.points = points
 
-    def offsets(self, previous: Point) -> tuple[int, ...]:
+    def offsets(self, previous: Point, depth: int) -> tuple[int, ...]:
         """CPU time from `previous` up to each point of the path, ns."""
-        offsets = self._offsets.get(previous)
+        key = (previous, depth)
+        offsets = self._offsets.get(key)
         if offsets is None:
             steps = zip((previous, *self.points), self.points, strict=False)
-            offsets = self._offsets[previous] = tuple(accumulate(self._costs.between(a, b) for a, b in steps))
+            offsets = self._offsets[key] = tuple(accumulate(self._costs.between(a, b, depth) for a, b in steps))
         return offsets
 
 
 class Flow:
-    """One thread's walk from point to point."""
+    """One thread's walk from point to point on a processor."""
 
-    __slots__ = ("_costs", "previous")
+    __slots__ = ("_costs", "_processor", "previous")
 
-    def __init__(self, costs: CostModel, start: Point) -> None:
+    def __init__(self, costs: CostModel, processor: Processor, start: Point) -> None:
         self._costs = costs
+        self._processor = processor
         self.previous = start
 
     def to(self, point: Point) -> int:
         """Moves on to `point`; the segment's cost in ns of CPU time."""
         previous, self.previous = self.previous, point
-        return self._costs.between(previous, point)
+        return self._costs.between(previous, point, heap_depth(self._processor.sleepers))
 
     def along(self, path: Path) -> tuple[int, ...]:
         """Walks a whole path; the CPU time up to each of its points, ns."""
         previous, self.previous = self.previous, path.points[-1]
-        return path.offsets(previous)
+        return path.offsets(previous, heap_depth(self._processor.sleepers))

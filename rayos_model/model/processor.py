@@ -105,6 +105,7 @@ class Processor:
         self.runnable_area = 0
         self.stay_ns = 0
         self.idle_before = 0  # idle ns up to the last time the processor left idle
+        self.sleepers = 0  # threads blocked with a deadline
         self._idle_since = self.now  # may lie ahead of now by the last thread's trailing time
         self._ready: list[deque[Thread]] = [deque() for _ in range(32)]
         self._mask = 0  # bit p: priority p has a ready thread
@@ -142,6 +143,8 @@ class Processor:
         self._runnable += change
 
     def _make_ready(self, thread: Thread) -> None:
+        if thread.state == BLOCKED and thread.deadline is not None:
+            self.sleepers -= 1
         thread.state = READY
         thread.ready_since = self.now
         thread.quantum_left = self.quantum_ns
@@ -317,6 +320,7 @@ class Processor:
         if deadline is not None:
             if deadline <= self.now:
                 return False
+            self.sleepers += 1
             if deadline not in thread.alarms:
                 thread.alarms.add(deadline)
                 alarm = Timeout(self.env, deadline - int(self.env.now))

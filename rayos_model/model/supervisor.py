@@ -26,8 +26,8 @@ class Supervisor:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.failed = False  # a crash, hang, leak or disconnection happened
-        self._launch = Flow(machine.launcher_costs, _BLOCK)
-        self._report = Flow(machine.reporter_costs, _BLOCK)
+        self._launch = Flow(machine.launcher_costs, machine.processor, _BLOCK)
+        self._report = Flow(machine.reporter_costs, machine.processor, _BLOCK)
         self.launcher = Thread(ThreadId.LAUNCHER, "launcher", LAUNCHER_PRIORITY, self._launcher())
         self.reporter = Thread(ThreadId.REPORTER, "reporter", REPORTER_PRIORITY, self._reporter())
         self._spawns = [
