@@ -159,7 +159,7 @@ enum trace_kind {
     M_PAGES,              /* 73 arg pages in use; at each snapshot */
     M_HEAP,               /* 74 arg heap bytes in use; at each snapshot */
     M_PAGES_PEAK,         /* 75 arg most pages ever in use; once, at the end */
-    M_TIMER,              /* 76 timer deadline to the switch it caused, CPU was idle; arg ns */
+    M_TIMER,              /* 76 timer deadline to the scheduler, CPU was idle; the switch follows */
     M_CLIENT_CREATED,     /* 77 arg generation */
     M_CLIENT_DESTROYED,   /* 78 arg 0 left, 1 fault, 2 killed, 3 protocol error */
     M_PROTOCOL_ERROR,     /* 79 arg code */

@@ -157,6 +157,9 @@ static void reschedule(enum leave why)
 {
     struct cpu *cpu = this_cpu();
     struct thread *from = cpu->current;
+    if (from == &cpu->idle && cpu->idle_wake_ns != NEVER) /* before the switch instant, so that idle pays for it */
+        trace_measure(M_TIMER, 0, clock_ns() - cpu->idle_wake_ns);
+    cpu->idle_wake_ns = NEVER;
     u64 now = clock_ns();
     leave_current(cpu, now, why);
     struct thread *to = queue_take(cpu);
@@ -172,9 +175,6 @@ static void reschedule(enum leave why)
     cpu->current = to;
     to->dispatches += to->dispatches != 255;
     set_timer(cpu, now);
-    if (from == &cpu->idle && cpu->idle_wake_ns != NEVER)
-        trace_measure(M_TIMER, to->id, now - cpu->idle_wake_ns);
-    cpu->idle_wake_ns = NEVER;
     if (to->process)
         space_use(&to->process->space);
     cpu_set_stack(to->stack_top);

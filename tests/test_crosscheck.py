@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -150,9 +149,8 @@ def test_progress_names_scenario_and_system() -> None:
         shown.append(label)
         return lambda _: None
 
-    crosscheck(
-        [small_scenario()], RecordedSystem(small_trace()), RecordedSystem(small_trace(), "kernel"), "icount", None, progress
-    )
+    model, kernel = RecordedSystem(small_trace()), RecordedSystem(small_trace(), "kernel")
+    crosscheck([small_scenario()], model, kernel, "icount", progress=progress)
     assert shown == ["small on model", "small on kernel"]
 
 
@@ -203,7 +201,7 @@ def failed(one: Mapping[str, Any]) -> list[str]:
     return [f"{m['name']}: measured {m['measured']}, predicted {m['predicted']}" for m in one["metrics"] if not m["ok"]]
 
 
-def test_the_model_predicts_the_kernel_within_tolerance(tmp_path: Path) -> None:
+def test_the_model_predicts_the_kernel_within_tolerance() -> None:
     status, document, _ = rayos_crosscheck(MIXED, "--duration", "10")
     one = check_form(document, "mixed-4")
     assert failed(one) == []

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from rayos_model.abi import PAGE_KB, Records, TraceKind
+from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, TraceKind
 from rayos_model.calibration.fit import fit_scheduling, fit_segments
 from rayos_model.calibration.segments import segments
 from rayos_model.calibration.store import PARAMETERS, calibration_root
@@ -48,8 +49,7 @@ def calibrate(
             trace = run.trace()
             tables.append(segments(trace))
             memories.append(memory_table(trace, scenario))
-            timer = trace[trace["kind"] == TraceKind.M_TIMER]
-            idle_wakes.append(timer["arg"].astype(np.float64))
+            idle_wakes.append(idle_wake_delays(trace))
             provenance = _provenance(run)
     table = pd.concat(tables, ignore_index=True)
     provenance["scenarios"] = [scenario.name for scenario in calibration_scenarios()]
@@ -80,6 +80,22 @@ def aggregate(table: pd.DataFrame) -> pd.DataFrame:
     keys = [column for column in table.columns if column not in ("time_ns", "thread", "cpu_ns", "kind")]
     grouped = table.groupby(keys, dropna=False, sort=True)["cpu_ns"]
     return grouped.agg(n="size", mean_ns="mean", min_ns="min", max_ns="max").reset_index().dropna(axis=1, how="all")
+
+
+def idle_wake_delays(trace: Records) -> NDArray[np.float64]:
+    """From each timer deadline that found the CPU idle to the switch it caused, ns.
+
+    The switch instant is where the first segment of the thread that got the CPU began.
+    """
+    timer = np.flatnonzero(trace["kind"] == TraceKind.M_TIMER)
+    points = np.flatnonzero(trace["kind"] < FIRST_MEASUREMENT)
+    after = np.searchsorted(points, timer)
+    timer, after = timer[after < len(points)], after[after < len(points)]
+    first = trace[points[after]]
+    deadline = trace["time_ns"][timer].astype(np.int64) - trace["arg"][timer].astype(np.int64)
+    switch = first["time_ns"].astype(np.int64) - first["cpu_ns"].astype(np.int64)
+    undisturbed = (first["dispatches"] == 1) & (first["irqs"] == 0)
+    return (switch - deadline)[undisturbed].astype(np.float64)
 
 
 def memory_table(trace: Records, scenario: Scenario) -> pd.DataFrame:

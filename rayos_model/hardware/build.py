@@ -18,13 +18,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-_COMMON = ["-target", "x86_64-freestanding-none", "-mcpu=x86_64", "-std=c23", "-ffreestanding", "-O2", "-fno-sanitize=all", "-fno-stack-protector", "-fno-pic", "-fno-pie", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-fno-strict-aliasing", "-fno-omit-frame-pointer", "-g0", "-Wall", "-Wextra", "-Werror", "-Wno-unused-command-line-argument"]
+_COMMON = """
+    -target x86_64-freestanding-none -mcpu=x86_64 -std=c23 -ffreestanding -g0
+    -fno-sanitize=all -fno-stack-protector -fno-pic -fno-pie -fno-unwind-tables -fno-asynchronous-unwind-tables
+    -fno-strict-aliasing -fomit-frame-pointer -Wall -Wextra -Werror -Wno-unused-command-line-argument
+"""
 # Small code on few pages, and few calls: after each switch of address space QEMU looks every page and every block of
 # code up anew, and that, not the instructions, is where the host's time goes.
-_KERNEL = [*_COMMON, *"-Os -flto -fdata-sections -mcmodel=kernel -mno-red-zone -mno-mmx -mno-sse -mgeneral-regs-only".split()]
-_KERNEL_SSE = [*_COMMON, *"-O2 -flto -fdata-sections -mcmodel=kernel -mno-red-zone -mno-mmx -msse2".split()]
-_CLIENT = [*_COMMON, "-O2"]
-_LINK = ["-nostdlib", "-static", "-Wl,--build-id=none", "-Wl,--strip-all", "-Wl,--no-gc-sections", "-Wl,-z,max-page-size=4096"]
+_KERNEL = _COMMON + "-Os -flto -fdata-sections -mcmodel=kernel -mno-red-zone -mno-mmx -mno-sse -mgeneral-regs-only"
+_KERNEL_SSE = _COMMON + "-O2 -flto -fdata-sections -mcmodel=kernel -mno-red-zone -mno-mmx -msse2"
+_CLIENT = _COMMON + "-O2"
+_LINK = """
+    -target x86_64-freestanding-none -mcpu=x86_64 -nostdlib -static
+    -Wl,--build-id=none -Wl,--strip-all -Wl,--no-gc-sections -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack
+"""
 _SSE_FILES = {"wayland/blit.c"}
 _FORMAT = "1"  # of the cache: change it when this file builds otherwise from the same sources and flags
 
@@ -86,7 +93,7 @@ def _files(sources: Path) -> list[Path]:
 
 def _key(sources: Path) -> str:
     digest = hashlib.sha256()
-    flags = [_FORMAT, _compiler_version(), *_KERNEL, *_KERNEL_SSE, *_CLIENT, *_LINK]
+    flags = [_FORMAT, _compiler_version(), _KERNEL, _KERNEL_SSE, _CLIENT, _LINK]
     digest.update("\0".join(flags).encode())
     for path in _files(sources):
         content = path.read_bytes()
@@ -115,12 +122,12 @@ def _build(sources: Path, target: Path) -> None:
         client = _objects(sources, sorted((sources / "clients").glob("*.c")), scratch)
         client.append(_compile(sources, sources / "library.c", scratch, _CLIENT, "client-library.o"))
         flat = scratch / "client.bin"
-        _link(sources, client, flat, "client.ld", scratch, [])
+        _link(sources, client, flat, "client.ld", scratch)
         core = [*sources.glob("*.c"), *sources.glob("*.S"), *(sources / "wayland").glob("*.c")]
         objects = _objects(sources, sorted(core), scratch)
         elf = scratch / "kernel.elf"
-        _link(sources, objects, elf, "kernel.ld", scratch, ["-Wl,-z,noexecstack"])
-        os.replace(elf, target)
+        _link(sources, objects, elf, "kernel.ld", scratch)
+        elf.replace(target)
 
 
 def _objects(sources: Path, files: Sequence[Path], scratch: Path) -> list[Path]:
@@ -128,14 +135,14 @@ def _objects(sources: Path, files: Sequence[Path], scratch: Path) -> list[Path]:
         return list(pool.map(lambda file: _compile(sources, file, scratch, _flags(sources, file)), files))
 
 
-def _flags(sources: Path, file: Path) -> list[str]:
+def _flags(sources: Path, file: Path) -> str:
     relative = file.relative_to(sources).as_posix()
     if relative.startswith("clients/"):
         return _CLIENT
     return _KERNEL_SSE if relative in _SSE_FILES else _KERNEL
 
 
-def _compile(sources: Path, file: Path, scratch: Path, flags: list[str], name: str = "") -> Path:
+def _compile(sources: Path, file: Path, scratch: Path, flags: str, name: str = "") -> Path:
     """One object. The compiler runs in the scratch folder and sees the sources by relative path only."""
     relative = file.relative_to(sources).as_posix()
     target = scratch / (name or relative.replace("/", "-") + ".o")
@@ -143,13 +150,13 @@ def _compile(sources: Path, file: Path, scratch: Path, flags: list[str], name: s
     with contextlib.suppress(FileExistsError):
         view.symlink_to(sources, target_is_directory=True)
     image = ['-DCLIENT_IMAGE="client.bin"'] if file.suffix == ".S" else []
-    _zig([*flags, *image, "-Isource", "-c", f"source/{relative}", "-o", target.name], scratch, relative)
+    _zig([*flags.split(), *image, "-Isource", "-c", f"source/{relative}", "-o", target.name], scratch, relative)
     return target
 
 
-def _link(sources: Path, objects: list[Path], target: Path, script: str, scratch: Path, extra: list[str]) -> None:
+def _link(sources: Path, objects: list[Path], target: Path, script: str, scratch: Path) -> None:
     names = [path.name for path in objects]
-    _zig([*_COMMON[:4], *_LINK, *extra, f"-Wl,-T,source/{script}", *names, "-o", target.name], scratch, script)
+    _zig([*_LINK.split(), f"-Wl,-T,source/{script}", *names, "-o", target.name], scratch, script)
 
 
 def _zig(arguments: list[str], scratch: Path, what: str) -> None:

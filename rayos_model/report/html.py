@@ -3,43 +3,52 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from rayos_model import __version__
+from rayos_model.criteria import Verdict
 from rayos_model.errors import StorageFailure
 from rayos_model.report import plots, tables
 from rayos_model.run import Run
-from rayos_model.units import METRIC_UNITS
+from rayos_model.units import METRIC_UNITS, OPERATIONS, STATISTICS
+
+_LEAST_FOR_TAIL: Final = 100
+"""A tail of fewer samples than this shows chance, not the system."""
 
 
 def runs_page(runs: Sequence[Run], title: str = "", check: Mapping[str, Any] | None = None) -> str:
     """A page for one or several runs, with the comparison `check` (`CrossCheck.to_dict()`) where there is one."""
-    figures = []
-    if runs:
-        figures.append(("Every second", plots.timeline(runs)))
-    for operation in plots.measured_operations(runs):
-        name = operation.replace("_", " ").capitalize()
-        figures.append((f"{name}: distribution", plots.latency_cdf(runs, operation)))
-        figures.append((f"{name}: tail", plots.latency_cdf(runs, operation, tail=True)))
-    pair = event_pair(runs)
-    if pair and plots.paired(*pair, "commit_to_present")[0].size:
-        figures.append(("Event by event", plots.event_scatter(*pair)))
+    operations = plots.measured_operations(runs)
+    labels = plots.labels_of(runs)
     names = [name for name in METRIC_UNITS if any(name in run.metrics.values for run in runs)]
+    names = [name for name in names if name.partition(".")[0] not in OPERATIONS]
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
-            title=title or ", ".join(plots.label_of(run) for run in runs) or "RayOS report",
+            title=title or ", ".join(dict.fromkeys(run.scenario.name for run in runs)) or "RayOS report",
             runs=runs,
-            labels=[plots.label_of(run) for run in runs],
+            labels=labels,
+            descriptions=list(dict.fromkeys(run.scenario.description for run in runs if run.scenario.description)),
+            verdicts=_verdict_tables(runs, labels),
+            statistics=STATISTICS,
+            latencies=[
+                (operation, label, [tables.metric_text(run, f"{operation}.{name}") for name in STATISTICS])
+                for operation in operations
+                for run, label in zip(runs, labels, strict=True)
+            ],
             rows=[(name, [tables.metric_text(run, name) for run in runs]) for name in names],
-            figures=[(heading, Markup(plots.svg(figure))) for heading, figure in figures],
-            screenshots=[(plots.label_of(run), _data_url(run.screenshot)) for run in runs if run.screenshot],
+            timeline=Markup(plots.svg(plots.timeline(runs))) if runs else "",
+            figures=[(heading, Markup(plots.svg(figure))) for heading, figure in _figures(runs)],
+            screenshots=[
+                (label, _data_url(run.screenshot)) for run, label in zip(runs, labels, strict=True) if run.screenshot
+            ],
             check=check,
             check_figures=[Markup(plots.svg(plots.prediction_bars(one))) for one in check["scenarios"]]
             if check
@@ -47,6 +56,29 @@ def runs_page(runs: Sequence[Run], title: str = "", check: Mapping[str, Any] | N
             version=__version__,
         )
     )
+
+
+def _figures(runs: Sequence[Run]) -> Iterator[tuple[str, Figure]]:
+    with_tail = plots.measured_operations(runs, least=_LEAST_FOR_TAIL)
+    for operation in plots.measured_operations(runs):
+        name = operation.replace("_", " ").capitalize()
+        yield f"{name}: distribution", plots.latency_cdf(runs, operation)
+        if operation in with_tail:
+            yield f"{name}: tail", plots.latency_cdf(runs, operation, tail=True)
+    pair = event_pair(runs)
+    if pair and plots.paired(*pair, "commit_to_present")[0].size:
+        yield "Event by event", plots.event_scatter(*pair)
+
+
+def _verdict_tables(runs: Sequence[Run], labels: Sequence[str]) -> list[tuple[list[str], list[list[Verdict]]]]:
+    """Runs with the same criteria share a table: (their labels, rows of one verdict a run)."""
+    groups: dict[tuple[tuple[str, str], ...], tuple[list[str], list[tuple[Verdict, ...]]]] = {}
+    for run, label in zip(runs, labels, strict=True):
+        criteria = tuple((verdict.metric, verdict.required) for verdict in run.verdicts)
+        names, columns = groups.setdefault(criteria, ([], []))
+        names.append(label)
+        columns.append(run.verdicts)
+    return [(names, [list(row) for row in zip(*columns, strict=True)]) for names, columns in groups.values()]
 
 
 def crosscheck_page(check: Mapping[str, Any], title: str = "Model against kernel") -> str:
@@ -75,8 +107,15 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("rayos_model.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"number": tables.number, "error": tables.error_text}
+    environment.filters |= {"number": tables.number, "error": tables.error_text, "plain": _plain}
     return environment
+
+
+def _plain(value: Any) -> str:
+    """A fact of a provenance as a line of text."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {inner}" for key, inner in value.items())
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _data_url(png: Path | None) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from rayos_model.abi import TraceKind
@@ -22,6 +23,7 @@ from rayos_model.units import OPERATIONS
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES: Final = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
 _GREY: Final = "#767676"
+_SMALL: Final = (4.6, 3.2)  # inches; small, so that text stays legible where a phone shrinks the figure
 
 
 def label_of(run: Run) -> str:
@@ -29,16 +31,26 @@ def label_of(run: Run) -> str:
     return " ".join(filter(None, (run.scenario.name, "on", run.system, run.platform and f"({run.platform})")))
 
 
+def labels_of(runs: Sequence[Run]) -> list[str]:
+    """Labels that tell runs apart: the system alone within one scenario, with the directory where that does not do."""
+    same = len({run.scenario.name for run in runs}) == 1
+    labels = [f"{run.system} ({run.platform})" if same and run.platform else label_of(run) for run in runs]
+    if len(set(labels)) < len(labels):
+        labels = [f"{label}, {run.path.name}" for label, run in zip(labels, runs, strict=True)]
+    return labels
+
+
 def timeline(runs: Sequence[Run]) -> Figure:
     """Frame rate, CPU, memory and commit-to-present p99 of every second, one panel each, runs overlaid."""
     panels = (("fps", "page flips / s"), ("cpu_percent", "CPU %"), ("memory_kb", "memory, MB"), ("p99_us", "p99, ms"))
     scale = {"memory_kb": 1 / 1024, "p99_us": 1 / 1000}
-    figure = Figure(figsize=(8, 7), layout="constrained")
+    figure = Figure(figsize=(6, 6.5), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=True)
+    labels = labels_of(runs)
     for axis, (column, label) in zip(axes, panels, strict=True):
         for index, run in enumerate(runs):
             values = np.array(run.metrics.seconds[column], dtype=np.float64) * scale.get(column, 1)
-            axis.plot(run.metrics.seconds["time_s"], values, label=label_of(run), **_style(index))
+            axis.plot(run.metrics.seconds["time_s"], values, label=labels[index], **_style(index))
         axis.set_ylabel(label)
         axis.set_ylim(bottom=0)
         axis.margins(y=0.15)
@@ -51,22 +63,26 @@ def timeline(runs: Sequence[Run]) -> Figure:
 
 def latency_cdf(runs: Sequence[Run], operation: str, *, tail: bool = False) -> Figure:
     """Distribution of an operation's latency; `tail` shows the share above each latency, logarithmic, instead."""
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = Figure(figsize=_SMALL, layout="constrained")
     axis = figure.subplots()
-    drawn = False
+    longest = max((run.metrics.histograms[operation].maximum_ns for run in runs), default=0)
+    per_unit, unit = (1e6, "ms") if longest >= 10_000_000 else (1e3, "µs")
+    low, high, labels = np.inf, 0.0, labels_of(runs)
     for index, run in enumerate(runs):
         values, share = run.metrics.histograms[operation].distribution()
         if tail:
             keep = share < 1
             values, share = values[keep], 1 - share[keep]
+        elif values.size:
+            values, share = np.append(values[0], values), np.append(0.0, share)
         if values.size:
-            drawn = True
-            axis.plot(values / 1000, share, label=label_of(run), drawstyle="steps-post", **_style(index))
-    axis.set_xlabel(f"{operation.replace('_', ' ')}, µs")
+            low, high = min(low, values[0] / per_unit), max(high, values[-1] / per_unit)
+            axis.plot(values / per_unit, share, label=labels[index], drawstyle="steps-post", **_style(index))
+    axis.set_xlabel(f"{operation.replace('_', ' ')}, {unit}")
     axis.set_ylabel("share of samples above" if tail else "share of samples up to")
     _tidy(axis)
-    if drawn:
-        axis.set_xscale("log")
+    if high > 0:
+        _latency_scale(axis, low, high)
         axis.set_yscale("log" if tail else "linear")
         axis.legend(fontsize="small")
     else:
@@ -77,7 +93,7 @@ def latency_cdf(runs: Sequence[Run], operation: str, *, tail: bool = False) -> F
 def prediction_bars(check: Mapping[str, Any]) -> Figure:
     """Error of each prediction against its tolerance; `check` is one entry of `CrossCheck.to_dict()["scenarios"]`."""
     rows = list(check["metrics"])
-    figure = Figure(figsize=(8, 0.6 + 0.34 * max(1, len(rows))), layout="constrained")
+    figure = Figure(figsize=(6, 0.9 + 0.26 * max(1, len(rows))), layout="constrained")
     axis = figure.subplots()
     shares = [_share_of_tolerance(row) for row in rows]
     at = np.arange(len(rows))
@@ -102,15 +118,18 @@ def event_scatter(measured: Run, predicted: Run, operation: str = "commit_to_pre
     """
     x, y = paired(measured, predicted, operation)
     step = max(1, -(-len(x) // most))
-    figure = Figure(figsize=(5, 5), layout="constrained")
+    per_unit, unit = (1e6, "ms") if len(x) and x.max() >= 10_000_000 else (1e3, "µs")
+    figure = Figure(figsize=_SMALL, layout="constrained", dpi=150)
     axis = figure.subplots()
     if len(x):
-        low, high = float(min(x.min(), y.min())) / 1000, float(max(x.max(), y.max())) / 1000
+        low, high = float(min(x.min(), y.min())) / per_unit, float(max(x.max(), y.max())) / per_unit
         axis.plot([low, high], [low, high], color=_GREY, linewidth=1, label="equal")
-        axis.scatter(x[::step] / 1000, y[::step] / 1000, s=4, alpha=0.4, color=COLOURS[0], label=f"{len(x)} events")
+        label = f"{len(x):,} events"
+        dots = axis.scatter(x[::step] / per_unit, y[::step] / per_unit, s=4, alpha=0.4, color=COLOURS[0], label=label)
+        dots.set_rasterized(True)  # thousands of marks are large as vectors
         axis.legend(fontsize="small")
-    axis.set_xlabel(f"{operation.replace('_', ' ')} on {measured.system}, µs")
-    axis.set_ylabel(f"on {predicted.system}, µs")
+    axis.set_xlabel(f"{operation.replace('_', ' ')} on {measured.system}, {unit}")
+    axis.set_ylabel(f"on {predicted.system}, {unit}")
     _tidy(axis)
     return figure
 
@@ -134,14 +153,14 @@ def paired(first: Run, second: Run, operation: str) -> tuple[NDArray[np.int64], 
 def svg(figure: Figure) -> str:
     """A figure as an `<svg>` element to put into a page."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=150)
     text = buffer.getvalue()
     return text[text.index("<svg") :]
 
 
-def measured_operations(runs: Sequence[Run]) -> list[str]:
-    """The operations that any of the runs measured."""
-    return [name for name in OPERATIONS if any(run.metrics.histograms[name].count for run in runs)]
+def measured_operations(runs: Sequence[Run], least: int = 1) -> list[str]:
+    """The operations that any of the runs measured at least `least` times."""
+    return [name for name in OPERATIONS if any(run.metrics.histograms[name].count >= least for run in runs)]
 
 
 def _share_of_tolerance(row: Mapping[str, Any]) -> float:
@@ -153,6 +172,16 @@ def _share_of_tolerance(row: Mapping[str, Any]) -> float:
 
 def _style(index: int) -> dict[str, Any]:
     return {"color": COLOURS[index % 7], "linestyle": _DASHES[index % 7], "linewidth": 1.4}
+
+
+def _latency_scale(axis: Any, low: float, high: float) -> None:
+    """Logarithmic where the values span a decade, linear where they do not; plain numbers either way."""
+    if high < 10 * max(low, 1e-6):
+        axis.xaxis.set_major_locator(MaxNLocator(5))
+        return
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _tidy(axis: Any) -> None:
