@@ -48,12 +48,16 @@ struct cpu {
 static_assert(offsetof(struct thread, stack) == 0 && offsetof(struct thread, fx) == 16);
 static_assert(offsetof(struct cpu, kernel_stack) == 8 && offsetof(struct cpu, user_stack) == 16);
 
+#ifdef RAYOS_HOST
+struct cpu *this_cpu(void);
+#else
 static inline struct cpu *this_cpu(void)
 {
     struct cpu *cpu;
     __asm__ volatile("movq %%gs:0, %0" : "=r"(cpu));
     return cpu;
 }
+#endif
 static inline struct thread *current_thread(void) { return this_cpu()->current; }
 
 void sched_preempt(void);                /* switches to a more urgent ready thread, if there is one; interrupts off */

@@ -11,7 +11,9 @@
  *   WINDOW_BASE   the window: kernel stacks and shared memory, a guard page after each
  *   DEVICE_BASE   the local APIC
  *   KERNEL_BASE   the kernel image: text RX, constants R, data RW */
+#ifndef DIRECT_BASE /* tests on the host put it elsewhere */
 #define DIRECT_BASE 0xffff800000000000ull
+#endif
 #define WINDOW_BASE 0xffffc00000000000ull
 #define DEVICE_BASE 0xffffffffc0000000ull
 #define KERNEL_BASE 0xffffffff80000000ull
@@ -60,9 +62,15 @@ static inline void cpuid(u32 leaf, u32 subleaf, u32 out[4])
     __asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(subleaf));
 }
 
+#ifdef RAYOS_HOST /* pure modules under test: there are no interrupts */
+static inline void interrupts_off(void) {}
+static inline void interrupts_on(void) {}
+static inline u64 read_flags(void) { return 0; }
+#else
 static inline void interrupts_off(void) { __asm__ volatile("cli" ::: "memory"); }
 static inline void interrupts_on(void) { __asm__ volatile("sti" ::: "memory"); }
 /* Interrupts on and halt, with no gap in which a wake-up could be missed. */
 static inline void halt(void) { __asm__ volatile("sti; hlt; cli" ::: "memory"); }
 static inline u64 read_flags(void) { u64 f; __asm__ volatile("pushfq; popq %0" : "=r"(f)::"memory"); return f; }
+#endif
 #endif

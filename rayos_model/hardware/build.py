@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +67,7 @@ def build_kernel(cache: Path | None = None) -> KernelBinary:
     Safe against concurrent builds: one builds, the others wait for its result.
     Raises KernelBuildError when the compiler is missing or refuses the sources.
     """
-    sources = kernel_sources()
+    sources = _read(kernel_sources())
     folder = (cache or default_cache()) / "kernel"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,18 +86,18 @@ def default_cache() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "rayos-model"
 
 
-def _files(sources: Path) -> list[Path]:
-    kinds = {".c", ".h", ".S", ".ld"}
-    return sorted(path for path in sources.rglob("*") if path.suffix in kinds)
+def _read(folder: Path) -> dict[str, bytes]:
+    """The sources by relative name, read once: what is hashed is what is built, also while someone edits."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix in {".c", ".h", ".S", ".ld"})
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def _key(sources: Path) -> str:
+def _key(sources: Mapping[str, bytes]) -> str:
     digest = hashlib.sha256()
     flags = [_FORMAT, _compiler_version(), _KERNEL, _KERNEL_SSE, _CLIENT, _LINK]
     digest.update("\0".join(flags).encode())
-    for path in _files(sources):
-        content = path.read_bytes()
-        digest.update(f"\0{path.relative_to(sources).as_posix()}\0{len(content)}\0".encode() + content)
+    for name, content in sources.items():
+        digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
 
 
@@ -115,48 +115,37 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _build(sources: Path, target: Path) -> None:
+def _build(sources: Mapping[str, bytes], target: Path) -> None:
     """Compile in a scratch folder, then move the result to its name in one step."""
     with tempfile.TemporaryDirectory(prefix="build-", dir=target.parent) as name:
         scratch = Path(name)
-        client = _objects(sources, sorted((sources / "clients").glob("*.c")), scratch)
-        client.append(_compile(sources, sources / "library.c", scratch, _CLIENT, "client-library.o"))
-        flat = scratch / "client.bin"
-        _link(sources, client, flat, "client.ld", scratch)
-        core = [*sources.glob("*.c"), *sources.glob("*.S"), *(sources / "wayland").glob("*.c")]
-        objects = _objects(sources, sorted(core), scratch)
-        elf = scratch / "kernel.elf"
-        _link(sources, objects, elf, "kernel.ld", scratch)
-        elf.replace(target)
+        for relative, content in sources.items():
+            copy = scratch / "source" / relative
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(content)
+        client = {file: _CLIENT for file in sources if file.startswith("clients/") and file.endswith(".c")}
+        _link(_objects({**client, "library.c": _CLIENT}, scratch, "client-"), "client.bin", "client.ld", scratch)
+        kernel = [file for file in sources if file.endswith((".c", ".S")) and not file.startswith("clients/")]
+        flags = {file: _KERNEL_SSE if file in _SSE_FILES else _KERNEL for file in kernel}
+        _link(_objects(flags, scratch, "kernel-"), "kernel.elf", "kernel.ld", scratch)
+        (scratch / "kernel.elf").replace(target)
 
 
-def _objects(sources: Path, files: Sequence[Path], scratch: Path) -> list[Path]:
+def _objects(flags: Mapping[str, str], scratch: Path, prefix: str) -> list[str]:
+    """Compile each file with its flags; the names of the objects, in the files' order."""
+
+    def compile_one(file: str) -> str:
+        target = prefix + file.replace("/", "-") + ".o"
+        image = ['-DCLIENT_IMAGE="client.bin"'] if file.endswith(".S") else []
+        _zig([*flags[file].split(), *image, "-Isource", "-c", f"source/{file}", "-o", target], scratch, file)
+        return target
+
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return list(pool.map(lambda file: _compile(sources, file, scratch, _flags(sources, file)), files))
+        return list(pool.map(compile_one, flags))
 
 
-def _flags(sources: Path, file: Path) -> str:
-    relative = file.relative_to(sources).as_posix()
-    if relative.startswith("clients/"):
-        return _CLIENT
-    return _KERNEL_SSE if relative in _SSE_FILES else _KERNEL
-
-
-def _compile(sources: Path, file: Path, scratch: Path, flags: str, name: str = "") -> Path:
-    """One object. The compiler runs in the scratch folder and sees the sources by relative path only."""
-    relative = file.relative_to(sources).as_posix()
-    target = scratch / (name or relative.replace("/", "-") + ".o")
-    view = scratch / "source"
-    with contextlib.suppress(FileExistsError):
-        view.symlink_to(sources, target_is_directory=True)
-    image = ['-DCLIENT_IMAGE="client.bin"'] if file.suffix == ".S" else []
-    _zig([*flags.split(), *image, "-Isource", "-c", f"source/{relative}", "-o", target.name], scratch, relative)
-    return target
-
-
-def _link(sources: Path, objects: list[Path], target: Path, script: str, scratch: Path) -> None:
-    names = [path.name for path in objects]
-    _zig([*_LINK.split(), f"-Wl,-T,source/{script}", *names, "-o", target.name], scratch, script)
+def _link(objects: Sequence[str], target: str, script: str, scratch: Path) -> None:
+    _zig([*_LINK.split(), f"-Wl,-T,source/{script}", *objects, "-o", target], scratch, script)
 
 
 def _zig(arguments: list[str], scratch: Path, what: str) -> None:

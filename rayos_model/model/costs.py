@@ -6,7 +6,7 @@ from itertools import accumulate
 from typing import Any
 
 from rayos_model.model.processor import Processor
-from rayos_model.parameters import Parameters, Segment, heap_depth, size_names, sizes_key
+from rayos_model.parameters import Parameters, Segment, size_names, sizes_key
 
 Point = tuple[Any, ...]  # (label, *sizes)
 _MEMO_LIMIT = 200_000
@@ -82,9 +82,9 @@ class Flow:
     def to(self, point: Point) -> int:
         """Moves on to `point`; the segment's cost in ns of CPU time."""
         previous, self.previous = self.previous, point
-        return self._costs.between(previous, point, heap_depth(self._processor.sleepers))
+        return self._costs.between(previous, point, self._processor.sleepers.bit_length())
 
     def along(self, path: Path) -> tuple[int, ...]:
         """Walks a whole path; the CPU time up to each of its points, ns."""
         previous, self.previous = self.previous, path.points[-1]
-        return path.offsets(previous, heap_depth(self._processor.sleepers))
+        return path.offsets(previous, self._processor.sleepers.bit_length())

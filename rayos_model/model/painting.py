@@ -38,12 +38,19 @@ class Stack:
     _memo: dict[Rectangle, Paint] = field(default_factory=dict)
 
     def map(self, key: int, rectangle: Rectangle) -> None:
+        """Puts a surface on top."""
         self.surfaces[key] = rectangle
-        self._memo.clear()
+        self._forget(rectangle)
 
-    def unmap(self, key: int) -> Rectangle | None:
-        self._memo.clear()
-        return self.surfaces.pop(key, None)
+    def unmap(self, key: int) -> None:
+        """Takes a surface away."""
+        self._forget(self.surfaces.pop(key))
+
+    def _forget(self, changed: Rectangle) -> None:
+        x0, y0, x1, y1 = changed
+        stale = [r for r in self._memo if r[0] < x1 and x0 < r[2] and r[1] < y1 and y0 < r[3]]
+        for rectangle in stale:
+            del self._memo[rectangle]
 
     def paint(self, rectangles: Iterable[Rectangle]) -> Paint:
         """Work of painting each rectangle from the topmost surface that covers it wholly (or background) upward."""
@@ -62,12 +69,12 @@ class Stack:
         if clipped is None:
             return Paint()
         parts: list[Rectangle] = [clipped]  # the background, until a surface covers everything
+        x0, y0, x1, y1 = clipped
         for surface in self.surfaces.values():
-            part = intersection(surface, clipped)
-            if part == clipped:
-                parts = [part]
-            elif part is not None:
-                parts.append(part)
+            if surface[0] < x1 and x0 < surface[2] and surface[1] < y1 and y0 < surface[3]:
+                part = intersection(surface, clipped)
+                assert part is not None
+                parts = [part] if part == clipped else [*parts, part]
         heights = [y1 - y0 for _, y0, _, y1 in parts]
         steps = sum(row_steps(x1 - x0) * height for (x0, _, x1, _), height in zip(parts, heights, strict=True))
         return Paint(len(parts), sum(heights), steps)

@@ -137,18 +137,15 @@ class Processor:
 
     # ---- readiness ---------------------------------------------------------------------------
 
-    def _count(self, change: int) -> None:
-        self.runnable_area += self._runnable * (self.now - self._runnable_since)
-        self._runnable_since = self.now
-        self._runnable += change
-
     def _make_ready(self, thread: Thread) -> None:
         if thread.state == BLOCKED and thread.deadline is not None:
             self.sleepers -= 1
         thread.state = READY
         thread.ready_since = self.now
         thread.quantum_left = self.quantum_ns
-        self._count(1)
+        self.runnable_area += self._runnable * (self.now - self._runnable_since)
+        self._runnable_since = self.now
+        self._runnable += 1
         self._ready[thread.priority].append(thread)
         self._mask |= 1 << thread.priority
 
@@ -161,7 +158,9 @@ class Processor:
 
     def _leave(self, thread: Thread, state: int) -> None:
         thread.state = state
-        self._count(-1)
+        self.runnable_area += self._runnable * (self.now - self._runnable_since)
+        self._runnable_since = self.now
+        self._runnable -= 1
         self.stay_ns += self.now - thread.ready_since
 
     def _expire(self, thread: Thread, deadline: int) -> None:
@@ -214,9 +213,11 @@ class Processor:
         thread = self.running
         assert thread is not None
         thread.quantum_left -= spent
-        overhead = self._overhead if self._overhead < spent else spent
-        self._overhead -= overhead
-        thread.remaining -= spent - overhead
+        if self._overhead:
+            overhead = min(self._overhead, spent)
+            self._overhead -= overhead
+            spent -= overhead
+        thread.remaining -= spent
 
     def _stretch_ends(self, _: Event) -> None:
         self._suspend()
@@ -225,6 +226,7 @@ class Processor:
     def _go(self) -> None:
         """Runs threads until a burst reaches past the next event or none is ready."""
         self._active = True
+        peek = self.env.peek
         while True:
             thread = self.running
             if thread is None:
@@ -246,7 +248,7 @@ class Processor:
             need = thread.remaining + self._overhead
             stretch = need if need <= thread.quantum_left else thread.quantum_left
             end = self.now + stretch
-            if end < self.env.peek():
+            if end < peek():
                 self._consume(stretch)
                 self.now = end
             else:

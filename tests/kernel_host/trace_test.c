@@ -1,0 +1,60 @@
+/* The trace ring over an arena at DIRECT_BASE: what is kept, the order, wrapping, the rendezvous when it is full. */
+#define _GNU_SOURCE
+#include "memory.h"
+#include "sched.h"
+#include "host.h"
+#include <sys/mman.h>
+
+#define ARENA (32ull << 20)
+
+static struct cpu cpu;
+static u64 now, meetings;
+
+struct cpu *this_cpu(void) { return &cpu; }
+u64 clock_ns(void) { return now; }
+u64 time_epoch_tsc(void) { return 7; }
+static volatile struct trace_header *header(void) { return direct(TRACE_HEADER_PHYS); }
+
+void rendezvous_write(void)
+{
+    struct trace_record *ring = direct(header()->ring_phys);
+    for (u64 i = header()->drained; i < header()->head; i++)
+        CHECK(ring[i % header()->ring_records].arg == i);
+    meetings++;
+}
+
+int main(void)
+{
+    CHECK(mmap((void *)DIRECT_BASE, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0)
+          == (void *)DIRECT_BASE);
+    page_init(1 << 20, ARENA);
+    cpu.current = &cpu.idle;
+    cpu.idle.id = 42;
+    trace_header_init();
+    trace_init(64, false);
+    trace_measure(M_IDLE, 0, 0);
+    CHECK(header()->magic == TRACE_MAGIC && header()->ring_records == (4 << 20) / 32 && header()->head == 0);
+
+    trace_state(STATE_RUNNING); /* measurements only: points leave no record, but close segments */
+    now = 1000;
+    trace_point(P_FLIP, 1, 2);
+    CHECK(header()->head == 0 && cpu.since_ns == 1000);
+    for (u64 i = 0; i < 3 * header()->ring_records; i++)
+        trace_measure(M_FLIP, 5, i);
+    CHECK(header()->head == 3 * header()->ring_records && meetings == 3 && !trace_half_full());
+
+    trace_init(64, true);
+    trace_state(STATE_RUNNING);
+    u64 head = header()->head;
+    cpu.idle.cpu_ns = 50, cpu.idle.irqs = 3, cpu.idle.dispatches = 2;
+    now = 1600;
+    CHECK(trace_close(P_TAKE, 9, head) == 1600 && header()->head == head + 1);
+    struct trace_record *r = &((struct trace_record *)direct(header()->ring_phys))[head % header()->ring_records];
+    CHECK(r->time_ns == 1600 && r->cpu_ns == 650 && r->irqs == 3 && r->dispatches == 2 && r->thread == 42 &&
+          r->kind == P_TAKE && r->subject == 9);
+    CHECK(cpu.idle.cpu_ns == 0 && cpu.idle.irqs == 0 && cpu.since_ns == 1600);
+    cpu.idle.cpu_ns = 1ull << 40;
+    trace_point(P_TAKE, 9, head + 1);
+    CHECK(r[1].cpu_ns == 0xffffffff);
+    return 0;
+}

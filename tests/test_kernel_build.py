@@ -1,0 +1,69 @@
+"""Building the kernel: the same bits wherever it is built, once, and one clear line where it does not compile."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from rayos_model import hardware
+from rayos_model.hardware import build, failures
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The kernel's sources in another folder, from which `build_kernel` then builds."""
+    copy = tmp_path / "a folder of another name" / "sources"
+    shutil.copytree(build.kernel_sources(), copy)
+    monkeypatch.setattr(build, "kernel_sources", lambda: copy)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return copy
+
+
+def test_another_folder_builds_the_same_bits(sources: Path, tmp_path: Path) -> None:
+    monkeyed = build.build_kernel(tmp_path / "there")
+    usual = build.build_kernel(build.default_cache())
+    assert monkeyed.path != usual.path
+    assert monkeyed.sha256 == usual.sha256
+    assert monkeyed.path.read_bytes() == usual.path.read_bytes()
+    assert monkeyed.path.read_bytes().startswith(b"\x7fELF")
+    assert str(tmp_path).encode() not in monkeyed.path.read_bytes()
+
+
+def test_a_built_kernel_is_taken_from_the_cache(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Path] = []
+
+    def fake(source: Path, target: Path) -> None:
+        calls.append(target)
+        target.write_bytes(b"kernel")
+
+    monkeypatch.setattr(build, "_build", fake)
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: build.build_kernel(), range(4)))
+    assert len(calls) == len(set(made)) == 1
+    (sources / "main.c").write_text((sources / "main.c").read_text() + "\n")
+    assert build.build_kernel() != made[0]
+    assert len(calls) == 2
+
+
+def test_a_compile_error_is_one_line_that_names_the_file_and_the_error(sources: Path) -> None:
+    (sources / "time.c").write_text("int broken(void) { return undeclared_name; }\n")
+    with pytest.raises(failures.KernelBuildFailed) as error:
+        hardware.build_kernel()
+    text = str(error.value)
+    assert "\n" not in text
+    assert "the kernel does not compile: time.c" in text
+    assert "undeclared_name" in text
+    assert error.value.exit_code == 3
+    assert not list((build.default_cache() / "kernel").glob("*.elf"))
+
+
+def test_a_link_error_is_one_line(sources: Path) -> None:
+    (sources / "time.c").write_text("")
+    with pytest.raises(failures.KernelBuildFailed) as error:
+        hardware.build_kernel()
+    assert "\n" not in str(error.value)
+    assert "kernel.ld" in str(error.value)
+    assert "undefined symbol" in str(error.value)

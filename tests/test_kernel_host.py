@@ -1,0 +1,173 @@
+"""The kernel's pure modules, built for the host with undefined behaviour trapping, and run.
+
+Built with the pinned zig compiler always, and with gcc's address sanitizer where there is a gcc that has it.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+from rayos_model import abi
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() != "x86_64", reason="the kernel's modules are x86-64 C over Linux mmap"
+)
+
+HERE = Path(__file__).parent
+KERNEL = HERE.parent / "kernel"
+PROGRAMS = {
+    "memory": ["page.c", "heap.c", "library.c"],
+    "random": ["random.c"],
+    "scenario": ["scenario.c"],
+    "trace": ["trace.c", "page.c"],
+}
+ZIG = [sys.executable, "-m", "ziglang", "cc", "-fsanitize=undefined", "-fsanitize-trap=undefined", "-fno-sanitize=alignment"]
+GCC = ["gcc", "-fsanitize=address,undefined", "-fno-sanitize=alignment", "-fno-sanitize-recover=undefined"]
+COMMON = ["-std=gnu2x", "-O1", "-g", "-fno-strict-aliasing", "-DRAYOS_HOST", "-DDIRECT_BASE=0x100000000000ull"]
+
+
+def gcc_works(folder: Path) -> bool:
+    """Whether gcc is here, knows the language and has the sanitizers' libraries."""
+    if shutil.which("gcc") is None:
+        return False
+    probe = folder / "probe.c"
+    probe.write_text("_Static_assert(1); [[noreturn]] void f(void); int main(void) { bool b = false; return b; }\n")
+    command = [*GCC, "-std=gnu2x", str(probe), "-include", "stdbool.h", "-o", str(folder / "probe")]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture(scope="session", params=["zig", "gcc"])
+def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp(f"kernel-host-{request.param}")
+    if request.param == "gcc" and not gcc_works(folder):
+        pytest.skip("no gcc with C23 and address sanitizer here")
+    compiler = {"zig": ZIG, "gcc": GCC}[request.param]
+    built = {}
+    for name, modules in PROGRAMS.items():
+        sources = [HERE / "kernel_host" / f"{name}_test.c", HERE / "kernel_host" / "host.c", *(KERNEL / m for m in modules)]
+        built[name] = folder / name
+        include = [f"-I{KERNEL}", f"-I{HERE / 'kernel_host'}", "-include", "stdalign.h", "-include", "assert.h"]
+        command = [*compiler, *COMMON, *include, *map(str, sources), "-o", str(built[name])]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    return built
+
+
+def run(program: Path, *arguments: object) -> str:
+    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def image(**changes: int) -> bytes:
+    """A good image of one group and one table, with settings or group fields changed."""
+    settings = dict(
+        seed=1, duration_ns=10**9, quantum_ns=10**7, repaint_window_ns=7 * 10**6, ping_interval_ns=10**9,
+        hang_timeout_ns=3 * 10**9, kind=1, vcpus=1, memory_mb=128, width=640, height=480, refresh_mhz=60000,
+        trace_points=0, compositor_priority=20, socket_bytes=65536, provoke=0,
+    )  # fmt: skip
+    group = dict(
+        period_ns=16666666, start_ns=0, stagger_ns=0, lifetime_ns=0, first_client=0, count=3, workload=1, priority=10,
+        surface_width=64, surface_height=64, damage_ppm=1000000, think_table=0, gap_table=0, transfer_bytes=0,
+    )  # fmt: skip
+    for name, value in changes.items():
+        (settings if name in settings else group)[name] = value
+    body = abi.IMAGE_SETTINGS.pack(*settings.values(), b"test")
+    body += abi.IMAGE_GROUP.pack(*group.values(), 0)
+    body += struct.pack(f"<{abi.QUANTILES}Q", *range(abi.QUANTILES))
+    length = abi.IMAGE_HEADER.size + len(body)
+    return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), 1, 1, 0) + body
+
+
+def verdict(programs: dict[str, Path], folder: Path, data: bytes, *arguments: object) -> str:
+    path = folder / "image"
+    path.write_bytes(data)
+    return run(programs["scenario"], path, *arguments).strip()
+
+
+def test_pages_and_heap_account_for_every_byte_and_find_damage(programs: dict[str, Path]) -> None:
+    run(programs["memory"])
+
+
+def test_the_ring_keeps_order_and_meets_the_host_when_full(programs: dict[str, Path]) -> None:
+    run(programs["trace"])
+
+
+def test_the_kernel_draws_what_mechanism_md_says(programs: dict[str, Path]) -> None:
+    word = (1 << 64) - 1
+    for seed, client, generation, stream in [(1, 0, 0, 0), (2**63 + 5, 1023, 9, 1), (77, 3, 4095, 0)]:
+        increment = (((client + generation * 4096) * 4 + stream) << 1) | 1
+        state = 0
+
+        def step(increment: int = increment) -> int:
+            nonlocal state
+            old, state = state, (state * 6364136223846793005 + increment) & word
+            shifted, turn = ((old >> 18 ^ old) >> 27) & 0xFFFFFFFF, old >> 59
+            return (shifted >> turn | shifted << (-turn & 31)) & 0xFFFFFFFF
+
+        step()
+        state = (state + seed) & word
+        step()
+        table = [i * i * 1000 for i in range(1025)]
+        expected = []
+        for _ in range(200):
+            draw = step()
+            i, f = draw >> 22, draw & 0x3FFFFF
+            expected.append(table[i] + ((table[i + 1] - table[i]) * f >> 22))
+        drawn = run(programs["random"], seed, client, generation, stream, 200)
+        assert [int(line) for line in drawn.split()] == expected
+
+
+def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> None:
+    assert verdict(programs, tmp_path, image()) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("duration_ns", 0, "duration_ns"),
+        ("quantum_ns", 1, "quantum_ns"),
+        ("repaint_window_ns", 17 * 10**6, "repaint_window_ns"),
+        ("kind", 6, "kind"),
+        ("vcpus", 0, "vcpus"),
+        ("memory_mb", 8, "memory_mb"),
+        ("width", 0, "width"),
+        ("trace_points", 2, "trace_points"),
+        ("compositor_priority", 32, "compositor_priority"),
+        ("socket_bytes", 4095, "socket_bytes"),
+        ("provoke", 7, "provoke"),
+        ("count", 0, "group:clients"),
+        ("count", 1025, "group:clients"),
+        ("first_client", 1, "group:clients"),
+        ("workload", 5, "group:workload"),
+        ("priority", 32, "group:priority"),
+        ("surface_width", 641, "group:surface_width"),
+        ("surface_height", 0, "group:surface_height"),
+        ("damage_ppm", 1000001, "group:damage_ppm"),
+        ("transfer_bytes", 4097, "group:transfer_bytes"),
+        ("think_table", 1, "group:think_table"),
+    ],
+)
+def test_a_bad_field_is_named(programs: dict[str, Path], tmp_path: Path, field: str, value: int, why: str) -> None:
+    assert verdict(programs, tmp_path, image(**{field: value})) == why
+
+
+def test_a_damaged_image_is_refused(programs: dict[str, Path], tmp_path: Path) -> None:
+    good = image()
+    assert verdict(programs, tmp_path, b"X" + good[1:]) == "magic"
+    assert verdict(programs, tmp_path, good[:8] + b"\x09" + good[9:]) == "version"
+    assert verdict(programs, tmp_path, good[:-1]) == "length"
+    assert verdict(programs, tmp_path, good + b"\0") == "length"
+    assert verdict(programs, tmp_path, good[:-1] + b"\1") == "crc32"
+
+
+def test_no_damage_makes_the_validator_read_outside_the_image(programs: dict[str, Path], tmp_path: Path) -> None:
+    assert verdict(programs, tmp_path, image(), 3000) == "ok"
