@@ -28,7 +28,7 @@ FREE = Scheduling(dispatch_ns=0, interrupt_ns=0, idle_wake_ns=0)
 
 
 def table(rows: int = 60, pair: str = "client.block>receive", seed: int = 1, **sizes: object) -> pd.DataFrame:
-    """Segments of one pair without a cost yet; sizes are columns, drawn at random where not given, depth is constant."""
+    """Segments of one pair without a cost yet, at one depth; sizes are columns, drawn at random where not given."""
     rng = np.random.default_rng(seed)
     columns = {"bytes": rng.integers(8, 4096, rows), "writes": rng.integers(1, 9, rows), **sizes}
     return pd.DataFrame(
@@ -126,7 +126,7 @@ def test_levels_of_the_heap_of_sleepers_are_charged_apart() -> None:
     fitted = fit_segments(data, "pair", FREE)["client.block>receive"]
     assert fitted.per_depth_ns == pytest.approx(35)
     assert fitted.fixed_ns == pytest.approx(400)
-    assert set(fitted.per_size_ns) == {"bytes"}
+    assert fitted.per_size_ns["bytes"] == pytest.approx(2)
 
 
 def test_no_cost_is_negative() -> None:
@@ -239,11 +239,13 @@ def test_the_shipped_segments_give_the_shipped_parameters(monkeypatch: pytest.Mo
     monkeypatch.setattr(fitting, "_BOOTSTRAPS", 1)  # intervals are not compared
     shipped = load_calibration()
     rows = pd.read_csv(store.calibration_root() / "icount" / SEGMENTS)
+    rows = rows[rows.groupby("pair")["n"].transform("sum") <= 5000]  # the rest, a dozen pairs, takes half a minute
     data = rows.loc[rows.index.repeat(rows["n"])].rename(columns={"mean_ns": "cpu_ns"}).reset_index(drop=True)
     data = data.drop(columns=["n", "min_ns", "max_ns"])
     again = fit_segments(data, "pair", shipped.scheduling)
-    assert set(again) == set(shipped.segments)
-    for pair, segment in shipped.segments.items():
+    rare = {pair: segment for pair, segment in shipped.segments.items() if segment.observations <= 5000}
+    assert set(again) == set(rare)
+    for pair, segment in rare.items():
         of_pair = data[data["pair"] == pair].fillna(0.0)
         # The file has six digits, and it is means that are clipped at 0 here, single segments there: 1 % or 5 ns.
         assert predicted(of_pair, again[pair]) == pytest.approx(predicted(of_pair, segment), rel=0.01, abs=5), pair

@@ -22,14 +22,16 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return copy
 
 
-def test_another_folder_builds_the_same_bits(sources: Path, tmp_path: Path) -> None:
-    monkeyed = build.build_kernel(tmp_path / "there")
-    usual = build.build_kernel(build.default_cache())
-    assert monkeyed.path != usual.path
-    assert monkeyed.sha256 == usual.sha256
-    assert monkeyed.path.read_bytes() == usual.path.read_bytes()
-    assert monkeyed.path.read_bytes().startswith(b"\x7fELF")
-    assert str(tmp_path).encode() not in monkeyed.path.read_bytes()
+def test_another_folder_builds_the_same_bits(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = build.build_kernel(tmp_path / "cache here")
+    other = shutil.copytree(sources, tmp_path / "b")
+    monkeypatch.setattr(build, "kernel_sources", lambda: other)
+    there = build.build_kernel(tmp_path / "there")
+    assert here.path != there.path
+    assert here.path.read_bytes() == there.path.read_bytes()
+    assert here.sha256 == there.sha256
+    assert here.path.read_bytes().startswith(b"\x7fELF")
+    assert str(tmp_path).encode() not in here.path.read_bytes()
 
 
 def test_a_built_kernel_is_taken_from_the_cache(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ PROGRAMS = {
 }
 ZIG = [sys.executable, "-m", "ziglang", "cc", "-fsanitize=undefined", "-fsanitize-trap=undefined", "-fno-sanitize=alignment"]
 GCC = ["gcc", "-fsanitize=address,undefined", "-fno-sanitize=alignment", "-fno-sanitize-recover=undefined"]
-COMMON = ["-std=gnu2x", "-O1", "-g", "-fno-strict-aliasing", "-DRAYOS_HOST", "-DDIRECT_BASE=0x100000000000ull"]
+COMMON = ["-std=gnu2x", "-O1", "-g", "-fno-strict-aliasing", "-DRAYOS_HOST", "-DDIRECT_BASE=0x200000000000ull"]
 
 
 def gcc_works(folder: Path) -> bool:

@@ -85,8 +85,10 @@ static void objects_keep_their_contents_and_return(void)
         held[i].mark = (u8)(1 + chance(255));
         memset(held[i].at, held[i].mark, bytes);
     }
-    for (u32 i = 0; i < OBJECTS; i++)
+    for (u32 i = 0; i < OBJECTS; i++) {
         kfree(held[i].at);
+        held[i].at = NULL;
+    }
     heap_trim();
     CHECK(heap_bytes() == 0 && pages_used() == used);
 }

@@ -13,6 +13,7 @@ static u64 now, meetings;
 struct cpu *this_cpu(void) { return &cpu; }
 u64 clock_ns(void) { return now; }
 u64 time_epoch_tsc(void) { return 7; }
+u8 sched_sleepers(void) { return 11; }
 static volatile struct trace_header *header(void) { return direct(TRACE_HEADER_PHYS); }
 
 void rendezvous_write(void)
@@ -48,10 +49,10 @@ int main(void)
     u64 head = header()->head;
     cpu.idle.cpu_ns = 50, cpu.idle.irqs = 3, cpu.idle.dispatches = 2;
     now = 1600;
-    CHECK(trace_close(P_TAKE, 9, head) == 1600 && header()->head == head + 1);
+    CHECK(trace_point(P_TAKE, 9, head) == 1600 && header()->head == head + 1);
     struct trace_record *r = &((struct trace_record *)direct(header()->ring_phys))[head % header()->ring_records];
     CHECK(r->time_ns == 1600 && r->cpu_ns == 650 && r->irqs == 3 && r->dispatches == 2 && r->thread == 42 &&
-          r->kind == P_TAKE && r->subject == 9);
+          r->kind == P_TAKE && r->subject == 9 && r->sleepers == 11);
     CHECK(cpu.idle.cpu_ns == 0 && cpu.idle.irqs == 0 && cpu.since_ns == 1600);
     cpu.idle.cpu_ns = 1ull << 40;
     trace_point(P_TAKE, 9, head + 1);
