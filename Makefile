@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-SOAKS := soak-4 soak-16 soak-64 soak-surfaces soak-60fps
+# Two workers; one that runs out of tests takes some from the other, for single tests take from nothing to minutes.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .PHONY: demo test soak lint calibrate notebooks setup qemu clean
 
@@ -10,15 +11,14 @@ demo: setup ## predict a scenario, measure it on the kernel, compare
 	$(BIN)/rayos demo
 
 test: lint ## everything that must hold before a change is merged
-	$(BIN)/python -m pytest -n 2
+	$(PYTEST)
 
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-soak: setup ## the soaks of the specification at full length, on both systems
-	@status=0; for system in model kernel; do for name in $(SOAKS); do \
-		$(BIN)/rayos run $$name --on $$system || status=1; done; done; exit $$status
+soak: setup ## the soaks of the specification at full length, on both systems; an hour or more
+	RAYOS_FULL_SOAK=1 $(PYTEST) -vv --durations=0 tests/test_soak_scenarios.py
 
 calibrate: setup ## fit the model's parameters anew
 	$(BIN)/rayos calibrate

@@ -29,7 +29,6 @@ SIZES: Mapping[str, tuple[str, ...]] = {
     "ping": ("clients",),
     "request.wl_shm.create_pool": ("pages",),
     "request.wl_shm_pool.destroy": ("pages",),
-    "spawn": ("pages",),
     "reap": ("pages",),
 }
 

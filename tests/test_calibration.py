@@ -239,7 +239,7 @@ def test_the_shipped_segments_give_the_shipped_parameters(monkeypatch: pytest.Mo
     monkeypatch.setattr(fitting, "_BOOTSTRAPS", 1)  # intervals are not compared
     shipped = load_calibration()
     rows = pd.read_csv(store.calibration_root() / "icount" / SEGMENTS)
-    rows = rows[rows.groupby("pair")["n"].transform("sum") <= 5000]  # the rest, a dozen pairs, takes half a minute
+    rows = rows[rows.groupby("pair")["n"].transform("sum") <= 5000]  # the frequent ones take half a minute
     data = rows.loc[rows.index.repeat(rows["n"])].rename(columns={"mean_ns": "cpu_ns"}).reset_index(drop=True)
     data = data.drop(columns=["n", "min_ns", "max_ns"])
     again = fit_segments(data, "pair", shipped.scheduling)

@@ -18,7 +18,8 @@ import pytest
 from rayos_model import abi
 
 pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or platform.machine() != "x86_64", reason="the kernel's modules are x86-64 C over Linux mmap"
+    sys.platform != "linux" or platform.machine() != "x86_64",
+    reason="the kernel's modules are x86-64 C over Linux mmap",
 )
 
 HERE = Path(__file__).parent
@@ -29,7 +30,15 @@ PROGRAMS = {
     "scenario": ["scenario.c"],
     "trace": ["trace.c", "page.c"],
 }
-ZIG = [sys.executable, "-m", "ziglang", "cc", "-fsanitize=undefined", "-fsanitize-trap=undefined", "-fno-sanitize=alignment"]
+ZIG = [
+    sys.executable,
+    "-m",
+    "ziglang",
+    "cc",
+    "-fsanitize=undefined",
+    "-fsanitize-trap=undefined",
+    "-fno-sanitize=alignment",
+]
 GCC = ["gcc", "-fsanitize=address,undefined", "-fno-sanitize=alignment", "-fno-sanitize-recover=undefined"]
 COMMON = ["-std=gnu2x", "-O1", "-g", "-fno-strict-aliasing", "-DRAYOS_HOST", "-DDIRECT_BASE=0x200000000000ull"]
 
@@ -52,7 +61,11 @@ def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     compiler = {"zig": ZIG, "gcc": GCC}[request.param]
     built = {}
     for name, modules in PROGRAMS.items():
-        sources = [HERE / "kernel_host" / f"{name}_test.c", HERE / "kernel_host" / "host.c", *(KERNEL / m for m in modules)]
+        sources = [
+            HERE / "kernel_host" / f"{name}_test.c",
+            HERE / "kernel_host" / "host.c",
+            *(KERNEL / m for m in modules),
+        ]
         built[name] = folder / name
         include = [f"-I{KERNEL}", f"-I{HERE / 'kernel_host'}", "-include", "stdalign.h", "-include", "assert.h"]
         command = [*compiler, *COMMON, *include, *map(str, sources), "-o", str(built[name])]
@@ -69,15 +82,40 @@ def run(program: Path, *arguments: object) -> str:
 
 def image(**changes: int) -> bytes:
     """A good image of one group and one table, with settings or group fields changed."""
-    settings = dict(
-        seed=1, duration_ns=10**9, quantum_ns=10**7, repaint_window_ns=7 * 10**6, ping_interval_ns=10**9,
-        hang_timeout_ns=3 * 10**9, kind=1, vcpus=1, memory_mb=128, width=640, height=480, refresh_mhz=60000,
-        trace_points=0, compositor_priority=20, socket_bytes=65536, provoke=0,
-    )  # fmt: skip
-    group = dict(
-        period_ns=16666666, start_ns=0, stagger_ns=0, lifetime_ns=0, first_client=0, count=3, workload=1, priority=10,
-        surface_width=64, surface_height=64, damage_ppm=1000000, think_table=0, gap_table=0, transfer_bytes=0,
-    )  # fmt: skip
+    settings = {
+        "seed": 1,
+        "duration_ns": 10**9,
+        "quantum_ns": 10**7,
+        "repaint_window_ns": 7 * 10**6,
+        "ping_interval_ns": 10**9,
+        "hang_timeout_ns": 3 * 10**9,
+        "kind": 1,
+        "vcpus": 1,
+        "memory_mb": 128,
+        "width": 640,
+        "height": 480,
+        "refresh_mhz": 60000,
+        "trace_points": 0,
+        "compositor_priority": 20,
+        "socket_bytes": 65536,
+        "provoke": 0,
+    }
+    group = {
+        "period_ns": 16666666,
+        "start_ns": 0,
+        "stagger_ns": 0,
+        "lifetime_ns": 0,
+        "first_client": 0,
+        "count": 3,
+        "workload": 1,
+        "priority": 10,
+        "surface_width": 64,
+        "surface_height": 64,
+        "damage_ppm": 1000000,
+        "think_table": 0,
+        "gap_table": 0,
+        "transfer_bytes": 0,
+    }
     for name, value in changes.items():
         (settings if name in settings else group)[name] = value
     body = abi.IMAGE_SETTINGS.pack(*settings.values(), b"test")

@@ -78,6 +78,7 @@ class Seat:
     entered: bool = False
     inputs: int = 0
     next_input_ns: int = 0
+    next_step_ns: int = 0  # of the drag that it started
     queued_inputs: deque[tuple[int, int]] = field(default_factory=deque)  # (scheduled, queued) without reaction yet
     carried_inputs: list[int] = field(default_factory=list)  # scheduled times that a commit not yet painted answers
     pipe_full: bool = False
@@ -328,7 +329,8 @@ class Compositor:
         seat.drag_peer = peer
         self.seats[peer.id].drag_source = sent.client
         self._tell(peer, wire.DRAG_ENTER)
-        heappush(self._timed, (self.machine.processor.now + DRAG_STEP_NS, _DRAG, sent.client.id << 8 | 1))
+        seat.next_step_ns = self.machine.processor.now + DRAG_STEP_NS
+        heappush(self._timed, (seat.next_step_ns, _DRAG, sent.client.id << 8 | 1))
 
     def _has_window(self, client: Client) -> bool:
         seat = self.seats.get(client.id)
@@ -407,8 +409,8 @@ class Compositor:
 
     def _input(self, time: int, identity: int) -> None:
         seat = self.seats.get(identity)
-        if seat is None or not seat.surfaces:
-            return
+        if seat is None or seat.next_input_ns != time or not seat.surfaces:
+            return  # meant for a client that has left
         self._advance(("input",))
         seat.inputs += 1
         odd = seat.inputs & 1
@@ -440,12 +442,13 @@ class Compositor:
     def _drag(self, time: int, step: int) -> None:
         identity, number = step >> 8, step & 0xFF
         seat = self.seats.get(identity)
-        if seat is None or seat.drag_peer is None or seat.drag_peer.id not in self.seats:
+        if seat is None or seat.next_step_ns != time or seat.drag_peer is None or seat.drag_peer.id not in self.seats:
             return
         self._advance(("drag",))
         self._tell(seat.drag_peer, wire.DRAG_MOTION)
         if number < DRAG_STEPS:
-            heappush(self._timed, (time + DRAG_STEP_NS, _DRAG, step + 1))
+            seat.next_step_ns = time + DRAG_STEP_NS
+            heappush(self._timed, (seat.next_step_ns, _DRAG, step + 1))
         else:
             self._tell(seat.drag_peer, wire.DRAG_DROP)
 

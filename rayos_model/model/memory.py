@@ -32,6 +32,11 @@ class MemoryUse:
         shared = sum(self._clients.values())
         return self.baseline + round(len(self._clients) * rates.pages_per_client + shared * rates.pages_per_shm_page)
 
+    def pages_of(self, client: Client) -> int:
+        """Pages that freeing a client's process returns."""
+        rates = self._parameters
+        return round(rates.pages_per_client + self._clients.get(client, 0) * rates.pages_per_shm_page)
+
     def enter(self, client: Client) -> None:
         """A client's process was created."""
         self._clients[client] = 0

@@ -82,14 +82,14 @@ class Supervisor:
         machine.clients[identity] = client
         self._generations[identity] = generation
         machine.memory.enter(client)
-        yield self._launch.to(("spawn", 0))
+        yield self._launch.to(("spawn",))
         machine.say("RAYOS_SOAK:CLIENT_CREATED", identity)
         machine.measure(TraceKind.M_CLIENT_CREATED, identity, generation, ThreadId.LAUNCHER)
         machine.processor.spawn(client.thread)
 
     def _reap(self, client: Client) -> Body:
         machine = self.machine
-        yield self._launch.to(("reap", 0))
+        yield self._launch.to(("reap", machine.memory.pages_of(client)))
         del machine.clients[client.id]
         machine.say("RAYOS_SOAK:CLIENT_DESTROYED", client.id)
         machine.measure(TraceKind.M_CLIENT_DESTROYED, client.id, 0, ThreadId.LAUNCHER)
