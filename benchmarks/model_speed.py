@@ -1,4 +1,4 @@
-"""What the model costs, as ratios: against bare SimPy in this process, and against the kernel in this session.
+"""What the model costs, as ratios: to bare SimPy in this process and to the kernel's runs of the same scenarios.
 
     python benchmarks/model_speed.py [--duration SECONDS] [--clients N ...] [--no-kernel]
 

@@ -20,16 +20,18 @@ import pandas as pd
 from IPython.display import SVG, display
 
 from rayos_model import scenario
+from rayos_model.abi import TraceKind
 from rayos_model.calibration import load_calibration, load_recorded
-from rayos_model.crosscheck import compare
 from rayos_model.criteria import evaluate
+from rayos_model.crosscheck import compare
 from rayos_model.errors import BadInput
 from rayos_model.model import ModelSystem
 from rayos_model.report import plots
 from rayos_model.run import Run
 from rayos_model.systems import execute
 
-scratch = Path(tempfile.mkdtemp(prefix="rayos-notebook-"))
+folder = tempfile.TemporaryDirectory(prefix="rayos-notebook-")  # gone when the notebook's kernel ends
+scratch = Path(folder.name)
 model = ModelSystem(load_calibration("icount"))
 
 # %% [markdown]
@@ -47,8 +49,6 @@ SVG(plots.svg(plots.timeline([demo])))
 # The trace is a data frame away. Here: commit-to-present of each client, in milliseconds.
 
 # %%
-from rayos_model.abi import TraceKind
-
 trace = pd.DataFrame(demo.trace(TraceKind.M_COMMIT_TO_PRESENT))
 (trace.groupby("subject")["arg"].describe(percentiles=[0.5, 0.95, 0.99]) / 1e6).drop(columns="count").round(2)
 

@@ -95,7 +95,7 @@ def idle_wake_delays(trace: Records) -> NDArray[np.float64]:
     deadline = trace["time_ns"][timer].astype(np.int64) - trace["arg"][timer].astype(np.int64)
     switch = first["time_ns"].astype(np.int64) - first["cpu_ns"].astype(np.int64)
     undisturbed = (first["dispatches"] == 1) & (first["irqs"] == 0)
-    return (switch - deadline)[undisturbed].astype(np.float64)
+    return np.asarray((switch - deadline)[undisturbed], np.float64)
 
 
 def memory_table(trace: Records, scenario: Scenario) -> pd.DataFrame:

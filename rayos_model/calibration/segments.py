@@ -118,7 +118,8 @@ def _pages_of_last_shm(points: Records, where: np.ndarray) -> np.ndarray:
 def segments(trace: Records) -> pd.DataFrame:
     """One row a segment.
 
-    Columns: time_ns (of its end), thread, depth (of the heap of sleepers), pair ('client.block>receive'), kind ('client.receive'), cpu_ns, irqs,
+    Columns: time_ns (of its end), thread, depth (of the heap of sleepers), pair ('client.block>receive'),
+    kind ('client.receive'), cpu_ns, irqs,
     dispatches, and one column for each size name, with the previous point's as prev_<name>; NaN where not carried.
     """
     points = trace[trace["kind"] < FIRST_MEASUREMENT]

@@ -64,7 +64,7 @@ class Client:
         self.flow = Flow(machine.client_costs, machine.processor, ("start",))
         self.thread = Thread(ThreadId.CLIENT0 + identity, f"client-{identity}", group.priority, self._body())
         self.connected_ns = 0
-        self.leaving = False
+        self.end_reason = 0  # of M_CLIENT_DESTROYED: it left by itself
         self.frames = 0
         self.frame_pending = False
         self.shm_pages = 0  # of the last shared memory this client created
@@ -117,7 +117,10 @@ class Client:
         secondary: bool = False,
         damage: tuple[int, int] = (0, 0),
     ) -> Body:
-        """Draws `rows` rows of `width` pixels, enters `send` and puts a batch into the socket; `before` ns of work run in the same burst."""
+        """Draws `rows` rows of `width` pixels, enters `send` and puts a batch into the socket.
+
+        `before` ns of earlier segments run in the same burst.
+        """
         path = self.machine.send_path(tag, row_steps(width) * rows, rows)
         entering, sending = self.flow.along(path)
         entering += before
@@ -164,7 +167,6 @@ class Client:
         self.frame_pending = True
         yield from self._loop()
         yield from self.send(BatchTag.LEAVE, batch=self.leave_batch())
-        self.leaving = True
         yield self.flow.to(("exit",))
 
     def _await(self, name: str) -> Body:

@@ -428,11 +428,11 @@ class Compositor:
         settings = self.machine.settings
         heappush(self._timed, (time + settings.ping_interval_ns, _PING, 0))
         pinged = 0
-        for seat in self.seats.values():
+        for seat in list(self.seats.values()):
             since = seat.owes_pong_since
             if since is not None and time - since >= settings.hang_timeout_ns:
                 self._measure(TraceKind.M_HANG, seat.client.id, since)
-                self.machine.supervisor.failed = True
+                self.machine.supervisor.kill(seat.client)
             elif seat.bound and since is None:
                 seat.owes_pong_since = time
                 self._tell(seat.client, wire.PING)

@@ -129,6 +129,19 @@ class Processor:
         if thread.state == BLOCKED:
             self._make_ready_soon(thread)
 
+    def kill(self, thread: Thread) -> None:
+        """Ends a thread that is ready or blocked; nothing if it has ended."""
+        if thread.state == READY:
+            queue = self._ready[thread.priority]
+            queue.remove(thread)
+            if not queue:
+                self._mask &= ~(1 << thread.priority)
+            self._leave(thread, EXITED)
+        elif thread.state == BLOCKED and thread.deadline is not None:
+            self.sleepers -= 1
+        thread.state = EXITED
+        thread.body.close()
+
     def idle_ns(self) -> int:
         """Idle time so far, ns."""
         if self.running is None and self.now > self._idle_since:

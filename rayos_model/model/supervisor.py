@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LAUNCHER_PRIORITY = 25
 REPORTER_PRIORITY = 30
 SECOND_NS = 1_000_000_000
+REASON_LEFT, REASON_KILLED = 0, 2  # M_CLIENT_DESTROYED, kernel/abi.h
 _BLOCK: Point = ("block",)
 
 
@@ -39,8 +40,15 @@ class Supervisor:
         self._exited: deque[Client] = deque()
         self._generations: dict[int, int] = {}
 
+    def kill(self, client: Client) -> None:
+        """Ends a client by force."""
+        client.end_reason = REASON_KILLED
+        self.machine.processor.kill(client.thread)
+        self.exited(client)
+
     def exited(self, client: Client) -> None:
         """A client's thread ended: the compositor is told, the launcher frees the process."""
+        self.failed |= client.end_reason != REASON_LEFT
         self.machine.compositor.close(client)
         self._exited.append(client)
         self.machine.processor.wake(self.launcher)
@@ -65,9 +73,9 @@ class Supervisor:
                 thread.deadline = self._spawns[0][0] if self._spawns else duration + 2 * SECOND_NS
                 thread.trailing = flow.to(_BLOCK)
                 yield BLOCK
-                if not self._spawns and not self._exited and machine.processor.now >= duration + 2 * SECOND_NS:
-                    self.failed = True
-                    break
+                if not self._exited and machine.processor.now >= duration + 2 * SECOND_NS:
+                    for client in list(machine.clients.values()):
+                        self.kill(client)
 
     def _spawn(self, identity: int, generation: int) -> Body:
         machine = self.machine
@@ -92,7 +100,7 @@ class Supervisor:
         yield self._launch.to(("reap", machine.memory.pages_of(client)))
         del machine.clients[client.id]
         machine.say("RAYOS_SOAK:CLIENT_DESTROYED", client.id)
-        machine.measure(TraceKind.M_CLIENT_DESTROYED, client.id, 0, ThreadId.LAUNCHER)
+        machine.measure(TraceKind.M_CLIENT_DESTROYED, client.id, client.end_reason, ThreadId.LAUNCHER)
         now = machine.processor.now
         if client.group.lifetime_ns and now < machine.settings.duration_ns:
             heappush(self._spawns, (now, client.id, self._generations[client.id] + 1))
