@@ -76,12 +76,20 @@ void window_first(struct window *window, u32 buffers)
     batch_send(TAG_FIRST, window->shm);
 }
 
+/* First row of what changes in the n-th frame. */
+static u32 band(u32 n, u32 rows)
+{
+    return (u32)((u64)n * rows % (height() - rows + 1));
+}
+
 void window_frame(struct window *window)
 {
     u64 share = (u64)height() * config()->damage_ppm / 1000000;
     u32 rows = share < 1 ? 1 : share > height() ? height() : (u32)share;
-    u32 y = (u32)((u64)window->frames * rows % (height() - rows + 1));
+    u32 y = band(window->frames, rows);
     window->front = (window->front + 1) % window->buffer_count;
+    if (rows < height() && window->frames > 1) /* this buffer missed the frame before */
+        draw(window, band(window->frames - 1, rows), rows);
     draw(window, y, rows);
     window->frames++;
     request_commit(window, y, rows);

@@ -93,6 +93,7 @@ static void handle_socket(u64 deadline)
     timed_schedule(&vblank_item, vblank_time(0));
     timed_schedule(&repaint_item, repaint_time(0));
     schedule_ping();
+    handle_socket(0);                          /* returns once the scenario has started: no item is handled before */
     for (;;) {
         struct timed *item = timed_first();
         if (clock_ns() >= item->time)

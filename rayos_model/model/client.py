@@ -65,7 +65,7 @@ class Client:
         self.thread = Thread(ThreadId.CLIENT0 + identity, f"client-{identity}", group.priority, self._body())
         self.connected_ns = 0
         self.end_reason = 0  # of M_CLIENT_DESTROYED: it left by itself
-        self.frames = 0
+        self.frames = 1  # FIRST draws the 0th
         self.frame_pending = False
         self.shm_pages = 0  # of the last shared memory this client created
         self._think = Random(machine.settings.seed, identity, generation, STREAM_THINK)
@@ -134,9 +134,11 @@ class Client:
         width, height = self.group.surface_width, self.group.surface_height
         rows = max(1, height * self.group.damage_ppm // 1_000_000)
         y = self.frames * rows % (height - rows + 1)
+        # The other buffer missed the frame before; the first two frames find theirs whole.
+        drawn = 2 * rows if rows < height and self.frames > 1 else rows
         self.frames += 1
         self.frame_pending = True
-        yield from self.send(BatchTag.FRAME, width, rows, before=before, damage=(y, rows))
+        yield from self.send(BatchTag.FRAME, width, drawn, before=before, damage=(y, rows))
 
     def send_first(self, *, secondary: bool) -> Body:
         """Allocates buffers (two, one for a secondary surface), draws them whole and commits the first."""
