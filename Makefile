@@ -42,5 +42,5 @@ qemu:
 		$$sudo apt-get update -q && $$sudo apt-get install -q -y --no-install-recommends qemu-system-x86; }
 
 clean:
-	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis notebooks/*.ipynb
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -108,7 +108,8 @@ def demo() -> None:
 
     Takes less than a minute and leaves two runs and a report below `runs/`.
     """
-    from rayos_model.crosscheck import compare
+    from rayos_model.calibration import load_calibration
+    from rayos_model.crosscheck import compare, notices
     from rayos_model.report.html import runs_page, write_page
     from rayos_model.report.tables import crosscheck as crosscheck_table
     from rayos_model.report.tables import verdicts
@@ -124,8 +125,12 @@ def demo() -> None:
     predicted, measured = runs
     checks = compare(measured.metrics, predicted.metrics)
     agree = all(check.ok for check in checks)
-    check = {"scenario": what.name, "ok": agree, "metrics": [check.to_dict() for check in checks]}
+    calibrated = load_calibration("icount").provenance.get("kernel_sha256")
+    said = notices(measured.provenance, predicted.provenance, calibrated)
+    check = {"scenario": what.name, "ok": agree, "metrics": [check.to_dict() for check in checks], "notices": said}
     console.print(crosscheck_table(check))
+    for notice in said:
+        console.print(f"[bold]note:[/] {notice}")
     for one in runs:
         console.print(verdicts(one))
     page = measured.path.with_suffix(".html")
@@ -134,7 +139,7 @@ def demo() -> None:
     console.print(f"\n{'Every criterion holds on both.' if passed else 'A criterion FAILED; see the report.'}")
     console.print(f"Report: {page}\nRuns:   {runs[0].path}\n        {runs[1].path}", soft_wrap=True)
     console.print("Next:   rayos scenarios, then rayos run soak-4 --on kernel --duration 60")
-    raise typer.Exit(0 if passed else 1)
+    raise typer.Exit(0 if passed and agree else 1)
 
 
 @app.command(epilog="Example: `rayos run soak-16 --on kernel --duration 60 --out runs/mine`")
@@ -174,14 +179,21 @@ def crosscheck(
     recorded: Annotated[
         bool, typer.Option("--recorded", help="Compare with the kernel runs kept in calibration/; needs no QEMU.")
     ] = False,
+    html: Annotated[Path | None, typer.Option(metavar="F", help="Write a self-contained page here as well.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run scenarios on both systems and compare: does the model predict the kernel within tolerance?"""
+    """Run scenarios on both systems and compare: does the model predict the kernel within tolerance?
+
+    Without QEMU the recorded kernel runs take the kernel's place, and a notice says so.
+    """
     what = [scenario.load(name).with_overrides(duration_s=duration) for name in names]
     from rayos_model.calibration import load_calibration, load_recorded
     from rayos_model.crosscheck import crosscheck as compare
 
     calibrated = load_calibration(platform).provenance.get("kernel_sha256")
+    if not recorded and not _has_qemu():
+        recorded = True
+        print("rayos: QEMU is not installed; comparing with recorded kernel runs (see rayos doctor)", file=sys.stderr)
     kernel = (lambda one: load_recorded(one, platform)) if recorded else _system("kernel", platform)
     with showing() as progress:
         result = compare(what, _system("model", platform), kernel, platform, calibrated, progress)
@@ -195,6 +207,10 @@ def crosscheck(
             console.print(table(check))
         for notice in dict.fromkeys(notice for check in result.scenarios for notice in check.notices):
             console.print(f"[bold]note:[/] {notice}")
+    if html is not None:
+        from rayos_model.report.html import crosscheck_page, write_page
+
+        write_page(html, crosscheck_page(result.to_dict()))
     raise typer.Exit(0 if result.ok else 1)
 
 
@@ -306,6 +322,17 @@ def markers_check(log: Annotated[Path, typer.Argument(metavar="LOG", help="A ser
         print(f"{log}: {problem}")
     print(f"{len(parsed.markers)} markers, {len(parsed.unknown)} unknown, {len(problems)} problems")
     raise typer.Exit(1 if problems else 0)
+
+
+def _has_qemu() -> bool:
+    from rayos_model.hardware.failures import QemuMissing
+    from rayos_model.hardware.qemu import find_qemu
+
+    try:
+        find_qemu()
+    except QemuMissing:
+        return False
+    return True
 
 
 def _system(name: str, platform: str) -> System:

@@ -56,7 +56,11 @@ PAIRED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class MetricCheck:
-    """One metric on both systems. `error` is relative to the measured value, or in points for percentages."""
+    """One metric on both systems. `error` is relative to the measured value, or in points for percentages.
+
+    `low` and `high` are the 95 % interval of a measured quantile (order statistics). Where the measured distribution
+    has a step at that rank, values far apart are equally good readings of it; a prediction between them is no error.
+    """
 
     name: str
     unit: str
@@ -65,6 +69,8 @@ class MetricCheck:
     error: float
     tolerance: float
     ok: bool
+    low: float | None = None
+    high: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable form."""
@@ -156,8 +162,13 @@ def compare(measured: Metrics, predicted: Metrics) -> tuple[MetricCheck, ...]:
         error = guess - value.value
         if tolerance.relative:
             error = error / value.value if value.value else (0.0 if error == 0 else float("inf"))
-        ok = bool(abs(error) <= tolerance.size)
-        checks.append(MetricCheck(name, value.unit, value.value, guess, error, tolerance.size, ok))
+        ok = abs(error) <= tolerance.size
+        if value.low is not None and value.high is not None:
+            ok = ok or value.low <= guess <= value.high
+        ok = bool(ok)
+        checks.append(
+            MetricCheck(name, value.unit, value.value, guess, error, tolerance.size, ok, value.low, value.high)
+        )
     return tuple(sorted(checks, key=lambda check: (check.ok, -abs(check.error) / check.tolerance)))
 
 
@@ -223,24 +234,25 @@ def _check(
             scenario.name,
             compare(measurement.metrics, prediction.metrics),
             paired,
-            _notices(measurement.provenance, prediction.provenance, calibrated_kernel),
+            notices(measurement.provenance, prediction.provenance, calibrated_kernel),
             measurement.metrics,
             prediction.metrics,
             screenshot,
         )
 
 
-def _notices(
+def notices(
     measured: Mapping[str, Any], predicted: Mapping[str, Any], calibrated_kernel: str | None
 ) -> tuple[str, ...]:
-    notices = []
+    """What a reader of a comparison must know, from the provenance of both runs: a stale calibration above all."""
+    found = []
     kernel = measured.get("kernel_sha256")
     if calibrated_kernel and kernel and kernel != calibrated_kernel:
-        notices.append(
+        found.append(
             f"STALE CALIBRATION: fitted on kernel {calibrated_kernel[:12]}, this run is kernel {str(kernel)[:12]}; "
             "run `rayos calibrate`"
         )
     unseen = predicted.get("segments_not_calibrated")
     if unseen:
-        notices.append(f"{len(unseen)} kinds of segments were never seen in calibration and cost their kind's average")
-    return tuple(notices)
+        found.append(f"{len(unseen)} kinds of segments were never seen in calibration and cost their kind's average")
+    return tuple(found)

@@ -78,7 +78,9 @@ def load_recorded(scenario: Scenario, platform: str) -> RecordedRun:
             "run without --recorded where QEMU is installed"
         )
     try:
-        provenance = json.loads((path / PROVENANCE).read_text("utf-8"))
+        provenance = dict(json.loads((path / PROVENANCE).read_text("utf-8")))
+        if not provenance:
+            raise ValueError(f"{PROVENANCE} says nothing")
         metrics = Metrics.from_dict(json.loads((path / METRICS).read_text("utf-8")))
         recorded = load(path / SCENARIO)
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -78,9 +78,15 @@ def crosscheck(check: Mapping[str, Any]) -> Table:
             number(row["predicted"], unit),
             error_text(row["error"], unit),
             error_text(row["tolerance"], unit),
-            outcome(row["ok"]),
+            agreement(row),
         )
     return table
+
+
+def agreement(row: Mapping[str, Any]) -> Text:
+    """The outcome of one compared metric; says where the measured interval, not the tolerance, decided."""
+    inside = row["ok"] and abs(row["error"]) > row["tolerance"]
+    return Text("pass (within the measured 95 % interval)", style="green") if inside else outcome(row["ok"])
 
 
 def error_text(error: float | None, unit: str) -> str:
