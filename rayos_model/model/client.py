@@ -71,6 +71,7 @@ class Client:
         self._think = Random(machine.settings.seed, identity, generation, STREAM_THINK)
         self.gaps = Random(machine.settings.seed, identity, generation, STREAM_GAP)
         self._owes_pong = False
+        self._woken = 0  # CPU ns of a wake-up at a deadline, spent with the action that follows at once
         self._seen: set[str] = set()
 
     # ---- what workloads override -------------------------------------------------------------
@@ -123,6 +124,8 @@ class Client:
         """
         path = self.machine.send_path(tag, row_steps(width) * rows, rows)
         entering, sending = self.flow.along(path)
+        before += self._woken
+        self._woken = 0
         entering += before
         yield before + sending
         sent_ns = self.thread.time_at(entering)
@@ -197,17 +200,19 @@ class Client:
         thread, flow = self.thread, self.flow
         if not self.inbox:
             thread.deadline = deadline
-            thread.trailing = flow.to(_BLOCK)
+            thread.trailing = flow.to(_BLOCK) + self._woken
+            self._woken = 0
             yield BLOCK
             if not self.inbox:
-                yield flow.to(_WAKE)
+                self._woken = flow.to(_WAKE)
                 return
         taken, size = [], 0
         while self.inbox and size + self.inbox[0].bytes <= RECEIVE_BYTES:
             write = self.inbox.popleft()
             taken.append(write)
             size += write.bytes
-        yield flow.to(("receive", size, len(taken)))
+        yield flow.to(("receive", size, len(taken))) + self._woken
+        self._woken = 0
         now = self.machine.processor.now
         measure = self.machine.trace.measure
         for write in taken:

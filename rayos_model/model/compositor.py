@@ -7,7 +7,7 @@ queue-writes of one item; the burst is then consumed and measurements stamped at
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, ClassVar
@@ -187,11 +187,12 @@ class Compositor:
                 thread.trailing = self.flow.to(_BLOCK)
                 yield BLOCK
                 continue
-            yield from self._spend()
+            writes = self._gather_writes() if self._events else ()
+            yield self._offset
+            self._stamp(writes)
 
-    def _spend(self) -> Iterator[int]:
-        """Consumes the gathered burst, stamps its measurements, queues its writes."""
-        thread, trace = self.thread, self.machine.trace
+    def _gather_writes(self) -> list[tuple[int, Client, Write]]:
+        """One queue-write for each client told something, at the end of the burst: (offset, client, write)."""
         writes: list[tuple[int, Client, Write]] = []
         for identity, kinds in self._events.items():
             seat = self.seats.get(identity)
@@ -200,7 +201,12 @@ class Compositor:
             size, count = sum(kind.bytes for kind in kinds), sum(kind.events for kind in kinds)
             self._advance(("events", size, count))
             writes.append((self._offset, seat.client, Write(0, size, kinds)))
-        yield self._offset
+        self._events.clear()
+        return writes
+
+    def _stamp(self, writes: Iterable[tuple[int, Client, Write]]) -> None:
+        """The burst has been consumed: its measurements and queue-writes happened at these instants."""
+        thread, trace = self.thread, self.machine.trace
         for offset, kind, subject, since, arg in self._measures:
             now = thread.time_at(offset)
             if kind is TraceKind.M_COMPOSITION:
@@ -216,7 +222,6 @@ class Compositor:
             self.machine.processor.wake(client.thread)
         self._offset = 0
         self._measures.clear()
-        self._events.clear()
 
     def _advance(self, point: Point) -> None:
         self._offset += self.flow.to(point)
