@@ -73,8 +73,8 @@ class MetricCheck:
     high: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-serialisable form."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        """JSON-serialisable form: the documented fields, without the interval."""
+        return {name: getattr(self, name) for name in self.__slots__ if name not in ("low", "high")}
 
 
 @dataclass(frozen=True, slots=True)
