@@ -20,8 +20,6 @@ from tests.conftest import small_trace
 def test_records_survive_parquet(tmp_path_factory: pytest.TempPathFactory, chunks: list[np.ndarray]) -> None:
     path = tmp_path_factory.mktemp("trace") / "t.parquet"
     parts = [records_from_bytes(chunk.tobytes()).copy() for chunk in chunks]
-    for part in parts:
-        part["reserved"] = 0
     with trace.TraceWriter(path, rows_per_group=25) as writer:
         for part in parts:
             writer.append(part)
