@@ -5,6 +5,7 @@ Must not know what lines and records mean, beyond `RAYOS_BOOT` and `RAYOS_PANIC:
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader
     try:
         await session.resume()
         while True:
+            _heed_cancellation()
             await watch.check()
             event = await session.next_event(_TICK_S)
             if event is None:
@@ -116,6 +118,13 @@ async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader
     except PlatformFailure:
         listen(to_the_end=True)
         raise
+
+
+def _heed_cancellation() -> None:
+    """Raises a cancellation that a library below swallowed, as `wait_for` may until Python 3.12."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 class _Watch:
