@@ -77,7 +77,7 @@ class Scheduling(Frozen):
 
 
 class Memory(Frozen):
-    """Pages in use = base + framebuffers + per client + per shared-memory page + per live secondary object."""
+    """Pages in use = base + framebuffers + per client + per shared-memory page."""
 
     base_pages: float
     pages_per_client: float

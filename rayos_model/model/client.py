@@ -10,6 +10,7 @@ from rayos_model.abi import PIPE_BYTES, BatchTag, ThreadId, TraceKind, Workload
 from rayos_model.image import Group
 from rayos_model.model import wire
 from rayos_model.model.costs import Flow, Point
+from rayos_model.model.memory import PAGE_BYTES
 from rayos_model.model.painting import row_steps
 from rayos_model.model.processor import BLOCK, Body, Thread
 from rayos_model.model.wire import BATCHES, Batch, EventKind
@@ -18,7 +19,6 @@ from rayos_model.random import STREAM_GAP, STREAM_THINK, Random
 if TYPE_CHECKING:
     from rayos_model.model.machine import Machine
 
-PAGE_BYTES = 4096
 RECEIVE_BYTES = 4096
 _BLOCK: Point = ("block",)
 _WAKE: Point = ("wake",)
@@ -132,7 +132,7 @@ class Client:
         self.machine.compositor.deliver(Sent(self, tag, sent_ns, batch or BATCHES[tag], secondary, damage))
         yield 1  # the compositor preempts here; what it answers is seen when this returns
 
-    def send_frame(self, before: int = 0) -> Body:
+    def send_frame(self) -> Body:
         """Draws the damaged band of the next frame and commits it."""
         width, height = self.group.surface_width, self.group.surface_height
         rows = max(1, height * self.group.damage_ppm // 1_000_000)
@@ -141,7 +141,7 @@ class Client:
         drawn = 2 * rows if rows < height and self.frames > 1 else rows
         self.frames += 1
         self.frame_pending = True
-        yield from self.send(BatchTag.FRAME, width, drawn, before=before, damage=(y, rows))
+        yield from self.send(BatchTag.FRAME, width, drawn, damage=(y, rows))
 
     def send_first(self, *, secondary: bool) -> Body:
         """Allocates buffers (two, one for a secondary surface), draws them whole and commits the first."""
