@@ -29,6 +29,7 @@ PROGRAMS = {
     "random": ["random.c"],
     "scenario": ["scenario.c"],
     "trace": ["trace.c", "page.c"],
+    "virtio": ["virtio.c", "page.c"],
 }
 ZIG = [
     sys.executable,
@@ -209,3 +210,7 @@ def test_a_damaged_image_is_refused(programs: dict[str, Path], tmp_path: Path) -
 
 def test_no_damage_makes_the_validator_read_outside_the_image(programs: dict[str, Path], tmp_path: Path) -> None:
     assert verdict(programs, tmp_path, image(), 3000) == "ok"
+
+
+def test_a_device_that_lies_reaches_no_driver(programs: dict[str, Path]) -> None:
+    run(programs["virtio"])
