@@ -8,6 +8,9 @@
 
 #define ORDERS 20
 #define ORDER_FREE 0x80
+#define RECLAIM_BELOW 32    /* share of all frames below which the free ones are too few */
+#define REFUSE_BELOW 64     /* share that is kept from processes that ask for memory of their own */
+#define RECLAIM_PAGES 32
 
 struct free_block { struct free_block *next, *previous; };
 
@@ -16,6 +19,7 @@ static u32 nonempty;                    /* bit o: lists[o] has a block */
 static u8 *order_of;
 static u64 *used_map;
 static u64 frames, free_count, peak_used;
+static u64 (*reclaim)(u64 pages);       /* gives back up to that many pages; returns how many */
 
 static u64 frame_of(const void *page) { return direct_physical(page) >> PAGE_SHIFT; }
 static struct free_block *block_at(u64 frame) { return direct(frame << PAGE_SHIFT); }
@@ -116,9 +120,24 @@ void page_init(u64 first_free, u64 end)
     peak_used = frames - free_count;
 }
 
+void page_set_reclaim(u64 (*give_back)(u64 pages)) { reclaim = give_back; }
+
+/* Takes back what can be had again before memory is gone. */
+static void make_room(void)
+{
+    if (!reclaim || free_count > frames / RECLAIM_BELOW)
+        return;
+    u64 pages = reclaim(RECLAIM_PAGES);
+    if (pages)
+        trace_measure(M_RECLAIM, 0, pages);
+}
+
+bool page_short(void) { return free_count <= frames / REFUSE_BELOW; }
+
 void *page_alloc(void)
 {
     u64 flags = service_begin();
+    make_room();
     void *page = take(0);
     if (page) {
         zero_pages(page, 1);
@@ -141,7 +160,10 @@ void *page_alloc_run(u64 pages)
     if (order >= ORDERS)
         return NULL;
     u64 flags = service_begin();
+    make_room();
     void *first = take(order);
+    while (!first && reclaim && reclaim(RECLAIM_PAGES)) /* until the run's frames are among those given back */
+        first = take(order);
     if (first) {
         give_range(frame_of(first) + pages, frame_of(first) + (1ull << order));
         zero_pages(first, pages);

@@ -26,7 +26,7 @@ static u32 group_index(u32 client)
 
 static void name_clients(void)
 {
-    for (u32 client = 0; client < scenario_clients(); client++) {
+    for (u32 client = 0; client < scenario_clients() + load_stressors(); client++) {
         char *name = names[client], digits[4];
         u32 n = 0, value = client;
         memcpy(name, "client", 6);
@@ -37,6 +37,8 @@ static void name_clients(void)
             name[6 + i] = digits[n - 1 - i];
     }
 }
+
+bool process_is_stressor(u32 client) { return client >= scenario_clients(); }
 
 /* One copy of its two tables a group, mapped by all its clients. A table the workload does not use reads as zeros. */
 static void load_tables(u32 group, const struct image_group *g)
@@ -100,6 +102,15 @@ static u32 peer_of(u32 client)
     return g->first_client + (client - g->first_client + 1) % g->count;
 }
 
+static bool map_stressor_config(struct process *p, u64 end_ns)
+{
+    struct client_config config = {
+        .seed = scenario()->seed, .end_ns = end_ns, .epoch_tsc = time_epoch_tsc(), .tsc_mult = time_tsc_mult(), .id = p->client,
+    };
+    load_configure(&config);
+    return map_new(p, CLIENT_CONFIG, MAP_NX, &config, sizeof config);
+}
+
 static bool map_config(struct process *p, u64 end_ns)
 {
     const struct image_settings *s = scenario();
@@ -127,7 +138,9 @@ static bool map_config(struct process *p, u64 end_ns)
 static void client_body(void *argument)
 {
     struct process *p = argument;
-    socket_connect(p->socket, p, trace_point(P_FIRST, p->client, 0));
+    u64 now = trace_point(P_FIRST, p->client, 0);
+    if (p->socket)
+        socket_connect(p->socket, p, now);
     if (this_cpu()->resched)
         sched_preempt();
     user_enter(program()->entry, CLIENT_STACK_TOP - 8);
@@ -141,10 +154,11 @@ struct process *process_spawn(u32 client, u32 generation, u64 end_ns)
     p->client = client;
     p->generation = generation;
     p->thread.process = p;
-    bool made = space_create(&p->space) && map_program(p) && map_config(p, end_ns) &&
-                (p->socket = socket_create(client, scenario()->socket_bytes)) &&
+    bool stressor = process_is_stressor(client);
+    bool made = space_create(&p->space) && map_program(p) && (stressor ? map_stressor_config : map_config)(p, end_ns) &&
+                (stressor || (p->socket = socket_create(client, scenario()->socket_bytes))) &&
                 thread_init(&p->thread, (u16)(THREAD_CLIENT0 + client), names[client],
-                            (int)scenario_group(client)->priority, client_body, p);
+                            (int)(stressor ? scenario_load()->cpu_priority : scenario_group(client)->priority), client_body, p);
     if (!made) {
         process_free(p);
         return NULL;
@@ -163,7 +177,9 @@ static void die(struct process *p, u32 reason)
     p->dead = true;
     p->reason = reason;
     processes[p->client] = NULL;
-    socket_client_gone(p->socket);
+    store_forget(p);
+    if (p->socket)
+        socket_client_gone(p->socket);
     p->socket = NULL;
     p->next_dead = NULL;
     if (dead_first)
@@ -177,7 +193,7 @@ static void die(struct process *p, u32 reason)
 void process_exit(u32 reason)
 {
     struct process *p = current_thread()->process;
-    die(p, socket_disconnected(p->socket) && reason == 0 ? 3 : reason);
+    die(p, p->socket && socket_disconnected(p->socket) && reason == 0 ? 3 : reason);
     thread_exit();
 }
 

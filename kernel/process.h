@@ -13,12 +13,15 @@ struct process {
     u32 client, generation;
     u32 reason;                     /* of M_CLIENT_DESTROYED, once dead */
     bool dead;
+    struct process *next_waiting;   /* for the disk: disk.c */
+    u64 memory_pages;               /* mapped from CLIENT_MEMORY on */
     const void *waits_for;          /* what its blocked thread waits for; only a wake for that reaches it */
     struct handle handles[MAX_HANDLES];
     u64 shm_address[MAX_HANDLES];   /* where a HANDLE_SHM is mapped; 0: not mapped */
 };
 
 /* process.c */
+bool process_is_stressor(u32 client);           /* it has no socket and no window */
 void process_init(void);                        /* shared pages of the client program and tables */
 struct process *process_spawn(u32 client, u32 generation, u64 end_ns); /* NULL: out of memory */
 [[noreturn]] void process_exit(u32 reason);     /* the current process */
@@ -44,6 +47,22 @@ void pipe_release(struct pipe *pipe, bool write_end);
 void pipe_forget(struct pipe *pipe, const struct process *p); /* p no longer waits */
 i64 pipe_read(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes);
 i64 pipe_write(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes);
+
+/* load.c */
+u32 load_stressors(void);                       /* how many processes */
+void load_configure(struct client_config *config); /* a stressor's, of which the id is known */
+u32 load_start(void);                           /* how many could be started */
+
+/* disk.c: the store's system calls; they block */
+#define PRIORITY_DISK 18
+void disk_init(void);                           /* recovery; nothing where the scenario has no disk */
+bool disk_close(void);
+void disk_snapshot(void);                       /* traces what the cache did in the second just ended */
+void store_forget(struct process *p);           /* it no longer waits */
+i64 sys_put(struct process *p, u64 name, u64 buffer, u64 bytes);
+i64 sys_get(struct process *p, u64 name, u64 buffer, u64 capacity);
+i64 sys_delete(struct process *p, u64 name);
+i64 sys_flush(struct process *p, u64 tag);
 
 /* socket.c, the client's side; both block and may not return (the process is killed while it waits) */
 struct socket *socket_create(u32 client, u32 capacity);

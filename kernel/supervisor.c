@@ -105,6 +105,10 @@ static void reap(struct process *p)
     alive--;
     failed |= reason != 0;
     trace_measure(M_CLIENT_DESTROYED, client, reason);
+    if (process_is_stressor(client)) {
+        trace_point(P_REAP, client, before - pages_used());
+        return;
+    }
     print_line("RAYOS_SOAK:CLIENT_DESTROYED:%u", client);
     trace_point(P_REAP, client, before - pages_used());
     if (scenario_group(client)->lifetime_ns && clock_ns() < scenario()->duration_ns) {
@@ -125,6 +129,11 @@ static void start(void)
     trace_measure(M_BASELINE, (u32)baseline_heap, baseline_pages);
     print_line("RAYOS_SOAK:START:%u:%llu", scenario_clients(), scenario()->duration_ns / SECOND);
     make_plan();
+    alive = load_start();
+    if (alive < load_stressors()) {
+        print_line("RAYOS_DIAG:spawn:%u stressors out of memory", load_stressors() - alive);
+        failed = true;
+    }
     thread_ready(&reporter_thread);
     socket_start();
     service_end(flags);
@@ -132,6 +141,8 @@ static void start(void)
 
 [[noreturn]] static void finish(void)
 {
+    while (!disk_close())
+        sleep_until(clock_ns() + SECOND / 1000);
     heap_trim();
     i64 pages = (i64)(pages_used() - baseline_pages), heap = (i64)(heap_bytes() - baseline_heap);
     trace_measure(M_PAGES_PEAK, 0, pages_peak());
@@ -175,7 +186,7 @@ void launcher_main(void *unused)
             finish();
         if (now >= end + KILL_AFTER_NS && !killed) {
             killed = true;
-            for (u32 client = 0; client < scenario_clients(); client++)
+            for (u32 client = 0; client < scenario_clients() + load_stressors(); client++)
                 process_kill(client, 2);
         }
         sleep_until(launcher_deadline(killed));
@@ -191,6 +202,7 @@ static void snapshot(u64 idle)
     trace_measure(M_PAGES, 0, used);
     trace_measure(M_HEAP, 0, heap_bytes());
     trace_measure(M_FREE_BLOCK, (u32)pages_free(), pages_largest_run());
+    disk_snapshot();
     u64 busy_percent = idle >= SECOND ? 0 : (SECOND - idle + SECOND / 200) * 100 / SECOND;
     print_line("RAYOS_SOAK:METRICS_SNAPSHOT:%llu:%llu:%u:%u", busy_percent, used * (PAGE_BYTES / 1024),
                compositor_second_p99_us(), compositor_second_flips());

@@ -47,6 +47,11 @@ class Machine(_Part):
     memory_mb: int = Field(default=256, ge=32, le=65536)
     quantum_us: int = Field(default=10_000, ge=100, le=10_000_000, description="round-robin time slice")
     compositor_priority: int = Field(default=20, ge=1, le=24)
+    disk_mb: int = Field(default=0, ge=0, le=4096, description="size of the disk; 0: the machine has none")
+    disk_latency_us: float = Field(default=80.0, ge=0, le=1e6, description="what the disk takes for any request")
+    disk_mb_per_s: float = Field(default=2000.0, ge=1, le=1e6, description="bandwidth of each channel; 1 MB = 10^6 bytes")
+    disk_channels: int = Field(default=8, ge=1, le=64, description="requests the disk works on at a time")
+    cache_mb: int = Field(default=8, ge=1, le=4096, description="most memory the buffer cache of the disk takes")
     socket_bytes: int = Field(default=16_384, ge=8192, le=1 << 20, description="capacity of each direction of a socket")
     ping_interval_s: float = Field(default=5.0, gt=0, le=1e6)
     hang_timeout_s: float = Field(default=4.0, gt=0, le=1e6)
@@ -162,8 +167,10 @@ class Scenario(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.load.any:
-            raise ValueError("load: background load is not supported yet; expected it to be left out")
+        if self.load.cpu_threads:
+            raise ValueError("load.cpu_threads: not supported yet; expected it to be left out")
+        if self.load.disk_iops and not self.machine.disk_mb:
+            raise ValueError("load.disk_iops: expected a machine with a disk; machine.disk_mb is 0")
         if self.faults:
             raise ValueError("faults: fault injection is not supported yet; expected it to be left out")
         if self.warmup_s is not None and self.warmup_s >= self.duration_s:

@@ -233,6 +233,8 @@ static const struct behaviour *const workloads[] = {
 void client_main(void)
 {
     const struct client_config *c = config();
+    if (c->workload >= WORKLOAD_STRESS_DISK)
+        stress_main();
     if (c->workload <= WORKLOAD_DRAG_DROP)
         workload = workloads[c->workload];
     random_seed(&think, c->seed, c->id, c->generation, STREAM_THINK);

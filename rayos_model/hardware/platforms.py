@@ -61,8 +61,18 @@ def platform_named(name: str) -> Platform:
         raise BadInput(f"no platform is named {name!r}: expected one of {', '.join(PLATFORMS)}") from None
 
 
-def command_line(platform: Platform, *, vcpus: int, memory_mb: int) -> list[str]:
-    """QEMU's command line with `<kernel>`, `<scenario>`, `<console>` and `<qmp>` where this machine's places go.
+_DISK: Final = (
+    *("-blockdev", "driver=file,node-name=image,filename=<disk>"),
+    *("-blockdev", "driver=raw,node-name=disk,file=image"),
+    # The first is the disk. The second, before the same image, is never started: the kernel resets it to have all
+    # requests on the image come to their end while guest time stands still.
+    *("-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.0,share-rw=on,werror=report,rerror=report"),
+    *("-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.1,share-rw=on"),
+)
+
+
+def command_line(platform: Platform, *, vcpus: int, memory_mb: int, disk: bool = False) -> list[str]:
+    """QEMU's command line with `<kernel>`, `<scenario>`, `<disk>`, `<console>` and `<qmp>` where this machine's places go.
 
     It names no path, so it is what a run's provenance records.
     """
@@ -75,6 +85,7 @@ def command_line(platform: Platform, *, vcpus: int, memory_mb: int) -> list[str]
         # Devices of virtio 1, which the processor that notifies them serves before it goes on.
         *("-global", "virtio-mmio.force-legacy=false", "-global", "virtio-mmio.ioeventfd=off"),
         *("-kernel", "<kernel>", "-fw_cfg", f"name={FW_CFG_SCENARIO},file=<scenario>"),
+        *(_DISK if disk else ()),
         *("-device", "ramfb", "-device", "pvpanic"),
         *("-action", "panic=pause,reboot=shutdown,shutdown=pause"),
         *("-chardev", "file,id=console,path=<console>", "-serial", "chardev:console"),
