@@ -246,6 +246,7 @@ static void write_failed(struct buffer *b)
 {
     u32 r = places[b->block].owner, block;
     struct epoch *epoch = &epochs[b->epoch];
+    places[b->block].previous = 0; /* what should have been overwritten may still be there */
     if (!r || records[r].block != b->block) { /* replaced meanwhile */
         written(b);
         return;
@@ -484,7 +485,9 @@ bool store_init(const struct image_disk *disk)
     unused = total > 1;
     cursor = 1;
     open_epoch = 1;
-    durable_epoch = wanted_epoch = failed_epoch = 0;
+    durable_epoch = wanted_epoch = failed_epoch = generation = 0;
+    draining = flushing = flush_failed = false;
+    epochs[0] = epochs[1] = (struct epoch){};
     struct found found = {};
     ready = !read_runs(memory, 0, 1, 1) && superblock_good((struct record_block *)memory);
     if (ready) {

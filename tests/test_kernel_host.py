@@ -30,6 +30,7 @@ PROGRAMS = {
     "scenario": ["scenario.c"],
     "trace": ["trace.c", "page.c"],
     "virtio": ["virtio.c", "page.c"],
+    "store": ["store.c", "cache.c", "page.c"],
 }
 ZIG = [
     sys.executable,
@@ -223,3 +224,7 @@ def test_no_damage_makes_the_validator_read_outside_the_image(programs: dict[str
 
 def test_a_device_that_lies_reaches_no_driver(programs: dict[str, Path]) -> None:
     run(programs["virtio"])
+
+
+def test_no_power_cut_loses_an_acknowledged_record(programs: dict[str, Path]) -> None:
+    run(programs["store"])

@@ -63,7 +63,7 @@ def platform_named(name: str) -> Platform:
 
 _DISK: Final = (
     *("-blockdev", "driver=file,node-name=image,filename=<disk>"),
-    *("-blockdev", "driver=raw,node-name=disk,file=image"),
+    *("-blockdev", "driver=raw,node-name=disk,file=image,cache.no-flush=on"),
     # The first is the disk. The second, before the same image, is never started: the kernel resets it to have all
     # requests on the image come to their end while guest time stands still.
     *("-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.0,share-rw=on,werror=report,rerror=report"),
