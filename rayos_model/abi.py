@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-ABI_VERSION: Final = 1
+ABI_VERSION: Final = 2
 
 IMAGE_MAGIC: Final = b"RAYOSIMG"
 QUANTILES: Final = 1025
@@ -25,6 +25,7 @@ BATCH_BYTES: Final = 4096
 PIPE_BYTES: Final = 4096
 MAX_HANDLES: Final = 32
 MAX_CLIENTS: Final = 1024
+LOAD_STEPS: Final = 16
 CLIENT_TEXT: Final = 0x400000
 CLIENT_CONFIG: Final = 0x10000000
 CLIENT_TABLES: Final = 0x10001000
@@ -51,6 +52,11 @@ IMAGE_SETTINGS_FIELDS: Final = (
         "compositor_priority",
     ),
     *("socket_bytes", "provoke", "name"),
+)
+IMAGE_LOAD: Final = struct.Struct("<2Q6I64s")
+IMAGE_LOAD_FIELDS: Final = (
+    *("step_ns", "latency_limit_ns", "step_count", "cpu_threads", "cpu_priority", "memory_ppm", "disk_iops"),
+    *("disk_depth", "steps_ppm"),
 )
 IMAGE_GROUP: Final = struct.Struct("<4Q10IQ")
 IMAGE_GROUP_FIELDS: Final = (

@@ -31,6 +31,7 @@ PROGRAMS = {
     "scenario": ["scenario.c"],
     "trace": ["trace.c", "page.c", "profile.c", "histogram.c"],
     "histogram": ["histogram.c"],
+    "virtio": ["virtio.c", "page.c"],
 }
 ZIG = [
     sys.executable,
@@ -119,9 +120,11 @@ def image(**changes: int) -> bytes:
         "gap_table": 0,
         "transfer_bytes": 0,
     }
+    load = dict.fromkeys(abi.IMAGE_LOAD_FIELDS[:-1], 0)
     for name, value in changes.items():
-        (settings if name in settings else group)[name] = value
+        next(part for part in (settings, load, group) if name in part)[name] = value
     body = abi.IMAGE_SETTINGS.pack(*settings.values(), b"test")
+    body += abi.IMAGE_LOAD.pack(*load.values(), struct.pack("<2I", 0, 1_000_000))
     body += abi.IMAGE_GROUP.pack(*group.values(), 0)
     body += struct.pack(f"<{abi.QUANTILES}Q", *range(abi.QUANTILES))
     length = abi.IMAGE_HEADER.size + len(body)
@@ -195,6 +198,13 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("compositor_priority", 32, "compositor_priority"),
         ("socket_bytes", 4095, "socket_bytes"),
         ("provoke", 7, "provoke"),
+        ("step_count", 17, "load:step_count"),
+        ("step_count", 1, "load:step_ns"),
+        ("cpu_threads", 257, "load:cpu_threads"),
+        ("cpu_priority", 32, "load:cpu_priority"),
+        ("memory_ppm", 1_000_001, "load:memory_ppm"),
+        ("disk_iops", 10_000_001, "load:disk_iops"),
+        ("disk_depth", 65, "load:disk_depth"),
         ("count", 0, "group:clients"),
         ("count", 1025, "group:clients"),
         ("first_client", 1, "group:clients"),
@@ -222,3 +232,7 @@ def test_a_damaged_image_is_refused(programs: dict[str, Path], tmp_path: Path) -
 
 def test_no_damage_makes_the_validator_read_outside_the_image(programs: dict[str, Path], tmp_path: Path) -> None:
     assert verdict(programs, tmp_path, image(), 3000) == "ok"
+
+
+def test_a_device_that_lies_reaches_no_driver(programs: dict[str, Path]) -> None:
+    run(programs["virtio"])
