@@ -36,6 +36,7 @@ struct image_settings { /* follows the header */
     u64 repaint_window_ns;
     u64 ping_interval_ns;
     u64 hang_timeout_ns;
+    u64 warmup_ns;     /* latencies count from here on */
     u32 kind;          /* enum scenario_kind */
     u32 vcpus;
     u32 memory_mb;
@@ -169,12 +170,13 @@ enum trace_kind {
     P_SPAWN = 32,     /* process created;  subject client, arg pages */
     P_REAP = 33,      /* process freed;    subject client, arg pages */
     P_SNAPSHOT = 34,  /* second's snapshot printed */
+    P_PROFILE = 35,   /* second's memory profile printed; kind performance */
     /* store (any process) and disk thread */
-    P_PUT = 40,       /* record put into the cache;      subject bytes, arg 1 when it replaces one */
+    P_PUT = 40,       /* record put into the cache;      arg bytes */
     P_GET = 41,       /* record found in the cache and copied out;  arg bytes */
     P_DELETE = 42,
     P_DURABLE = 43,   /* flush acknowledged */
-    P_MEMORY = 44,    /* memory mapped or unmapped;      arg pages */
+    P_MEMORY = 44,    /* subject 0 mapped, 1 unmapped, 2 refused; arg pages: of the last, those mapped before and returned */
     P_DISK_SUBMIT = 45, /* one request to the device;    subject operation */
     P_DISK_DONE = 46, /* one request delivered;          subject operation */
     P_DISK_NOTIFY = 47, /* the device was told */
@@ -189,8 +191,8 @@ enum trace_kind {
     M_FLIP,               /* 70 arg vblank index */
     M_DROPPED,            /* 71 arg vblank index */
     M_IDLE,               /* 72 arg idle ns of this second, all vCPUs; at each snapshot */
-    M_PAGES,              /* 73 arg pages in use; at each snapshot */
-    M_HEAP,               /* 74 arg heap bytes in use; at each snapshot */
+    M_PAGES,              /* 73 arg pages in use, subject page allocations so far; at each snapshot */
+    M_HEAP,               /* 74 arg heap bytes in use, subject objects allocated so far; at each snapshot */
     M_PAGES_PEAK,         /* 75 arg most pages ever in use; once, at the end */
     M_TIMER,              /* 76 timer deadline to the scheduler, CPU was idle; the switch follows */
     M_CLIENT_CREATED,     /* 77 arg generation */
@@ -203,7 +205,7 @@ enum trace_kind {
     M_FREE_BLOCK,         /* 84 arg pages of the largest free block, subject free pages; at each snapshot */
 
     /* Disk, store, memory stress */
-    M_DISK = 100,         /* a request was delivered;  subject block << 2 | operation (0 read, 1 write, 2 flush), arg ns */
+    M_DISK_REQUEST = 100,         /* a request was delivered;  subject block << 2 | operation (0 read, 1 write, 2 flush), arg ns */
     M_DISK_RETRY,         /* 101 a request failed and is tried again; subject block, arg operation */
     M_DISK_ERROR,         /* 102 a request failed for good;  subject block, arg operation */
     M_CORRUPT,            /* 103 a block is not what was written there;  subject block */

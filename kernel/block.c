@@ -186,7 +186,7 @@ bool block_next(u64 now, struct block_done *done)
             continue;
         }
         *done = (struct block_done){ s->operation, s->block, s->data, error };
-        trace_measure(M_DISK, s->block << 2 | s->operation, now - s->submitted_ns);
+        trace_measure(M_DISK_REQUEST, s->block << 2 | s->operation, now - s->submitted_ns);
         s->busy = false;
         in_flight--;
         return true;

@@ -166,7 +166,7 @@ i64 sys_put(struct process *p, u64 name, u64 buffer, u64 bytes)
 {
     i64 result = put(p, name, buffer, bytes, false);
     if (!result)
-        trace_point(P_PUT, (u32)bytes, 0);
+        trace_point(P_PUT, 0, bytes);
     return result;
 }
 

@@ -27,7 +27,10 @@ void load_configure(struct client_config *config)
 u32 load_start(void)
 {
     u32 first = scenario_clients(), started = 0;
-    for (u32 i = 0; i < load_stressors(); i++)
+    for (u32 i = 0; i < load_stressors(); i++) {
+        u64 before = pages_used();
         started += process_spawn(first + i, 0, scenario()->duration_ns) != NULL;
+        trace_point(P_SPAWN, first + i, pages_used() - before);
+    }
     return started;
 }

@@ -19,6 +19,7 @@ bool page_short(void);                   /* so little is left that no process is
 u64 pages_used(void);                    /* of all memory, kernel included */
 u64 pages_peak(void);
 u64 pages_free(void);
+u64 pages_allocations(void);             /* calls that were granted, ever */
 u64 pages_largest_run(void);             /* longest run of free frames */
 
 /* vm.c */
@@ -53,6 +54,7 @@ u64 window_physical(const void *address);/* of a page in the window */
 
 void zero_pages(void *page, u64 pages);  /* entry.S */
 u64 heap_bytes(void);                    /* heap.c: requested bytes in use */
+u64 heap_allocations(void);              /* objects granted, ever */
 void heap_trim(void);                    /* gives cached empty slabs back */
 void *heap_alloc(size_t bytes, const char *owner, bool zero);
 #endif

@@ -141,6 +141,7 @@ static i64 sys_memory(struct process *p, i64 pages)
             page_free(page);
         memory_unmap(p, (u64)i);
         trace_measure(M_REFUSED, p->client, p->memory_pages);
+        trace_point(P_MEMORY, 2, (u64)i);
         return -E_NO_MEMORY;
     }
     trace_point(P_MEMORY, pages < 0, (u64)(pages < 0 ? -pages : pages));

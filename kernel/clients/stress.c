@@ -9,8 +9,8 @@
 #define STEP_NS 10000000ull
 #define CHURN_TURNS 10
 
-static u64 content[WORDS], back[WORDS];
-static char name[NAME_BYTES];
+/* On the stack: no other client has to carry it. */
+struct records { u64 content[WORDS], back[WORDS]; char name[NAME_BYTES]; };
 
 [[noreturn]] static void found_wrong(void)
 {
@@ -36,7 +36,7 @@ static void set_digits(char *to, u32 value)
         to[i] = (char)('0' + value % 10);
 }
 
-static void set_name(u64 sequence)
+static void set_name(char *name, u64 sequence)
 {
     name[0] = 's';
     set_digits(name + 1, config()->id);
@@ -49,38 +49,39 @@ static u64 word(u64 sequence, u32 i)
     return i ? (sequence * 0xd1342543de82ef95 + ((u64)config()->id << 32) + config()->seed + i) * 0x9e3779b97f4a7c15 : sequence;
 }
 
-static void put(u64 sequence)
+static void put(struct records *r, u64 sequence)
 {
     for (u32 i = 0; i < WORDS; i++)
-        content[i] = word(sequence, i);
-    set_name(sequence);
-    while (syscall(SYS_PUT, (u64)name, (u64)content, sizeof content, 0, 0) < 0)
+        r->content[i] = word(sequence, i);
+    set_name(r->name, sequence);
+    while (syscall(SYS_PUT, (u64)r->name, (u64)r->content, sizeof r->content, 0, 0) < 0)
         sleep_until(clock_ns() + STEP_NS);
 }
 
 /* Any slot, at its latest put. */
-static void get(u64 sequence)
+static void get(struct records *r, u64 sequence)
 {
-    set_name(sequence);
-    i64 bytes = syscall(SYS_GET, (u64)name, (u64)back, sizeof back, 0, 0);
+    set_name(r->name, sequence);
+    i64 bytes = syscall(SYS_GET, (u64)r->name, (u64)r->back, sizeof r->back, 0, 0);
     if (bytes < 0)
         return;
     for (u32 i = 0; i < WORDS; i++)
-        if (bytes != sizeof back || back[i] != word(sequence, i))
+        if (bytes != sizeof r->back || r->back[i] != word(sequence, i))
             found_wrong();
 }
 
 static void stress_disk(void)
 {
     const struct client_config *c = config();
+    struct records r = {};
     u64 due = clock_ns(), n = 0, pick = c->seed + c->id;
     while (clock_ns() < c->end_ns) {
-        put(++n);
+        put(&r, ++n);
         if (n % GET_EVERY == 0) {
             pick = pick * 6364136223846793005ull + 1442695040888963407ull;
             u64 ago = (pick >> 33) % SLOTS;
             if (ago < n)
-                get(n - ago);
+                get(&r, n - ago);
         }
         if (n % STRESS_FLUSH_EVERY == 0)
             syscall(SYS_FLUSH, n, 0, 0, 0, 0);
