@@ -214,6 +214,7 @@ enum trace_kind {
     M_RECLAIM,            /* 106 arg pages taken from the buffer cache because memory was short */
     M_REFUSED,            /* 107 memory was refused to a process;  subject client, arg pages it holds */
     M_DURABLE,            /* 108 a flush was acknowledged;  subject client, arg the tag it gave */
+    M_VERIFIED,           /* 109 written by the host, after the run: subject blocks found wrong, arg blocks found whole */
 };
 
 /* Interfaces, for REQUEST_ID; opcodes are those of the published XML. */

@@ -214,6 +214,7 @@ class TraceKind(IntEnum):
     M_RECLAIM = 106
     M_REFUSED = 107
     M_DURABLE = 108
+    M_VERIFIED = 109
 
 
 FIRST_MEASUREMENT: Final = 64

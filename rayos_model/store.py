@@ -31,6 +31,7 @@ _BLOCK: Final = np.dtype(
     ]
 )
 _STRESS_NAME: Final = re.compile(rb"s(\d{4})\.(\d{4})")
+_DURABLE: Final = re.compile(r"RAYOS_DIAG:durable:client (\d+) tag (\d+)$")
 _CHUNK: Final = 4096
 """Blocks verified at a time: 16 MiB."""
 
@@ -126,6 +127,18 @@ def read_store(path: Path, seed: int | None = None) -> Store:
             data = row["data"].tobytes()[: int(row["length"])]
             store.records[name.decode("ascii", "replace")] = Record(generation, block, data)
     return store
+
+
+class DurableLog:
+    """How many puts of each stressor a flush has acknowledged, from the lines of the console."""
+
+    def __init__(self) -> None:
+        self.puts: dict[int, int] = {}
+
+    def line(self, line: str) -> None:
+        """Takes in one line; any other than of an acknowledgement is ignored."""
+        if match := _DURABLE.search(line):
+            self.puts[int(match[1])] = int(match[2])
 
 
 def stress_content(stressor: NDArray[np.uint64], sequence: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
