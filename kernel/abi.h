@@ -256,8 +256,12 @@ enum error { E_INVALID = 22, E_NO_MEMORY = 12, E_BAD_HANDLE = 9, E_CLOSED = 32, 
 #define RECORD_BYTES 4032
 #define STRESS_SLOTS 256       /* records of a disk stressor, put in turn */
 #define STRESS_FLUSH_EVERY 64  /* puts */
+#define STORE_RECORD_BYTES 48 /* memory the store takes for each block of the disk: index entry ... */
+#define PLACE_BYTES 20        /* ... and place; and for each block that the cache may hold */
+#define BUFFER_BYTES 40
 #define BATCH_BYTES 4096
 #define PIPE_BYTES 4096
+#define BLOCK_BYTES 4096
 #define MAX_HANDLES 32
 #define MAX_CLIENTS 1024
 

@@ -9,7 +9,6 @@
 #include "abi.h"
 #include <stdbool.h>
 
-#define BLOCK_BYTES 4096
 #define BLOCK_SLOTS 64
 #define BLOCK_RUN 16 /* most blocks a request moves */
 

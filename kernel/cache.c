@@ -1,6 +1,8 @@
 #include "cache.h"
 #include "memory.h"
 
+static_assert(sizeof(struct buffer) == BUFFER_BYTES);
+
 static struct buffer lists[BUFFER_STATES]; /* circular, through a head */
 static u32 counts[BUFFER_STATES];
 static struct buffer **buckets;

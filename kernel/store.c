@@ -21,6 +21,7 @@ struct place {         /* a block of the disk */
     bool busy;         /* latest version of a record, or replaced by one that is not durable yet */
 };
 static_assert(SCAN_BLOCKS / BLOCK_RUN <= 32 && SCAN_BLOCKS / BLOCK_RUN <= BLOCK_SLOTS);
+static_assert(sizeof(struct record) == STORE_RECORD_BYTES && sizeof(struct place) == PLACE_BYTES);
 struct epoch { u32 unwritten, written, freed; bool failed; };
 
 static struct record *records;      /* from 1 */

@@ -24,6 +24,9 @@ TRACE_MAGIC: Final = 0x45434152544F5952
 BATCH_BYTES: Final = 4096
 PIPE_BYTES: Final = 4096
 BLOCK_BYTES: Final = 4096
+STORE_RECORD_BYTES: Final = 48
+PLACE_BYTES: Final = 20
+BUFFER_BYTES: Final = 40
 NAME_BYTES: Final = 24
 RECORD_BYTES: Final = 4032
 STRESS_SLOTS: Final = 256
@@ -79,7 +82,16 @@ TRACE_HEADER_FIELDS: Final = (
 CLIENT_CONFIGURATION: Final = struct.Struct("<6Q10IQ")
 CLIENT_CONFIGURATION_FIELDS: Final = (
     *("seed", "end_ns", "period_ns", "refresh_ns", "epoch_tsc", "tsc_mult", "id", "generation", "workload"),
-    *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke", "level_ppm", "target_pages"),
+    *(
+        "surface_width",
+        "surface_height",
+        "damage_ppm",
+        "transfer_bytes",
+        "peer",
+        "provoke",
+        "level_ppm",
+        "target_pages",
+    ),
 )
 TRACE_DTYPE: Final = np.dtype(
     [

@@ -19,8 +19,8 @@ from rayos_model.abi import Records, TraceKind
 from rayos_model.histogram import LatencyHistogram
 from rayos_model.resources import ResourceTracker
 from rayos_model.scenario import NS, Scenario
-from rayos_model.throughput import ThroughputCounter
 from rayos_model.storage import StorageTracker
+from rayos_model.throughput import ThroughputCounter
 from rayos_model.units import METRIC_UNITS, OPERATIONS, QUANTILE_OF
 
 OPERATION_KIND: Final = {op: TraceKind[f"M_{op.upper()}"] for op in OPERATIONS}

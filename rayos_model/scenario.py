@@ -49,7 +49,9 @@ class Machine(_Part):
     compositor_priority: int = Field(default=20, ge=1, le=24)
     disk_mb: int = Field(default=0, ge=0, le=4096, description="size of the disk; 0: the machine has none")
     disk_latency_us: float = Field(default=80.0, ge=0, le=1e6, description="what the disk takes for any request")
-    disk_mb_per_s: float = Field(default=2000.0, ge=1, le=1e6, description="bandwidth of each channel; 1 MB = 10^6 bytes")
+    disk_mb_per_s: float = Field(
+        default=2000.0, ge=1, le=1e6, description="bandwidth of each channel; 1 MB = 10^6 bytes"
+    )
     disk_channels: int = Field(default=8, ge=1, le=64, description="requests the disk works on at a time")
     cache_mb: int = Field(default=8, ge=1, le=4096, description="most memory the buffer cache of the disk takes")
     socket_bytes: int = Field(default=16_384, ge=8192, le=1 << 20, description="capacity of each direction of a socket")

@@ -30,7 +30,9 @@ class StorageTracker:
         self._wrong += int(verified["subject"].sum())
         self._verified += int(verified["arg"].sum())
         times = records["time_ns"]
-        cache = records[(kinds == TraceKind.M_CACHE) & (times > self._start_ns) & (times <= self._end_ns + _SNAPSHOT_NS)]
+        cache = records[
+            (kinds == TraceKind.M_CACHE) & (times > self._start_ns) & (times <= self._end_ns + _SNAPSHOT_NS)
+        ]
         self._hits += int(cache["subject"].sum())
         self._misses += int(cache["arg"].sum())
 

@@ -99,7 +99,8 @@ def read_store(path: Path, seed: int | None = None) -> Store:
     super_block = image[:1]
     version, blocks = struct.unpack_from("<2I", super_block["data"].tobytes())
     good = super_block["magic"][0] == MAGIC and super_block["kind"][0] == SUPERBLOCK
-    if not good or checksums(super_block)[0] != super_block["checksum"][0] or (version, blocks) != (VERSION, len(image)):
+    good &= checksums(super_block)[0] == super_block["checksum"][0]
+    if not good or (version, blocks) != (VERSION, len(image)):
         raise BadInput(f"{path}: not a store: no superblock of version {VERSION} for {len(image)} blocks")
     store = Store(blocks)
     latest: dict[bytes, tuple[int, int, int]] = {}
@@ -145,7 +146,8 @@ def stress_content(stressor: NDArray[np.uint64], sequence: NDArray[np.uint64], s
     """What disk stressors put as their `sequence`-th record: a row of 64-bit words each."""
     word = np.uint64
     base = sequence * word(0xD1342543DE82EF95) + (stressor << word(32)) + word(seed)
-    content = (base[:, None] + np.arange(RECORD_BYTES // 8, dtype=word)) * word(0x9E3779B97F4A7C15)
+    content: NDArray[np.uint64] = (base[:, None] + np.arange(RECORD_BYTES // 8, dtype=word)).astype(word)
+    content *= word(0x9E3779B97F4A7C15)
     content[:, 0] = sequence
     return content
 
@@ -160,7 +162,8 @@ def _stress_content_good(part: Blocks, seed: int) -> NDArray[np.bool_]:
         stressor, slot = numbers.T
         data = np.ascontiguousarray(part["data"][rows]).view("<u8")
         same = (data == stress_content(stressor, data[:, 0], seed)).all(axis=1)
-        good[rows] = same & (part["kind"][rows] == RECORD) & (part["length"][rows] == RECORD_BYTES) & (data[:, 0] % np.uint64(STRESS_SLOTS) == slot)
+        whole = (part["kind"][rows] == RECORD) & (part["length"][rows] == RECORD_BYTES)
+        good[rows] = same & whole & (data[:, 0] % np.uint64(STRESS_SLOTS) == slot)
     return good
 
 

@@ -72,7 +72,8 @@ _DISK: Final = (
 
 
 def command_line(platform: Platform, *, vcpus: int, memory_mb: int, disk: bool = False) -> list[str]:
-    """QEMU's command line with `<kernel>`, `<scenario>`, `<disk>`, `<console>` and `<qmp>` where this machine's places go.
+    """QEMU's command line with `<kernel>`, `<scenario>`, `<disk>`, `<console>` and `<qmp>` where this machine's places
+    go.
 
     It names no path, so it is what a run's provenance records.
     """

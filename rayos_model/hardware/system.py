@@ -33,8 +33,8 @@ class KernelSystem:
     """Runs scenarios on the kernel, executed by one of `PLATFORMS`.
 
     `trace_points` keeps every control-flow point in the trace, not measurements only. `provoke` plants a fault that one
-    of the detectors must find. `limits` replaces the wall times after which a guest counts as hung. `disk` is the image of a disk that
-    an earlier run has left; without it a scenario with a disk starts with an empty one.
+    of the detectors must find. `limits` replaces the wall times after which a guest counts as hung. `disk` is the image
+    of a disk that an earlier run has left; without it a scenario with a disk starts with an empty one.
     """
 
     def __init__(

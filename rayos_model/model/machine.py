@@ -11,9 +11,11 @@ from rayos_model.image import Group, Image
 from rayos_model.model.client import Client
 from rayos_model.model.compositor import Compositor
 from rayos_model.model.costs import CostModel, Path
+from rayos_model.model.disk import DiskThread
 from rayos_model.model.memory import MemoryUse
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
 from rayos_model.model.profile import Profile
+from rayos_model.model.stressors import DiskStressor, MemoryStressor, Stressor
 from rayos_model.model.supervisor import SECOND_NS, Supervisor
 from rayos_model.model.tracing import TraceBuffer
 from rayos_model.parameters import Parameters
@@ -33,6 +35,7 @@ class Machine:
         self.env = Environment(initial_time=0)
         self.settings = image.settings
         self.groups = image.groups
+        self.load = image.load
         self.tables = image.tables
         self.refresh_ns = 10**12 // image.settings.refresh_mhz
         self.client_costs = CostModel(parameters, "client")
@@ -47,13 +50,18 @@ class Machine:
             image.settings.quantum_ns,
             Overheads(round(scheduling.dispatch_ns), round(scheduling.interrupt_ns), round(scheduling.idle_wake_ns)),
         )
-        self.memory = MemoryUse(parameters.memory, image.settings)
+        self.memory = MemoryUse(parameters.memory, image.settings, image.disk)
         profiled = image.settings.kind == ScenarioKind.PERFORMANCE
         self.profile = Profile(image.settings, self.memory, self.say) if profiled else None
         self._records = records
         self.trace = TraceBuffer(self._keep)
         self.clients: dict[int, Client] = {}
         self._group_of = {group.first_client + i: group for group in image.groups for i in range(group.count)}
+        self.disk = DiskThread(self, image.disk, CostModel(parameters, "disk")) if image.disk.mb else None
+        if self.disk:
+            self.memory.reclaim = self.disk.store.shrink
+            self.memory.on_reclaim = self._reclaimed
+        self.stressors = self._make_stressors()
         self.compositor = Compositor(self)
         self.supervisor = Supervisor(self)
         self.processor.on_exit = self._thread_ended
@@ -69,6 +77,8 @@ class Machine:
             self.profile.start()
         self.say("RAYOS_SOAK:START", len(self._group_of), settings.duration_ns // SECOND_NS)
         self.measure(TraceKind.M_BASELINE, 0, self.memory.baseline, ThreadId.LAUNCHER)
+        if self.disk:
+            processor.spawn(self.disk.thread)
         for thread in (self.supervisor.reporter, self.supervisor.launcher, self.compositor.thread):
             processor.spawn(thread)
         launcher = self.supervisor.launcher
@@ -85,6 +95,19 @@ class Machine:
         self.say("RAYOS_SOAK:COMPLETE", "pass" if passed else "fail")
         return passed
 
+    def _make_stressors(self) -> dict[int, Stressor]:
+        load, first = self.load, len(self._group_of)
+        made: list[Stressor] = []
+        if self.disk and load.disk_iops:
+            made += [DiskStressor(self, first + i, self.disk) for i in range(load.disk_depth)]
+        if load.memory_ppm:
+            made.append(MemoryStressor(self, first + len(made)))
+        return {stressor.id: stressor for stressor in made}
+
+    def _reclaimed(self, pages: int) -> None:
+        running = self.processor.running
+        self.measure(TraceKind.M_RECLAIM, 0, pages, running.index if running else ThreadId.IDLE)
+
     def _keep(self, records: Records) -> None:
         self._records(records)
         if self.profile:
@@ -94,6 +117,9 @@ class Machine:
         client = self.clients.get(thread.index - ThreadId.CLIENT0)
         if client is not None and client.thread is thread:
             self.supervisor.exited(client)
+        stressor = self.stressors.get(thread.index - ThreadId.CLIENT0)
+        if stressor is not None:
+            self.supervisor.stressor_exited(stressor)
 
     # ---- what its parts use ------------------------------------------------------------------------
 
@@ -130,6 +156,8 @@ class Machine:
         pages = self.memory.pages
         self.measure(TraceKind.M_IDLE, 0, idle_ns, ThreadId.REPORTER)
         self.measure(TraceKind.M_PAGES, 0, pages, ThreadId.REPORTER)
+        if self.disk:
+            self.disk.snapshot()
         compositor = self.compositor
         busy = round(100 * (1 - idle_ns / SECOND_NS))
         flips, p99_us = compositor.end_second()
