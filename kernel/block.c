@@ -34,6 +34,11 @@ static u32 channels;
 u32 block_count(void) { return blocks_total; }
 u32 block_room(void) { return BLOCK_SLOTS - in_flight; }
 
+void block_start(void)
+{
+    memset(channel_free_ns, 0, sizeof channel_free_ns);
+}
+
 bool block_init(const struct image_disk *disk)
 {
     u64 agreed;

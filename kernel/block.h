@@ -16,6 +16,7 @@ enum block_operation { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
 struct block_done { enum block_operation operation; u32 block; void *data; bool error; };
 
 bool block_init(const struct image_disk *disk);  /* false: no disk that could be used */
+void block_start(void);                          /* the clock starts: no channel is busy */
 u32 block_count(void);                           /* blocks of the disk; 0: none */
 u32 block_room(void);                            /* requests that can be submitted now */
 /* data: whole blocks, contiguous, through the direct map. Needs room; the device sees it at block_notify. */

@@ -500,5 +500,6 @@ bool store_init(const struct image_disk *disk)
         print_line("RAYOS_DIAG:store:no superblock for %u blocks", total);
     }
     page_free_run(memory, SCAN_BLOCKS);
+    block_start();
     return store_ready();
 }

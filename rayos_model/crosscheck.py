@@ -44,6 +44,9 @@ TOLERANCES: Final[Mapping[str, Tolerance]] = {
     "dropped_frames.percent": _POINTS,
     "cpu.mean": _POINTS,
     "memory.peak": _MEMORY,
+    **{f"disk_request.{quantile}": _TIME for quantile in ("p50", "p95", "p99")},
+    "throughput.disk": _TIME,
+    "cache.hit_ratio": _POINTS,
 }
 """The metrics compared, in the order shown, and why each tolerance has its size."""
 

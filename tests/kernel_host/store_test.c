@@ -25,6 +25,7 @@ static struct { struct block_done request; u32 count; bool failing; } flight[BLO
 static u32 flight_count, error_percent;
 
 bool block_init(const struct image_disk *disk) { (void)disk; flight_count = cached_count = 0; return true; }
+void block_start(void) {}
 u32 block_count(void) { return BLOCKS; }
 u32 block_room(void) { return BLOCK_SLOTS - flight_count; }
 bool block_notify(void) { return false; }
