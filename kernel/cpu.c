@@ -1,4 +1,5 @@
 /* Descriptor tables, exceptions and interrupts of a processor. */
+#include "input.h"
 #include "memory.h"
 #include "process.h"
 #include "sched.h"
@@ -93,6 +94,11 @@ void interrupt(struct frame *frame)
         sched_timer();
         if (this_cpu()->resched)
             sched_preempt();
+        return;
+    }
+    if (frame->vector == VECTOR_DEVICE) {
+        input_interrupt();
+        timer_end_interrupt();
         return;
     }
     if (frame->vector == VECTOR_SPURIOUS)

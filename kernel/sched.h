@@ -90,6 +90,8 @@ void thread_yield(void);
 void thread_kill(struct thread *t);      /* never runs again; not the current thread */
 [[noreturn]] void thread_exit(void);     /* the current thread never runs again */
 void sched_timer(void);                  /* the timer interrupt */
+void sched_timer_stop(void);             /* no timer interrupt until ... */
+void sched_timer_restart(void);
 u64 idle_ns(void);                       /* idle time so far; not to be called by the idle thread */
 u8 sched_sleepers(void);                     /* threads that wait for a deadline, at most 255 */
 
@@ -109,6 +111,7 @@ void timer_end_interrupt(void);
 
 /* cpu.c */
 #define VECTOR_TIMER 32
+#define VECTOR_DEVICE 33
 #define VECTOR_SPURIOUS 47
 void cpu_init(void);
 void cpu_set_stack(u64 top);             /* where ring 3 enters the kernel */

@@ -93,6 +93,15 @@ bool trace_half_full(void)
     return header()->head - header()->drained > mask / 2;
 }
 
+void host_request(enum host_request what, u32 x, u32 y)
+{
+    header()->request_x = x;
+    header()->request_y = y;
+    header()->request = what;
+    rendezvous();
+    header()->request = HOST_NOTHING;
+}
+
 /* The machine stops inside; meanwhile the host takes [drained, head). */
 void rendezvous(void)
 {
