@@ -43,7 +43,7 @@ class _Part(BaseModel):
 class Machine(_Part):
     """The machine and its scheduler."""
 
-    vcpus: int = Field(default=1, ge=1, le=1, description="number of CPUs; only 1 is supported so far")
+    vcpus: int = Field(default=1, ge=1, le=16, description="number of CPUs")
     memory_mb: int = Field(default=256, ge=32, le=65536)
     quantum_us: int = Field(default=10_000, ge=100, le=10_000_000, description="round-robin time slice")
     compositor_priority: int = Field(default=20, ge=1, le=24)
@@ -345,8 +345,6 @@ def _describe(error: ErrorDetails) -> str:
             given = value.get("dist") if isinstance(value, dict) else value
             names = [name.strip(" '") for name in expected.replace(" or ", ", ").split(",")]
             return f"{key}: expected one of {', '.join(names)}, got {given!r}" + _suggest(str(given), names)
-        case "less_than_equal" if location == ("machine", "vcpus"):
-            return f"{key}: expected 1 (several CPUs are not supported yet), got {value!r}"
         case "float_parsing" | "float_type":
             return f"{key}: expected a number, got {value!r}"
         case "int_parsing" | "int_type" | "int_from_float":

@@ -42,7 +42,13 @@ int main(void)
     CHECK(header()->head == 0 && cpu.since_ns == 1000);
     for (u64 i = 0; i < 3 * header()->ring_records; i++)
         trace_measure(M_FLIP, 5, i);
-    CHECK(header()->head == 3 * header()->ring_records && meetings == 3 && !trace_half_full());
+    CHECK(header()->head == 3 * header()->ring_records && meetings == 3);
+    trace_drain_early(); /* less than half: not yet */
+    CHECK(meetings == 3);
+    for (u64 i = 0; i <= header()->ring_records / 2; i++)
+        trace_measure(M_FLIP, 5, header()->head);
+    trace_drain_early();
+    CHECK(meetings == 4 && header()->drained == header()->head);
 
     trace_init(64, true);
     trace_state(STATE_RUNNING);
