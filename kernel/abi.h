@@ -36,6 +36,7 @@ struct image_settings { /* follows the header */
     u64 repaint_window_ns;
     u64 ping_interval_ns;
     u64 hang_timeout_ns;
+    u64 warmup_ns;     /* latencies count from here on */
     u32 kind;          /* enum scenario_kind */
     u32 vcpus;
     u32 memory_mb;
@@ -160,6 +161,7 @@ enum trace_kind {
     P_SPAWN = 32,     /* process created;  subject client, arg pages */
     P_REAP = 33,      /* process freed;    subject client, arg pages */
     P_SNAPSHOT = 34,  /* second's snapshot printed */
+    P_PROFILE = 35,   /* second's memory profile printed; kind performance */
 
     /* Measurements: subject client, arg ns, unless said otherwise */
     M_COMMIT_TO_PRESENT = 64,
@@ -171,8 +173,8 @@ enum trace_kind {
     M_FLIP,               /* 70 arg vblank index */
     M_DROPPED,            /* 71 arg vblank index */
     M_IDLE,               /* 72 arg idle ns of this second, all vCPUs; at each snapshot */
-    M_PAGES,              /* 73 arg pages in use; at each snapshot */
-    M_HEAP,               /* 74 arg heap bytes in use; at each snapshot */
+    M_PAGES,              /* 73 arg pages in use, subject page allocations so far; at each snapshot */
+    M_HEAP,               /* 74 arg heap bytes in use, subject objects allocated so far; at each snapshot */
     M_PAGES_PEAK,         /* 75 arg most pages ever in use; once, at the end */
     M_TIMER,              /* 76 timer deadline to the scheduler, CPU was idle; the switch follows */
     M_CLIENT_CREATED,     /* 77 arg generation */

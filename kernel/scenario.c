@@ -75,6 +75,8 @@ static const char *check_settings(const struct image_settings *s)
         return "ping_interval_ns";
     if (s->hang_timeout_ns > MAX_TIME_NS)
         return "hang_timeout_ns";
+    if (s->warmup_ns >= s->duration_ns)
+        return "warmup_ns";
     if (!within(s->kind, KIND_SOAK, KIND_INTEGRATION))
         return "kind";
     if (!within(s->vcpus, 1, 16))

@@ -37,10 +37,20 @@ PAGE_KB: Final = 4
 
 IMAGE_HEADER: Final = struct.Struct("<8s6I")
 IMAGE_HEADER_FIELDS: Final = ("magic", "version", "length", "crc32", "group_count", "table_count", "reserved")
-IMAGE_SETTINGS: Final = struct.Struct("<6Q10I64s")
+IMAGE_SETTINGS: Final = struct.Struct("<7Q10I64s")
 IMAGE_SETTINGS_FIELDS: Final = (
     *("seed", "duration_ns", "quantum_ns", "repaint_window_ns", "ping_interval_ns", "hang_timeout_ns"),
-    *("kind", "vcpus", "memory_mb", "width", "height", "refresh_mhz", "trace_points", "compositor_priority"),
+    *(
+        "warmup_ns",
+        "kind",
+        "vcpus",
+        "memory_mb",
+        "width",
+        "height",
+        "refresh_mhz",
+        "trace_points",
+        "compositor_priority",
+    ),
     *("socket_bytes", "provoke", "name"),
 )
 IMAGE_LOAD: Final = struct.Struct("<2Q6I64s")
@@ -154,6 +164,7 @@ class TraceKind(IntEnum):
     P_SPAWN = 32
     P_REAP = 33
     P_SNAPSHOT = 34
+    P_PROFILE = 35
     M_COMMIT_TO_PRESENT = 64
     M_BUFFER_COMMIT = 65
     M_EVENT_DELIVERY = 66

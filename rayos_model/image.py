@@ -22,6 +22,7 @@ class Settings:
     repaint_window_ns: int
     ping_interval_ns: int
     hang_timeout_ns: int
+    warmup_ns: int
     kind: int
     vcpus: int
     memory_mb: int
@@ -145,6 +146,7 @@ def build_image(scenario: Scenario, trace_points: bool = False, provoke: Provoca
         repaint_window_ns=display.repaint_window_us * 1000,
         ping_interval_ns=round(machine.ping_interval_s * NS),
         hang_timeout_ns=round(machine.hang_timeout_s * NS),
+        warmup_ns=scenario.warmup_ns,
         kind=ScenarioKind[scenario.kind.upper()],
         vcpus=machine.vcpus,
         memory_mb=machine.memory_mb,

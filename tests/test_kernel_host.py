@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from rayos_model import abi
+from rayos_model.histogram import LatencyHistogram
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64",
@@ -28,7 +29,9 @@ PROGRAMS = {
     "memory": ["page.c", "heap.c", "library.c"],
     "random": ["random.c"],
     "scenario": ["scenario.c"],
-    "trace": ["trace.c", "page.c"],
+    "trace": ["trace.c", "page.c", "profile.c", "histogram.c"],
+    "histogram": ["histogram.c"],
+    "virtio": ["virtio.c", "page.c"],
 }
 ZIG = [
     sys.executable,
@@ -89,6 +92,7 @@ def image(**changes: int) -> bytes:
         "repaint_window_ns": 7 * 10**6,
         "ping_interval_ns": 10**9,
         "hang_timeout_ns": 3 * 10**9,
+        "warmup_ns": 0,
         "kind": 1,
         "vcpus": 1,
         "memory_mb": 128,
@@ -141,6 +145,15 @@ def test_the_ring_keeps_order_and_meets_the_host_when_full(programs: dict[str, P
     run(programs["trace"])
 
 
+def test_the_kernels_histogram_reads_as_ours(programs: dict[str, Path]) -> None:
+    values = [0, 1, 255, 256, 257, 1000, 1001, 65_535, 10**6, 123_456_789, 10**9, 10**12, *range(300, 90_000, 977)]
+    ours = LatencyHistogram()
+    ours.add(values)
+    for ppm in (1, 10_000, 500_000, 950_000, 990_000, 999_000, 1_000_000):
+        (theirs,) = run(programs["histogram"], ppm, *values).split()
+        assert int(theirs) == pytest.approx(ours.quantile(ppm / 1e6), abs=1), ppm
+
+
 def test_the_kernel_draws_what_mechanism_md_says(programs: dict[str, Path]) -> None:
     word = (1 << 64) - 1
     for seed, client, generation, stream in [(1, 0, 0, 0), (2**63 + 5, 1023, 9, 1), (77, 3, 4095, 0)]:
@@ -176,6 +189,7 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("duration_ns", 0, "duration_ns"),
         ("quantum_ns", 1, "quantum_ns"),
         ("repaint_window_ns", 17 * 10**6, "repaint_window_ns"),
+        ("warmup_ns", 10**9, "warmup_ns"),
         ("kind", 6, "kind"),
         ("vcpus", 0, "vcpus"),
         ("memory_mb", 8, "memory_mb"),
@@ -218,3 +232,7 @@ def test_a_damaged_image_is_refused(programs: dict[str, Path], tmp_path: Path) -
 
 def test_no_damage_makes_the_validator_read_outside_the_image(programs: dict[str, Path], tmp_path: Path) -> None:
     assert verdict(programs, tmp_path, image(), 3000) == "ok"
+
+
+def test_a_device_that_lies_reaches_no_driver(programs: dict[str, Path]) -> None:
+    run(programs["virtio"])
