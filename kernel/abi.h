@@ -142,6 +142,7 @@ enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAU
  * Pixels move a step at a time, 16 bytes an instruction: a row of w pixels takes ROW_STEPS(w) steps. */
 #define STEP_PIXELS 32
 #define ROW_STEPS(w) (((w) + STEP_PIXELS - 1) / STEP_PIXELS)
+#define PACK8(low, high) ((u32)(u8)(low) | (u32)(high) << 8)
 #define PACK(low, high) ((u64)(u32)(low) | (u64)(u32)(high) << 32)
 enum trace_kind {
     /* any thread */
@@ -198,6 +199,11 @@ enum trace_kind {
     M_LEAK,               /* 82 subject heap bytes, arg pages, not returned; once, at the end (0 when clean) */
     M_BASELINE,           /* 83 arg pages in use before the first client; subject heap bytes; once, at start */
     M_FREE_BLOCK,         /* 84 arg pages of the largest free block, subject free pages; at each snapshot */
+
+    /* At each snapshot, of the second that ends; subject PACK8(lock id, times), arg PACK(total, longest), ns, saturating */
+    M_LOCK_HOLD = 96,     /* times the lock was taken, how long it was held */
+    M_LOCK_WAIT,          /* 97 times it was taken already, how long it was waited for; none when there were none */
+    M_READY_WAIT,         /* 98 subject dispatches of threads, arg from being ready to running */
 };
 
 /* Interfaces, for REQUEST_ID; opcodes are those of the published XML. */

@@ -82,7 +82,9 @@ struct input_report input_ask(enum host_request what, u32 x, u32 y)
     sched_timer_stop();
     host_request(what, x, y);
     for (bool complete = false; !complete;) {
+        lock_release(LOCK_KERNEL);
         halt();
+        lock_acquire(LOCK_KERNEL);
         for (u32 i = 0; i < device_count && !complete; i++)
             complete = take(&devices[i], &report);
     }

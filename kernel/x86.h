@@ -79,6 +79,8 @@ static inline void interrupts_off(void) { __asm__ volatile("cli" ::: "memory"); 
 static inline void interrupts_on(void) { __asm__ volatile("sti" ::: "memory"); }
 /* Interrupts on and halt, with no gap in which a wake-up could be missed. */
 static inline void halt(void) { __asm__ volatile("sti; hlt; cli" ::: "memory"); }
+/* One turn of a wait for another processor. */
+static inline void relax(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline u64 read_flags(void) { u64 f; __asm__ volatile("pushfq; popq %0" : "=r"(f)::"memory"); return f; }
 #endif
 #endif

@@ -201,6 +201,9 @@ class TraceKind(IntEnum):
     M_LEAK = 82
     M_BASELINE = 83
     M_FREE_BLOCK = 84
+    M_LOCK_HOLD = 96
+    M_LOCK_WAIT = 97
+    M_READY_WAIT = 98
 
 
 FIRST_MEASUREMENT: Final = 64
