@@ -109,7 +109,7 @@ def demo() -> None:
     Takes less than a minute and leaves two runs and a report below `runs/`.
     """
     from rayos_model.calibration import load_calibration
-    from rayos_model.crosscheck import compare, notices
+    from rayos_model.crosscheck import CrossCheck, check_runs
     from rayos_model.report.html import runs_page, write_page
     from rayos_model.report.tables import crosscheck as crosscheck_table
     from rayos_model.report.tables import verdicts
@@ -123,23 +123,20 @@ def demo() -> None:
         with showing() as progress:
             runs.append(execute(_system(name, "icount"), what, progress=progress(f"demo on {name}")))
     predicted, measured = runs
-    checks = compare(measured.metrics, predicted.metrics)
-    agree = all(check.ok for check in checks)
-    calibrated = load_calibration("icount").provenance.get("kernel_sha256")
-    said = notices(measured.provenance, predicted.provenance, calibrated)
-    check = {"scenario": what.name, "ok": agree, "metrics": [check.to_dict() for check in checks], "notices": said}
-    console.print(crosscheck_table(check))
-    for notice in said:
+    agreement = check_runs(measured, predicted, load_calibration("icount").provenance.get("kernel_sha256"))
+    check = CrossCheck(measured.platform, (agreement,)).to_dict()
+    console.print(crosscheck_table(check["scenarios"][0]))
+    for notice in agreement.notices:
         console.print(f"[bold]note:[/] {notice}")
     for one in runs:
         console.print(verdicts(one))
     page = measured.path.with_suffix(".html")
-    write_page(page, runs_page(runs, check={"ok": agree, "platform": measured.platform, "scenarios": [check]}))
+    write_page(page, runs_page(runs, check=check))
     passed = all(run.passed for run in runs)
     console.print(f"\n{'Every criterion holds on both.' if passed else 'A criterion FAILED; see the report.'}")
     console.print(f"Report: {page}\nRuns:   {runs[0].path}\n        {runs[1].path}", soft_wrap=True)
     console.print("Next:   rayos scenarios, then rayos run soak-4 --on kernel --duration 60")
-    raise typer.Exit(0 if passed and agree else 1)
+    raise typer.Exit(0 if passed and agreement.ok else 1)
 
 
 @app.command(epilog="Example: `rayos run soak-16 --on kernel --duration 60 --out runs/mine`")
@@ -173,7 +170,10 @@ def run(
 
 @app.command(epilog="Example: `rayos crosscheck validation/mixed-4 validation/mixed-16 --json`")
 def crosscheck(
-    names: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="Shipped names or paths of TOML files.")],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[SCENARIO]...", help="Shipped names or paths of TOML files.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All shipped validation scenarios.")] = False,
     platform: PlatformOption = "icount",
     duration: DurationOption = None,
     recorded: Annotated[
@@ -186,7 +186,10 @@ def crosscheck(
 
     Without QEMU the recorded kernel runs take the kernel's place, and a notice says so.
     """
-    what = [scenario.load(name).with_overrides(duration_s=duration) for name in names]
+    chosen = [*(names or []), *(f"validation/{name}" for name in scenario.shipped("validation") if every)]
+    if not chosen:
+        raise BadInput("no scenario named: give names or paths, or --all for the shipped validation scenarios")
+    what = [scenario.load(name).with_overrides(duration_s=duration) for name in chosen]
     from rayos_model.calibration import load_calibration, load_recorded
     from rayos_model.crosscheck import crosscheck as compare
 

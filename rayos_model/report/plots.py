@@ -14,10 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from rayos_model.abi import TraceKind
 from rayos_model.metrics import OPERATION_KIND
+from rayos_model.pairing import pair
 from rayos_model.run import Run
-from rayos_model.scenario import NS
 from rayos_model.units import OPERATIONS
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -136,18 +135,10 @@ def event_scatter(measured: Run, predicted: Run, operation: str = "commit_to_pre
 
 def paired(first: Run, second: Run, operation: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Latencies, ns, of the events both runs have: two arrays of one shape, paired by client and ordinal."""
-    kind: TraceKind = OPERATION_KIND[operation]
-    tables = []
-    for run in (first, second):
-        records = run.trace(kind)
-        records = records[records["time_ns"] < run.scenario.duration_s * NS]
-        order = np.argsort(records["subject"], kind="stable")
-        subjects = records["subject"][order].astype(np.int64)
-        starts = np.searchsorted(subjects, subjects)
-        tables.append((subjects << 40 | (np.arange(len(subjects)) - starts), records["arg"][order].astype(np.int64)))
-    (keys_a, a), (keys_b, b) = tables
-    _, at_a, at_b = np.intersect1d(keys_a, keys_b, assume_unique=True, return_indices=True)
-    return a[at_a], b[at_b]
+    traces = (run.trace(OPERATION_KIND[operation]) for run in (first, second))
+    end_ns = first.scenario.duration_ns
+    a, b = pair(*(trace[trace["time_ns"] < end_ns] for trace in traces))
+    return a["arg"].astype(np.int64), b["arg"].astype(np.int64)
 
 
 def svg(figure: Figure) -> str:
