@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 import tempfile
 from collections import Counter
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NoReturn
+from typing import Annotated, Final, Literal, NoReturn
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from rayos_model import __version__, scenario
+from rayos_model import __version__, baseline, cli_comparison, scenario
 from rayos_model.errors import BadInput, PlatformFailure, RayosError
 from rayos_model.progress import showing
 from rayos_model.run import Run
 from rayos_model.systems import System, execute
+from rayos_model.terminal import console as _console
+from rayos_model.terminal import print_json as _print_json
 
 app = typer.Typer(
     name="rayos",
@@ -38,6 +37,7 @@ scenarios_app = typer.Typer(help="The scenarios that come with the package, and 
 markers_app = typer.Typer(no_args_is_help=True, help="The marker lines of serial-console logs.")
 app.add_typer(scenarios_app, name="scenarios")
 app.add_typer(markers_app, name="markers")
+cli_comparison.register(app)
 
 _INTERRUPTED: Final = 130
 
@@ -147,6 +147,12 @@ def run(
     duration: DurationOption = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed for all random draws.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; default: a new one below runs/.")] = None,
+    points: Annotated[
+        bool, typer.Option("--points", help="Keep the CPU time of every operation as well; kernel only.")
+    ] = False,
+    save_baseline: Annotated[
+        bool, typer.Option("--save-baseline", help="Keep a copy as what `rayos compare RUN` compares with.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario on the model or on the kernel, judge it and keep the run.
@@ -154,8 +160,13 @@ def run(
     Exit status 0 when every criterion holds, 1 when one fails.
     """
     what = scenario.load(scenario_name).with_overrides(duration_s=duration, seed=seed)
+    if points and on == "model":
+        raise BadInput("--points needs --on kernel: the model spends its operations' CPU time, it does not measure it")
+    system = _system_with_points(platform) if points else _system(on, platform)
     with showing() as progress:
-        result = execute(_system(on, platform), what, out, progress(f"{what.name} on {on}"))
+        result = execute(system, what, out, progress(f"{what.name} on {on}"))
+    if save_baseline:
+        baseline.save(result)
     if as_json:
         _print_json(result.to_dict())
     else:
@@ -242,7 +253,7 @@ def calibrate(
     _console().print(f"{len(parameters.segments)} segment costs fitted: {target}", soft_wrap=True)
 
 
-@app.command(epilog="Example: `rayos report runs/* --html report.html`")
+@app.command(epilog="Example: `rayos report runs/demo-* --html report.html`")
 def report(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories that `rayos run` made.")],
     html: Annotated[Path | None, typer.Option(metavar="F", help="Write a self-contained page here as well.")] = None,
@@ -338,6 +349,12 @@ def _has_qemu() -> bool:
     return True
 
 
+def _system_with_points(platform: str) -> System:
+    from rayos_model.hardware import KernelSystem
+
+    return KernelSystem(platform, trace_points=True)
+
+
 def _system(name: str, platform: str) -> System:
     if name == "kernel":
         from rayos_model.hardware import KernelSystem
@@ -347,23 +364,6 @@ def _system(name: str, platform: str) -> System:
     from rayos_model.model import ModelSystem
 
     return ModelSystem(load_calibration(platform))
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    print(json.dumps(_finite(document), indent=1, ensure_ascii=False, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN: what could not be predicted or measured becomes null."""
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 if __name__ == "__main__":

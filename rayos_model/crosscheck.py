@@ -172,7 +172,8 @@ def pair_events(measured: Records, predicted: Records) -> tuple[PairedCheck, ...
     result = []
     for operation, kind in OPERATION_KIND.items():
         left, right = select(measured, kind), select(predicted, kind)
-        one, other = (both["arg"].astype(np.float64) for both in pair(left, right))
+        at_left, at_right = pair(left, right)
+        one, other = left["arg"][at_left].astype(np.float64), right["arg"][at_right].astype(np.float64)
         error = np.abs(other / np.maximum(one, 1) - 1)
         if len(error):
             share = float(np.mean(error <= 0.05))

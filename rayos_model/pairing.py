@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 
 from rayos_model.abi import Records
 
-
-def pair(first: Records, second: Records) -> tuple[Records, Records]:
-    """The records, all of one kind, that both traces have: two arrays of one length, the same event at one index."""
-    _, at_first, at_second = np.intersect1d(_keys(first), _keys(second), assume_unique=True, return_indices=True)
-    return first[at_first], second[at_second]
+Indices = NDArray[np.int64]
 
 
-def _keys(records: Records) -> NDArray[np.int64]:
+def pair(first: Records, second: Records) -> tuple[Indices, Indices]:
+    """Where the events that both traces have lie in each: two arrays of one length; all records are of one kind."""
+    keys = _keys(first), _keys(second)
+    _, at_first, at_second = np.intersect1d(*keys, assume_unique=True, return_indices=True)
+    return at_first, at_second
+
+
+def _keys(records: Records) -> Indices:
     """Client and ordinal of each record as one number."""
     order = np.argsort(records["subject"], kind="stable")
     subjects = records["subject"][order].astype(np.int64)

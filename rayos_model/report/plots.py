@@ -110,6 +110,25 @@ def prediction_bars(check: Mapping[str, Any]) -> Figure:
     return figure
 
 
+def changes(comparison: Mapping[str, Any]) -> Figure:
+    """Relative changes with their intervals and noise floors; `comparison` is `Comparison.to_dict()`."""
+    rows = [row for row in comparison["metrics"] if row["low"] is not None and row["unit"] != "%"]
+    figure = Figure(figsize=(6, 0.9 + 0.24 * max(1, len(rows))), layout="constrained")
+    axis = figure.subplots()
+    for at, row in enumerate(rows):
+        colour = {"regressed": COLOURS[1], "improved": COLOURS[2]}.get(row["verdict"], COLOURS[0])
+        if row["floor"] is not None:
+            axis.barh(at, 200 * row["floor"], left=-100 * row["floor"], height=0.8, color=_GREY, alpha=0.2)
+        axis.plot([100 * row["low"], 100 * row["high"]], [at, at], color=colour, linewidth=1.4)
+        axis.plot(100 * row["change"], at, "o" if row["verdict"] in ("same", "not judged") else "D", color=colour)
+    axis.axvline(0, color=_GREY, linewidth=0.8)
+    axis.set_yticks(range(len(rows)), [row["name"] for row in rows])
+    axis.invert_yaxis()
+    axis.set_xlabel("change, % (bar: noise floor; line: 95 % interval)")
+    _tidy(axis)
+    return figure
+
+
 def event_scatter(measured: Run, predicted: Run, operation: str = "commit_to_present", most: int = 20_000) -> Figure:
     """Latency of each event on one system against that of the same event on the other.
 
@@ -135,10 +154,10 @@ def event_scatter(measured: Run, predicted: Run, operation: str = "commit_to_pre
 
 def paired(first: Run, second: Run, operation: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Latencies, ns, of the events both runs have: two arrays of one shape, paired by client and ordinal."""
-    traces = (run.trace(OPERATION_KIND[operation]) for run in (first, second))
-    end_ns = first.scenario.duration_ns
-    a, b = pair(*(trace[trace["time_ns"] < end_ns] for trace in traces))
-    return a["arg"].astype(np.int64), b["arg"].astype(np.int64)
+    a, b = (run.trace(OPERATION_KIND[operation]) for run in (first, second))
+    a, b = (trace[trace["time_ns"] < first.scenario.duration_ns] for trace in (a, b))
+    at_a, at_b = pair(a, b)
+    return a["arg"][at_a].astype(np.int64), b["arg"][at_b].astype(np.int64)
 
 
 def svg(figure: Figure) -> str:

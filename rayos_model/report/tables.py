@@ -89,6 +89,57 @@ def agreement(row: Mapping[str, Any]) -> Text:
     return Text("pass (within the measured 95 % interval)", style="green") if inside else outcome(row["ok"])
 
 
+_VERDICT_STYLES = {"regressed": "bold red", "improved": "green", "same": "", "not judged": "dim"}
+
+
+def changes(comparison: Mapping[str, Any]) -> Table:
+    """Baseline against current, metric by metric; `comparison` is `Comparison.to_dict()`."""
+    outcome = "nothing regressed" if comparison["ok"] else "REGRESSED"
+    where = f"{comparison['scenario']} on {comparison['system']} ({comparison['platform']})"
+    table = Table(title=f"{where}: {outcome}", title_justify="left")
+    table.add_column("metric")
+    for heading in ("baseline", "current", "change", "95 % interval", "noise floor"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for row in comparison["metrics"]:
+        unit = row["unit"]
+        table.add_row(
+            row["name"],
+            number(row["baseline"], unit),
+            number(row["current"], unit),
+            change_text(row["change"], row["name"]),
+            interval_text(row),
+            "–" if row["floor"] is None else change_text(row["floor"], row["name"]).lstrip("+"),
+            Text(row["verdict"], style=_VERDICT_STYLES[row["verdict"]]),
+        )
+    return table
+
+
+def change_text(change: float | None, name: str) -> str:
+    """A signed change: points for the share of dropped frames, relative otherwise."""
+    if change is None:
+        return "–"
+    return f"{change:+.2f} points" if name == "dropped_frames.percent" else f"{change:+.1%}"
+
+
+def interval_text(row: Mapping[str, Any]) -> str:
+    """The interval of a change; a dash where it is counted, not sampled."""
+    if row["low"] is None:
+        return "–"
+    low, high = (change_text(row[end], row["name"]) for end in ("low", "high"))
+    return f"{low.removesuffix(' points')} … {high}"
+
+
+def explanations(comparison: Mapping[str, Any], least_share: float = 0.01) -> list[str]:
+    """A line for each operation that a share of the change in CPU time comes from, the largest first."""
+    return [
+        f"{row['operation']} {row['change']:+.1%} ({row['low']:+.1%} … {row['high']:+.1%}): {row['expected_ns']:,.0f} "
+        f"→ {row['measured_ns']:,.0f} ns a call, {row['calls']:,} calls; explains {row['share']:.0%} of the change"
+        for row in comparison["operations"]
+        if row["share"] >= least_share and not row["low"] <= 0 <= row["high"]
+    ]
+
+
 def error_text(error: float | None, unit: str) -> str:
     """An error or tolerance: points for a percentage, relative otherwise."""
     if error is None:
