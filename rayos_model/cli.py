@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from rayos_model import __version__, baseline, cli_comparison, scenario
+from rayos_model.cli_comparison import DEFAULT_HISTORY, HistoryOption
 from rayos_model.errors import BadInput, PlatformFailure, RayosError
 from rayos_model.progress import showing
 from rayos_model.run import Run
@@ -191,6 +192,7 @@ def crosscheck(
         bool, typer.Option("--recorded", help="Compare with the kernel runs kept in calibration/; needs no QEMU.")
     ] = False,
     html: Annotated[Path | None, typer.Option(metavar="F", help="Write a self-contained page here as well.")] = None,
+    history: HistoryOption = DEFAULT_HISTORY,
     as_json: JsonOption = False,
 ) -> None:
     """Run scenarios on both systems and compare: does the model predict the kernel within tolerance?
@@ -203,6 +205,7 @@ def crosscheck(
     what = [scenario.load(name).with_overrides(duration_s=duration) for name in chosen]
     from rayos_model.calibration import load_calibration, load_recorded
     from rayos_model.crosscheck import crosscheck as compare
+    from rayos_model.history import append
 
     calibrated = load_calibration(platform).provenance.get("kernel_sha256")
     if not recorded and not _has_qemu():
@@ -211,6 +214,7 @@ def crosscheck(
     kernel = (lambda one: load_recorded(one, platform)) if recorded else _system("kernel", platform)
     with showing() as progress:
         result = compare(what, _system("model", platform), kernel, platform, calibrated, progress)
+    append(result, history)
     if as_json:
         _print_json(result.to_dict())
     else:

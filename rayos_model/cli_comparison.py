@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,10 +12,14 @@ from rayos_model.errors import BadInput
 from rayos_model.run import Run
 from rayos_model.terminal import console, print_json
 
+DEFAULT_HISTORY: Final = Path("runs", "history.parquet")
+HistoryOption = Annotated[Path, typer.Option(metavar="DIR", help="Where the results of all cross-checks are kept.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the command `rayos`."""
     app.command(epilog="Example: `rayos compare runs/before runs/after --html changes.html`")(compare)
+    app.command(epilog="Example: `rayos history --metric commit_to_present.p99 --plot trend.png`")(history)
 
 
 def compare(
@@ -54,3 +59,34 @@ def compare(
 
         write_page(html, comparison_page([baseline, current], document))
     raise typer.Exit(0 if comparison.ok else 1)
+
+
+def history(
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", metavar="M", help="This metric only; may be repeated.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="F", help="Draw the trend; .png, .svg or .pdf by its ending.")
+    ] = None,
+    folder: Annotated[Path, typer.Option("--history", metavar="DIR", help="Where the results are kept.")] = (
+        DEFAULT_HISTORY
+    ),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")
+    ] = False,
+) -> None:
+    """Show how the errors of the model's predictions developed from cross-check to cross-check."""
+    from rayos_model import history as results_of
+    from rayos_model.report import plots, tables
+
+    everything, damaged = results_of.load(folder)
+    results = results_of.chosen(everything, metrics or [])
+    for file in damaged:
+        print(f"rayos: {file}: damaged, left out", file=sys.stderr)
+    trends = results_of.trends(results)
+    if plot is not None:
+        plots.save(plots.history(results), plot)
+    if as_json:
+        print_json({"history": str(folder), "trends": trends.to_dict("records"), "damaged": list(map(str, damaged))})
+    else:
+        console().print(tables.trends(trends))

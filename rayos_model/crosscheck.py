@@ -98,6 +98,8 @@ class ScenarioCheck:
     metrics: tuple[MetricCheck, ...]
     paired: tuple[PairedCheck, ...]
     notices: tuple[str, ...]
+    duration_s: float
+    kernel_sha256: str
 
     @property
     def ok(self) -> bool:
@@ -112,6 +114,8 @@ class ScenarioCheck:
             "metrics": [metric.to_dict() for metric in self.metrics],
             "paired": [pair.to_dict() for pair in self.paired],
             "notices": list(self.notices),
+            "duration_s": self.duration_s,
+            "kernel_sha256": self.kernel_sha256,
         }
 
 
@@ -217,6 +221,8 @@ def check_runs(measured: Measured, predicted: Run, calibrated_kernel: str | None
         compare(measured.metrics, predicted.metrics),
         pair_events(measured.trace(*kinds), predicted.trace(*kinds)) if isinstance(measured, Run) else (),
         notices(measured.provenance, predicted.provenance, calibrated_kernel),
+        predicted.scenario.duration_s,
+        str(measured.provenance.get("kernel_sha256", "")),
     )
 
 

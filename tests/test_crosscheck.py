@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -182,8 +183,9 @@ def test_another_kernel_than_the_calibrated_one_is_noticed_in_one_line() -> None
 
 def rayos_crosscheck(*arguments: str) -> tuple[int, dict[str, Any], str]:
     """The command in a process of its own: status, document, standard error."""
-    command = [sys.executable, "-m", "rayos_model", "crosscheck", *arguments, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "rayos_model", "crosscheck", *arguments, "--json", "--history", folder]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout), done.stderr
 

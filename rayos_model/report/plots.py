@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+from rayos_model.errors import BadInput, StorageFailure
+from rayos_model.history import SERIES
 from rayos_model.metrics import OPERATION_KIND
 from rayos_model.pairing import pair
 from rayos_model.run import Run
@@ -127,6 +131,39 @@ def changes(comparison: Mapping[str, Any]) -> Figure:
     axis.set_xlabel("change, % (bar: noise floor; line: 95 % interval)")
     _tidy(axis)
     return figure
+
+
+def history(results: pd.DataFrame, most: int = 7) -> Figure:
+    """Errors over time in tolerances, a line a series; the `most` series that came nearest to their tolerance.
+
+    `results` is what `history.load` gives.
+    """
+    results = results.assign(share=results["error"] / results["tolerance"])
+    series = [rows for _, rows in results.groupby(SERIES, sort=True)]
+    series.sort(key=lambda rows: -np.nan_to_num(rows["share"].abs().max(), nan=np.inf))
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axis = figure.subplots()
+    for index, rows in enumerate(series[:most]):
+        label = f"{rows['scenario'].iloc[0]} {rows['metric'].iloc[0]}"
+        axis.plot(rows["time"], rows["share"], marker="o", markersize=3, label=label, **_style(index))
+    for edge in (-1, 1):
+        axis.axhline(edge, color="black", linestyle="--", linewidth=1)
+    axis.set_ylabel("error, in tolerances (dashed: the tolerance)")
+    axis.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    figure.autofmt_xdate()
+    _tidy(axis)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure in the format that the ending says. Raises `BadInput` for an unknown one, `StorageFailure`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=150)
+    except ValueError as error:
+        raise BadInput(f"{path}: {str(error).splitlines()[0]}") from None
+    except OSError as error:
+        raise StorageFailure(f"{path}: cannot write the figure: {error.strerror or error}") from error
 
 
 def event_scatter(measured: Run, predicted: Run, operation: str = "commit_to_present", most: int = 20_000) -> Figure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
@@ -140,8 +141,24 @@ def explanations(comparison: Mapping[str, Any], least_share: float = 0.01) -> li
     ]
 
 
+def trends(history: pd.DataFrame) -> Table:
+    """The trend of each series of cross-checks; `history` is `history.trends()`."""
+    table = Table(title="errors of the predictions, nearest to their tolerance first", title_justify="left")
+    for heading in ("scenario", "metric"):
+        table.add_column(heading)
+    for heading in ("checks", "failed", "kernels", "first", "last", "worst", "tolerance"):
+        table.add_column(heading, justify="right")
+    for row in history.to_dict("records"):
+        errors = (error_text(row[name], row["unit"]) for name in ("first", "last", "worst", "tolerance"))
+        counts = (str(row[name]) for name in ("checks", "failures", "kernels"))
+        table.add_row(
+            f"{row['scenario']} ({row['duration_s']:g} s, {row['platform']})", row["metric"], *counts, *errors
+        )
+    return table
+
+
 def error_text(error: float | None, unit: str) -> str:
     """An error or tolerance: points for a percentage, relative otherwise."""
-    if error is None:
+    if error is None or error != error:
         return "–"
     return f"{error:.2f} points" if unit == "%" else f"{error:.1%}"
