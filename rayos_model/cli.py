@@ -262,8 +262,14 @@ def report(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories that `rayos run` made.")],
     html: Annotated[Path | None, typer.Option(metavar="F", help="Write a self-contained page here as well.")] = None,
 ) -> None:
-    """Show runs side by side: verdicts and metrics, with figures in the page."""
+    """Show runs side by side: verdicts and metrics, with figures in the page.
+
+    Of runs made with `--points` also where the CPU time went; in the page as a flame graph.
+    """
+    from rayos_model.hot_paths import has_points, hot_paths
     from rayos_model.report import html as pages
+    from rayos_model.report.plots import label_of
+    from rayos_model.report.tables import hot_paths as hot_path_table
     from rayos_model.report.tables import metrics, verdicts
 
     runs = [Run.load(path) for path in paths]
@@ -271,6 +277,8 @@ def report(
     for one in runs:
         console.print(verdicts(one))
     console.print(metrics(runs))
+    for one in filter(has_points, runs):
+        console.print(hot_path_table(hot_paths(one), label_of(one)))
     if html is not None:
         pages.write_page(html, pages.runs_page(runs))
         console.print(f"page: {html}", soft_wrap=True)

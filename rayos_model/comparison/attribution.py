@@ -46,11 +46,6 @@ class OperationChange:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def has_points(run: Run) -> bool:
-    """Whether the run's trace holds control-flow points."""
-    return bool(run.provenance.get("trace_points"))
-
-
 def attribute(baseline: Run, current: Run) -> tuple[OperationChange, ...]:
     """The operations whose cost changed from one run to the other, the largest contribution first. Both have points."""
     table = segments(current.trace())

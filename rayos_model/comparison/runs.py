@@ -16,7 +16,7 @@ import numpy as np
 from scipy import stats
 
 from rayos_model.abi import Records, TraceKind
-from rayos_model.comparison.attribution import OperationChange, attribute, has_points
+from rayos_model.comparison.attribution import OperationChange, attribute
 from rayos_model.comparison.blocks import (
     Latencies,
     Percentages,
@@ -27,6 +27,7 @@ from rayos_model.comparison.blocks import (
     count_table,
 )
 from rayos_model.errors import BadInput
+from rayos_model.hot_paths import has_points
 from rayos_model.metrics import OPERATION_KIND
 from rayos_model.pairing import pair
 from rayos_model.run import Run

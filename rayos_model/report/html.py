@@ -14,10 +14,13 @@ from matplotlib.figure import Figure
 from rayos_model import __version__
 from rayos_model.criteria import Verdict
 from rayos_model.errors import StorageFailure
+from rayos_model.hot_paths import has_points, hot_paths
 from rayos_model.report import plots, tables
+from rayos_model.report.flame import flame_graph
 from rayos_model.run import Run
 from rayos_model.units import METRIC_UNITS, OPERATIONS, STATISTICS
 
+_HOTTEST: Final = 25
 _LEAST_FOR_TAIL: Final = 100
 """A tail of fewer samples than this shows chance, not the system."""
 
@@ -61,6 +64,12 @@ def runs_page(
             check_figures=[Markup(plots.svg(plots.prediction_bars(one))) for one in check["scenarios"]]
             if check
             else [],
+            profiles=[
+                (label, Markup(flame_graph(table)), table.head(_HOTTEST).to_dict("records"))
+                for run, label in zip(runs, labels, strict=True)
+                if has_points(run)
+                for table in [hot_paths(run)]
+            ],
             comparison=comparison,
             comparison_figure=Markup(plots.svg(plots.changes(comparison))) if comparison else "",
             explanations=tables.explanations(comparison) if comparison else [],

@@ -141,11 +141,23 @@ def explanations(comparison: Mapping[str, Any], least_share: float = 0.01) -> li
     ]
 
 
+def hot_paths(profile: pd.DataFrame, label: str, most: int = 15) -> Table:
+    """The operations that took most CPU time; `profile` is `hot_paths.hot_paths()`."""
+    table = Table(title=f"CPU time by operation: {label}", title_justify="left")
+    table.add_column("operation")
+    for heading in ("calls", "self time", "share", "mean", "longest"):
+        table.add_column(heading, justify="right")
+    for row in profile.head(most).to_dict("records"):
+        total, mean, longest = (number(row[name] / 1000, "us") for name in ("total_ns", "mean_ns", "max_ns"))
+        table.add_row(row["operation"], number(row["calls"]), total, f"{row['share']:.1%}", mean, longest)
+    return table
+
+
 def trends(history: pd.DataFrame) -> Table:
     """The trend of each series of cross-checks; `history` is `history.trends()`."""
     table = Table(title="errors of the predictions, nearest to their tolerance first", title_justify="left")
-    for heading in ("scenario", "metric"):
-        table.add_column(heading)
+    table.add_column("scenario")
+    table.add_column("metric", no_wrap=True)
     for heading in ("checks", "failed", "kernels", "first", "last", "worst", "tolerance"):
         table.add_column(heading, justify="right")
     for row in history.to_dict("records"):
