@@ -3,7 +3,7 @@
  * A request is really carried out by the device, whenever the host gets to it. It is delivered at its deadline: when a
  * disk with the scenario's latency, bandwidth and number of channels would have finished it. At that time the driver makes
  * sure that the device is done (see fence in block.c). So data and errors are real and timing is a parameter; what the
- * kernel sees depends on nothing but the scenario. The store's lock protects all of it. */
+ * kernel sees depends on nothing but the scenario. LOCK_KERNEL protects all of it. */
 #ifndef RAYOS_BLOCK_H
 #define RAYOS_BLOCK_H
 #include "abi.h"

@@ -1,6 +1,6 @@
 /* The buffer cache: blocks of the disk in memory, a page each. Clean ones are in order of their last use, the page
  * allocator takes them back when memory is short, and so does a new block when the cache is full; dirty ones wait, oldest
- * first, to be written. It knows neither the device nor what a block holds. The store's lock protects all of it. */
+ * first, to be written. It knows neither the device nor what a block holds. LOCK_KERNEL protects all of it. */
 #ifndef RAYOS_CACHE_H
 #define RAYOS_CACHE_H
 #include "abi.h"

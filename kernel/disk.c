@@ -67,7 +67,7 @@ void store_kick(void)
 static void disk_main(void *unused)
 {
     (void)unused;
-    interrupts_on();
+    service_end(FLAGS_IF);
     for (;;) {
         u64 flags = service_begin();
         kicked = false;
@@ -122,7 +122,7 @@ bool disk_close(void)
     return done;
 }
 
-/* ---- System calls: interrupts off, as in syscall.c ---- */
+/* ---- System calls: under LOCK_KERNEL, as in syscall.c ---- */
 
 static bool name_in(struct process *p, char *name, u64 address)
 {

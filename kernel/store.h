@@ -2,7 +2,7 @@
  *
  * A put or delete goes to a block that nothing needs any more, never over the version it replaces; that one's block is free
  * only when the new version is durable. Work is cut into epochs: a flush closes the open one, has all its blocks written,
- * then the device's own cache, and then the epoch is durable. One lock protects store, cache and block: "interrupts off". */
+ * then the device's own cache, and then the epoch is durable. LOCK_KERNEL protects store, cache and block. */
 #ifndef RAYOS_STORE_H
 #define RAYOS_STORE_H
 #include "cache.h"

@@ -40,13 +40,14 @@ class Execution:
     image: bytes
     vcpus: int
     memory_mb: int
+    devices: tuple[str, ...] = ()
     disk: Path | None = None
     """The disk's image; None: the machine has none."""
 
     @property
     def command(self) -> list[str]:
         """QEMU's command line without this machine's paths."""
-        return command_line(self.platform, vcpus=self.vcpus, memory_mb=self.memory_mb, disk=self.disk is not None)
+        return command_line(self.platform, vcpus=self.vcpus, memory_mb=self.memory_mb, devices=self.devices)
 
 
 @dataclass(frozen=True)

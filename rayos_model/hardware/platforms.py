@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,7 +62,8 @@ def platform_named(name: str) -> Platform:
         raise BadInput(f"no platform is named {name!r}: expected one of {', '.join(PLATFORMS)}") from None
 
 
-_DISK: Final = (
+INPUT_DEVICES: Final = ("-device", "virtio-tablet-device", "-device", "virtio-keyboard-device")
+DISK_DEVICES: Final = (
     *("-blockdev", "driver=file,node-name=image,filename=<disk>"),
     *("-blockdev", "driver=raw,node-name=disk,file=image,cache.no-flush=on"),
     # The first is the disk. The second, before the same image, is never started: the kernel resets it to have all
@@ -71,7 +73,7 @@ _DISK: Final = (
 )
 
 
-def command_line(platform: Platform, *, vcpus: int, memory_mb: int, disk: bool = False) -> list[str]:
+def command_line(platform: Platform, *, vcpus: int, memory_mb: int, devices: Sequence[str] = ()) -> list[str]:
     """QEMU's command line with `<kernel>`, `<scenario>`, `<disk>`, `<console>` and `<qmp>` where this machine's places
     go.
 
@@ -86,8 +88,8 @@ def command_line(platform: Platform, *, vcpus: int, memory_mb: int, disk: bool =
         # Devices of virtio 1, which the processor that notifies them serves before it goes on.
         *("-global", "virtio-mmio.force-legacy=false", "-global", "virtio-mmio.ioeventfd=off"),
         *("-kernel", "<kernel>", "-fw_cfg", f"name={FW_CFG_SCENARIO},file=<scenario>"),
-        *(_DISK if disk else ()),
         *("-device", "ramfb", "-device", "pvpanic"),
+        *devices,
         *("-action", "panic=pause,reboot=shutdown,shutdown=pause"),
         *("-chardev", "file,id=console,path=<console>", "-serial", "chardev:console"),
         *("-chardev", "socket,id=qmp,fd=<qmp>", "-mon", "chardev=qmp,mode=control"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from rayos_model.hardware import build
 from rayos_model.hardware.disk import prepare, verify
 from rayos_model.hardware.execution import Execution, execute, probe, run_blocking
 from rayos_model.hardware.failures import KernelBuildFailed
-from rayos_model.hardware.platforms import DEFAULT_PLATFORM, platform_named
+from rayos_model.hardware.platforms import DEFAULT_PLATFORM, DISK_DEVICES, INPUT_DEVICES, platform_named
 from rayos_model.hardware.qemu import find_qemu
 from rayos_model.hardware.rendezvous import Limits
 from rayos_model.image import compile_image
@@ -34,7 +35,8 @@ class KernelSystem:
 
     `trace_points` keeps every control-flow point in the trace, not measurements only. `provoke` plants a fault that one
     of the detectors must find. `limits` replaces the wall times after which a guest counts as hung. `disk` is the image
-    of a disk that an earlier run has left; without it a scenario with a disk starts with an empty one.
+    of a disk that an earlier run has left; without it a scenario with a disk starts with an empty one. `defines` are
+    macros to build the kernel with, as `NAME=VALUE`.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class KernelSystem:
         provoke: Provocation = Provocation.NONE,
         limits: Limits | None = None,
         disk: Path | None = None,
+        defines: Sequence[str] = (),
     ) -> None:
         """Raises `BadInput` when no platform has that name."""
         self.platform = platform_named(platform)
@@ -51,6 +54,7 @@ class KernelSystem:
         self.provoke = provoke
         self.limits = limits
         self.disk = disk
+        self.defines = defines
 
     @property
     def name(self) -> str:
@@ -65,14 +69,18 @@ class KernelSystem:
         """
         qemu = find_qemu()
         progress(Progress(0, scenario.duration_ns, phase="building the kernel"))
-        kernel = build_kernel()
+        kernel = build_kernel(self.defines)
         if self.platform.probed:
             progress(Progress(0, scenario.duration_ns, phase=f"trying {self.platform.name}"))
             probe(qemu, Path(kernel.path), self.platform)
         image = compile_image(scenario, self.trace_points, self.provoke)
         machine = scenario.machine
+        devices = INPUT_DEVICES if scenario.input.source == "device" else ()
         disk = prepare(scenario, self.disk, writer)
-        execution = Execution(qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb, disk)
+        devices += DISK_DEVICES if disk else ()
+        execution = Execution(
+            qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb, devices, disk
+        )
         limits = self.limits or Limits(total_s=_FIXED_WALL_S + _WALL_PER_VIRTUAL * scenario.duration_s)
         writer.provenance(
             platform=self.platform.name,
@@ -81,6 +89,7 @@ class KernelSystem:
             qemu_arguments=execution.command,
             trace_points=self.trace_points,
             provoke=self.provoke.name.lower(),
+            **({"kernel_defines": list(self.defines)} if self.defines else {}),
         )
         sink = _ToWriter(writer, scenario, progress)
         progress(Progress(0, scenario.duration_ns, phase="booting"))
@@ -126,10 +135,10 @@ class _ToWriter:
         self._writer.trace(records)
 
 
-def build_kernel() -> build.KernelBinary:
+def build_kernel(defines: Sequence[str] = ()) -> build.KernelBinary:
     """The kernel of this package, compiled where it is not yet. Raises `KernelBuildFailed` with the first error."""
     try:
-        return build.build_kernel()
+        return build.build_kernel(defines=defines)
     except build.KernelBuildError as error:
         first = next((line for line in error.output.splitlines() if "error:" in line), "")
         failure = KernelBuildFailed(f"{error}{': ' if first else ''}{first}")
