@@ -47,6 +47,8 @@ struct image_settings { /* follows the header */
     u32 compositor_priority;
     u32 socket_bytes;  /* capacity of each direction of a client's socket */
     u32 provoke;       /* enum provocation: 0 in every ordinary run; proves the detectors in tests */
+    u32 input_source;  /* enum input_source */
+    u32 reserved;
     char name[64];     /* NUL-terminated */
 };
 
@@ -84,6 +86,7 @@ struct image_group { /* group_count of them follow the load */
 /* then table_count tables of QUANTILES u64 each */
 
 enum scenario_kind { KIND_SOAK = 1, KIND_STRESS, KIND_FAILURE, KIND_PERFORMANCE, KIND_INTEGRATION };
+enum input_source { INPUT_SEAT = 0, INPUT_DEVICE }; /* who makes input events: the seat itself, or the host through the input devices */
 enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_SURFACE_CREATION, WORKLOAD_DRAG_DROP,
                 WORKLOAD_COMPUTE = 32 /* background load, in no group */ };
 enum provocation { PROVOKE_NONE = 0, PROVOKE_PANIC, PROVOKE_HANG, PROVOKE_LEAK, PROVOKE_CLIENT_FAULT, PROVOKE_CLIENT_HANG, PROVOKE_BAD_REQUEST };
@@ -107,7 +110,17 @@ struct trace_header {
     u32 framebuffer_height;
     u32 state;          /* enum run_state */
     u32 lost;           /* records lost; any other value than 0 voids the run */
+    u32 request;        /* enum host_request, to be carried out when the machine runs on from this rendezvous */
+    u32 request_x;
+    u32 request_y;
+    u32 reserved;
 };
+enum host_request {
+    HOST_NOTHING = 0,
+    HOST_MOTION,        /* the tablet to (x, y), 0 to INPUT_RANGE over the screen */
+    HOST_KEY,           /* the keyboard's key of code x (as Linux numbers them) pressed (y = 1) or released (0) */
+};
+#define INPUT_RANGE 0x7fff
 enum run_state { STATE_BOOT = 0, STATE_RUNNING, STATE_DONE, STATE_PANIC };
 
 struct trace_record { /* 32 bytes */
@@ -153,11 +166,12 @@ enum trace_kind {
     P_COMPOSITE = 19, /* one composite pass;            subject blits | rectangles << 16, arg PACK(steps, rows) */
     P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown */
     P_VBLANK = 21,    /* vblank handled without a flip */
-    P_INPUT = 22,     /* seat produced an input event;  subject client */
+    P_INPUT = 22,     /* seat produced an input event;  subject client, arg events written */
     P_PING = 23,      /* ping round;                    subject clients pinged */
     P_DISCONNECT = 24,/* a client's objects destroyed;  subject client */
     P_DRAG = 25,      /* one step of a drag;            subject client, arg step */
     P_REPAINT = 26,   /* repaint point reached with nothing to paint */
+    P_DEVICE = 27,    /* an input device's report is there; subject client */
     /* launcher and reporter */
     P_SPAWN = 32,     /* process created;  subject client, arg pages */
     P_REAP = 33,      /* process freed;    subject client, arg pages */

@@ -1,4 +1,5 @@
 /* Descriptor tables, exceptions and interrupts of a processor. */
+#include "input.h"
 #include "memory.h"
 #include "process.h"
 #include "sched.h"
@@ -127,6 +128,7 @@ void interrupt(struct frame *frame)
     case VECTOR_TIMER: timer_interrupt(); return;
     case VECTOR_RESCHEDULE: reschedule_interrupt(); return;
     case VECTOR_REQUEST: apic_end_interrupt(); smp_answer(); return;
+    case VECTOR_DEVICE: input_interrupt(); apic_end_interrupt(); return;
     case VECTOR_RESUME: apic_end_interrupt(); return;
     case VECTOR_SPURIOUS: return;
     case VECTOR_NMI: stop_if_panicking(); break;

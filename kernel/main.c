@@ -1,4 +1,5 @@
 /* Boot: from the loader's entry to the idle thread. */
+#include "input.h"
 #include "process.h"
 
 #define KERNEL_VERSION "1.0.0"
@@ -59,6 +60,7 @@ void kernel_main(u32 start_info)
     trace_init(scenario()->memory_mb, scenario()->trace_points);
     time_init();
     display_init();
+    input_init();
     process_init();
     sched_init();
     start_threads();

@@ -97,6 +97,8 @@ static const char *check_settings(const struct image_settings *s)
         return "socket_bytes";
     if (s->provoke > PROVOKE_BAD_REQUEST)
         return "provoke";
+    if (s->input_source > INPUT_DEVICE)
+        return "input_source";
     if (s->name[sizeof s->name - 1])
         return "name";
     return NULL;

@@ -309,6 +309,18 @@ void sched_timer(void)
         set_timer(cpu, now);
 }
 
+void sched_timer_stop(void)
+{
+    struct cpu *cpu = this_cpu();
+    cpu->armed_ns = NEVER;
+    timer_arm(0, NEVER);
+}
+
+void sched_timer_restart(void)
+{
+    set_timer(this_cpu(), clock_ns());
+}
+
 void thread_kill(struct thread *t)
 {
     KERNEL_ASSERT(t != current_thread(), "sched:killing itself");

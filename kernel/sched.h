@@ -124,6 +124,8 @@ void thread_yield(void);
 void thread_kill(struct thread *t);      /* never enters ring 3 again; on_cpu until its processor has heard of it; not the current thread */
 [[noreturn]] void thread_exit(void);     /* the current thread never runs again */
 void sched_timer(void);                  /* the timer interrupt */
+void sched_timer_stop(void);             /* no timer interrupt on this processor until ... */
+void sched_timer_restart(void);
 u64 idle_ns(void);                       /* idle time so far, all processors */
 struct ready_wait sched_ready_wait(void); /* of all threads dispatched since the last call */
 u8 sched_sleepers(void);                 /* threads that wait for a deadline on this processor, at most 255 */
@@ -163,6 +165,7 @@ void apic_allow_above(u32 vector);       /* holds back interrupts up to that vec
 #define VECTOR_TIMER 32
 #define VECTOR_RESCHEDULE 33
 #define VECTOR_REQUEST 34
+#define VECTOR_DEVICE 35
 #define VECTOR_SPURIOUS 47
 #define VECTOR_RESUME 48                 /* of a class above the others' */
 void cpu_init_boot(void);                /* the first processor; takes LOCK_KERNEL */

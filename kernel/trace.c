@@ -100,6 +100,17 @@ static bool half_full(void)
     return header()->head - header()->drained > mask / 2;
 }
 
+void host_request(enum host_request what, u32 x, u32 y)
+{
+    u64 flags = lock(LOCK_TRACE);
+    header()->request_x = x;
+    header()->request_y = y;
+    header()->request = what;
+    rendezvous();
+    header()->request = HOST_NOTHING;
+    unlock(LOCK_TRACE, flags);
+}
+
 void trace_drain_early(void)
 {
     if (!half_full())

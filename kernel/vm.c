@@ -94,6 +94,7 @@ static void map_devices(void)
     *boot_entry_at(DEVICE_BASE, 0) = APIC_PHYSICAL | PRESENT | MAP_WRITE | MAP_NX | UNCACHED;
     for (u64 at = 0; at < VIRTIO_PAGES * PAGE_BYTES; at += PAGE_BYTES)
         *boot_entry_at(VIRTIO_BASE + at, 0) = (VIRTIO_PHYSICAL + at) | PRESENT | MAP_WRITE | MAP_NX | UNCACHED;
+    *boot_entry_at(IO_APIC_BASE, 0) = IO_APIC_PHYSICAL | PRESENT | MAP_WRITE | MAP_NX | UNCACHED;
 }
 
 /* Twice as many pages as there is memory: even one-page objects, each with its guard, always find room. */

@@ -70,6 +70,14 @@ class Display(_Part):
         return self
 
 
+class Input(_Part):
+    """Where the events for clients of workload input come from."""
+
+    source: Literal["seat", "device"] = Field(
+        default="seat", description="the seat itself, or the host through emulated input devices"
+    )
+
+
 class ClientGroup(_Part):
     """`count` clients alike. Times between their actions are `gap`; between a cause and their reaction, `think`."""
 
@@ -155,6 +163,7 @@ class Scenario(_Part):
     )
     machine: Machine = Machine()
     display: Display = Display()
+    input: Input = Input()
     clients: tuple[ClientGroup, ...] = Field(min_length=1)
     load: Load = Load()
     faults: tuple[dict[str, Any], ...] = Field(default=(), description="injected failures; not supported yet")
@@ -166,6 +175,8 @@ class Scenario(_Part):
             raise ValueError("load: memory and disk load are not supported yet; expected them to be left out")
         if self.faults:
             raise ValueError("faults: fault injection is not supported yet; expected it to be left out")
+        if self.input.source == "device" and self.machine.vcpus > 1:
+            raise ValueError(f"machine.vcpus: expected 1 with input.source = 'device', got {self.machine.vcpus}")
         if self.warmup_s is not None and self.warmup_s >= self.duration_s:
             raise ValueError(f"warmup_s: expected less than duration_s ({self.duration_s:g}), got {self.warmup_s:g}")
         if self.client_count + self.load.cpu_threads > MAX_CLIENTS:
@@ -312,7 +323,13 @@ def _suggest(name: str, candidates: Iterable[str]) -> str:
 
 def _fields_at(location: tuple[int | str, ...]) -> list[str]:
     """Keys known in the table a location lies in."""
-    tables: dict[str, type[BaseModel]] = {"machine": Machine, "display": Display, "load": Load, "clients": ClientGroup}
+    tables: dict[str, type[BaseModel]] = {
+        "machine": Machine,
+        "display": Display,
+        "input": Input,
+        "load": Load,
+        "clients": ClientGroup,
+    }
     for tag in location[:-1]:
         if tag in DISTRIBUTIONS:
             return list(DISTRIBUTIONS[str(tag)].model_fields)

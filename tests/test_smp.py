@@ -8,24 +8,11 @@ import numpy as np
 import pytest
 
 from rayos_model.abi import Provocation, TraceKind
-from rayos_model.errors import PlatformFailure
 from rayos_model.hardware import KernelSystem, failures
-from rayos_model.hardware.qemu import find_qemu
 from rayos_model.markers import parse
 from rayos_model.run import Run
 from rayos_model.scenario import Scenario, from_dict
 from rayos_model.systems import execute
-
-
-def qemu_missing() -> bool:
-    try:
-        find_qemu()
-    except PlatformFailure:
-        return True
-    return False
-
-
-pytestmark = pytest.mark.skipif(qemu_missing(), reason="needs QEMU")
 
 
 def scenario(vcpus: int, duration_s: float = 2.0) -> Scenario:
