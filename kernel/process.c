@@ -24,9 +24,12 @@ static u32 group_index(u32 client)
     return (u32)(scenario_group(client) - scenario_group(0));
 }
 
+/* Not a client of the compositor: background load. */
+static bool is_load(const struct process *p) { return p->client >= scenario_clients(); }
+
 static void name_clients(void)
 {
-    for (u32 client = 0; client < scenario_clients() + load_stressors(); client++) {
+    for (u32 client = 0; client < scenario_clients(); client++) {
         char *name = names[client], digits[4];
         u32 n = 0, value = client;
         memcpy(name, "client", 6);
@@ -37,8 +40,6 @@ static void name_clients(void)
             name[6 + i] = digits[n - 1 - i];
     }
 }
-
-bool process_is_stressor(u32 client) { return client >= scenario_clients(); }
 
 /* One copy of its two tables a group, mapped by all its clients. A table the workload does not use reads as zeros. */
 static void load_tables(u32 group, const struct image_group *g)
@@ -102,30 +103,35 @@ static u32 peer_of(u32 client)
     return g->first_client + (client - g->first_client + 1) % g->count;
 }
 
-static bool map_stressor_config(struct process *p, u64 end_ns)
+static void configure_client(struct client_config *config)
 {
-    struct client_config config = {
-        .seed = scenario()->seed, .end_ns = end_ns, .epoch_tsc = time_epoch_tsc(), .tsc_mult = time_tsc_mult(), .id = p->client,
-    };
-    load_configure(&config);
-    return map_new(p, CLIENT_CONFIG, MAP_NX, &config, sizeof config);
+    const struct image_settings *s = scenario();
+    const struct image_group *g = scenario_group(config->id);
+    config->period_ns = g->period_ns;
+    config->workload = g->workload;
+    config->surface_width = g->surface_width;
+    config->surface_height = g->surface_height;
+    config->damage_ppm = g->damage_ppm;
+    config->transfer_bytes = g->transfer_bytes;
+    config->peer = peer_of(config->id);
+    if (config->id == 0 && s->provoke >= PROVOKE_CLIENT_FAULT)
+        config->provoke = s->provoke;
 }
 
 static bool map_config(struct process *p, u64 end_ns)
 {
     const struct image_settings *s = scenario();
-    const struct image_group *g = scenario_group(p->client);
-    bool provoked = p->client == 0 && s->provoke >= PROVOKE_CLIENT_FAULT;
     struct client_config config = {
-        .seed = s->seed, .end_ns = end_ns, .period_ns = g->period_ns, .refresh_ns = 1000000000000ull / s->refresh_mhz,
+        .seed = s->seed, .end_ns = end_ns, .refresh_ns = 1000000000000ull / s->refresh_mhz,
         .epoch_tsc = time_epoch_tsc(), .tsc_mult = time_tsc_mult(), .id = p->client, .generation = p->generation,
-        .workload = g->workload, .surface_width = g->surface_width, .surface_height = g->surface_height,
-        .damage_ppm = g->damage_ppm, .transfer_bytes = g->transfer_bytes, .peer = peer_of(p->client),
-        .provoke = provoked ? s->provoke : PROVOKE_NONE,
     };
+    if (is_load(p))
+        load_configure(&config);
+    else
+        configure_client(&config);
     if (!map_new(p, CLIENT_CONFIG, MAP_NX, &config, sizeof config))
         return false;
-    for (u32 i = 0; i < TABLE_PAGES; i++)
+    for (u32 i = 0; i < TABLE_PAGES && !is_load(p); i++)
         if (!space_map(&p->space, CLIENT_TABLES + i * PAGE_BYTES, group_tables[group_index(p->client)][i], MAP_SHARED | MAP_NX))
             return false;
     return true;
@@ -155,11 +161,12 @@ struct process *process_spawn(u32 client, u32 generation, u64 end_ns)
     p->client = client;
     p->generation = generation;
     p->thread.process = p;
-    bool stressor = process_is_stressor(client);
-    bool made = space_create(&p->space) && map_program(p) && (stressor ? map_stressor_config : map_config)(p, end_ns) &&
-                (stressor || (p->socket = socket_create(client, scenario()->socket_bytes))) &&
-                thread_init(&p->thread, (u16)(THREAD_CLIENT0 + client), names[client],
-                            (int)(stressor ? scenario_load()->cpu_priority : scenario_group(client)->priority), client_body, p);
+    bool load = is_load(p);
+    u32 priority = load ? scenario_load()->cpu_priority : scenario_group(client)->priority;
+    bool made = space_create(&p->space) && map_program(p) && map_config(p, end_ns) &&
+                (load || (p->socket = socket_create(client, scenario()->socket_bytes))) &&
+                thread_init(&p->thread, (u16)(THREAD_CLIENT0 + client), load ? load_name(client) : names[client], (int)priority,
+                            client_body, p);
     if (!made) {
         process_free(p);
         return NULL;
@@ -193,7 +200,7 @@ static void die(struct process *p, u32 reason)
 void process_exit(u32 reason)
 {
     struct process *p = current_thread()->process;
-    die(p, p->socket && socket_disconnected(p->socket) && reason == 0 ? 3 : reason);
+    die(p, reason == 0 && p->socket && socket_disconnected(p->socket) ? 3 : reason);
     thread_exit();
 }
 
@@ -216,6 +223,14 @@ void process_kill(u32 client, u32 reason)
             launcher_wake();
     }
     service_end(flags);
+}
+
+void process_set_level(u32 client, u32 level_ppm)
+{
+    struct process *p = client < MAX_CLIENTS ? processes[client] : NULL;
+    u64 page = p ? space_physical(&p->space, CLIENT_CONFIG) : 0;
+    if (page)
+        ((struct client_config *)direct(page))->level_ppm = level_ppm;
 }
 
 struct process *process_next_dead(void)

@@ -21,13 +21,13 @@ struct process {
 };
 
 /* process.c */
-bool process_is_stressor(u32 client);           /* it has no socket and no window */
 void process_init(void);                        /* shared pages of the client program and tables */
 struct process *process_spawn(u32 client, u32 generation, u64 end_ns); /* NULL: out of memory */
 [[noreturn]] void process_exit(u32 reason);     /* the current process */
 [[noreturn]] void process_fault(u32 vector, u64 rip, u64 address);
 bool process_wait(struct process *p, const void *what, u64 deadline_ns); /* false: the deadline passed */
 void process_wake(struct process *p, const void *what); /* p may be NULL */
+void process_set_level(u32 client, u32 level_ppm); /* what a stressor reads; nothing if there is none */
 struct process *process_next_dead(void);        /* in order of death; NULL: none */
 void process_free(struct process *p);           /* everything it held */
 
@@ -47,11 +47,6 @@ void pipe_release(struct pipe *pipe, bool write_end);
 void pipe_forget(struct pipe *pipe, const struct process *p); /* p no longer waits */
 i64 pipe_read(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes);
 i64 pipe_write(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes);
-
-/* load.c */
-u32 load_stressors(void);                       /* how many processes */
-void load_configure(struct client_config *config); /* a stressor's, of which the id is known */
-u32 load_start(void);                           /* how many could be started */
 
 /* disk.c: the store's system calls; they block */
 #define PRIORITY_DISK 18
@@ -74,6 +69,23 @@ bool socket_disconnected(const struct socket *socket);
 u32 socket_live(void);                          /* sockets the compositor has not released */
 void socket_start(void);                        /* the scenario starts: lets the compositor past its first wait */
 bool socket_compositor_ready(void);             /* the compositor has reached its first wait */
+
+/* load.c: background load, by processes without a socket. All but load_set and load_level: the launcher's. */
+bool load_start(void);                          /* the stressors of disk and memory; false: out of memory */
+void load_kill(void);                           /* those of them that are still there */
+const char *load_name(u32 id);
+void load_configure(struct client_config *config); /* of a process of the load, of which the id is set */
+void load_set(u32 level_ppm);                   /* share of the whole load that is to run from now on */
+u32 load_level(void);
+bool load_adjust(bool over);                    /* starts and ends computing processes; false: out of memory */
+bool load_reap(struct process *p);              /* frees a dead one; false: it is a client */
+u32 load_processes(void);                       /* not freed yet */
+
+/* stress.c: the RAYOS_STRESS lines and the levels of the load; nothing in scenarios of another kind but the whole load */
+void stress_start(void);
+void stress_second(u64 now, struct second ended, u64 busy_percent); /* the reporter's, at each second */
+struct histogram *stress_latency(void);         /* where the second's latencies belong; NULL: nowhere */
+void stress_report(bool passed);
 
 /* supervisor.c */
 [[noreturn]] void launcher_main(void *unused);

@@ -110,7 +110,7 @@ static const char *check_load(const struct image_load *l)
 {
     if (l->step_count > LOAD_STEPS)
         return "load:step_count";
-    if (l->step_count && !within(l->step_ns, 1000000000, MAX_TIME_NS / LOAD_STEPS))
+    if (l->step_count && (!within(l->step_ns, 1000000000, MAX_TIME_NS / LOAD_STEPS) || l->step_ns % 1000000000))
         return "load:step_ns";
     if (l->latency_limit_ns > MAX_TIME_NS)
         return "load:latency_limit_ns";
@@ -186,13 +186,15 @@ static const char *check_table(const u64 *table)
 
 static const char *check_groups(const struct view *v)
 {
-    u32 clients = 0, stressors = v->disk->mb && v->load->disk_iops ? v->load->disk_depth : 0;
-    stressors += v->load->memory_ppm != 0;
+    const struct image_load *load = v->load;
+    u32 clients = 0, others = load->cpu_threads + (load->disk_iops ? load->disk_depth : 0) + (load->memory_ppm != 0);
     for (u32 i = 0; i < v->header->group_count; i++) {
         const struct image_group *g = &v->groups[i];
-        if (g->first_client != clients || !within(g->count, 1, MAX_CLIENTS - stressors - clients))
+        if (g->first_client != clients || !within(g->count, 1, MAX_CLIENTS - clients))
             return "group:clients";
         clients += g->count;
+        if (clients + others > MAX_CLIENTS)
+            return "load:processes";
         const char *why = check_group(g, v->settings, v->header->table_count);
         if (why)
             return why;

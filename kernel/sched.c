@@ -2,8 +2,8 @@
  *
  * Everything here runs under LOCK_KERNEL, a switch included: who is switched to releases what the one before took.
  * Invariants: a READY thread is in exactly the queue of its priority, and its context is saved; bit p of ready_map is set
- * exactly when queue p is not empty; a processor's timer is armed for the earliest of the running thread's quantum end, its
- * own earliest sleeper and, on several processors, the next tick. An idle thread is in no queue. */
+ * exactly when queue p is not empty; a processor's timer is armed for the earlier of the running thread's quantum end and
+ * its own earliest sleeper. An idle thread is in no queue. */
 #include "memory.h"
 #include "process.h"
 #include "sched.h"
@@ -11,7 +11,6 @@
 #define WATCHDOG_NS 5000000000ull
 #define WATCHED_ABOVE 10
 #define IDLE_SPIN_NS 300000
-#define TICK_NS 1000000 /* so that no processor keeps QEMU's one thread from the others for longer */
 
 enum leave { LEAVE_PREEMPTED, LEAVE_EXPIRED, LEAVE_FOR_GOOD };
 
@@ -125,8 +124,6 @@ static void set_timer(struct cpu *cpu, u64 now)
     u64 deadline = cpu->current == &cpu->idle ? NEVER : cpu->quantum_end_ns;
     if (cpu->sleeper_count && cpu->sleepers[1]->deadline_ns < deadline)
         deadline = cpu->sleepers[1]->deadline_ns;
-    if (cpu_count > 1 && cpu->current != &cpu->idle && deadline > now + TICK_NS)
-        deadline = now + TICK_NS;
     if (deadline == cpu->armed_ns)
         return;
     cpu->armed_ns = deadline;

@@ -262,6 +262,12 @@ void space_unmap(struct space *space, u64 address, u64 pages)
     memset(space->recent, 0, sizeof space->recent);
 }
 
+u64 space_physical(const struct space *space, u64 address)
+{
+    u64 *entry = space_entry(space, address, false);
+    return entry ? *entry & ADDRESS : 0;
+}
+
 void space_free(struct space *space, u64 address)
 {
     u64 *entry = space_entry(space, address, false);

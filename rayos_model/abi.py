@@ -34,6 +34,7 @@ STRESS_FLUSH_EVERY: Final = 64
 MAX_HANDLES: Final = 32
 MAX_CLIENTS: Final = 1024
 LOAD_STEPS: Final = 16
+COMPUTE_TURN_NS: Final = 50_000
 CLIENT_TEXT: Final = 0x400000
 CLIENT_CONFIG: Final = 0x10000000
 CLIENT_TABLES: Final = 0x10001000
@@ -130,6 +131,7 @@ class Workload(IntEnum):
     DRAG_DROP = 4
     STRESS_DISK = 16
     STRESS_MEMORY = 17
+    COMPUTE = 32
 
 
 class Provocation(IntEnum):

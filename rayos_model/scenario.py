@@ -146,10 +146,15 @@ class Load(_Part):
     disk_iops: int = Field(default=0, ge=0, le=10_000_000, description="disk requests a second")
     disk_depth: int = Field(default=8, ge=1, le=64, description="disk requests in flight")
     steps: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(default=(), max_length=LOAD_STEPS)
-    step_s: float = Field(default=5.0, ge=1, le=3600, description="how long each step lasts")
+    step_s: int = Field(default=5, ge=1, le=3600, description="how long each step lasts, whole seconds")
     latency_limit_ms: float | None = Field(
         default=None, gt=0, description="a second whose p99 of commit-to-present exceeds it takes the load a step down"
     )
+
+    @property
+    def processes(self) -> int:
+        """How many processes make the whole load."""
+        return self.cpu_threads + (self.disk_depth if self.disk_iops else 0) + (self.memory_fraction > 0)
 
     @property
     def any(self) -> bool:
@@ -178,8 +183,6 @@ class Scenario(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.load.cpu_threads:
-            raise ValueError("load.cpu_threads: not supported yet; expected it to be left out")
         if self.load.disk_iops and not self.machine.disk_mb:
             raise ValueError("load.disk_iops: expected a machine with a disk; machine.disk_mb is 0")
         if self.faults:
@@ -188,8 +191,11 @@ class Scenario(_Part):
             raise ValueError(f"machine.vcpus: expected 1 with input.source = 'device', got {self.machine.vcpus}")
         if self.warmup_s is not None and self.warmup_s >= self.duration_s:
             raise ValueError(f"warmup_s: expected less than duration_s ({self.duration_s:g}), got {self.warmup_s:g}")
-        if self.client_count > MAX_CLIENTS:
-            raise ValueError(f"clients: expected at most {MAX_CLIENTS} in all, got {self.client_count}")
+        if self.client_count + self.load.processes > MAX_CLIENTS:
+            raise ValueError(
+                f"clients: expected at most {MAX_CLIENTS} in all, those of the load included, "
+                f"got {self.client_count + self.load.processes}"
+            )
         for i, group in enumerate(self.clients):
             width, height = group.surface
             if width > self.display.width or height > self.display.height:

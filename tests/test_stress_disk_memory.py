@@ -22,7 +22,7 @@ from rayos_model.calibration import load_calibration
 from rayos_model.errors import BadInput, PlatformFailure
 from rayos_model.hardware import KernelSystem
 from rayos_model.hardware.execution import Execution, execute, run_blocking
-from rayos_model.hardware.platforms import platform_named
+from rayos_model.hardware.platforms import DISK_DEVICES, platform_named
 from rayos_model.hardware.qemu import find_qemu
 from rayos_model.hardware.rendezvous import Limits, drive
 from rayos_model.hardware.session import QemuSession
@@ -139,7 +139,9 @@ def execution_of(what: Scenario, image: Path) -> Execution:
     machine = what.machine
     kernel = Path(build_kernel().path)
     return Execution(
-        find_qemu(), kernel, platform_named("icount"), compile_image(what), machine.vcpus, machine.memory_mb, image
+        *(find_qemu(), kernel, platform_named("icount"), compile_image(what), machine.vcpus, machine.memory_mb),
+        devices=DISK_DEVICES,
+        disk=image,
     )
 
 

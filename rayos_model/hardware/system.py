@@ -75,9 +75,8 @@ class KernelSystem:
             probe(qemu, Path(kernel.path), self.platform)
         image = compile_image(scenario, self.trace_points, self.provoke)
         machine = scenario.machine
-        devices = INPUT_DEVICES if scenario.input.source == "device" else ()
         disk = prepare(scenario, self.disk, writer)
-        devices += DISK_DEVICES if disk else ()
+        devices = (INPUT_DEVICES if scenario.input.source == "device" else ()) + (DISK_DEVICES if disk else ())
         execution = Execution(
             qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb, devices, disk
         )

@@ -96,7 +96,8 @@ class Machine:
         return passed
 
     def _make_stressors(self) -> dict[int, Stressor]:
-        load, first = self.load, len(self._group_of)
+        load = self.load
+        first = len(self._group_of) + load.cpu_threads
         made: list[Stressor] = []
         if self.disk and load.disk_iops:
             made += [DiskStressor(self, first + i, self.disk) for i in range(load.disk_depth)]
