@@ -94,6 +94,7 @@ class MetricsCollector:
         self._throughput = {
             name: ThroughputCounter(scenario, kind, 0 if kind == TraceKind.M_CLIENT_CREATION else None)
             for name, kind in _THROUGHPUT.items()
+            if kind != TraceKind.M_DISK_REQUEST or scenario.machine.disk_mb
         }
         self._resources = ResourceTracker(scenario)
         self._storage = StorageTracker(scenario)
