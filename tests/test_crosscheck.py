@@ -96,6 +96,7 @@ def test_the_worst_comes_first_as_a_share_of_its_tolerance() -> None:
     names = [one.name for one in compare(measured, predicted)]
     assert names == ["cpu.mean", "memory.peak", "commit_to_present.p50", "frame_rate.mean"]
 
+
 DISK_METRICS = {name for name in TOLERANCES if name.startswith(("disk_request.", "throughput.disk", "cache."))}
 """Compared only where the scenario has a disk."""
 

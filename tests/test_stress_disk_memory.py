@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from rayos_model import scenario
-from rayos_model.abi import Records, TraceKind
+from rayos_model.abi import BLOCK_BYTES, Records, TraceKind
 from rayos_model.calibration import load_calibration
 from rayos_model.errors import BadInput, PlatformFailure
 from rayos_model.hardware import KernelSystem
@@ -31,7 +31,7 @@ from rayos_model.image import compile_image
 from rayos_model.model import ModelSystem
 from rayos_model.run import Run
 from rayos_model.scenario import Scenario
-from rayos_model.store import DurableLog, format_image, read_store, verify_stress
+from rayos_model.store import DurableLog, Store, format_image, read_store, verify_stress
 from rayos_model.systems import System
 from rayos_model.systems import execute as execute_on
 
@@ -201,3 +201,33 @@ def test_the_reader_notices_a_changed_byte(tmp_path: Path, at: int) -> None:
     image.write_bytes(good)
     with pytest.raises(BadInput, match="not a store"):
         read_store(image)
+
+
+def test_no_damage_on_the_disk_escapes_the_host(tmp_path: Path) -> None:
+    """A changed bit, a block in the wrong place, an acknowledged version that is gone: each is found, none invented."""
+    what = small_disk(duration_s=1)
+    image, heard, chance = tmp_path / "disk.img", Heard(), random.Random(3)
+    format_image(image, what.machine.disk_mb)
+    run_blocking(functools.partial(execute, execution_of(what, image), heard, Limits()))
+    good = image.read_bytes()
+    store = read_store(image, what.seed)
+    assert store.torn == store.misplaced == store.wrong == verify_stress(store, heard.durable.puts) == []
+    latest = [record.block for record in store.records.values()]
+
+    def damaged(at: int, content: bytes) -> Store:
+        image.write_bytes(good[:at] + content + good[at + len(content) :])
+        return read_store(image, what.seed)
+
+    def block(number: int) -> bytes:
+        return good[number * BLOCK_BYTES : (number + 1) * BLOCK_BYTES]
+
+    for _ in range(20):
+        number, offset = chance.choice(latest), chance.randrange(8, BLOCK_BYTES)
+        bit = bytes([good[number * BLOCK_BYTES + offset] ^ 1 << chance.randrange(8)])
+        assert damaged(number * BLOCK_BYTES + offset, bit).torn == [number]
+    first, second = latest[:2]
+    assert damaged(first * BLOCK_BYTES, block(second)).misplaced == [first]
+    gone = verify_stress(damaged(first * BLOCK_BYTES, bytes(BLOCK_BYTES)), heard.durable.puts)
+    assert len(gone) == 1
+    assert "was acknowledged" in gone[0]
+    assert read_store(image, what.seed + 1).wrong, "content is compared, not only checksums"

@@ -14,13 +14,16 @@ from rayos_model.store import DurableLog, format_image, read_store, verify_stres
 IMAGE = "disk.img"
 
 
-def verify(image: Path, scenario: Scenario, durable: DurableLog, writer: RunWriter, *, keep: bool) -> None:
+def verify(image: Path, scenario: Scenario, durable: DurableLog, writer: RunWriter, *, given: bool) -> None:
     """Reads the whole image and writes the verdict into the run: provenance `disk`, and one `M_VERIFIED` record.
 
-    An image in which nothing is wrong is removed unless it is to be kept. Raises `BadInput` when it is no store.
+    An image in which nothing is wrong is removed unless it was `given`: then an earlier life may have been cut short,
+    and blocks that are not whole are no fault. Raises `BadInput` when it is no store.
     """
     store = read_store(image, scenario.seed)
     wrong = verify_stress(store, durable.puts)
+    if not given:  # an image that began empty, of a machine that was not killed
+        wrong += [f"block {block}: not whole" for block in store.torn]
     writer.provenance(
         disk={
             "blocks": store.blocks,
@@ -36,7 +39,7 @@ def verify(image: Path, scenario: Scenario, durable: DurableLog, writer: RunWrit
     record["subject"] = len(wrong)
     record["arg"] = store.used - len(store.torn)
     writer.trace(record)
-    if not wrong and not keep:
+    if not wrong and not given:
         image.unlink()
 
 

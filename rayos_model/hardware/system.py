@@ -100,7 +100,7 @@ class KernelSystem:
         writer.provenance(wall_s=round(outcome.wall_s, 3))
         if disk is not None:
             progress(Progress(scenario.duration_ns, scenario.duration_ns, sink.fps, "verifying the disk"))
-            verify(disk, scenario, sink.durable, writer, keep=disk == self.disk)
+            verify(disk, scenario, sink.durable, writer, given=disk == self.disk)
         if outcome.screenshot is not None:
             writer.screenshot(outcome.screenshot)
         progress(Progress(scenario.duration_ns, scenario.duration_ns, sink.fps, "done"))
