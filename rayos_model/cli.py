@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rayos_model import __version__, scenario
+from rayos_model import __version__, cli_planning, scenario
 from rayos_model.errors import BadInput, PlatformFailure, RayosError
 from rayos_model.progress import showing
 from rayos_model.run import Run
@@ -38,6 +38,7 @@ scenarios_app = typer.Typer(help="The scenarios that come with the package, and 
 markers_app = typer.Typer(no_args_is_help=True, help="The marker lines of serial-console logs.")
 app.add_typer(scenarios_app, name="scenarios")
 app.add_typer(markers_app, name="markers")
+cli_planning.register(app)
 
 _INTERRUPTED: Final = 130
 
@@ -67,7 +68,7 @@ def main() -> None:
         notes = [*getattr(error, "__notes__", ())] if isinstance(error, PlatformFailure) else []
         _fail("\n".join([str(error), *notes]), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; the incomplete run was removed", _INTERRUPTED)
+        _fail("interrupted; nothing incomplete is left, and finished points of a sweep are kept", _INTERRUPTED)
 
 
 def _fail(text: str, status: int) -> NoReturn:
