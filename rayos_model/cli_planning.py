@@ -1,9 +1,10 @@
-"""Commands that ask the model what would be: `sweep`. Must not compute anything itself."""
+"""Commands that ask the model what would be: `sweep`, `plan`. Must not compute anything itself."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.table import Table
@@ -11,6 +12,9 @@ from rich.table import Table
 from rayos_model import scenario
 from rayos_model.errors import BadInput
 from rayos_model.progress import counting
+
+if TYPE_CHECKING:
+    from rayos_model.sweep import Range
 
 SHOWN: Final = ("commit_to_present.p50", "commit_to_present.p99", "frame_rate.mean", "cpu.mean", "memory.peak")
 
@@ -23,12 +27,17 @@ DurationOption = Annotated[
 ]
 SeedOption = Annotated[int | None, typer.Option(metavar="N", help="Another seed for all random draws.")]
 JobsOption = Annotated[int | None, typer.Option(metavar="N", help="Processes; default: one a core.")]
+DaskOption = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Compute on a Dask cluster: tcp://host:8786.")
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the command `rayos`."""
     example = "Example: `rayos sweep soak-16 --set clients=16,64,128 --set display.refresh_hz=60,120 --duration 20`"
     app.command(epilog=example)(sweep)
+    example = "Example: `rayos plan soak-16 --vary clients --slo 'commit_to_present.p99<100ms' --confirm`"
+    app.command(epilog=example)(plan)
 
 
 def sweep(
@@ -44,9 +53,7 @@ def sweep(
     duration: DurationOption = None,
     seed: SeedOption = None,
     jobs: JobsOption = None,
-    dask: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Compute on a Dask cluster: tcp://host:8786.")
-    ] = None,
+    dask: DaskOption = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The table, Parquet; default: below runs/, by design.")
     ] = None,
@@ -95,3 +102,106 @@ def sweep(
         shown.add_row(*(f"{cell:,.6g}" if isinstance(cell, float) else str(cell) for cell in row))
     console.print(shown)
     console.print(f"table: {target}", soft_wrap=True)
+
+
+def plan(
+    scenario_name: ScenarioArgument,
+    vary: Annotated[
+        list[str],
+        typer.Option(metavar="KEY", help="The key to search, or KEY=LOW..HIGH; further ones as KEY=V,V,…"),
+    ],
+    slo: Annotated[
+        list[str] | None,
+        typer.Option(metavar="'M<V'", help="An objective; default: the scenario's criteria. May be repeated."),
+    ] = None,
+    smallest: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Of this varied key the smallest is wanted.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=V", help="Change the scenario before anything else.")
+    ] = None,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Run the kernel at the answer and just past it.")] = False,
+    duration: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Length of a run; default: 10 s past warm-up, at least 20.")
+    ] = None,
+    seed: SeedOption = None,
+    replications: Annotated[int, typer.Option(metavar="N", help="Most runs of one alternative.")] = 8,
+    confidence: Annotated[float, typer.Option(metavar="C", help="Confidence of each verdict.")] = 0.95,
+    jobs: JobsOption = None,
+    dask: DaskOption = None,
+    plot: Annotated[Path | None, typer.Option(metavar="F", help="Write a figure: .png, .svg, .pdf or .html.")] = None,
+    platform: PlatformOption = "icount",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")
+    ] = False,
+) -> None:
+    """Find the largest value of a key at which all objectives hold, on the model, and confirm it on the kernel.
+
+    Each alternative is replicated with the same random numbers until its verdict is certain. Memory must suffice as
+    well. With several --vary the first is searched for every combination of the others' values, and the Pareto front is
+    marked. Exit status 0 when there is an answer (and the kernel confirms it: meets it, and fails within 10 % past it).
+    """
+    from rayos_model.calibration import load_calibration
+    from rayos_model.cli import _console, _print_json, _system
+    from rayos_model.keys import varied
+    from rayos_model.plan import plan as search
+    from rayos_model.progress import showing
+    from rayos_model.report import plans
+    from rayos_model.sweep import Range, parse_setting
+
+    what = scenario.load(scenario_name).with_overrides(seed=seed)
+    for key, values in map(parse_setting, settings or ()):
+        if isinstance(values, Range) or len(values) != 1:
+            raise BadInput(f"--set {key}: expected one value; what is to be varied goes to --vary")
+        what = varied(what, {key: values[0]})
+    first, bounds, others = _knobs(vary)
+    if plot is not None and plot.suffix not in (".png", ".svg", ".pdf", ".html"):
+        raise BadInput(f"--plot {plot}: expected a name that ends in .png, .svg, .pdf or .html")
+    with showing() as progress:
+        result = search(
+            *(what, first, slo or ()),
+            smallest=smallest or (),
+            bounds=bounds,
+            others=others,
+            confirm=_system("kernel", platform) if confirm else None,
+            duration_s=duration,
+            most_replications=replications,
+            confidence=confidence,
+            parameters=load_calibration(platform),
+            jobs=jobs,
+            dask=dask,
+            done=lambda text: print(text, file=sys.stderr, flush=True),
+            progress=progress,
+        )
+    if plot is not None:
+        plans.write(result, plot)
+    if as_json:
+        _print_json(result.to_dict())
+    else:
+        console = _console()
+        for answer in result.answers:
+            console.print(plans.headline(result, answer), soft_wrap=True)
+            console.print(plans.alternatives(result, answer))
+            if answer.confirmed is not None:
+                console.print(f"kernel: {'confirmed' if answer.confirmed else 'NOT CONFIRMED'}")
+        if len(result.answers) > 1:
+            console.print(plans.front_table(result))
+    raise typer.Exit(0 if result.ok else 1)
+
+
+def _knobs(vary: list[str]) -> tuple[str, Range | None, dict[str, list[Any]]]:
+    """The key to search with its bounds, and the values of all others."""
+    from rayos_model.sweep import Range, parse_setting
+
+    first, bounds = vary[0], None
+    if "=" in first:
+        first, values = parse_setting(first)
+        if not isinstance(values, Range):
+            raise BadInput(f"--vary {vary[0]}: expected KEY or KEY=LOW..HIGH for the first key")
+        bounds = values
+    others: dict[str, list[Any]] = {}
+    for key, values in map(parse_setting, vary[1:]):
+        if isinstance(values, Range):
+            raise BadInput(f"--vary {key}: expected values KEY=V,V,… for all keys but the first")
+        others[key] = values
+    return first, bounds, others

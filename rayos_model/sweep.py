@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from rayos_model.errors import BadInput, StorageFailure
 from rayos_model.keys import parse_value, split_values, varied
 from rayos_model.parameters import Parameters
-from rayos_model.points import PointStore, Values, evaluate, executor, table_of
+from rayos_model.points import PointStore, Values, evaluate, table_of, workers
 from rayos_model.scenario import Scenario
 
 Point = dict[str, Any]
@@ -114,7 +114,8 @@ def sweep(
         parameters = load_calibration()
     target = Path(out) if out else default_target(scenario, points)
     store = PointStore(target.with_name(f"{target.stem}.points"))
-    results = evaluate(runs, parameters, store, executor(jobs, dask), done)
+    with workers(jobs, dask) as execute:
+        results = evaluate(runs, parameters, store, execute, done)
     table = tidy(points, runs, results, replications)
     write_table(table, target)
     frame: pd.DataFrame = table.to_pandas()
