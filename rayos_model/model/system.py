@@ -14,12 +14,17 @@ from rayos_model.systems import Progress, ProgressFn
 
 
 class ModelSystem:
-    """Simulates scenarios with calibrated parameters; see docs/mechanism.md for what is simulated."""
+    """Simulates scenarios with calibrated parameters; see docs/mechanism.md for what is simulated.
+
+    `trace_points` keeps every control-flow point in the trace, not measurements only. The CPU time of a segment is then
+    its own demand, without interrupts and dispatches (the kernel's includes them, and counts them).
+    """
 
     name = "model"
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: Parameters, trace_points: bool = False) -> None:
         self.parameters = parameters
+        self.trace_points = trace_points
 
     def run(self, scenario: Scenario, writer: RunWriter, progress: ProgressFn) -> None:
         """Simulates the scenario to its end, feeding the writer; raises nothing of its own."""
@@ -29,9 +34,12 @@ class ModelSystem:
         def on_second(second: int, flips: int) -> None:
             progress(Progress(second * 1_000_000_000, duration, float(flips), "simulating"))
 
-        machine = Machine(image, self.parameters, writer.trace, writer.marker, on_second)
+        machine = Machine(image, self.parameters, writer.trace, writer.marker, on_second, self.trace_points)
         machine.run()
-        writer.provenance(platform=self.parameters.platform, calibration=_identity(self.parameters.provenance))
+        calibration = _identity(self.parameters.provenance)
+        writer.provenance(
+            platform=self.parameters.platform, calibration=calibration, trace_points=self.trace_points
+        )
         unseen = sorted(machine.compositor_costs.unseen | machine.client_costs.unseen)
         if unseen:
             writer.provenance(segments_not_calibrated=unseen)
