@@ -70,7 +70,9 @@ u64 trace_point(enum trace_kind kind, u32 subject, u64 arg)
     u64 flags = service_begin(), now = clock_ns();
     struct cpu *cpu = this_cpu();
     struct thread *t = cpu->current;
-    record(now, kind, subject, arg, t->cpu_ns + (now - cpu->since_ns), t->irqs, t->dispatches, keep_points);
+    u64 cpu_ns = t->cpu_ns + (now - cpu->since_ns);
+    profile_point(kind, cpu_ns, now);
+    record(now, kind, subject, arg, cpu_ns, t->irqs, t->dispatches, keep_points);
     t->cpu_ns = 0;
     t->irqs = t->dispatches = 0;
     cpu->since_ns = now;
@@ -80,8 +82,9 @@ u64 trace_point(enum trace_kind kind, u32 subject, u64 arg)
 
 void trace_measure(enum trace_kind kind, u32 subject, u64 arg)
 {
-    u64 flags = service_begin();
-    record(clock_ns(), kind, subject, arg, 0, 0, 0, keep_measures);
+    u64 flags = service_begin(), now = clock_ns();
+    profile_measure(kind, arg, now);
+    record(now, kind, subject, arg, 0, 0, 0, keep_measures);
     service_end(flags);
 }
 

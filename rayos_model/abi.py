@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-ABI_VERSION: Final = 1
+ABI_VERSION: Final = 2
 
 IMAGE_MAGIC: Final = b"RAYOSIMG"
 QUANTILES: Final = 1025
@@ -25,6 +25,7 @@ BATCH_BYTES: Final = 4096
 PIPE_BYTES: Final = 4096
 MAX_HANDLES: Final = 32
 MAX_CLIENTS: Final = 1024
+LOAD_STEPS: Final = 16
 CLIENT_TEXT: Final = 0x400000
 CLIENT_CONFIG: Final = 0x10000000
 CLIENT_TABLES: Final = 0x10001000
@@ -36,11 +37,26 @@ PAGE_KB: Final = 4
 
 IMAGE_HEADER: Final = struct.Struct("<8s6I")
 IMAGE_HEADER_FIELDS: Final = ("magic", "version", "length", "crc32", "group_count", "table_count", "reserved")
-IMAGE_SETTINGS: Final = struct.Struct("<6Q10I64s")
+IMAGE_SETTINGS: Final = struct.Struct("<7Q10I64s")
 IMAGE_SETTINGS_FIELDS: Final = (
     *("seed", "duration_ns", "quantum_ns", "repaint_window_ns", "ping_interval_ns", "hang_timeout_ns"),
-    *("kind", "vcpus", "memory_mb", "width", "height", "refresh_mhz", "trace_points", "compositor_priority"),
+    *(
+        "warmup_ns",
+        "kind",
+        "vcpus",
+        "memory_mb",
+        "width",
+        "height",
+        "refresh_mhz",
+        "trace_points",
+        "compositor_priority",
+    ),
     *("socket_bytes", "provoke", "name"),
+)
+IMAGE_LOAD: Final = struct.Struct("<2Q6I64s")
+IMAGE_LOAD_FIELDS: Final = (
+    *("step_ns", "latency_limit_ns", "step_count", "cpu_threads", "cpu_priority", "memory_ppm", "disk_iops"),
+    *("disk_depth", "steps_ppm"),
 )
 IMAGE_GROUP: Final = struct.Struct("<4Q10IQ")
 IMAGE_GROUP_FIELDS: Final = (
@@ -148,6 +164,7 @@ class TraceKind(IntEnum):
     P_SPAWN = 32
     P_REAP = 33
     P_SNAPSHOT = 34
+    P_PROFILE = 35
     M_COMMIT_TO_PRESENT = 64
     M_BUFFER_COMMIT = 65
     M_EVENT_DELIVERY = 66
