@@ -151,6 +151,9 @@ def run(
     duration: DurationOption = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed for all random draws.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; default: a new one below runs/.")] = None,
+    trace_points: Annotated[
+        bool, typer.Option("--trace-points", help="Keep every control-flow point: for timelines and `rayos explain`.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario on the model or on the kernel, judge it and keep the run.
@@ -159,7 +162,7 @@ def run(
     """
     what = scenario.load(scenario_name).with_overrides(duration_s=duration, seed=seed)
     with showing() as progress:
-        result = execute(_system(on, platform), what, out, progress(f"{what.name} on {on}"))
+        result = execute(_system(on, platform, trace_points), what, out, progress(f"{what.name} on {on}"))
     if as_json:
         _print_json(result.to_dict())
     else:
@@ -336,15 +339,15 @@ def _has_qemu() -> bool:
     return True
 
 
-def _system(name: str, platform: str) -> System:
+def _system(name: str, platform: str, trace_points: bool = False) -> System:
     if name == "kernel":
         from rayos_model.hardware import KernelSystem
 
-        return KernelSystem(platform)
+        return KernelSystem(platform, trace_points)
     from rayos_model.calibration import load_calibration
     from rayos_model.model import ModelSystem
 
-    return ModelSystem(load_calibration(platform))
+    return ModelSystem(load_calibration(platform), trace_points)
 
 
 def _console() -> Console:

@@ -1,4 +1,4 @@
-"""Commands that ask the model what would be: `sweep`, `plan`. Must not compute anything itself."""
+"""Commands that ask what would be and why: `sweep`, `plan`, `trace`. Must not compute anything itself."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=example)(sweep)
     example = "Example: `rayos plan soak-16 --vary clients --slo 'commit_to_present.p99<100ms' --confirm`"
     app.command(epilog=example)(plan)
+    example = "Example: `rayos trace runs/demo-model-… runs/demo-kernel-… --perfetto demo.pftrace`"
+    app.command(epilog=example)(trace)
 
 
 def sweep(
@@ -187,6 +189,26 @@ def plan(
         if len(result.answers) > 1:
             console.print(plans.front_table(result))
     raise typer.Exit(0 if result.ok else 1)
+
+
+def trace(
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories that `rayos run` made.")],
+    perfetto: Annotated[Path, typer.Option(metavar="F", help="The file to write; opens in ui.perfetto.dev.")],
+) -> None:
+    """Write runs as one timeline: a process a run, a track a thread, frame rate, CPU and memory as counters.
+
+    Slices, one a segment of a thread's work, need runs made with `rayos run --trace-points`.
+    """
+    from rayos_model.cli import _console
+    from rayos_model.run import Run
+    from rayos_model.timeline import write_perfetto
+
+    runs = [Run.load(path) for path in paths]
+    count = write_perfetto(runs, perfetto)
+    console = _console()
+    console.print(f"{count:,} slices of {len(runs)} runs: {perfetto}", soft_wrap=True)
+    if not count:
+        console.print("No slices: make the runs with `rayos run … --trace-points`.", markup=False)
 
 
 def _knobs(vary: list[str]) -> tuple[str, Range | None, dict[str, list[Any]]]:

@@ -9,11 +9,53 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rayos_model.abi import FIRST_MEASUREMENT, Records, ThreadId, TraceKind
-from rayos_model.labels import point_label, role_of
+from rayos_model.abi import FIRST_MEASUREMENT, BatchTag, Interface, Records, ThreadId, TraceKind
 from rayos_model.parameters import heap_depth, size_names
 
+#: Requests of each interface in the order of their opcodes (published wayland.xml and xdg-shell.xml).
+REQUESTS: dict[Interface, tuple[str, ...]] = {
+    Interface.WL_DISPLAY: ("sync", "get_registry"),
+    Interface.WL_REGISTRY: ("bind",),
+    Interface.WL_COMPOSITOR: ("create_surface", "create_region"),
+    Interface.WL_SHM_POOL: ("create_buffer", "destroy", "resize"),
+    Interface.WL_SHM: ("create_pool",),
+    Interface.WL_BUFFER: ("destroy",),
+    Interface.WL_DATA_OFFER: ("accept", "receive", "destroy", "finish", "set_actions"),
+    Interface.WL_DATA_SOURCE: ("offer", "destroy", "set_actions"),
+    Interface.WL_DATA_DEVICE: ("start_drag", "set_selection", "release"),
+    Interface.WL_DATA_DEVICE_MANAGER: ("create_data_source", "get_data_device"),
+    Interface.WL_SURFACE: (
+        *("destroy", "attach", "damage", "frame", "set_opaque_region", "set_input_region", "commit"),
+        *("set_buffer_transform", "set_buffer_scale", "damage_buffer", "offset"),
+    ),
+    Interface.WL_SEAT: ("get_pointer", "get_keyboard", "get_touch", "release"),
+    Interface.WL_POINTER: ("set_cursor", "release"),
+    Interface.WL_KEYBOARD: ("release",),
+    Interface.WL_OUTPUT: ("release",),
+    Interface.WL_REGION: ("destroy", "add", "subtract"),
+    Interface.XDG_WM_BASE: ("destroy", "create_positioner", "get_xdg_surface", "pong"),
+    Interface.XDG_SURFACE: ("destroy", "get_toplevel", "get_popup", "set_window_geometry", "ack_configure"),
+    Interface.XDG_TOPLEVEL: (
+        *("destroy", "set_parent", "set_title", "set_app_id", "show_window_menu", "move", "resize", "set_max_size"),
+        *("set_min_size", "set_maximized", "unset_maximized", "set_fullscreen", "unset_fullscreen", "set_minimized"),
+    ),
+}
+_PIPE_IO = ("pipe_read", "pipe_write", "close")
 _POOL = ("request.wl_shm.create_pool", "request.wl_shm_pool.destroy")
+_THREADS = {
+    ThreadId.IDLE: "idle",
+    ThreadId.REPORTER: "reporter",
+    ThreadId.COMPOSITOR: "compositor",
+    ThreadId.LAUNCHER: "launcher",
+}
+
+
+def request_label(identity: int) -> str:
+    """The label of a request: 'request.<interface>.<request>'."""
+    interface, opcode = Interface(identity >> 8), identity & 0xFF
+    names = REQUESTS.get(interface, ())
+    name = names[opcode] if opcode < len(names) else str(opcode)
+    return f"request.{interface.name.lower()}.{name}"
 
 
 def _labels(points: Records) -> pd.Series:
@@ -23,8 +65,16 @@ def _labels(points: Records) -> pd.Series:
     request = kind == TraceKind.P_REQUEST
     key[tagged] |= subject[tagged]
     key[request] |= (arg[request] & 0xFFFFFFFF).astype(np.int64)
-    names = {value: point_label(value >> 32, value & 0xFFFFFFFF) for value in np.unique(key).tolist()}
-    return pd.Series(key).map(names)
+    return pd.Series(key).map({value: _label(value >> 32, value & 0xFFFFFFFF) for value in np.unique(key).tolist()})
+
+
+def _label(kind: int, detail: int) -> str:
+    if kind == TraceKind.P_REQUEST:
+        return request_label(detail)
+    if kind == TraceKind.P_PIPE_IO:
+        return _PIPE_IO[detail]
+    name = TraceKind(kind).name.removeprefix("P_").lower()
+    return f"{name}.{BatchTag(detail).name.lower()}" if kind in (TraceKind.P_ENTER, TraceKind.P_SEND) else name
 
 
 def _depth(sleepers: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -97,7 +147,7 @@ def segments(trace: Records) -> pd.DataFrame:
     before["label"] = before["label"].where(before["label"].notna(), "start")
     for name in own:
         frame[f"prev_{name}"] = before[name]
-    role = frame["thread"].map(role_of)
+    role = frame["thread"].map(lambda t: _THREADS.get(t, "client"))
     frame["kind"] = role + "." + frame["label"]
     frame["pair"] = role + "." + before["label"] + ">" + frame["label"]
     return frame.drop(columns="label")

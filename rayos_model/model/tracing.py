@@ -7,7 +7,6 @@ from struct import Struct
 from typing import Any
 
 from rayos_model.abi import Records, TraceKind, records_from_bytes
-from rayos_model.labels import record_of
 
 _RECORD = Struct("<QQIIHHBBBB")
 _CHUNK_RECORDS = 1 << 15
@@ -32,6 +31,8 @@ class TraceBuffer:
         self, time_ns: int, point: tuple[Any, ...], subject: int, cpu_ns: int, thread: int, sleepers: int
     ) -> None:
         """Appends one point, which closes a segment of `cpu_ns`."""
+        from rayos_model.labels import record_of
+
         label, *sizes = point
         kind, subject, arg = record_of(label, tuple(sizes), subject)
         packed = (time_ns, arg, subject, cpu_ns, kind, thread, 0, 0, 0, min(sleepers, 255))
