@@ -1,10 +1,11 @@
-"""Commands that ask what would be and why: `sweep`, `plan`, `trace`. Must not compute anything itself."""
+"""Commands that ask what would be and why: `sweep`, `plan`, `explain`, `trace`. Must not compute anything itself."""
 
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 from rich.table import Table
@@ -40,6 +41,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=example)(plan)
     example = "Example: `rayos trace runs/demo-model-… runs/demo-kernel-… --perfetto demo.pftrace`"
     app.command(epilog=example)(trace)
+    app.command(epilog="Example: `rayos explain soak-64 --duration 20 --tornado --html why.html`")(explain)
 
 
 def sweep(
@@ -209,6 +211,67 @@ def trace(
     console.print(f"{count:,} slices of {len(runs)} runs: {perfetto}", soft_wrap=True)
     if not count:
         console.print("No slices: make the runs with `rayos run … --trace-points`.", markup=False)
+
+
+def explain(
+    what: Annotated[
+        str, typer.Argument(metavar="SCENARIO|RUN", help="A scenario, or a run made with --trace-points.")
+    ],
+    on: Annotated[Literal["model", "kernel"], typer.Option(help="The system to run a scenario on.")] = "model",
+    duration: Annotated[float, typer.Option(metavar="SECONDS", help="Length of the run of a scenario.")] = 20.0,
+    tornado: Annotated[
+        bool, typer.Option("--tornado", help="Also vary each parameter, on the model: what matters?")
+    ] = False,
+    share: Annotated[float, typer.Option(metavar="S", help="By how much.")] = 0.1,
+    jobs: JobsOption = None,
+    html: Annotated[Path | None, typer.Option(metavar="F", help="Write a page with figures here as well.")] = None,
+    platform: PlatformOption = "icount",
+) -> None:
+    """Say where time goes: who uses the processor, what each frame's latency consists of, and what laws say.
+
+    The parts of commit-to-present are queueing for the compositor, its service, the wait for the repaint point, the
+    pass, its preemption, and the wait for the vblank.
+    """
+    from rayos_model.analysis import bottleneck
+    from rayos_model.analysis.bounds import bounds
+    from rayos_model.analysis.sensitivity import METRICS
+    from rayos_model.analysis.sensitivity import tornado as vary
+    from rayos_model.calibration import load_calibration
+    from rayos_model.cli import _console, _system
+    from rayos_model.progress import showing
+    from rayos_model.report import explain as shown
+    from rayos_model.report.plots import label_of
+    from rayos_model.run import PROVENANCE, Run
+    from rayos_model.systems import execute
+
+    with tempfile.TemporaryDirectory(prefix="rayos-explain-") as scratch:
+        if Path(what, PROVENANCE).is_file():
+            run = Run.load(what)
+        else:
+            scenario_run = scenario.load(what).with_overrides(duration_s=duration)
+            with showing() as progress:
+                watch = progress(f"{scenario_run.name} on {on}")
+                run = execute(_system(on, platform, True), scenario_run, Path(scratch, "run"), watch)
+        used, split, laws = bottleneck.utilisation(run), bottleneck.latency_split(run), bounds(run)
+    console = _console()
+    figures = {"Who uses the processor": shown.utilisation_figure(used)}
+    console.print(label_of(run))
+    console.print(shown.utilisation_table(used))
+    if len(split):
+        bands = bottleneck.split_by_band(split)
+        console.print(shown.split_table(bands))
+        figures["Where commit-to-present goes"] = shown.split_figure({run.system: bands})
+    console.print(shown.bounds_table(laws))
+    if tornado:
+        with counting(run.scenario.name, "points") as done:
+            table = vary(run.scenario, share=share, jobs=jobs, parameters=load_calibration(platform), done=done)
+        console.print(shown.tornado_table(table, share))
+        for metric in METRICS:
+            if (table["swing"][table["metric"] == metric] >= shown.LEAST_SWING).any():
+                figures[f"What {metric} depends on"] = shown.tornado_figure(table, metric)
+    if html is not None:
+        shown.write(html, label_of(run), figures)
+        console.print(f"page: {html}", soft_wrap=True)
 
 
 def _knobs(vary: list[str]) -> tuple[str, Range | None, dict[str, list[Any]]]:

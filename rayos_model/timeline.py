@@ -49,10 +49,10 @@ def slices(trace: Records) -> pd.DataFrame:
     waited = table["pair"].str.contains(r"\.(?:block|start)>")
     latest = table["time_ns"] - table["cpu_ns"].astype(np.int64)
     start = latest.where(waited | before.isna(), before)
-    start = np.maximum(start, before.fillna(0)).clip(lower=0).astype(np.int64)
+    start = start.clip(lower=before.fillna(0)).astype(np.int64)
     return pd.DataFrame(
         {
-            "start_ns": np.minimum(start, table["time_ns"]),
+            "start_ns": start.clip(upper=table["time_ns"]),
             "end_ns": table["time_ns"],
             "thread": table["thread"],
             "name": table["kind"].str.partition(".")[2],
