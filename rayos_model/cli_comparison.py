@@ -32,7 +32,7 @@ def compare(
     """Say which metrics of a run regressed against a baseline, beyond noise; and which operations explain it.
 
     With one run, the baseline is what `rayos run … --save-baseline` kept for its scenario, system and platform.
-    Operations are compared where both runs were made with `--points`.
+    Operations are compared where both runs were made with `--trace-points`.
 
     Exit status 0 when nothing regressed, 1 when something did, 2 when the runs are not of one scenario.
     """

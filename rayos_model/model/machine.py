@@ -10,7 +10,7 @@ from rayos_model.abi import PAGE_KB, BatchTag, Records, ScenarioKind, ThreadId, 
 from rayos_model.image import Group, Image
 from rayos_model.model.client import Client
 from rayos_model.model.compositor import Compositor
-from rayos_model.model.costs import CostModel, Path
+from rayos_model.model.costs import CostModel, Flow, Path, Point, RecordedFlow
 from rayos_model.model.memory import MemoryUse
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
 from rayos_model.model.profile import Profile
@@ -29,6 +29,7 @@ class Machine:
         records: Callable[[Records], None],
         line: Callable[[str], None],
         on_second: Callable[[int, int], None],
+        trace_points: bool = False,
     ) -> None:
         self.env = Environment(initial_time=0)
         self.settings = image.settings
@@ -47,6 +48,11 @@ class Machine:
             image.settings.quantum_ns,
             Overheads(round(scheduling.dispatch_ns), round(scheduling.interrupt_ns), round(scheduling.idle_wake_ns)),
         )
+        self.trace_points = trace_points
+        if trace_points:
+            self.processor.on_burst = lambda thread: self._points_of(thread, thread.time_at)
+            self.processor.on_block = lambda thread, since: self._points_of(thread, lambda offset: since + offset)
+        self._flows: dict[int, RecordedFlow] = {}  # by thread, where points are traced
         self.memory = MemoryUse(parameters.memory, image.settings)
         profiled = image.settings.kind == ScenarioKind.PERFORMANCE
         self.profile = Profile(image.settings, self.memory, self.say) if profiled else None
@@ -95,6 +101,15 @@ class Machine:
         if client is not None and client.thread is thread:
             self.supervisor.exited(client)
 
+    def _points_of(self, thread: Thread, time_at: Callable[[int], int]) -> None:
+        """Writes the points that a thread came to in the burst it has consumed."""
+        flow = self._flows[thread.index]
+        consumed = 0
+        for point, cost, subject in flow.crossed:
+            consumed += cost
+            self.trace.point(time_at(consumed), point, subject, cost, thread.index, self.processor.sleepers)
+        flow.crossed.clear()
+
     # ---- what its parts use ------------------------------------------------------------------------
 
     def say(self, marker: str, *fields: object) -> None:
@@ -104,6 +119,13 @@ class Machine:
     def measure(self, kind: TraceKind, subject: int, arg: int, thread: int) -> None:
         """Writes one measurement record, now."""
         self.trace.measure(self.processor.now, kind, subject, arg, thread)
+
+    def flow(self, costs: CostModel, thread: int, start: Point) -> Flow:
+        """A new thread's walk from `start`."""
+        if not self.trace_points:
+            return Flow(costs, self.processor, start)
+        flow = self._flows[thread] = RecordedFlow(costs, self.processor, start)
+        return flow
 
     def group_of(self, client: int) -> Group:
         """The group a client belongs to."""

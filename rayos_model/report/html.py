@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from rayos_model import __version__
@@ -109,6 +109,46 @@ def crosscheck_page(check: Mapping[str, Any], title: str = "Model against kernel
 def comparison_page(runs: Sequence[Run], comparison: Mapping[str, Any]) -> str:
     """A page for a comparison of two runs; `comparison` is `Comparison.to_dict()`."""
     return runs_page(runs, f"{comparison['scenario']}: baseline against current", comparison=comparison)
+
+
+def run_summary(run: Run) -> str:
+    """A run for a notebook: its verdicts and metrics as two small HTML tables."""
+    verdicts = [
+        (row.metric, row.required, tables.number(row.measured, row.unit), "pass" if row.ok else "FAIL")
+        for row in run.verdicts
+    ]
+    metrics = [(name, tables.number(value.value, value.unit)) for name, value in run.metrics.values.items()]
+    caption = f"{plots.label_of(run)}: {'passed' if run.passed else 'FAILED'}"
+    return _table(caption, ("criterion", "required", "measured", ""), verdicts) + (
+        f"<details><summary>{len(metrics)} metrics</summary>{_table('', ('metric', 'value'), metrics)}</details>"
+    )
+
+
+def crosscheck_summary(check: Mapping[str, Any]) -> str:
+    """A cross-check for a notebook, one HTML table a scenario."""
+    return "".join(
+        _table(
+            f"{scenario['scenario']}: model {'agrees' if scenario['ok'] else 'DISAGREES'} with kernel",
+            ("metric", "measured", "predicted", "error", ""),
+            [
+                (
+                    row["name"],
+                    tables.number(row["measured"], row["unit"]),
+                    tables.number(row["predicted"], row["unit"]),
+                    tables.error_text(row["error"], row["unit"]),
+                    str(tables.agreement(row)),
+                )
+                for row in scenario["metrics"]
+            ],
+        )
+        for scenario in check["scenarios"]
+    )
+
+
+def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    columns = "".join(f"<th>{escape(name)}</th>" for name in head)
+    return f"<table><caption>{escape(caption)}</caption><tr>{columns}</tr>{cells}</table>"
 
 
 def event_pair(runs: Sequence[Run]) -> tuple[Run, Run] | None:
