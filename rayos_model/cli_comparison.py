@@ -90,3 +90,22 @@ def history(
         print_json({"history": str(folder), "trends": trends.to_dict("records"), "damaged": list(map(str, damaged))})
     else:
         console().print(tables.trends(trends))
+
+
+def report_calibration(platform: str, html: Path | None) -> None:
+    """`rayos report --calibration`: diagnostics of a calibration, on the terminal and as a page."""
+    from rayos_model.progress import showing
+    from rayos_model.report import calibration as pages
+    from rayos_model.report import tables
+    from rayos_model.report.html import write_page
+    from rayos_model.systems import Progress
+
+    with showing() as progress:
+        show = progress("sensitivity")
+        known = pages.diagnose(platform, lambda done, of: show(Progress(done, of, phase="varying parameters")))
+    screen = console()
+    screen.print(tables.confounded([one.to_dict() for one in known.identifiability if not one.ok]))
+    screen.print(tables.sensitivities(known.sensitivity))
+    if html is not None:
+        write_page(html, pages.page(known))
+        screen.print(f"page: {html}", soft_wrap=True)

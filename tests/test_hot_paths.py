@@ -59,8 +59,14 @@ def test_a_boxs_width_is_its_time() -> None:
     }
     widths = {key: float(box.attrib["width"]) for key, box in boxes.items() if box is not None}
     assert widths == {
-        "all threads": 1000, "compositor": 800, "request": 600, "a.b": 400, "c.d": 200, "flip": 200,
-        "client": 200, "<x>": 200,
+        "all threads": 1000,
+        "compositor": 800,
+        "request": 600,
+        "a.b": 400,
+        "c.d": 200,
+        "flip": 200,
+        "client": 200,
+        "<x>": 200,
     }
     assert "<x>" not in drawing, "text is escaped"
 

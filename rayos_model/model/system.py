@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rayos_model.image import build_image
+from rayos_model.metrics import Metrics, MetricsCollector
 from rayos_model.model.machine import Machine
 from rayos_model.parameters import Parameters
 from rayos_model.run import RunWriter
@@ -34,6 +35,13 @@ class ModelSystem:
         unseen = sorted(machine.compositor_costs.unseen | machine.client_costs.unseen)
         if unseen:
             writer.provenance(segments_not_calibrated=unseen)
+
+
+def simulate(scenario: Scenario, parameters: Parameters) -> Metrics:
+    """The metrics that a run of the model has, without keeping the run: for the many runs of a sweep or a search."""
+    collector = MetricsCollector(scenario)
+    Machine(build_image(scenario), parameters, collector.feed, lambda line: None, lambda second, flips: None).run()
+    return collector.result()
 
 
 def _identity(provenance: dict[str, Any]) -> dict[str, Any]:

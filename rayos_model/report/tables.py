@@ -153,6 +153,32 @@ def hot_paths(profile: pd.DataFrame, label: str, most: int = 15) -> Table:
     return table
 
 
+def confounded(pairs: Sequence[Mapping[str, Any]]) -> Table:
+    """Pairs whose sizes calibration cannot tell apart; entries are `Identifiability.to_dict()`."""
+    table = Table(title="sizes that calibration cannot tell apart", title_justify="left")
+    for heading in ("pair", "left out", "most alike"):
+        table.add_column(heading)
+    table.add_column("condition", justify="right")
+    table.add_column("costs")
+    for one in pairs:
+        alike = ", ".join(one["closest"] or ())
+        condition = f"{one['condition']:.0f}"
+        costs = "looked up" if one["looked_up"] else "by the line"
+        table.add_row(one["pair"], ", ".join(one["aliased"]), alike, condition, costs)
+    return table
+
+
+def sensitivities(table: pd.DataFrame, most: int = 3) -> Table:
+    """What each metric depends on most; `table` is what `sensitivity.sensitivity` gives."""
+    shown = Table(title="per cent of the metric for a per cent of the parameter", title_justify="left")
+    for heading in ("metric", "parameter"):
+        shown.add_column(heading)
+    shown.add_column("elasticity", justify="right")
+    for row in table.groupby("metric").head(most).sort_values("metric", kind="stable").to_dict("records"):
+        shown.add_row(row["metric"], row["parameter"], f"{row['elasticity']:+.2f}")
+    return shown
+
+
 def trends(history: pd.DataFrame) -> Table:
     """The trend of each series of cross-checks; `history` is `history.trends()`."""
     table = Table(title="errors of the predictions, nearest to their tolerance first", title_justify="left")
