@@ -13,7 +13,7 @@ typedef unsigned long long u64;
 typedef signed int i32;
 typedef signed long long i64;
 
-#define ABI_VERSION 1
+#define ABI_VERSION 2
 
 /* ---- Scenario image: fw_cfg file "opt/rayos/scenario" --------------------------------------- */
 #define IMAGE_MAGIC "RAYOSIMG"
@@ -36,6 +36,7 @@ struct image_settings { /* follows the header */
     u64 repaint_window_ns;
     u64 ping_interval_ns;
     u64 hang_timeout_ns;
+    u64 warmup_ns;     /* latencies count from here on */
     u32 kind;          /* enum scenario_kind */
     u32 vcpus;
     u32 memory_mb;
@@ -46,10 +47,26 @@ struct image_settings { /* follows the header */
     u32 compositor_priority;
     u32 socket_bytes;  /* capacity of each direction of a client's socket */
     u32 provoke;       /* enum provocation: 0 in every ordinary run; proves the detectors in tests */
+    u32 input_source;  /* enum input_source */
+    u32 reserved;
     char name[64];     /* NUL-terminated */
 };
 
-struct image_group { /* group_count of them follow the settings */
+#define LOAD_STEPS 16
+
+struct image_load { /* follows the settings: background load, all zero where there is none */
+    u64 step_ns;          /* how long each step lasts; 0: the whole load, all the time */
+    u64 latency_limit_ns; /* a second whose commit-to-present p99 is above it takes the load one step down; 0: none */
+    u32 step_count;       /* of steps_ppm, at most LOAD_STEPS; 0: the whole load, all the time */
+    u32 cpu_threads;      /* computing ring-3 threads */
+    u32 cpu_priority;
+    u32 memory_ppm;       /* share of all memory to be in use, parts per million */
+    u32 disk_iops;        /* requests a second */
+    u32 disk_depth;       /* requests in flight */
+    u32 steps_ppm[LOAD_STEPS]; /* levels, in the order in which they are applied: share of the whole load */
+};
+
+struct image_group { /* group_count of them follow the load */
     u64 period_ns;     /* 1/rate; 0 where the workload has no rate */
     u64 start_ns;      /* first client of the group is spawned here ... */
     u64 stagger_ns;    /* ... and each next one this much later */
@@ -69,6 +86,7 @@ struct image_group { /* group_count of them follow the settings */
 /* then table_count tables of QUANTILES u64 each */
 
 enum scenario_kind { KIND_SOAK = 1, KIND_STRESS, KIND_FAILURE, KIND_PERFORMANCE, KIND_INTEGRATION };
+enum input_source { INPUT_SEAT = 0, INPUT_DEVICE }; /* who makes input events: the seat itself, or the host through the input devices */
 enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_SURFACE_CREATION, WORKLOAD_DRAG_DROP };
 enum provocation { PROVOKE_NONE = 0, PROVOKE_PANIC, PROVOKE_HANG, PROVOKE_LEAK, PROVOKE_CLIENT_FAULT, PROVOKE_CLIENT_HANG, PROVOKE_BAD_REQUEST };
 
@@ -91,7 +109,17 @@ struct trace_header {
     u32 framebuffer_height;
     u32 state;          /* enum run_state */
     u32 lost;           /* records lost; any other value than 0 voids the run */
+    u32 request;        /* enum host_request, to be carried out when the machine runs on from this rendezvous */
+    u32 request_x;
+    u32 request_y;
+    u32 reserved;
 };
+enum host_request {
+    HOST_NOTHING = 0,
+    HOST_MOTION,        /* the tablet to (x, y), 0 to INPUT_RANGE over the screen */
+    HOST_KEY,           /* the keyboard's key of code x (as Linux numbers them) pressed (y = 1) or released (0) */
+};
+#define INPUT_RANGE 0x7fff
 enum run_state { STATE_BOOT = 0, STATE_RUNNING, STATE_DONE, STATE_PANIC };
 
 struct trace_record { /* 32 bytes */
@@ -114,6 +142,7 @@ enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAU
  * Pixels move a step at a time, 16 bytes an instruction: a row of w pixels takes ROW_STEPS(w) steps. */
 #define STEP_PIXELS 32
 #define ROW_STEPS(w) (((w) + STEP_PIXELS - 1) / STEP_PIXELS)
+#define PACK8(low, high) ((u32)(u8)(low) | (u32)(high) << 8)
 #define PACK(low, high) ((u64)(u32)(low) | (u64)(u32)(high) << 32)
 enum trace_kind {
     /* any thread */
@@ -136,15 +165,17 @@ enum trace_kind {
     P_COMPOSITE = 19, /* one composite pass;            subject blits | rectangles << 16, arg PACK(steps, rows) */
     P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown */
     P_VBLANK = 21,    /* vblank handled without a flip */
-    P_INPUT = 22,     /* seat produced an input event;  subject client */
+    P_INPUT = 22,     /* seat produced an input event;  subject client, arg events written */
     P_PING = 23,      /* ping round;                    subject clients pinged */
     P_DISCONNECT = 24,/* a client's objects destroyed;  subject client */
     P_DRAG = 25,      /* one step of a drag;            subject client, arg step */
     P_REPAINT = 26,   /* repaint point reached with nothing to paint */
+    P_DEVICE = 27,    /* an input device's report is there; subject client */
     /* launcher and reporter */
     P_SPAWN = 32,     /* process created;  subject client, arg pages */
     P_REAP = 33,      /* process freed;    subject client, arg pages */
     P_SNAPSHOT = 34,  /* second's snapshot printed */
+    P_PROFILE = 35,   /* second's memory profile printed; kind performance */
 
     /* Measurements: subject client, arg ns, unless said otherwise */
     M_COMMIT_TO_PRESENT = 64,
@@ -156,8 +187,8 @@ enum trace_kind {
     M_FLIP,               /* 70 arg vblank index */
     M_DROPPED,            /* 71 arg vblank index */
     M_IDLE,               /* 72 arg idle ns of this second, all vCPUs; at each snapshot */
-    M_PAGES,              /* 73 arg pages in use; at each snapshot */
-    M_HEAP,               /* 74 arg heap bytes in use; at each snapshot */
+    M_PAGES,              /* 73 arg pages in use, subject page allocations so far; at each snapshot */
+    M_HEAP,               /* 74 arg heap bytes in use, subject objects allocated so far; at each snapshot */
     M_PAGES_PEAK,         /* 75 arg most pages ever in use; once, at the end */
     M_TIMER,              /* 76 timer deadline to the scheduler, CPU was idle; the switch follows */
     M_CLIENT_CREATED,     /* 77 arg generation */
@@ -168,6 +199,11 @@ enum trace_kind {
     M_LEAK,               /* 82 subject heap bytes, arg pages, not returned; once, at the end (0 when clean) */
     M_BASELINE,           /* 83 arg pages in use before the first client; subject heap bytes; once, at start */
     M_FREE_BLOCK,         /* 84 arg pages of the largest free block, subject free pages; at each snapshot */
+
+    /* At each snapshot, of the second that ends; subject PACK8(lock id, times), arg PACK(total, longest), ns, saturating */
+    M_LOCK_HOLD = 96,     /* times the lock was taken, how long it was held */
+    M_LOCK_WAIT,          /* 97 times it was taken already, how long it was waited for; none when there were none */
+    M_READY_WAIT,         /* 98 subject dispatches of threads, arg from being ready to running */
 };
 
 /* Interfaces, for REQUEST_ID; opcodes are those of the published XML. */

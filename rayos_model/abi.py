@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-ABI_VERSION: Final = 1
+ABI_VERSION: Final = 2
 
 IMAGE_MAGIC: Final = b"RAYOSIMG"
 QUANTILES: Final = 1025
@@ -25,6 +25,7 @@ BATCH_BYTES: Final = 4096
 PIPE_BYTES: Final = 4096
 MAX_HANDLES: Final = 32
 MAX_CLIENTS: Final = 1024
+LOAD_STEPS: Final = 16
 CLIENT_TEXT: Final = 0x400000
 CLIENT_CONFIG: Final = 0x10000000
 CLIENT_TABLES: Final = 0x10001000
@@ -36,21 +37,37 @@ PAGE_KB: Final = 4
 
 IMAGE_HEADER: Final = struct.Struct("<8s6I")
 IMAGE_HEADER_FIELDS: Final = ("magic", "version", "length", "crc32", "group_count", "table_count", "reserved")
-IMAGE_SETTINGS: Final = struct.Struct("<6Q10I64s")
+IMAGE_SETTINGS: Final = struct.Struct("<7Q12I64s")
 IMAGE_SETTINGS_FIELDS: Final = (
     *("seed", "duration_ns", "quantum_ns", "repaint_window_ns", "ping_interval_ns", "hang_timeout_ns"),
-    *("kind", "vcpus", "memory_mb", "width", "height", "refresh_mhz", "trace_points", "compositor_priority"),
-    *("socket_bytes", "provoke", "name"),
+    *(
+        "warmup_ns",
+        "kind",
+        "vcpus",
+        "memory_mb",
+        "width",
+        "height",
+        "refresh_mhz",
+        "trace_points",
+        "compositor_priority",
+    ),
+    *("socket_bytes", "provoke", "input_source", "reserved", "name"),
+)
+IMAGE_LOAD: Final = struct.Struct("<2Q6I64s")
+IMAGE_LOAD_FIELDS: Final = (
+    *("step_ns", "latency_limit_ns", "step_count", "cpu_threads", "cpu_priority", "memory_ppm", "disk_iops"),
+    *("disk_depth", "steps_ppm"),
 )
 IMAGE_GROUP: Final = struct.Struct("<4Q10IQ")
 IMAGE_GROUP_FIELDS: Final = (
     *("period_ns", "start_ns", "stagger_ns", "lifetime_ns", "first_client", "count", "workload", "priority"),
     *("surface_width", "surface_height", "damage_ppm", "think_table", "gap_table", "transfer_bytes", "reserved"),
 )
-TRACE_HEADER: Final = struct.Struct("<Q2I6Q4I")
+TRACE_HEADER: Final = struct.Struct("<Q2I6Q8I")
 TRACE_HEADER_FIELDS: Final = (
     *("magic", "abi_version", "record_bytes", "ring_phys", "ring_records", "head", "drained", "epoch_tsc"),
     *("framebuffer_phys", "framebuffer_width", "framebuffer_height", "state", "lost"),
+    *("request", "request_x", "request_y", "reserved"),
 )
 CLIENT_CONFIGURATION: Final = struct.Struct("<6Q10I")
 CLIENT_CONFIGURATION_FIELDS: Final = (
@@ -105,6 +122,19 @@ class Provocation(IntEnum):
     BAD_REQUEST = 6
 
 
+class InputSource(IntEnum):
+    SEAT = 0
+    DEVICE = 1
+
+
+class HostRequest(IntEnum):
+    """What the guest asks the host for at a rendezvous."""
+
+    NOTHING = 0
+    MOTION = 1
+    KEY = 2
+
+
 class RunState(IntEnum):
     BOOT = 0
     RUNNING = 1
@@ -145,9 +175,11 @@ class TraceKind(IntEnum):
     P_DISCONNECT = 24
     P_DRAG = 25
     P_REPAINT = 26
+    P_DEVICE = 27
     P_SPAWN = 32
     P_REAP = 33
     P_SNAPSHOT = 34
+    P_PROFILE = 35
     M_COMMIT_TO_PRESENT = 64
     M_BUFFER_COMMIT = 65
     M_EVENT_DELIVERY = 66
@@ -169,6 +201,9 @@ class TraceKind(IntEnum):
     M_LEAK = 82
     M_BASELINE = 83
     M_FREE_BLOCK = 84
+    M_LOCK_HOLD = 96
+    M_LOCK_WAIT = 97
+    M_READY_WAIT = 98
 
 
 FIRST_MEASUREMENT: Final = 64

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import astuple, dataclass
 
 from rayos_model import abi
-from rayos_model.abi import Provocation, ScenarioKind, Workload
+from rayos_model.abi import InputSource, Provocation, ScenarioKind, Workload
 from rayos_model.distribution import Distribution
 from rayos_model.scenario import NS, Scenario
 
@@ -22,6 +22,7 @@ class Settings:
     repaint_window_ns: int
     ping_interval_ns: int
     hang_timeout_ns: int
+    warmup_ns: int
     kind: int
     vcpus: int
     memory_mb: int
@@ -32,7 +33,29 @@ class Settings:
     compositor_priority: int
     socket_bytes: int
     provoke: int
+    input_source: int
+    reserved: int
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """`struct image_load`; fields in its order. `steps_ppm` holds as many levels as there are steps."""
+
+    step_ns: int = 0
+    latency_limit_ns: int = 0
+    cpu_threads: int = 0
+    cpu_priority: int = 0
+    memory_ppm: int = 0
+    disk_iops: int = 0
+    disk_depth: int = 0
+    steps_ppm: tuple[int, ...] = ()
+
+    def pack(self) -> bytes:
+        """The bytes of the struct."""
+        steps = struct.pack(f"<{abi.LOAD_STEPS}I", *self.steps_ppm, *[0] * (abi.LOAD_STEPS - len(self.steps_ppm)))
+        *times, threads, priority, memory, iops, depth, _ = astuple(self)
+        return abi.IMAGE_LOAD.pack(*times, len(self.steps_ppm), threads, priority, memory, iops, depth, steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +83,7 @@ class Image:
     """A whole image; a table is 1025 quantiles, ns."""
 
     settings: Settings
+    load: Load
     groups: tuple[Group, ...]
     tables: tuple[tuple[int, ...], ...]
 
@@ -79,6 +103,7 @@ class Image:
         """The bytes the kernel reads through fw_cfg."""
         settings = astuple(self.settings)
         body = abi.IMAGE_SETTINGS.pack(*settings[:-1], self.settings.name.encode("ascii"))
+        body += self.load.pack()
         body += b"".join(abi.IMAGE_GROUP.pack(*astuple(group), 0) for group in self.groups)
         body += b"".join(struct.pack(f"<{abi.QUANTILES}Q", *table) for table in self.tables)
         length = abi.IMAGE_HEADER.size + len(body)
@@ -123,6 +148,7 @@ def build_image(scenario: Scenario, trace_points: bool = False, provoke: Provoca
         repaint_window_ns=display.repaint_window_us * 1000,
         ping_interval_ns=round(machine.ping_interval_s * NS),
         hang_timeout_ns=round(machine.hang_timeout_s * NS),
+        warmup_ns=scenario.warmup_ns,
         kind=ScenarioKind[scenario.kind.upper()],
         vcpus=machine.vcpus,
         memory_mb=machine.memory_mb,
@@ -133,9 +159,25 @@ def build_image(scenario: Scenario, trace_points: bool = False, provoke: Provoca
         compositor_priority=machine.compositor_priority,
         socket_bytes=machine.socket_bytes,
         provoke=provoke,
+        input_source=InputSource[scenario.input.source.upper()],
+        reserved=0,
         name=scenario.name,
     )
-    return Image(settings, tuple(groups), tuple(tables))
+    return Image(settings, _load(scenario), tuple(groups), tuple(tables))
+
+
+def _load(scenario: Scenario) -> Load:
+    load = scenario.load
+    return Load(
+        step_ns=round(load.step_s * NS) if load.steps else 0,
+        latency_limit_ns=round(load.latency_limit_ms * 1e6) if load.latency_limit_ms else 0,
+        cpu_threads=load.cpu_threads,
+        cpu_priority=load.cpu_priority,
+        memory_ppm=round(load.memory_fraction * 1e6),
+        disk_iops=load.disk_iops,
+        disk_depth=load.disk_depth,
+        steps_ppm=tuple(round(step * 1e6) for step in load.steps),
+    )
 
 
 def _period_ns(rate_hz: float) -> int:
@@ -157,7 +199,8 @@ def parse_image(data: bytes) -> Image:
         raise ValueError(f"image magic is {magic!r}")
     if version != abi.ABI_VERSION:
         raise ValueError(f"image version is {version}, expected {abi.ABI_VERSION}")
-    groups_at = abi.IMAGE_HEADER.size + abi.IMAGE_SETTINGS.size
+    load_at = abi.IMAGE_HEADER.size + abi.IMAGE_SETTINGS.size
+    groups_at = load_at + abi.IMAGE_LOAD.size
     tables_at = groups_at + group_count * abi.IMAGE_GROUP.size
     if not length == len(data) == tables_at + table_count * abi.QUANTILES * 8:
         raise ValueError(f"image length is {len(data)}, header says {length}")
@@ -165,9 +208,12 @@ def parse_image(data: bytes) -> Image:
         raise ValueError("image CRC does not match")
     settings = abi.as_dict(abi.IMAGE_SETTINGS, abi.IMAGE_SETTINGS_FIELDS, data, abi.IMAGE_HEADER.size)
     settings["name"] = settings["name"].rstrip(b"\0").decode("ascii")
+    load = abi.as_dict(abi.IMAGE_LOAD, abi.IMAGE_LOAD_FIELDS, data, load_at)
+    steps = struct.unpack(f"<{abi.LOAD_STEPS}I", load.pop("steps_ppm"))
+    load["steps_ppm"] = steps[: load.pop("step_count")]
     groups = [
         Group(*abi.IMAGE_GROUP.unpack_from(data, groups_at + i * abi.IMAGE_GROUP.size)[:-1]) for i in range(group_count)
     ]
     layout = struct.Struct(f"<{abi.QUANTILES}Q")
     tables = [layout.unpack_from(data, tables_at + i * layout.size) for i in range(table_count)]
-    return Image(Settings(**settings), tuple(groups), tuple(tables))
+    return Image(Settings(**settings), Load(**load), tuple(groups), tuple(tables))

@@ -232,7 +232,6 @@ def test_a_recorded_kernel_run_is_compared_without_qemu(monkeypatch: pytest.Monk
     assert one["paired"] == []  # a recording keeps no trace
 
 
-@pytest.mark.xfail(strict=True, reason="the first client finds the heap without slabs; the model does not")
 def test_the_slowest_client_creation_is_predicted() -> None:
     _, document, _ = rayos_crosscheck(MIXED, "--recorded")
     assert failed(document["scenarios"][0]) == []

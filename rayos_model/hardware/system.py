@@ -13,7 +13,7 @@ from rayos_model.errors import PlatformFailure
 from rayos_model.hardware import build
 from rayos_model.hardware.execution import Execution, execute, probe, run_blocking
 from rayos_model.hardware.failures import KernelBuildFailed
-from rayos_model.hardware.platforms import DEFAULT_PLATFORM, platform_named
+from rayos_model.hardware.platforms import DEFAULT_PLATFORM, INPUT_DEVICES, platform_named
 from rayos_model.hardware.qemu import find_qemu
 from rayos_model.hardware.rendezvous import Limits
 from rayos_model.image import compile_image
@@ -70,7 +70,8 @@ class KernelSystem:
             probe(qemu, Path(kernel.path), self.platform)
         image = compile_image(scenario, self.trace_points, self.provoke)
         machine = scenario.machine
-        execution = Execution(qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb)
+        devices = INPUT_DEVICES if scenario.input.source == "device" else ()
+        execution = Execution(qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb, devices)
         limits = self.limits or Limits(total_s=_FIXED_WALL_S + _WALL_PER_VIRTUAL * scenario.duration_s)
         writer.provenance(
             platform=self.platform.name,
