@@ -72,7 +72,7 @@ def runs_page(
             ],
             comparison=comparison,
             comparison_figure=Markup(plots.svg(plots.changes(comparison))) if comparison else "",
-            explanations=tables.explanations(comparison) if comparison else [],
+            explanations=tables.explanations(comparison["operations"]) if comparison else [],
             version=__version__,
         )
     )

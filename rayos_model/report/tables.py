@@ -131,12 +131,12 @@ def interval_text(row: Mapping[str, Any]) -> str:
     return f"{low.removesuffix(' points')} … {high}"
 
 
-def explanations(comparison: Mapping[str, Any], least_share: float = 0.01) -> list[str]:
-    """A line for each operation that a share of the change in CPU time comes from, the largest first."""
+def explanations(operations: Sequence[Mapping[str, Any]], least_share: float = 0.01) -> list[str]:
+    """A line for each operation that a share of the change in CPU time comes from; `OperationChange.to_dict()`."""
     return [
         f"{row['operation']} {row['change']:+.1%} ({row['low']:+.1%} … {row['high']:+.1%}): {row['expected_ns']:,.0f} "
         f"→ {row['measured_ns']:,.0f} ns a call, {row['calls']:,} calls; explains {row['share']:.0%} of the change"
-        for row in comparison["operations"]
+        for row in operations
         if row["share"] >= least_share and not row["low"] <= 0 <= row["high"]
     ]
 
