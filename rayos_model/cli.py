@@ -258,13 +258,26 @@ def calibrate(
 
 @app.command(epilog="Example: `rayos report runs/demo-* --html report.html`")
 def report(
-    paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories that `rayos run` made.")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RUN]...", help="Directories that `rayos run` made.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(metavar="F", help="Write a self-contained page here as well.")] = None,
+    calibration: Annotated[
+        str | None, typer.Option(metavar="P", help="Report on the calibration of this platform instead.")
+    ] = None,
 ) -> None:
     """Show runs side by side: verdicts and metrics, with figures in the page.
 
     Of runs made with `--trace-points` also where the CPU time went; in the page as a flame graph.
+
+    With `--calibration`: how well the model's parameters are known, which of them the calibration runs cannot tell
+    apart, and which of them each prediction depends on.
     """
+    if calibration is not None:
+        cli_comparison.report_calibration(calibration, html)
+        return
+    if not paths:
+        raise BadInput("no run named: give directories of runs, or --calibration PLATFORM")
     from rayos_model.hot_paths import has_points, hot_paths
     from rayos_model.report import html as pages
     from rayos_model.report.plots import label_of

@@ -129,7 +129,7 @@ def test_a_run_is_compared_with_its_baseline(rayos: Rayos) -> None:
 def test_runs_that_are_not_comparable_are_bad_input(rayos: Rayos) -> None:
     rayos("run", "small.toml", "--on", "model", "--out", "one")
     rayos("run", "small.toml", "--on", "model", "--out", "two", "--seed", "7")
-    for arguments in (("one", "two"), ("one",), ("one", "one", "one"), ("one", "nowhere")):
+    for arguments in (("one", "two"), ("one",), ("one", "one", "one"), ("one", "nowhere"), ("one", "--calibration")):
         status, out, err = rayos("compare", *arguments)
         assert (status, out, err.count("\n")) == (2, "", 1)
 

@@ -40,7 +40,7 @@ def runs_page(
     names = [name for name in METRIC_UNITS if any(name in run.metrics.values for run in runs)]
     names = [name for name in names if name.partition(".")[0] not in OPERATIONS]
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             title=title or ", ".join(dict.fromkeys(run.scenario.name for run in runs)) or "RayOS report",
@@ -72,7 +72,7 @@ def runs_page(
             ],
             comparison=comparison,
             comparison_figure=Markup(plots.svg(plots.changes(comparison))) if comparison else "",
-            explanations=tables.explanations(comparison) if comparison else [],
+            explanations=tables.explanations(comparison["operations"]) if comparison else [],
             version=__version__,
         )
     )
@@ -168,7 +168,8 @@ def write_page(path: Path, page: str) -> None:
         raise StorageFailure(f"{path}: cannot write the report: {error.strerror or error}") from error
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of all pages, with the filters that turn numbers into text."""
     environment = Environment(
         loader=PackageLoader("rayos_model.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )

@@ -133,6 +133,29 @@ def changes(comparison: Mapping[str, Any]) -> Figure:
     return figure
 
 
+def residuals(rows: pd.DataFrame, pairs: Sequence[str] = ()) -> Figure:
+    """Residuals against fitted costs, of these pairs or of all; `rows` is `calibration.diagnostics.residuals()`."""
+    chosen = rows[rows["pair"].isin(pairs)] if pairs else rows
+    chosen = chosen[chosen["expected_ns"] > 0]
+    figure = Figure(figsize=_SMALL, layout="constrained")
+    axis = figure.subplots()
+    weight = rows["n"] * rows["cpu_ns"] / (rows["n"] * rows["cpu_ns"]).sum()
+    for index, (thread, group) in enumerate(chosen.groupby(chosen["kind"].str.partition(".")[0])):
+        relative = 100 * group["residual_ns"] / group["expected_ns"]
+        size = 4 + 400 * weight[group.index]
+        colour = COLOURS[index % 7]
+        dots = axis.scatter(group["expected_ns"], relative, s=size, alpha=0.5, color=colour, label=str(thread))
+        dots.set_rasterized(True)
+    axis.axhline(0, color=_GREY, linewidth=0.8)
+    if len(chosen):
+        _latency_scale(axis, float(chosen["expected_ns"].min()), float(chosen["expected_ns"].max()))
+    axis.set_xlabel("fitted cost, ns")
+    axis.set_ylabel("residual, %")
+    axis.legend(fontsize="small")
+    _tidy(axis)
+    return figure
+
+
 def history(results: pd.DataFrame, most: int = 7) -> Figure:
     """Errors over time in tolerances, a line a series; the `most` series that came nearest to their tolerance.
 
