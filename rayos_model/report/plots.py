@@ -152,7 +152,7 @@ def residuals(rows: pd.DataFrame, pairs: Sequence[str] = ()) -> Figure:
     axis.set_xlabel("fitted cost, ns")
     axis.set_ylabel("residual, %")
     axis.legend(fontsize="small")
-    _tidy(axis)
+    tidy(axis)
     return figure
 
 
