@@ -18,6 +18,9 @@ void print_line(const char *format, ...) __attribute__((format(printf, 1, 2))); 
 u64 trace_point(enum trace_kind kind, u32 subject, u64 arg);    /* closes a segment of the current thread; when */
 void trace_measure(enum trace_kind kind, u32 subject, u64 arg);
 
+/* A rendezvous at which the host is asked for something; interrupts off. */
+void host_request(enum host_request what, u32 x, u32 y);
+
 /* heap.c: red zones on both sides, owner kept, checked at kfree; never returns uninitialised memory */
 void *kalloc(size_t bytes, const char *owner); /* zeroed; NULL when out of memory */
 void kfree(void *object);

@@ -37,7 +37,7 @@ PAGE_KB: Final = 4
 
 IMAGE_HEADER: Final = struct.Struct("<8s6I")
 IMAGE_HEADER_FIELDS: Final = ("magic", "version", "length", "crc32", "group_count", "table_count", "reserved")
-IMAGE_SETTINGS: Final = struct.Struct("<7Q10I64s")
+IMAGE_SETTINGS: Final = struct.Struct("<7Q12I64s")
 IMAGE_SETTINGS_FIELDS: Final = (
     *("seed", "duration_ns", "quantum_ns", "repaint_window_ns", "ping_interval_ns", "hang_timeout_ns"),
     *(
@@ -51,7 +51,7 @@ IMAGE_SETTINGS_FIELDS: Final = (
         "trace_points",
         "compositor_priority",
     ),
-    *("socket_bytes", "provoke", "name"),
+    *("socket_bytes", "provoke", "input_source", "reserved", "name"),
 )
 IMAGE_LOAD: Final = struct.Struct("<2Q6I64s")
 IMAGE_LOAD_FIELDS: Final = (
@@ -63,10 +63,11 @@ IMAGE_GROUP_FIELDS: Final = (
     *("period_ns", "start_ns", "stagger_ns", "lifetime_ns", "first_client", "count", "workload", "priority"),
     *("surface_width", "surface_height", "damage_ppm", "think_table", "gap_table", "transfer_bytes", "reserved"),
 )
-TRACE_HEADER: Final = struct.Struct("<Q2I6Q4I")
+TRACE_HEADER: Final = struct.Struct("<Q2I6Q8I")
 TRACE_HEADER_FIELDS: Final = (
     *("magic", "abi_version", "record_bytes", "ring_phys", "ring_records", "head", "drained", "epoch_tsc"),
     *("framebuffer_phys", "framebuffer_width", "framebuffer_height", "state", "lost"),
+    *("request", "request_x", "request_y", "reserved"),
 )
 CLIENT_CONFIGURATION: Final = struct.Struct("<6Q10I")
 CLIENT_CONFIGURATION_FIELDS: Final = (
@@ -121,6 +122,19 @@ class Provocation(IntEnum):
     BAD_REQUEST = 6
 
 
+class InputSource(IntEnum):
+    SEAT = 0
+    DEVICE = 1
+
+
+class HostRequest(IntEnum):
+    """What the guest asks the host for at a rendezvous."""
+
+    NOTHING = 0
+    MOTION = 1
+    KEY = 2
+
+
 class RunState(IntEnum):
     BOOT = 0
     RUNNING = 1
@@ -161,6 +175,7 @@ class TraceKind(IntEnum):
     P_DISCONNECT = 24
     P_DRAG = 25
     P_REPAINT = 26
+    P_DEVICE = 27
     P_SPAWN = 32
     P_REAP = 33
     P_SNAPSHOT = 34
@@ -186,6 +201,9 @@ class TraceKind(IntEnum):
     M_LEAK = 82
     M_BASELINE = 83
     M_FREE_BLOCK = 84
+    M_LOCK_HOLD = 96
+    M_LOCK_WAIT = 97
+    M_READY_WAIT = 98
 
 
 FIRST_MEASUREMENT: Final = 64

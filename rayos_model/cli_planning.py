@@ -13,6 +13,7 @@ from rich.table import Table
 from rayos_model import scenario
 from rayos_model.errors import BadInput
 from rayos_model.progress import counting
+from rayos_model.terminal import console, print_json
 
 if TYPE_CHECKING:
     from rayos_model.sweep import Range
@@ -73,7 +74,6 @@ def sweep(
     after an interruption, and only the rest is computed.
     """
     from rayos_model.calibration import load_calibration
-    from rayos_model.cli import _console
     from rayos_model.sweep import default_target, design, parse_setting, summary
     from rayos_model.sweep import sweep as run
     from rayos_model.units import METRIC_UNITS
@@ -96,7 +96,7 @@ def sweep(
             out=target,
             done=done,
         )
-    console = _console()
+    screen = console()
     shown = Table(title=f"{what.name}: means over {replications} replications", title_justify="left")
     means = summary(table, names)
     for column in means.columns:
@@ -104,8 +104,8 @@ def sweep(
         shown.add_column(f"{head} {METRIC_UNITS.get(column, '')}".rstrip(), justify="right", overflow="fold")
     for row in means.itertuples(index=False):
         shown.add_row(*(f"{cell:,.6g}" if isinstance(cell, float) else str(cell) for cell in row))
-    console.print(shown)
-    console.print(f"table: {target}", soft_wrap=True)
+    screen.print(shown)
+    screen.print(f"table: {target}", soft_wrap=True)
 
 
 def plan(
@@ -146,7 +146,7 @@ def plan(
     marked. Exit status 0 when there is an answer (and the kernel confirms it: meets it, and fails within 10 % past it).
     """
     from rayos_model.calibration import load_calibration
-    from rayos_model.cli import _console, _print_json, _system
+    from rayos_model.cli import _system
     from rayos_model.keys import varied
     from rayos_model.plan import plan as search
     from rayos_model.progress import showing
@@ -180,16 +180,16 @@ def plan(
     if plot is not None:
         plans.write(result, plot)
     if as_json:
-        _print_json(result.to_dict())
+        print_json(result.to_dict())
     else:
-        console = _console()
+        screen = console()
         for answer in result.answers:
-            console.print(plans.headline(result, answer), soft_wrap=True)
-            console.print(plans.alternatives(result, answer))
+            screen.print(plans.headline(result, answer), soft_wrap=True)
+            screen.print(plans.alternatives(result, answer))
             if answer.confirmed is not None:
-                console.print(f"kernel: {'confirmed' if answer.confirmed else 'NOT CONFIRMED'}")
+                screen.print(f"kernel: {'confirmed' if answer.confirmed else 'NOT CONFIRMED'}")
         if len(result.answers) > 1:
-            console.print(plans.front_table(result))
+            screen.print(plans.front_table(result))
     raise typer.Exit(0 if result.ok else 1)
 
 
@@ -199,23 +199,22 @@ def trace(
 ) -> None:
     """Write runs as one timeline: a process a run, a track a thread, frame rate, CPU and memory as counters.
 
-    Slices, one a segment of a thread's work, need runs made with `rayos run --trace-points`.
+    Slices, one a segment of a thread's work, need runs made with `rayos run --points`.
     """
-    from rayos_model.cli import _console
     from rayos_model.run import Run
     from rayos_model.timeline import write_perfetto
 
     runs = [Run.load(path) for path in paths]
     count = write_perfetto(runs, perfetto)
-    console = _console()
-    console.print(f"{count:,} slices of {len(runs)} runs: {perfetto}", soft_wrap=True)
+    screen = console()
+    screen.print(f"{count:,} slices of {len(runs)} runs: {perfetto}", soft_wrap=True)
     if not count:
-        console.print("No slices: make the runs with `rayos run … --trace-points`.", markup=False)
+        screen.print("No slices: make the runs with `rayos run … --points`.", markup=False)
 
 
 def explain(
     what: Annotated[
-        str, typer.Argument(metavar="SCENARIO|RUN", help="A scenario, or a run made with --trace-points.")
+        str, typer.Argument(metavar="SCENARIO|RUN", help="A scenario, or a run made with --points.")
     ],
     on: Annotated[Literal["model", "kernel"], typer.Option(help="The system to run a scenario on.")] = "model",
     duration: Annotated[float, typer.Option(metavar="SECONDS", help="Length of the run of a scenario.")] = 20.0,
@@ -237,7 +236,7 @@ def explain(
     from rayos_model.analysis.sensitivity import METRICS
     from rayos_model.analysis.sensitivity import tornado as vary
     from rayos_model.calibration import load_calibration
-    from rayos_model.cli import _console, _system
+    from rayos_model.cli import _system
     from rayos_model.progress import showing
     from rayos_model.report import explain as shown
     from rayos_model.report.plots import label_of
@@ -253,25 +252,25 @@ def explain(
                 watch = progress(f"{scenario_run.name} on {on}")
                 run = execute(_system(on, platform, True), scenario_run, Path(scratch, "run"), watch)
         used, split, laws = bottleneck.utilisation(run), bottleneck.latency_split(run), bounds(run)
-    console = _console()
+    screen = console()
     figures = {"Who uses the processor": shown.utilisation_figure(used)}
-    console.print(label_of(run))
-    console.print(shown.utilisation_table(used))
+    screen.print(label_of(run))
+    screen.print(shown.utilisation_table(used))
     if len(split):
         bands = bottleneck.split_by_band(split)
-        console.print(shown.split_table(bands))
+        screen.print(shown.split_table(bands))
         figures["Where commit-to-present goes"] = shown.split_figure({run.system: bands})
-    console.print(shown.bounds_table(laws))
+    screen.print(shown.bounds_table(laws))
     if tornado:
         with counting(run.scenario.name, "points") as done:
             table = vary(run.scenario, share=share, jobs=jobs, parameters=load_calibration(platform), done=done)
-        console.print(shown.tornado_table(table, share))
+        screen.print(shown.tornado_table(table, share))
         for metric in METRICS:
             if (table["swing"][table["metric"] == metric] >= shown.LEAST_SWING).any():
                 figures[f"What {metric} depends on"] = shown.tornado_figure(table, metric)
     if html is not None:
         shown.write(html, label_of(run), figures)
-        console.print(f"page: {html}", soft_wrap=True)
+        screen.print(f"page: {html}", soft_wrap=True)
 
 
 def _knobs(vary: list[str]) -> tuple[str, Range | None, dict[str, list[Any]]]:

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import astuple, dataclass
 
 from rayos_model import abi
-from rayos_model.abi import Provocation, ScenarioKind, Workload
+from rayos_model.abi import InputSource, Provocation, ScenarioKind, Workload
 from rayos_model.distribution import Distribution
 from rayos_model.scenario import NS, Scenario
 
@@ -33,6 +33,8 @@ class Settings:
     compositor_priority: int
     socket_bytes: int
     provoke: int
+    input_source: int
+    reserved: int
     name: str
 
 
@@ -157,6 +159,8 @@ def build_image(scenario: Scenario, trace_points: bool = False, provoke: Provoca
         compositor_priority=machine.compositor_priority,
         socket_bytes=machine.socket_bytes,
         provoke=provoke,
+        input_source=InputSource[scenario.input.source.upper()],
+        reserved=0,
         name=scenario.name,
     )
     return Image(settings, _load(scenario), tuple(groups), tuple(tables))

@@ -31,7 +31,7 @@ class Rayos:
         self.plays(RecordedSystem(small_trace()))
 
     def plays(self, system: RecordedSystem) -> None:
-        self._monkeypatch.setattr(cli, "_system", lambda name, platform, trace_points=False: system)
+        self._monkeypatch.setattr(cli, "_system", lambda name, platform, points=False: system)
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         self._monkeypatch.setattr(sys, "argv", ["rayos", *arguments])
@@ -131,6 +131,32 @@ def test_a_plan_is_one_json_document(rayos: Rayos) -> None:
     document = json.loads(out)
     assert (status, document["ok"], document["answers"][0]["value"]) == (0, True, 3)
     assert document["objectives"] == ["frame_rate.min >=60", "memory.peak < 256 MB, all the machine has"]
+
+
+def test_a_run_is_compared_with_its_baseline(rayos: Rayos) -> None:
+    rayos("run", "small.toml", "--on", "model", "--out", "good", "--save-baseline")
+    status, out, err = rayos("compare", "good", "--html", "page.html")
+    assert (status, err) == (0, "")
+    assert "nothing regressed" in out
+    assert "Baseline against current" in Path("page.html").read_text()
+    rayos.plays(RecordedSystem(small_trace(50)))
+    rayos("run", "small.toml", "--on", "model", "--out", "bad")
+    status, out, _ = rayos("compare", "bad")
+    assert status == 1
+    assert "REGRESSED" in out
+    status, out, err = rayos("compare", "good", "bad", "--json")
+    document = json.loads(out)
+    assert (status, err, document["ok"]) == (1, "", False)
+    worse = {metric["name"] for metric in document["metrics"] if metric["verdict"] == "regressed"}
+    assert "frame_rate.mean" in worse
+
+
+def test_runs_that_are_not_comparable_are_bad_input(rayos: Rayos) -> None:
+    rayos("run", "small.toml", "--on", "model", "--out", "one")
+    rayos("run", "small.toml", "--on", "model", "--out", "two", "--seed", "7")
+    for arguments in (("one", "two"), ("one",), ("one", "one", "one"), ("one", "nowhere")):
+        status, out, err = rayos("compare", *arguments)
+        assert (status, out, err.count("\n")) == (2, "", 1)
 
 
 def test_scenarios_are_listed_shown_and_described(rayos: Rayos) -> None:
