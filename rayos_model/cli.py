@@ -151,7 +151,7 @@ def run(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; default: a new one below runs/.")] = None,
     trace_points: Annotated[
         bool,
-        typer.Option("--trace-points", help="Keep every control-flow point: for timelines, hot paths and attribution."),
+        typer.Option("--points", help="Keep every control-flow point: for timelines, hot paths and attribution."),
     ] = False,
     save_baseline: Annotated[
         bool, typer.Option("--save-baseline", help="Keep a copy as what `rayos compare RUN` compares with.")
@@ -268,7 +268,7 @@ def report(
 ) -> None:
     """Show runs side by side: verdicts and metrics, with figures in the page.
 
-    Of runs made with `--trace-points` also where the CPU time went; in the page as a flame graph.
+    Of runs made with `--points` also where the CPU time went; in the page as a flame graph.
 
     With `--calibration`: how well the model's parameters are known, which of them the calibration runs cannot tell
     apart, and which of them each prediction depends on.

@@ -197,7 +197,7 @@ def trace(
 ) -> None:
     """Write runs as one timeline: a process a run, a track a thread, frame rate, CPU and memory as counters.
 
-    Slices, one a segment of a thread's work, need runs made with `rayos run --trace-points`.
+    Slices, one a segment of a thread's work, need runs made with `rayos run --points`.
     """
     from rayos_model.run import Run
     from rayos_model.timeline import write_perfetto
@@ -207,11 +207,11 @@ def trace(
     screen = console()
     screen.print(f"{count:,} slices of {len(runs)} runs: {perfetto}", soft_wrap=True)
     if not count:
-        screen.print("No slices: make the runs with `rayos run … --trace-points`.", markup=False)
+        screen.print("No slices: make the runs with `rayos run … --points`.", markup=False)
 
 
 def explain(
-    what: Annotated[str, typer.Argument(metavar="SCENARIO|RUN", help="A scenario, or a run made with --trace-points.")],
+    what: Annotated[str, typer.Argument(metavar="SCENARIO|RUN", help="A scenario, or a run made with --points.")],
     on: Annotated[Literal["model", "kernel"], typer.Option(help="The system to run a scenario on.")] = "model",
     duration: Annotated[float, typer.Option(metavar="SECONDS", help="Length of the run of a scenario.")] = 20.0,
     tornado: Annotated[

@@ -65,7 +65,7 @@ def slices(trace: Records) -> pd.DataFrame:
 def write_perfetto(runs: Sequence[Run], target: Path) -> int:
     """Write runs as one timeline, the start of each scenario at 0; the number of slices.
 
-    Slices need runs that traced points (`rayos run --trace-points`); counters and instants any run has. Raises
+    Slices need runs that traced points (`rayos run --points`); counters and instants any run has. Raises
     `BadInput` when the package `perfetto` is not installed, `StorageFailure` when writing fails.
     """
     try:

@@ -49,8 +49,8 @@ def plans_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
             return json.dumps(metrics)
 
         monkeypatch.setattr(points, "compute", compute)
-        options = {"vary": "clients", "slos": ["commit_to_present.p99<100ms"], **options}
-        return plan(scenario or small_scenario(), jobs=1, store=tmp_path / "points", precision=0, **options)
+        options = {"vary": "clients", "slos": ["commit_to_present.p99<100ms"], "precision": 0, **options}
+        return plan(scenario or small_scenario(), jobs=1, store=tmp_path / "points", **options)
 
     return search
 
@@ -109,7 +109,11 @@ def test_memory_binds_where_it_is_scarce(plans_with: Callable[..., Plan]) -> Non
 def test_the_smallest_value_of_a_fraction_is_found(plans_with: Callable[..., Plan]) -> None:
     busy = small_scenario(clients=[{"workload": "rendering", "count": 25}])
     result = plans_with(
-        vary="display.refresh_hz", smallest=["display.refresh_hz"], scenario=busy, bounds=Range(20.0, 140.0)
+        vary="display.refresh_hz",
+        smallest=["display.refresh_hz"],
+        scenario=busy,
+        bounds=Range(20.0, 140.0),
+        precision=0.005,
     )
     assert result.value == pytest.approx(30, rel=0.01)
 
