@@ -120,11 +120,11 @@ class Compositor:
 
     # ---- called by the reporter ----------------------------------------------------------------
 
-    def end_second(self) -> tuple[int, int]:
-        """Page flips and p99 commit-to-present (µs) of the second just ended; starts the next."""
+    def end_second(self) -> tuple[int, list[int]]:
+        """Page flips and sorted commit-to-present latencies (ns) of the second just ended; starts the next."""
         flips, latencies = self._second_flips, sorted(self._second_latencies)
         self._second_flips, self._second_latencies = 0, []
-        return flips, latencies[-(-99 * len(latencies) // 100) - 1] // 1000 if latencies else 0
+        return flips, latencies
 
     # ---- called by clients -------------------------------------------------------------------
 

@@ -61,7 +61,8 @@ class Supervisor:
     def _launcher(self) -> Body:
         machine, thread, flow = self.machine, self.launcher, self._launch
         duration = machine.settings.duration_ns
-        while self._spawns or machine.clients:
+        load = machine.load_generator
+        while self._spawns or machine.clients or load.exists:
             now = machine.processor.now
             if self._exited:
                 yield from self._reap(self._exited.popleft())
@@ -69,8 +70,12 @@ class Supervisor:
                 _, identity, generation = heappop(self._spawns)
                 if now < duration:
                     yield from self._spawn(identity, generation)
+            elif load.due(now >= duration):
+                yield from load.adjust(now >= duration)
             else:
                 thread.deadline = self._spawns[0][0] if self._spawns else duration + 2 * SECOND_NS
+                if load.exists and now < duration:
+                    thread.deadline = min(thread.deadline, duration)
                 thread.trailing = flow.to(_BLOCK)
                 yield BLOCK
                 if not self._exited and machine.processor.now >= duration + 2 * SECOND_NS:

@@ -21,6 +21,7 @@ from rayos_model.history import SERIES
 from rayos_model.metrics import OPERATION_KIND
 from rayos_model.pairing import pair
 from rayos_model.run import Run
+from rayos_model.stress import DegradationAnalyzer
 from rayos_model.units import OPERATIONS
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -174,6 +175,31 @@ def history(results: pd.DataFrame, most: int = 7) -> Figure:
     axis.set_ylabel("error, in tolerances (dashed: the tolerance)")
     axis.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     figure.autofmt_xdate()
+    tidy(axis)
+    return figure
+
+
+def degradation(curves: Mapping[str, DegradationAnalyzer]) -> Figure:
+    """p99 of commit-to-present against the level of load, relative to the lowest, with 95 % bands; a line a curve.
+
+    `curves` maps a label to a curve. A level at which no frame was shown has no point. Dotted uprights mark the knees.
+    """
+    figure = Figure(figsize=_SMALL, layout="constrained")
+    axis = figure.subplots()
+    for index, (label, curve) in enumerate(curves.items()):
+        shown = [point for point in curve.points if np.isfinite(point.p99_ratio.value)]
+        levels = [100 * point.level for point in shown]
+        bands = [point.p99_ratio for point in shown]
+        axis.plot(levels, [band.value for band in bands], label=label, marker="o", markersize=3, **_style(index))
+        axis.fill_between(
+            levels, [b.low for b in bands], [b.high for b in bands], color=COLOURS[index % len(COLOURS)], alpha=0.15
+        )
+        if curve.knee is not None:
+            axis.axvline(100 * curve.knee, color=COLOURS[index % len(COLOURS)], linestyle=":", linewidth=1)
+    axis.set_xlabel("load, % of all of it")
+    axis.set_ylabel("p99 of commit to present, relative")
+    axis.set_ylim(bottom=0)
+    axis.legend(fontsize="small", loc="lower left")
     tidy(axis)
     return figure
 
