@@ -149,7 +149,7 @@ static void client_body(void *argument)
         socket_connect(p->socket, p, now);
     if (this_cpu()->resched)
         sched_preempt();
-    lock_release(LOCK_KERNEL);
+    kernel_leave();
     user_enter(program()->entry, CLIENT_STACK_TOP - 8);
 }
 

@@ -150,6 +150,11 @@ class Load(_Part):
     latency_limit_ms: float | None = Field(
         default=None, gt=0, description="a second whose p99 of commit-to-present exceeds it takes the load a step down"
     )
+    max_slope: float = Field(
+        default=2.0,
+        gt=0,
+        description="degradation is graceful up to this rise of the p99 ratio from no load to all of it",
+    )
 
     @property
     def processes(self) -> int:
@@ -203,9 +208,9 @@ class Scenario(_Part):
                     f"clients.{i}.surface: expected at most the display's {self.display.width}×{self.display.height}, "
                     f"got {width}×{height}"
                 )
-            if group.priority >= self.machine.compositor_priority:
+            if group.priority > self.machine.compositor_priority:
                 raise ValueError(
-                    f"clients.{i}.priority: expected less than machine.compositor_priority "
+                    f"clients.{i}.priority: expected no more than machine.compositor_priority "
                     f"({self.machine.compositor_priority}), got {group.priority}"
                 )
         for metric, text in self.criteria.items():

@@ -42,8 +42,12 @@ REQUESTS: dict[Interface, tuple[str, ...]] = {
 }
 _PIPE_IO = ("pipe_read", "pipe_write", "close")
 _OPERATIONS = ("read", "write", "flush")
-_MEMORY = ("map", "unmap", "refused")
-_DISK = (TraceKind.P_DISK_SUBMIT, TraceKind.P_DISK_DONE)
+#: Points whose subject says which of several things they are: 'disk_done.write', 'memory.map'.
+POINT_DETAILS: dict[TraceKind, tuple[str, ...]] = {
+    TraceKind.P_DISK_SUBMIT: _OPERATIONS,
+    TraceKind.P_DISK_DONE: _OPERATIONS,
+    TraceKind.P_MEMORY: ("map", "unmap", "refused"),
+}
 _POOL = ("request.wl_shm.create_pool", "request.wl_shm_pool.destroy")
 _THREADS = {
     ThreadId.IDLE: "idle",
@@ -65,7 +69,7 @@ def request_label(identity: int) -> str:
 def _labels(points: Records) -> pd.Series:
     kind, subject, arg = points["kind"], points["subject"], points["arg"]
     key = kind.astype(np.int64) << 32
-    tagged = np.isin(kind, (TraceKind.P_ENTER, TraceKind.P_SEND, TraceKind.P_PIPE_IO, TraceKind.P_MEMORY, *_DISK))
+    tagged = np.isin(kind, (TraceKind.P_ENTER, TraceKind.P_SEND, TraceKind.P_PIPE_IO, *POINT_DETAILS))
     request = kind == TraceKind.P_REQUEST
     key[tagged] |= subject[tagged]
     key[request] |= (arg[request] & 0xFFFFFFFF).astype(np.int64)
@@ -77,11 +81,9 @@ def _label(kind: int, detail: int) -> str:
         return request_label(detail)
     if kind == TraceKind.P_PIPE_IO:
         return _PIPE_IO[detail]
-    if kind in _DISK:
-        return f"{TraceKind(kind).name.removeprefix('P_').lower()}.{_OPERATIONS[detail]}"
-    if kind == TraceKind.P_MEMORY:
-        return f"memory.{_MEMORY[detail]}"
     name = TraceKind(kind).name.removeprefix("P_").lower()
+    if kind in POINT_DETAILS:
+        return f"{name}.{POINT_DETAILS[TraceKind(kind)][detail]}"
     return f"{name}.{BatchTag(detail).name.lower()}" if kind in (TraceKind.P_ENTER, TraceKind.P_SEND) else name
 
 

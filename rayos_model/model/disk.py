@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from rayos_model.abi import BLOCK_BYTES, ThreadId, TraceKind
 from rayos_model.image import Disk as DiskImage
-from rayos_model.model.costs import CostModel, Flow, Point
+from rayos_model.model.costs import CostModel, Point
 from rayos_model.model.memory import MemoryUse
 from rayos_model.model.processor import BLOCK, Body, Processor, Thread
 
@@ -295,7 +295,7 @@ class DiskThread:
     def __init__(self, machine: Machine, disk: DiskImage, costs: CostModel) -> None:
         self._machine = machine
         self._processor: Processor = machine.processor
-        self._flow = Flow(costs, machine.processor, _BLOCK)
+        self._flow = machine.flow(costs, ThreadId.DISK, _BLOCK)
         self._waiting: list[tuple[str, Thread]] = []
         self.store = Store(disk, machine.memory, self._wake, lambda: machine.processor.wake(self.thread))
         self.thread = Thread(ThreadId.DISK, "disk", DISK_PRIORITY, self._body())

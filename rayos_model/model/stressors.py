@@ -6,7 +6,8 @@ from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Final
 
 from rayos_model.abi import STRESS_FLUSH_EVERY, STRESS_SLOTS, ThreadId, TraceKind
-from rayos_model.model.costs import Flow, Point
+from rayos_model.model.costs import Point
+from rayos_model.model.load import WHOLE_PPM
 from rayos_model.model.processor import BLOCK, Block, Body, Thread
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Stressor:
         self.machine = machine
         self.id = identity
         self.end_ns = machine.settings.duration_ns
-        self.flow = Flow(machine.client_costs, machine.processor, ("start",))
+        self.flow = machine.flow(machine.client_costs, ThreadId.CLIENT0 + identity, ("start",))
         self.thread = Thread(
             ThreadId.CLIENT0 + identity, f"stressor-{identity}", machine.load.cpu_priority, self._body()
         )
@@ -44,6 +45,10 @@ class Stressor:
         yield self.flow.to(("first",))
         yield from self.stress()
         yield self.flow.to(("exit",))
+
+    def level(self, whole: int) -> int:
+        """The present level's share of it."""
+        return whole * self.machine.load_generator.level_ppm // WHOLE_PPM
 
     def sleep(self, deadline_ns: int) -> Body:
         """Sleeps until then."""
@@ -73,7 +78,10 @@ class DiskStressor(Stressor):
                     yield from self._get(n - ago)
             if n % STRESS_FLUSH_EVERY == 0:
                 yield from self._flush(n)
-            due += self._period_ns
+            while not (share := self.level(WHOLE_PPM)) and processor.now < self.end_ns:
+                yield from self.sleep(processor.now + STEP_NS)
+                due = processor.now
+            due += self._period_ns * WHOLE_PPM // share if share else 0
             now = processor.now
             if due > now:
                 yield from self.sleep(due)
@@ -112,10 +120,10 @@ class MemoryStressor(Stressor):
 
     def stress(self) -> Body:
         processor, memory = self.machine.processor, self.machine.memory
-        target = memory.target_pages(self.machine.load.memory_ppm)
+        whole = memory.target_pages(self.machine.load.memory_ppm)
         held = 0
         for turn in self._turns():
-            before = held
+            target, before = self.level(whole), held
             if held < target:
                 held = yield from self._map(held, min(target - held, CHUNK_PAGES))
             elif held > target or turn % CHURN_TURNS == 0:
