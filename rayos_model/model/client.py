@@ -128,7 +128,8 @@ class Client:
         self._woken = 0
         entering += before
         yield before + sending
-        sent_ns = self.thread.time_at(entering)
+        # Overhead that a preemption cut short still counts in the mark: it must not lie beyond the burst's own end.
+        sent_ns = min(self.thread.time_at(entering), self.machine.processor.now)
         self.machine.compositor.deliver(Sent(self, tag, sent_ns, batch or BATCHES[tag], secondary, damage))
         yield 1  # the compositor preempts here; what it answers is seen when this returns
 
