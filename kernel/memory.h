@@ -56,6 +56,7 @@ u64 window_physical(const void *address);/* of a page in the window */
 void zero_pages(void *page, u64 pages);  /* entry.S */
 u64 heap_bytes(void);                    /* heap.c: requested bytes in use */
 u64 heap_allocations(void);              /* objects granted, ever */
+void heap_refill(void);                  /* one empty slab for each class: the next objects cost no page */
 void heap_trim(void);                    /* gives cached empty slabs back */
 void *heap_alloc(size_t bytes, const char *owner, bool zero);
 #endif

@@ -86,6 +86,7 @@ static void spawn(u32 client)
     u64 duration = scenario()->duration_ns, lifetime = scenario_group(client)->lifetime_ns, now = clock_ns();
     u64 end = lifetime && now + lifetime < duration ? now + lifetime : duration, before = pages_used();
     plan[client].spawn_ns = NEVER;
+    heap_refill(); /* so that no client's requests wait for pages, the first one's no more than another's */
     if (!process_spawn(client, plan[client].generation, end)) {
         print_line("RAYOS_DIAG:spawn:client %u out of memory", client);
         failed = true;
