@@ -6,8 +6,9 @@
 #define MAX_IMAGE (16u << 20)
 #define MAX_VALUE_NS ((1ull << 42) - 1) /* of a quantile: its interpolation stays within 64 bits */
 #define MAX_TIME_NS (1ull << 58)
+#define FIXED_BYTES (sizeof(struct image_header) + sizeof(struct image_settings) + sizeof(struct image_load) + sizeof(struct image_disk))
 
-struct view { const struct image_header *header; const struct image_settings *settings; const struct image_load *load; const struct image_group *groups; const u64 *tables; };
+struct view { const struct image_header *header; const struct image_settings *settings; const struct image_load *load; const struct image_disk *disk; const struct image_group *groups; const u64 *tables; };
 
 bool scenario_validate(const void *image, size_t bytes, const char **why);
 void scenario_use(const void *image);
@@ -17,8 +18,9 @@ static struct view view_of(const void *image)
     const struct image_header *header = image;
     const struct image_settings *settings = (const void *)(header + 1);
     const struct image_load *load = (const void *)(settings + 1);
-    const struct image_group *groups = (const void *)(load + 1);
-    return (struct view){ header, settings, load, groups, (const u64 *)(groups + header->group_count) };
+    const struct image_disk *disk = (const void *)(load + 1);
+    const struct image_group *groups = (const void *)(disk + 1);
+    return (struct view){ header, settings, load, disk, groups, (const u64 *)(groups + header->group_count) };
 }
 
 static u32 crc32(const u8 *data, size_t bytes)
@@ -42,7 +44,7 @@ static bool within(u64 value, u64 low, u64 high) { return value >= low && value 
 
 static const char *check_header(const struct image_header *h, size_t bytes)
 {
-    if (bytes < sizeof *h + sizeof(struct image_settings) + sizeof(struct image_load) || bytes > MAX_IMAGE)
+    if (bytes < FIXED_BYTES || bytes > MAX_IMAGE)
         return "length";
     if (memcmp(h->magic, IMAGE_MAGIC, 8))
         return "magic";
@@ -52,7 +54,7 @@ static const char *check_header(const struct image_header *h, size_t bytes)
         return "group_count";
     if (h->table_count > MAX_TABLES)
         return "table_count";
-    u64 need = sizeof *h + sizeof(struct image_settings) + sizeof(struct image_load) + h->group_count * sizeof(struct image_group) +
+    u64 need = FIXED_BYTES + h->group_count * sizeof(struct image_group) +
                (u64)h->table_count * QUANTILES * sizeof(u64);
     if (h->length != bytes || need != bytes)
         return "length";
@@ -120,11 +122,28 @@ static const char *check_load(const struct image_load *l)
         return "load:memory_ppm";
     if (l->disk_iops > 10000000)
         return "load:disk_iops";
-    if (l->disk_depth > 64)
+    if (l->disk_depth > 64 || (l->disk_iops && !l->disk_depth))
         return "load:disk_depth";
     for (u32 i = 0; i < l->step_count; i++)
         if (l->steps_ppm[i] > 1000000)
             return "load:steps_ppm";
+    return NULL;
+}
+
+static const char *check_disk(const struct image_disk *d)
+{
+    if (!d->mb)
+        return NULL;
+    if (!within(d->mb, 1, 4096))
+        return "disk:mb";
+    if (d->latency_ns > 1000000000)
+        return "disk:latency_ns";
+    if (!within(d->bytes_per_s, 1000000, 1000000000000))
+        return "disk:bytes_per_s";
+    if (!within(d->channels, 1, 64))
+        return "disk:channels";
+    if (!within(d->cache_pages, 64, 1u << 20))
+        return "disk:cache_pages";
     return NULL;
 }
 
@@ -167,14 +186,15 @@ static const char *check_table(const u64 *table)
 
 static const char *check_groups(const struct view *v)
 {
-    u32 clients = 0;
+    const struct image_load *load = v->load;
+    u32 clients = 0, others = load->cpu_threads + (load->disk_iops ? load->disk_depth : 0) + (load->memory_ppm != 0);
     for (u32 i = 0; i < v->header->group_count; i++) {
         const struct image_group *g = &v->groups[i];
         if (g->first_client != clients || !within(g->count, 1, MAX_CLIENTS - clients))
             return "group:clients";
         clients += g->count;
-        if (clients + v->load->cpu_threads > MAX_CLIENTS)
-            return "load:cpu_threads";
+        if (clients + others > MAX_CLIENTS)
+            return "load:processes";
         const char *why = check_group(g, v->settings, v->header->table_count);
         if (why)
             return why;
@@ -191,6 +211,8 @@ bool scenario_validate(const void *image, size_t bytes, const char **why)
     *why = check_settings(v.settings);
     if (!*why)
         *why = check_load(v.load);
+    if (!*why)
+        *why = check_disk(v.disk);
     if (!*why)
         *why = check_groups(&v);
     for (u32 i = 0; !*why && i < v.header->table_count; i++)
@@ -214,6 +236,7 @@ void scenario_use(const void *image)
 
 const struct image_settings *scenario(void) { return used.settings; }
 const struct image_load *scenario_load(void) { return used.load; }
+const struct image_disk *scenario_disk(void) { return used.disk; }
 const struct image_group *scenario_group(u32 client) { return &used.groups[group_of[client]]; }
 u32 scenario_clients(void) { return clients; }
 

@@ -112,6 +112,11 @@ class Run:
             "metrics": {name: value.to_dict() for name, value in self.metrics.values.items()},
         }
 
+    def _repr_html_(self) -> str:
+        from rayos_model.report.html import run_summary
+
+        return run_summary(self)
+
 
 class RunWriter:
     """Writes one run; a context manager. A system feeds it markers, trace and provenance while it runs.
@@ -169,6 +174,10 @@ class RunWriter:
             self._trace.append(records)
         except OSError as error:
             raise _storage_failure(error, self.target) from error
+
+    def file(self, name: str) -> Path:
+        """The place of a further file, to be written by the caller; it becomes part of the run."""
+        return self._aside / name
 
     def screenshot(self, png: bytes) -> None:
         """Keep a screenshot (PNG); a later one replaces it."""

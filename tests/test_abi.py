@@ -16,6 +16,7 @@ STRUCTS = {
     "image_header": (abi.IMAGE_HEADER, abi.IMAGE_HEADER_FIELDS),
     "image_settings": (abi.IMAGE_SETTINGS, abi.IMAGE_SETTINGS_FIELDS),
     "image_load": (abi.IMAGE_LOAD, abi.IMAGE_LOAD_FIELDS),
+    "image_disk": (abi.IMAGE_DISK, abi.IMAGE_DISK_FIELDS),
     "image_group": (abi.IMAGE_GROUP, abi.IMAGE_GROUP_FIELDS),
     "trace_header": (abi.TRACE_HEADER, abi.TRACE_HEADER_FIELDS),
     "client_config": (abi.CLIENT_CONFIGURATION, abi.CLIENT_CONFIGURATION_FIELDS),
@@ -33,16 +34,10 @@ ENUMS: dict[str, tuple[type[IntEnum], str]] = {
 }
 CONSTANTS = (
     *("ABI_VERSION", "QUANTILES", "TRACE_HEADER_PHYS", "TRACE_MAGIC", "BATCH_BYTES", "PIPE_BYTES", "MAX_HANDLES"),
-    *(
-        "MAX_CLIENTS",
-        "CLIENT_TEXT",
-        "CLIENT_CONFIG",
-        "CLIENT_TABLES",
-        "CLIENT_SHM",
-        "CLIENT_STACK_TOP",
-        "LOAD_STEPS",
-        "COMPUTE_TURN_NS",
-    ),
+    *("MAX_CLIENTS", "CLIENT_TEXT", "CLIENT_CONFIG", "CLIENT_TABLES", "CLIENT_SHM", "CLIENT_STACK_TOP", "LOAD_STEPS"),
+    *("CLIENT_MEMORY", "NAME_BYTES", "RECORD_BYTES", "STRESS_SLOTS", "STRESS_FLUSH_EVERY"),
+    *("STORE_RECORD_BYTES", "PLACE_BYTES", "BUFFER_BYTES", "BLOCK_BYTES"),
+    "COMPUTE_TURN_NS",
 )
 
 
