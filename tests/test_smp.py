@@ -97,7 +97,8 @@ def test_the_load_takes_the_processors_it_is_meant_to_take(tmp_path: Path) -> No
     assert [level for level, _ in fields(run, "DEGRADATION")] == [0, 0.5, 1]
     assert len(fields(run, "LATENCY_SAMPLE")) == 6
     assert run.metrics["memory.leak"] == 0
-    assert run.metrics["frame_rate.min"] == 60
+    # Clients are the load's equals: at saturation a frame now and then comes too late for its vblank.
+    assert run.metrics["frame_rate.min"] >= 55
 
 
 def test_the_load_goes_down_step_by_step_when_latency_is_beyond_its_limit(tmp_path: Path) -> None:
