@@ -1,4 +1,4 @@
-/* Ticket spinlocks: what their inline parts in lock.h leave over. */
+/* Spinlocks: what their inline parts in lock.h leave over. */
 #include "lock.h"
 #include "sched.h"
 
@@ -6,14 +6,16 @@ struct lock locks[LOCKS];
 
 static const char *const names[LOCKS] = { "kernel", "window", "heap", "page", "trace", "console" };
 
-void lock_wait(enum lock_id id, u32 ticket)
+void lock_wait(enum lock_id id)
 {
     struct lock *l = &locks[id];
     u64 from = read_tsc();
-    while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket) {
-        smp_answer();
-        relax();
-    }
+    do {
+        while (__atomic_load_n(&l->taken, __ATOMIC_RELAXED)) {
+            smp_answer();
+            relax();
+        }
+    } while (__atomic_exchange_n(&l->taken, true, __ATOMIC_ACQUIRE));
     u64 waited = read_tsc() - from;
     l->use.contended++;
     l->use.waited += waited;

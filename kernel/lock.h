@@ -1,4 +1,5 @@
-/* Spinlocks: fair, taken and held with interrupts off, measured. Lock order: a processor takes them in the order of
+/* Spinlocks: taken and held with interrupts off, measured. No queue of those who wait: the host may not run a virtual
+ * processor just when its turn has come, and all others would wait for it. Lock order: a processor takes them in the order of
  * enum lock_id only; lock.c checks it at run time, with a bit a lock in struct cpu. docs/kernel.md, "Locks". */
 #ifndef RAYOS_LOCK_H
 #define RAYOS_LOCK_H
@@ -27,14 +28,14 @@ static inline void lock_release(enum lock_id id) { (void)id; }
 #define CPU_LOCKS_HELD 24 /* in struct cpu: bit a lock_id; asserted in sched.h */
 
 struct lock {
-    u32 next, serving; /* tickets */
-    u64 since;         /* TSC when it was taken */
+    bool taken;
+    u64 since;          /* TSC when it was taken */
     struct lock_use use;
 };
 extern struct lock locks[LOCKS];
 
 [[noreturn]] void lock_misused(enum lock_id id);
-void lock_wait(enum lock_id id, u32 ticket);
+void lock_wait(enum lock_id id);
 
 /* How long LOCK_TRACE is held is known, a few dozen instructions; it is taken too often to be timed. */
 static inline __attribute__((always_inline)) bool lock_timed(enum lock_id id) { return id != LOCK_TRACE; }
@@ -47,9 +48,8 @@ static inline __attribute__((always_inline)) void lock_acquire(enum lock_id id)
     __asm__ volatile("movl %%gs:%c1, %0" : "=r"(held) : "i"(CPU_LOCKS_HELD) : "memory");
     if (held >> id)
         lock_misused(id);
-    u32 ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_ACQUIRE);
-    if (__builtin_expect(__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket, 0))
-        lock_wait(id, ticket);
+    if (__builtin_expect(__atomic_exchange_n(&l->taken, true, __ATOMIC_ACQUIRE), 0))
+        lock_wait(id);
     __asm__ volatile("orl %0, %%gs:%c1" ::"i"(1u << id), "i"(CPU_LOCKS_HELD) : "memory", "cc");
     if (lock_timed(id))
         l->since = read_tsc();
@@ -66,7 +66,7 @@ static inline __attribute__((always_inline)) void lock_release(enum lock_id id)
             l->use.longest_held = held;
     }
     __asm__ volatile("andl %0, %%gs:%c1" ::"i"(~(1u << id)), "i"(CPU_LOCKS_HELD) : "memory", "cc");
-    __atomic_store_n(&l->serving, l->serving + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&l->taken, false, __ATOMIC_RELEASE);
 }
 #endif
 struct lock_use lock_use(enum lock_id id); /* since the last call */

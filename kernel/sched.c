@@ -127,8 +127,12 @@ static void set_timer(struct cpu *cpu)
     cpu->wanted_ns = deadline;
 }
 
-void timer_sync(struct cpu *cpu)
+void sched_follow_up(struct cpu *cpu)
 {
+    for (; cpu->kicks; cpu->kicks &= cpu->kicks - 1)
+        smp_kick((u32)__builtin_ctz(cpu->kicks));
+    if (cpu->wanted_ns == cpu->armed_ns)
+        return;
     cpu->armed_ns = cpu->wanted_ns;
     timer_arm(clock_ns(), cpu->armed_ns);
 }
@@ -169,7 +173,7 @@ static void claim_processor(struct thread *t)
     cpu->claim = t->priority;
     cpu->resched = true;
     if (cpu != this_cpu())
-        smp_kick(cpu);
+        this_cpu()->kicks |= 1u << cpu->id;
 }
 
 /* ---- Switching ---- */
@@ -334,7 +338,7 @@ void thread_kill(struct thread *t)
     t->state = THREAD_DEAD;
     if (t->on_cpu) {
         t->cpu->resched = true;
-        smp_kick(t->cpu);
+        this_cpu()->kicks |= 1u << t->cpu->id;
     }
     set_timer(this_cpu());
 }

@@ -55,6 +55,7 @@ struct cpu {
     u64 root;                /* what CR3 holds */
     struct tables *tables;   /* cpu.c */
     u32 requests;            /* by other processors: smp.c */
+    u32 kicks;               /* bit a processor that is to look at its `resched` when LOCK_KERNEL is released */
     bool parked;
     bool resched;            /* a more urgent thread is ready, or the current one is dead */
     signed char claim;       /* priority of the current thread, or of a more urgent one that was made ready for it */
@@ -94,15 +95,16 @@ static inline u64 service_begin(void)
     }
     return flags;
 }
-void timer_sync(struct cpu *cpu);
+void sched_follow_up(struct cpu *cpu);
 
-/* Releases LOCK_KERNEL. Where processors take turns, setting a timer may cost this one its turn: not while others wait. */
+/* Releases LOCK_KERNEL, then does what others would wait for: setting the timer may cost this processor its turn where
+ * they take turns, and who is told of a thread wants the lock at once. */
 static inline void kernel_leave(void)
 {
     struct cpu *cpu = this_cpu();
     lock_release(LOCK_KERNEL);
-    if (cpu->wanted_ns != cpu->armed_ns)
-        timer_sync(cpu);
+    if (cpu->kicks || cpu->wanted_ns != cpu->armed_ns)
+        sched_follow_up(cpu);
 }
 static inline void service_end(u64 flags)
 {
@@ -149,7 +151,7 @@ void smp_start(u32 count);               /* all further processors; they idle */
 [[noreturn]] void smp_main(struct cpu *cpu);
 enum { REQUEST_FLUSH = 1, REQUEST_PARK = 2 };
 void smp_answer(void);                   /* does what others asked of this processor */
-void smp_kick(struct cpu *cpu);          /* has it look at `resched` */
+void smp_kick(u32 cpu);                  /* has it look at `resched` */
 void smp_flush_others(void);             /* the others' TLBs */
 void smp_park_others(void);              /* returns when all others halt, until smp_resume_others */
 void smp_resume_others(void);

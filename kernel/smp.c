@@ -19,9 +19,9 @@ struct ap_start ap_start;           /* boot.S: where the processor being started
 
 extern const u8 trampoline[], trampoline_end[];
 
-void smp_kick(struct cpu *cpu)
+void smp_kick(u32 cpu)
 {
-    apic_send(cpu->id, IPI_FIXED | VECTOR_RESCHEDULE);
+    apic_send(cpu, IPI_FIXED | VECTOR_RESCHEDULE);
 }
 
 /* ---- Requests ---- */

@@ -13,6 +13,7 @@ static struct thread hog_thread;
 
 static struct { u64 spawn_ns; u32 generation; } plan[MAX_CLIENTS]; /* spawn_ns NEVER: alive, or not to come again */
 static u32 alive;
+static bool reported; /* the last whole second */
 static bool failed, wake_pending, provoked;
 static u64 baseline_pages, baseline_heap;
 
@@ -128,6 +129,7 @@ static void start(void)
     print_line("RAYOS_SOAK:START:%u:%llu", scenario_clients(), scenario()->duration_ns / SECOND);
     stress_start();
     make_plan();
+    reported = scenario()->duration_ns < SECOND;
     failed = !load_start();
     thread_ready(&reporter_thread);
     socket_start();
@@ -185,7 +187,7 @@ void launcher_main(void *unused)
             spawn(client);
         u64 now = clock_ns();
         failed |= !load_adjust(now >= end);
-        if (now >= end && !alive && !load_processes() && (!socket_live() || now >= end + GIVE_UP_AFTER_NS))
+        if (now >= end && reported && !alive && !load_processes() && (!socket_live() || now >= end + GIVE_UP_AFTER_NS))
             finish();
         if (now >= end + KILL_AFTER_NS && !killed) {
             killed = true;
@@ -238,6 +240,15 @@ static void snapshot(u64 second, u64 idle)
     stress_second(second, ended, busy_percent);
 }
 
+/* On another processor the launcher may be done with the clients before the last second is reported. */
+static void end_reports(void)
+{
+    u64 flags = service_begin();
+    reported = true;
+    launcher_wake();
+    service_end(flags);
+}
+
 void reporter_main(void *unused)
 {
     (void)unused;
@@ -250,5 +261,7 @@ void reporter_main(void *unused)
         service_end(flags);
         snapshot(second, idle_ns() - idle_before);
         idle_before = idle_ns();
+        if (second + SECOND > scenario()->duration_ns)
+            end_reports();
     }
 }
