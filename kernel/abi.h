@@ -13,7 +13,7 @@ typedef unsigned long long u64;
 typedef signed int i32;
 typedef signed long long i64;
 
-#define ABI_VERSION 1
+#define ABI_VERSION 2
 
 /* ---- Scenario image: fw_cfg file "opt/rayos/scenario" --------------------------------------- */
 #define IMAGE_MAGIC "RAYOSIMG"
@@ -26,7 +26,7 @@ struct image_header {
     u32 crc32;       /* IEEE CRC-32 of bytes [sizeof header, length) */
     u32 group_count;
     u32 table_count;
-    u32 reserved;
+    u32 fault_count;
 };
 
 struct image_settings { /* follows the header */
@@ -36,6 +36,9 @@ struct image_settings { /* follows the header */
     u64 repaint_window_ns;
     u64 ping_interval_ns;
     u64 hang_timeout_ns;
+    u64 respawn_ns;         /* a client that was lost is replaced this much later; 0: never */
+    u64 scrub_interval_ns;  /* the red zones of the whole heap are looked at this often; 0: only at kfree */
+    u64 lock_timeout_ns;    /* a mutex held this long while another waits: its owner counts as hung; 0: no such watch */
     u32 kind;          /* enum scenario_kind */
     u32 vcpus;
     u32 memory_mb;
@@ -46,6 +49,10 @@ struct image_settings { /* follows the header */
     u32 compositor_priority;
     u32 socket_bytes;  /* capacity of each direction of a client's socket */
     u32 provoke;       /* enum provocation: 0 in every ordinary run; proves the detectors in tests */
+    u32 client_memory_kb;  /* shared memory a client may hold; 0: no limit */
+    u32 client_surfaces;   /* surfaces a client may have; 0: no limit */
+    u32 client_pools;      /* pools a client may have; 0: no limit */
+    u32 detectors_off;     /* bits 1 << enum detection; 0 in every ordinary run; proves that tests can fail */
     char name[64];     /* NUL-terminated */
 };
 
@@ -66,11 +73,41 @@ struct image_group { /* group_count of them follow the settings */
     u32 transfer_bytes;/* drag_drop: size of the dropped data, at most PIPE_BYTES */
     u64 reserved;
 };
+
+/* fault_count of them follow the groups: where failures come from (docs/mechanism.md, "Faults"). */
+struct image_fault {
+    u64 start_ns;      /* the first strikes here (period_ns 0), or within one period from here */
+    u64 end_ns;        /* none at or after this time */
+    u64 period_ns;     /* one in each period, at a random instant of it; 0: one alone, at start_ns */
+    u32 count;         /* at most so many */
+    u32 kind;          /* enum fault_kind */
+    u32 variant;       /* of the kind; VARIANT_ANY: drawn */
+    u32 first_client;  /* the target is drawn from these */
+    u32 client_count;
+    u32 reserved;
+};
+#define VARIANT_ANY 0xffffffffu
 /* then table_count tables of QUANTILES u64 each */
 
 enum scenario_kind { KIND_SOAK = 1, KIND_STRESS, KIND_FAILURE, KIND_PERFORMANCE, KIND_INTEGRATION };
 enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_SURFACE_CREATION, WORKLOAD_DRAG_DROP };
 enum provocation { PROVOKE_NONE = 0, PROVOKE_PANIC, PROVOKE_HANG, PROVOKE_LEAK, PROVOKE_CLIENT_FAULT, PROVOKE_CLIENT_HANG, PROVOKE_BAD_REQUEST };
+
+enum fault_kind { /* variants from 0 */
+    FAULT_CLIENT_CRASH = 1,     /* page fault, illegal instruction, kill */
+    FAULT_MEMORY_CORRUPTION,    /* a client writes past its buffer; an overrun of an object of the kernel's heap */
+    FAULT_BUFFER_EXHAUSTION,    /* a client takes shared memory, surfaces, pools until it is refused */
+    FAULT_EVENT_QUEUE_OVERFLOW, /* a client stops reading while events come */
+    FAULT_HANG,                 /* a client stops responding */
+    FAULT_HOSTILE_CLIENT,       /* a client sends what no client should */
+    FAULT_DEADLOCK,             /* two clients lock two mutexes in opposite order */
+};
+#define FAULT_TARGET_HEAP MAX_CLIENTS /* stands for a client id where a fault strikes the kernel's heap */
+/* How a failure was noticed. */
+enum detection {
+    DETECTED_CRASH = 1, DETECTED_KILL, DETECTED_RED_ZONE, DETECTED_LIMIT, DETECTED_OVERFLOW, DETECTED_HANG,
+    DETECTED_PROTOCOL, DETECTED_DEADLOCK,
+};
 
 /* ---- Trace ring ------------------------------------------------------------------------------ */
 /* Found by the host at physical address TRACE_HEADER_PHYS; drained at each rendezvous. */
@@ -107,7 +144,7 @@ struct trace_record { /* 32 bytes */
     u8 sleepers;         /* threads that wait for a deadline, at this record (saturating) */
 };
 
-enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAUNCHER, THREAD_CLIENT0 = 16 };
+enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAUNCHER, THREAD_INJECTOR, THREAD_CLIENT0 = 16 };
 
 /* Points close a segment of their thread's control flow (docs/mechanism.md); their order is the contract
  * between kernel and model. PACK(low, high) fills the halves of arg.
@@ -145,6 +182,11 @@ enum trace_kind {
     P_SPAWN = 32,     /* process created;  subject client, arg pages */
     P_REAP = 33,      /* process freed;    subject client, arg pages */
     P_SNAPSHOT = 34,  /* second's snapshot printed */
+    /* launcher and injector */
+    P_RECOVER = 35,   /* launcher: a lost client's replacement is planned; subject client */
+    P_INJECT = 36,    /* injector: a fault struck;          subject client, arg kind << 4 | variant */
+    P_REPORT = 37,    /* injector: one line was printed;    subject enum report */
+    P_SCRUB = 38,     /* injector: one look at the heap;    arg objects */
 
     /* Measurements: subject client, arg ns, unless said otherwise */
     M_COMMIT_TO_PRESENT = 64,
@@ -168,7 +210,14 @@ enum trace_kind {
     M_LEAK,               /* 82 subject heap bytes, arg pages, not returned; once, at the end (0 when clean) */
     M_BASELINE,           /* 83 arg pages in use before the first client; subject heap bytes; once, at start */
     M_FREE_BLOCK,         /* 84 arg pages of the largest free block, subject free pages; at each snapshot */
+    /* Faults: subject FAULT_SUBJECT; at that instant. A failure that nobody injected has kind 0. */
+    M_FAULT_INJECTED,     /* 85 arg variant */
+    M_FAULT_DETECTED,     /* 86 arg ns since injection */
+    M_FAULT_RECOVERED,    /* 87 arg ns since injection; only when in time */
 };
+
+#define FAULT_SUBJECT(target, kind) ((u32)(target) | (u32)(kind) << 16)
+enum report { REPORT_INJECT = 0, REPORT_DETECTED, REPORT_RECOVERY_START, REPORT_RECOVERY_COMPLETE };
 
 /* Interfaces, for REQUEST_ID; opcodes are those of the published XML. */
 enum wayland_interface {
@@ -226,6 +275,6 @@ struct client_config {
     u32 transfer_bytes;
     u32 peer;         /* drag_drop: client that receives the drop */
     u32 provoke;      /* enum provocation, for this client */
-    u32 reserved;
+    u32 fault;        /* what has struck it: kind << 4 | variant; 0: nothing */
 };
 #endif

@@ -13,6 +13,7 @@ struct process {
     u32 client, generation;
     u32 reason;                     /* of M_CLIENT_DESTROYED, once dead */
     bool dead;
+    struct client_config *config;   /* as the client reads it */
     const void *waits_for;          /* what its blocked thread waits for; only a wake for that reaches it */
     struct handle handles[MAX_HANDLES];
     u64 shm_address[MAX_HANDLES];   /* where a HANDLE_SHM is mapped; 0: not mapped */
@@ -27,6 +28,8 @@ bool process_wait(struct process *p, const void *what, u64 deadline_ns); /* fals
 void process_wake(struct process *p, const void *what); /* p may be NULL */
 struct process *process_next_dead(void);        /* in order of death; NULL: none */
 void process_free(struct process *p);           /* everything it held */
+bool process_can_be_struck(u32 client);         /* alive and connected */
+void process_strike(u32 client, u32 what);      /* makes it go on with what has struck it (config->fault); not the current one */
 
 int handle_install(struct process *p, struct handle handle); /* index or -E_FULL; takes the reference */
 struct handle *handle_find(struct process *p, u64 index, int type); /* type 0: any; NULL: no such */
@@ -51,6 +54,7 @@ void socket_connect(struct socket *socket, struct process *p, u64 now_ns);
 i64 socket_send(struct process *p, u64 buffer, u64 bytes, i64 handle, u64 sent_ns);
 i64 socket_receive(struct process *p, u64 buffer, u64 capacity, u64 deadline_ns, u64 handle_address);
 void socket_client_gone(struct socket *socket); /* the process's reference; READY_CLOSED follows what it sent */
+bool socket_is_connected(const struct socket *socket);
 bool socket_disconnected(const struct socket *socket);
 u32 socket_live(void);                          /* sockets the compositor has not released */
 void socket_start(void);                        /* the scenario starts: lets the compositor past its first wait */
@@ -62,6 +66,19 @@ bool socket_compositor_ready(void);             /* the compositor has reached it
 void launcher_wake(void);
 extern struct thread compositor_thread, launcher_thread, reporter_thread;
 
+/* failure.c */
+void failure_init(void);                        /* the injector's thread, when the scenario has faults */
+void failure_start(void);                       /* the clock starts */
+void failure_injected(u32 target, u32 kind, u32 variant);
+void failure_recovered(u32 target);
+bool failure_open(u32 target);                  /* struck and not recovered */
+void failure_recovering(u32 client);            /* its replacement is planned */
+bool failure_finish(bool failed);               /* prints the verdict; whether all is well */
+/* faults.c */
+u64 faults_next(void);                          /* when the next one strikes, NEVER: none does */
+void faults_strike(void);                       /* the one that is due */
+void faults_start(void);
+
 /* fwcfg.c */
 bool fwcfg_find(const char *name, u16 *key, u32 *bytes);
 void fwcfg_read(u16 key, u64 physical, u32 bytes);
@@ -71,4 +88,5 @@ void fwcfg_write(u16 key, u64 physical, u32 bytes);
 void display_init(void);
 bool scenario_validate(const void *image, size_t bytes, const char **why);
 void scenario_use(const void *image);           /* a validated one */
+u32 fault_variants(u32 kind);                   /* how many there are */
 #endif

@@ -327,4 +327,5 @@ void socket_client_gone(struct socket *s)
     drop_reference(s);
 }
 
+bool socket_is_connected(const struct socket *s) { return s->connected; }
 bool socket_disconnected(const struct socket *s) { return s->disconnected; }

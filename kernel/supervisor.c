@@ -97,20 +97,31 @@ static void spawn(u32 client)
     trace_point(P_SPAWN, client, pages_used() - before);
 }
 
+static void plan_successor(u32 client, u64 delay_ns)
+{
+    u64 at = clock_ns() + delay_ns;
+    if (at >= scenario()->duration_ns)
+        return;
+    plan[client].generation++;
+    plan[client].spawn_ns = at;
+    if (!failure_open(client))
+        return;
+    failure_recovering(client);
+    trace_point(P_RECOVER, client, 0);
+}
+
 static void reap(struct process *p)
 {
     u32 client = p->client, reason = p->reason;
     u64 before = pages_used();
     process_free(p);
     alive--;
-    failed |= reason != 0;
+    failed |= reason != 0 && !failure_open(client);
     trace_measure(M_CLIENT_DESTROYED, client, reason);
     print_line("RAYOS_SOAK:CLIENT_DESTROYED:%u", client);
     trace_point(P_REAP, client, before - pages_used());
-    if (scenario_group(client)->lifetime_ns && clock_ns() < scenario()->duration_ns) {
-        plan[client].generation++;
-        plan[client].spawn_ns = clock_ns();
-    }
+    if (scenario_group(client)->lifetime_ns || (reason && scenario()->respawn_ns))
+        plan_successor(client, reason ? scenario()->respawn_ns : 0);
 }
 
 static void start(void)
@@ -126,12 +137,14 @@ static void start(void)
     print_line("RAYOS_SOAK:START:%u:%llu", scenario_clients(), scenario()->duration_ns / SECOND);
     make_plan();
     thread_ready(&reporter_thread);
+    failure_start();
     socket_start();
     service_end(flags);
 }
 
 [[noreturn]] static void finish(void)
 {
+    heap_release_withheld();
     heap_trim();
     i64 pages = (i64)(pages_used() - baseline_pages), heap = (i64)(heap_bytes() - baseline_heap);
     trace_measure(M_PAGES_PEAK, 0, pages_peak());
@@ -140,6 +153,7 @@ static void start(void)
         print_line("RAYOS_DIAG:leak:%lld pages %lld heap bytes", pages, heap);
         failed = true;
     }
+    failed = !failure_finish(failed);
     print_line("RAYOS_SOAK:COMPLETE:%s", failed ? "fail" : "pass");
     interrupts_off();
     trace_state(STATE_DONE);

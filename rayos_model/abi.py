@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-ABI_VERSION: Final = 1
+ABI_VERSION: Final = 2
 
 IMAGE_MAGIC: Final = b"RAYOSIMG"
 QUANTILES: Final = 1025
@@ -35,18 +35,25 @@ PAGE_KB: Final = 4
 """Size of a memory page, kB (1 kB = 1024 bytes)."""
 
 IMAGE_HEADER: Final = struct.Struct("<8s6I")
-IMAGE_HEADER_FIELDS: Final = ("magic", "version", "length", "crc32", "group_count", "table_count", "reserved")
-IMAGE_SETTINGS: Final = struct.Struct("<6Q10I64s")
+IMAGE_HEADER_FIELDS: Final = ("magic", "version", "length", "crc32", "group_count", "table_count", "fault_count")
+IMAGE_SETTINGS: Final = struct.Struct("<9Q14I64s")
 IMAGE_SETTINGS_FIELDS: Final = (
     *("seed", "duration_ns", "quantum_ns", "repaint_window_ns", "ping_interval_ns", "hang_timeout_ns"),
+    *("respawn_ns", "scrub_interval_ns", "lock_timeout_ns"),
     *("kind", "vcpus", "memory_mb", "width", "height", "refresh_mhz", "trace_points", "compositor_priority"),
-    *("socket_bytes", "provoke", "name"),
+    *("socket_bytes", "provoke", "client_memory_kb", "client_surfaces", "client_pools", "detectors_off", "name"),
 )
 IMAGE_GROUP: Final = struct.Struct("<4Q10IQ")
 IMAGE_GROUP_FIELDS: Final = (
     *("period_ns", "start_ns", "stagger_ns", "lifetime_ns", "first_client", "count", "workload", "priority"),
     *("surface_width", "surface_height", "damage_ppm", "think_table", "gap_table", "transfer_bytes", "reserved"),
 )
+IMAGE_FAULT: Final = struct.Struct("<3Q6I")
+IMAGE_FAULT_FIELDS: Final = (
+    *("start_ns", "end_ns", "period_ns", "count", "kind", "variant", "first_client", "client_count", "reserved"),
+)
+VARIANT_ANY: Final = 0xFFFFFFFF
+FAULT_TARGET_HEAP: Final = MAX_CLIENTS
 TRACE_HEADER: Final = struct.Struct("<Q2I6Q4I")
 TRACE_HEADER_FIELDS: Final = (
     *("magic", "abi_version", "record_bytes", "ring_phys", "ring_records", "head", "drained", "epoch_tsc"),
@@ -55,7 +62,7 @@ TRACE_HEADER_FIELDS: Final = (
 CLIENT_CONFIGURATION: Final = struct.Struct("<6Q10I")
 CLIENT_CONFIGURATION_FIELDS: Final = (
     *("seed", "end_ns", "period_ns", "refresh_ns", "epoch_tsc", "tsc_mult", "id", "generation", "workload"),
-    *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke", "reserved"),
+    *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke", "fault"),
 )
 TRACE_DTYPE: Final = np.dtype(
     [
@@ -105,6 +112,40 @@ class Provocation(IntEnum):
     BAD_REQUEST = 6
 
 
+class FaultKind(IntEnum):
+    """What an injected failure is; variants are numbered from 0 in each kind."""
+
+    CLIENT_CRASH = 1
+    MEMORY_CORRUPTION = 2
+    BUFFER_EXHAUSTION = 3
+    EVENT_QUEUE_OVERFLOW = 4
+    HANG = 5
+    HOSTILE_CLIENT = 6
+    DEADLOCK = 7
+
+
+class Detection(IntEnum):
+    """How a failure was noticed."""
+
+    CRASH = 1
+    KILL = 2
+    RED_ZONE = 3
+    LIMIT = 4
+    OVERFLOW = 5
+    HANG = 6
+    PROTOCOL = 7
+    DEADLOCK = 8
+
+
+class Report(IntEnum):
+    """A line of the failure family."""
+
+    INJECT = 0
+    DETECTED = 1
+    RECOVERY_START = 2
+    RECOVERY_COMPLETE = 3
+
+
 class RunState(IntEnum):
     BOOT = 0
     RUNNING = 1
@@ -117,6 +158,7 @@ class ThreadId(IntEnum):
     REPORTER = 1
     COMPOSITOR = 2
     LAUNCHER = 3
+    INJECTOR = 4
     CLIENT0 = 16
 
 
@@ -148,6 +190,10 @@ class TraceKind(IntEnum):
     P_SPAWN = 32
     P_REAP = 33
     P_SNAPSHOT = 34
+    P_RECOVER = 35
+    P_INJECT = 36
+    P_REPORT = 37
+    P_SCRUB = 38
     M_COMMIT_TO_PRESENT = 64
     M_BUFFER_COMMIT = 65
     M_EVENT_DELIVERY = 66
@@ -169,6 +215,9 @@ class TraceKind(IntEnum):
     M_LEAK = 82
     M_BASELINE = 83
     M_FREE_BLOCK = 84
+    M_FAULT_INJECTED = 85
+    M_FAULT_DETECTED = 86
+    M_FAULT_RECOVERED = 87
 
 
 FIRST_MEASUREMENT: Final = 64
@@ -234,6 +283,11 @@ class Syscall(IntEnum):
 def request_id(interface: int, opcode: int) -> int:
     """`REQUEST_ID`: an interface and an opcode of its published XML as one number."""
     return interface << 8 | opcode
+
+
+def fault_subject(target: int, kind: int) -> int:
+    """`FAULT_SUBJECT`: the target (a client id, or `FAULT_TARGET_HEAP`) and kind of a fault as one number."""
+    return target | kind << 16
 
 
 def pack(low: int, high: int) -> int:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from rayos_model.abi import PAGE_KB, Records, TraceKind
+from rayos_model.fault_ledger import FaultLedger
 from rayos_model.histogram import LatencyHistogram
 from rayos_model.scenario import NS, Scenario
 from rayos_model.units import METRIC_UNITS, OPERATIONS, QUANTILE_OF
@@ -98,6 +99,7 @@ class MetricsCollector:
         self._measured_drops = 0
         self._fragmentation = math.nan
         self._counts = dict.fromkeys((TraceKind.M_CRASH, TraceKind.M_HANG, TraceKind.M_PROTOCOL_ERROR), 0)
+        self._faults = FaultLedger()
         self._peak_pages: int | None = None
         self._most_pages: int | None = None
         self._baseline_pages: int | None = None
@@ -124,6 +126,7 @@ class MetricsCollector:
         self._measured_drops += int(np.count_nonzero(measured & (kinds == TraceKind.M_DROPPED)))
         for kind in self._counts:
             self._counts[kind] += int(np.count_nonzero(kinds == kind))
+        self._faults.feed(records)
         rare = np.isin(kinds, _RARE)
         for row in records[rare]:
             self._snapshot(TraceKind(int(row["kind"])), int(row["time_ns"]), int(row["subject"]), int(row["arg"]))
@@ -199,6 +202,8 @@ class MetricsCollector:
         put("crashes", self._counts[TraceKind.M_CRASH])
         put("hangs", self._counts[TraceKind.M_HANG])
         put("protocol_errors", self._counts[TraceKind.M_PROTOCOL_ERROR])
+        for name, amount in self._faults.metrics().items():
+            put(name, amount)
         for name, operation in _THROUGHPUT.items():
             start_ns = 0 if operation == "client_creation" else self._warmup_ns
             put(f"throughput.{name}", self._histograms[operation].count * NS / (self._duration_ns - start_ns))

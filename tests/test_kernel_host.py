@@ -89,6 +89,9 @@ def image(**changes: int) -> bytes:
         "repaint_window_ns": 7 * 10**6,
         "ping_interval_ns": 10**9,
         "hang_timeout_ns": 3 * 10**9,
+        "respawn_ns": 10**8,
+        "scrub_interval_ns": 10**8,
+        "lock_timeout_ns": 10**9,
         "kind": 1,
         "vcpus": 1,
         "memory_mb": 128,
@@ -99,6 +102,10 @@ def image(**changes: int) -> bytes:
         "compositor_priority": 20,
         "socket_bytes": 65536,
         "provoke": 0,
+        "client_memory_kb": 0,
+        "client_surfaces": 0,
+        "client_pools": 0,
+        "detectors_off": 0,
     }
     group = {
         "period_ns": 16666666,
@@ -116,13 +123,24 @@ def image(**changes: int) -> bytes:
         "gap_table": 0,
         "transfer_bytes": 0,
     }
+    fault = {
+        "fault_start_ns": 0,
+        "fault_end_ns": 10**9,
+        "fault_period_ns": 10**8,
+        "fault_count": 7,
+        "fault_kind": abi.FaultKind.CLIENT_CRASH,
+        "fault_variant": abi.VARIANT_ANY,
+        "fault_first_client": 1,
+        "fault_client_count": 2,
+    }
     for name, value in changes.items():
-        (settings if name in settings else group)[name] = value
+        next(table for table in (settings, group, fault) if name in table)[name] = value
     body = abi.IMAGE_SETTINGS.pack(*settings.values(), b"test")
     body += abi.IMAGE_GROUP.pack(*group.values(), 0)
+    body += abi.IMAGE_FAULT.pack(*fault.values(), 0)
     body += struct.pack(f"<{abi.QUANTILES}Q", *range(abi.QUANTILES))
     length = abi.IMAGE_HEADER.size + len(body)
-    return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), 1, 1, 0) + body
+    return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), 1, 1, 1) + body
 
 
 def verdict(programs: dict[str, Path], folder: Path, data: bytes, *arguments: object) -> str:
@@ -192,6 +210,15 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("damage_ppm", 1000001, "group:damage_ppm"),
         ("transfer_bytes", 4097, "group:transfer_bytes"),
         ("think_table", 1, "group:think_table"),
+        ("scrub_interval_ns", 1, "scrub_interval_ns"),
+        ("detectors_off", 1 << 9, "detectors_off"),
+        ("fault_kind", 0, "fault:kind"),
+        ("fault_kind", 8, "fault:kind"),
+        ("fault_variant", 3, "fault:variant"),
+        ("fault_first_client", 3, "fault:clients"),
+        ("fault_client_count", 3, "fault:clients"),
+        ("fault_client_count", 0, "fault:clients"),
+        ("fault_period_ns", 1, "fault:period_ns"),
     ],
 )
 def test_a_bad_field_is_named(programs: dict[str, Path], tmp_path: Path, field: str, value: int, why: str) -> None:

@@ -161,6 +161,7 @@ struct client {
     bool erring;               /* wl_display.error is written; dropped at the end of the batch */
     bool closing;              /* its objects are being destroyed */
     bool created;              /* M_CLIENT_CREATION is done */
+    bool presented;            /* its main surface has been on screen */
     u64 sent_ns;               /* of the batch being handled */
     bool buffer_committed;     /* by the request being handled */
     /* objects */

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rayos_model.abi import FIRST_MEASUREMENT, BatchTag, Interface, Records, ThreadId, TraceKind
+from rayos_model.abi import FIRST_MEASUREMENT, BatchTag, FaultKind, Interface, Records, Report, ThreadId, TraceKind
 from rayos_model.parameters import heap_depth, size_names
 
 #: Requests of each interface in the order of their opcodes (published wayland.xml and xdg-shell.xml).
@@ -47,6 +47,7 @@ _THREADS = {
     ThreadId.REPORTER: "reporter",
     ThreadId.COMPOSITOR: "compositor",
     ThreadId.LAUNCHER: "launcher",
+    ThreadId.INJECTOR: "injector",
 }
 
 
@@ -61,8 +62,8 @@ def request_label(identity: int) -> str:
 def _labels(points: Records) -> pd.Series:
     kind, subject, arg = points["kind"], points["subject"], points["arg"]
     key = kind.astype(np.int64) << 32
-    tagged = np.isin(kind, (TraceKind.P_ENTER, TraceKind.P_SEND, TraceKind.P_PIPE_IO))
-    request = kind == TraceKind.P_REQUEST
+    tagged = np.isin(kind, (TraceKind.P_ENTER, TraceKind.P_SEND, TraceKind.P_PIPE_IO, TraceKind.P_REPORT))
+    request = np.isin(kind, (TraceKind.P_REQUEST, TraceKind.P_INJECT))
     key[tagged] |= subject[tagged]
     key[request] |= (arg[request] & 0xFFFFFFFF).astype(np.int64)
     return pd.Series(key).map({value: _label(value >> 32, value & 0xFFFFFFFF) for value in np.unique(key).tolist()})
@@ -73,6 +74,10 @@ def _label(kind: int, detail: int) -> str:
         return request_label(detail)
     if kind == TraceKind.P_PIPE_IO:
         return _PIPE_IO[detail]
+    if kind == TraceKind.P_REPORT:
+        return f"report.{Report(detail).name.lower()}"
+    if kind == TraceKind.P_INJECT:
+        return f"inject.{FaultKind(detail >> 4).name.lower()}.{detail & 15}"
     name = TraceKind(kind).name.removeprefix("P_").lower()
     return f"{name}.{BatchTag(detail).name.lower()}" if kind in (TraceKind.P_ENTER, TraceKind.P_SEND) else name
 

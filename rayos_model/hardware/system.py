@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from rayos_model.abi import Provocation, Records
+from rayos_model.abi import Detection, Provocation, Records
 from rayos_model.errors import PlatformFailure
 from rayos_model.hardware import build
 from rayos_model.hardware.execution import Execution, execute, probe, run_blocking
@@ -31,7 +32,7 @@ class KernelSystem:
     """Runs scenarios on the kernel, executed by one of `PLATFORMS`.
 
     `trace_points` keeps every control-flow point in the trace, not measurements only. `provoke` plants a fault that one
-    of the detectors must find. `limits` replaces the wall times after which a guest counts as hung.
+    of the detectors must find, `detectors_off` blinds some of them. `limits` replaces the wall times after which a guest counts as hung.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class KernelSystem:
         trace_points: bool = False,
         provoke: Provocation = Provocation.NONE,
         limits: Limits | None = None,
+        detectors_off: Collection[Detection] = (),
     ) -> None:
         """Raises `BadInput` when no platform has that name."""
         self.platform = platform_named(platform)
         self.trace_points = trace_points
         self.provoke = provoke
         self.limits = limits
+        self.detectors_off = detectors_off
 
     @property
     def name(self) -> str:
@@ -64,7 +67,7 @@ class KernelSystem:
         if self.platform.probed:
             progress(Progress(0, scenario.duration_ns, phase=f"trying {self.platform.name}"))
             probe(qemu, Path(kernel.path), self.platform)
-        image = compile_image(scenario, self.trace_points, self.provoke)
+        image = compile_image(scenario, self.trace_points, self.provoke, self.detectors_off)
         machine = scenario.machine
         execution = Execution(qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb)
         limits = self.limits or Limits(total_s=_FIXED_WALL_S + _WALL_PER_VIRTUAL * scenario.duration_s)

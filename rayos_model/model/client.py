@@ -6,10 +6,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from rayos_model.abi import PIPE_BYTES, BatchTag, ThreadId, TraceKind, Workload
+from rayos_model.abi import PIPE_BYTES, BatchTag, FaultKind, ThreadId, TraceKind, Workload
 from rayos_model.image import Group
 from rayos_model.model import wire
 from rayos_model.model.costs import Flow, Point
+from rayos_model.model.faulty import FAULTY
 from rayos_model.model.memory import PAGE_BYTES
 from rayos_model.model.painting import row_steps
 from rayos_model.model.processor import BLOCK, Body, Thread
@@ -155,6 +156,12 @@ class Client:
         yield from self.send(
             BatchTag.FIRST, width, buffers * height, before=cost, batch=batch, secondary=secondary, damage=(0, height)
         )
+
+    # ---- being struck by a fault ---------------------------------------------------------------
+
+    def struck(self, kind: FaultKind, variant: int) -> Body:
+        """What its thread goes on with, from whatever it was in the middle of."""
+        yield from FAULTY[kind](self, variant)
 
     # ---- the thread ----------------------------------------------------------------------------
 

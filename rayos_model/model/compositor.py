@@ -403,6 +403,10 @@ class Compositor:
         main = not surface.key & 1
         done = wire.DONE if main else wire.SECONDARY_DONE
         self._tell(client, *[done] * shown.callbacks, *[wire.RELEASE] * shown.releases)
+        if main and not shown.releases:  # its first frame
+            fault = self.machine.failures.shown(client.id)
+            if fault is not None:
+                self._measure(TraceKind.M_FAULT_RECOVERED, fault.subject, fault.injected_ns)
         if client.workload is not Workload.INPUT:
             return
         for scheduled_ns in shown.inputs:
@@ -461,8 +465,19 @@ class Compositor:
         seat = self.seats.pop(client.id)
         for secondary in list(seat.surfaces):
             self._unmap(seat, secondary)
+        self._end_drags(seat)
         self._advance(("disconnect",))
         self.machine.supervisor.released(client)
+
+    def _end_drags(self, seat: Seat) -> None:
+        """A drag ends with either of its clients: the source hears of it, the target's pipe of its end."""
+        if seat.drag_peer is not None and seat.drag_peer.id in self.seats:
+            peer = self.seats[seat.drag_peer.id]
+            peer.drag_source, peer.pipe_full = None, True
+            self.machine.processor.wake(peer.client.thread)
+        if seat.drag_source is not None and seat.drag_source.id in self.seats:
+            self.seats[seat.drag_source.id].drag_peer = None
+            self._tell(seat.drag_source, wire.DRAG_CANCELLED)
 
     _handlers: ClassVar[dict[int, Callable[[Compositor, int, int], None]]] = {
         _VBLANK: _vblank,

@@ -11,6 +11,7 @@ from rayos_model.image import Group, Image
 from rayos_model.model.client import Client
 from rayos_model.model.compositor import Compositor
 from rayos_model.model.costs import CostModel, Path
+from rayos_model.model.faults import Failures
 from rayos_model.model.memory import MemoryUse
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
 from rayos_model.model.supervisor import SECOND_NS, Supervisor
@@ -38,6 +39,7 @@ class Machine:
         self.compositor_costs = CostModel(parameters, "compositor")
         self.launcher_costs = CostModel(parameters, "launcher")
         self.reporter_costs = CostModel(parameters, "reporter")
+        self.injector_costs = CostModel(parameters, "injector")
         self.trace = TraceBuffer(records)
         self._line = line
         self._on_second = on_second
@@ -52,6 +54,7 @@ class Machine:
         self._group_of = {group.first_client + i: group for group in image.groups for i in range(group.count)}
         self.compositor = Compositor(self)
         self.supervisor = Supervisor(self)
+        self.failures = Failures(self, image.faults)
         self.processor.on_exit = self._thread_ended
         self._send_paths: dict[tuple[BatchTag, int, int], Path] = {}
         self._second = 0
@@ -65,6 +68,8 @@ class Machine:
         self.measure(TraceKind.M_BASELINE, 0, self.memory.baseline, ThreadId.LAUNCHER)
         for thread in (self.supervisor.reporter, self.supervisor.launcher, self.compositor.thread):
             processor.spawn(thread)
+        if self.failures.sources:
+            processor.spawn(self.failures.thread)
         launcher = self.supervisor.launcher
         step = self.env.step
         while launcher.state != EXITED:
@@ -72,7 +77,7 @@ class Machine:
         leaked = self.memory.pages - self.memory.baseline
         self.measure(TraceKind.M_PAGES_PEAK, 0, self.memory.peak, ThreadId.LAUNCHER)
         self.measure(TraceKind.M_LEAK, 0, leaked, ThreadId.LAUNCHER)
-        passed = not self.supervisor.failed and leaked == 0
+        passed = self.failures.finish(not self.supervisor.failed and leaked == 0)
         self.say("RAYOS_SOAK:COMPLETE", "pass" if passed else "fail")
         self.trace.flush()
         return passed

@@ -142,6 +142,14 @@ class Processor:
         thread.state = EXITED
         thread.body.close()
 
+    def restart(self, thread: Thread, body: Body) -> None:
+        """Abandons what a thread that is ready or blocked was doing; it goes on with another body."""
+        self.wake(thread)
+        thread.body.close()
+        thread.body = body
+        thread.burst = thread.remaining = thread.trailing = 0
+        thread.suspended_at = None
+
     def idle_ns(self) -> int:
         """Idle time so far, ns."""
         if self.running is None and self.now > self._idle_since:

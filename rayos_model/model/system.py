@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
+from rayos_model.abi import Detection
 from rayos_model.image import build_image
 from rayos_model.model.machine import Machine
 from rayos_model.parameters import Parameters
@@ -13,16 +15,20 @@ from rayos_model.systems import Progress, ProgressFn
 
 
 class ModelSystem:
-    """Simulates scenarios with calibrated parameters; see docs/mechanism.md for what is simulated."""
+    """Simulates scenarios with calibrated parameters; see docs/mechanism.md for what is simulated.
+
+    `detectors_off` blinds detectors of failures, which proves that a test that relies on them can fail.
+    """
 
     name = "model"
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: Parameters, detectors_off: Collection[Detection] = ()) -> None:
         self.parameters = parameters
+        self.detectors_off = detectors_off
 
     def run(self, scenario: Scenario, writer: RunWriter, progress: ProgressFn) -> None:
         """Simulates the scenario to its end, feeding the writer; raises nothing of its own."""
-        image = build_image(scenario)
+        image = build_image(scenario, detectors_off=self.detectors_off)
         duration = image.settings.duration_ns
 
         def on_second(second: int, flips: int) -> None:

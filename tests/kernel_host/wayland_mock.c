@@ -327,6 +327,18 @@ void process_kill(u32 client, u32 reason)
     killed++;
 }
 
+static u32 noticed;
+
+void failure_detected(u32 target, enum detection how)
+{
+    (void)target, (void)how;
+    noticed++;
+}
+
+u32 mock_noticed(void) { return noticed; }
+void failure_shown(u32 client) { (void)client; }
+bool detector_on(enum detection detector) { return detector != 0; }
+
 u32 mock_killed(void) { return killed; }
 
 /* ---- Display ---- */
