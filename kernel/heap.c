@@ -258,26 +258,23 @@ void heap_release_withheld(void)
     visit_all(visit_withheld);
 }
 
-static struct { u32 skip; struct header *found; } choice;
+static struct { u32 intact, skip; struct header *found; } choice;
 
 static void visit_choose(struct slab *slab, struct header *header)
 {
     (void)slab;
-    if (header->live == LIVE && !damaged(header) && !choice.skip--)
+    if (header->live != LIVE || damaged(header))
+        return;
+    if (choice.intact++ == choice.skip)
         choice.found = header;
-}
-
-static void visit_nothing(struct slab *slab, struct header *header)
-{
-    (void)slab, (void)header;
 }
 
 bool heap_overrun(u32 draw)
 {
     u64 flags = service_begin();
-    u32 objects = visit_all(visit_nothing);
-    choice.skip = (u32)((u64)objects * draw >> 32);
-    choice.found = NULL;
+    choice = (typeof(choice)){ .skip = ~0u };
+    visit_all(visit_choose); /* counts them */
+    choice = (typeof(choice)){ .skip = (u32)((u64)choice.intact * draw >> 32) };
     visit_all(visit_choose);
     if (choice.found)
         ((u8 *)(choice.found + 1))[choice.found->bytes + draw % 8] ^= 0x5a;

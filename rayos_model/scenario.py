@@ -51,9 +51,15 @@ class Machine(_Part):
     socket_bytes: int = Field(default=16_384, ge=8192, le=1 << 20, description="capacity of each direction of a socket")
     ping_interval_s: float = Field(default=5.0, gt=0, le=1e6)
     hang_timeout_s: float = Field(default=4.0, gt=0, le=1e6)
-    respawn_ms: float = Field(default=100.0, gt=0, le=1e6, description="a client lost to a fault is replaced after this")
-    scrub_interval_ms: float = Field(default=100.0, ge=1, le=1e6, description="how often the heap's red zones are checked")
-    lock_timeout_s: float = Field(default=2.0, gt=0, le=1e6, description="a mutex held longer, while wanted, means a hang")
+    respawn_ms: float = Field(
+        default=100.0, gt=0, le=1e6, description="a client lost to a fault is replaced after this"
+    )
+    scrub_interval_ms: float = Field(
+        default=100.0, ge=1, le=1e6, description="how often the heap's red zones are checked"
+    )
+    lock_timeout_s: float = Field(
+        default=2.0, gt=0, le=1e6, description="a mutex held longer, while wanted, means a hang"
+    )
 
 
 class Limits(_Part):
@@ -358,7 +364,13 @@ def _suggest(name: str, candidates: Iterable[str]) -> str:
 
 def _fields_at(location: tuple[int | str, ...]) -> list[str]:
     """Keys known in the table a location lies in."""
-    tables: dict[str, type[BaseModel]] = {"machine": Machine, "display": Display, "clients": ClientGroup, "faults": Fault, "limits": Limits}
+    tables: dict[str, type[BaseModel]] = {
+        "machine": Machine,
+        "display": Display,
+        "clients": ClientGroup,
+        "faults": Fault,
+        "limits": Limits,
+    }
     for tag in location[:-1]:
         if tag in DISTRIBUTIONS:
             return list(DISTRIBUTIONS[str(tag)].model_fields)

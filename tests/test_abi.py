@@ -36,7 +36,16 @@ ENUMS: dict[str, tuple[type[IntEnum], str]] = {
 }
 CONSTANTS = (
     *("ABI_VERSION", "QUANTILES", "TRACE_HEADER_PHYS", "TRACE_MAGIC", "BATCH_BYTES", "PIPE_BYTES", "MAX_HANDLES"),
-    *("MAX_CLIENTS", "VARIANT_ANY", "FAULT_TARGET_HEAP", "CLIENT_TEXT", "CLIENT_CONFIG", "CLIENT_TABLES", "CLIENT_SHM", "CLIENT_STACK_TOP"),
+    *(
+        "MAX_CLIENTS",
+        "VARIANT_ANY",
+        "FAULT_TARGET_HEAP",
+        "CLIENT_TEXT",
+        "CLIENT_CONFIG",
+        "CLIENT_TABLES",
+        "CLIENT_SHM",
+        "CLIENT_STACK_TOP",
+    ),
 )
 
 

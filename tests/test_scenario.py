@@ -32,13 +32,19 @@ MISTAKES = {
     "distribution": (HEAD + CLIENT + 'think = { dist = "normal" }\n', ("clients.0.think", "exponential", "'normal'")),
     "no distribution": (HEAD + CLIENT + "think = 5\n", ("clients.0.think", "expected a distribution", "5")),
     "several cpus": (HEAD + "[machine]\nvcpus = 4\n" + CLIENT, ("machine.vcpus", "expected 1", "4")),
-    "fault kind": (HEAD + CLIENT + '[[faults]]\nkind = "crash"\nat_s = 1\n', ("faults.0.kind", "client_crash", "'crash'")),
+    "fault kind": (
+        HEAD + CLIENT + '[[faults]]\nkind = "crash"\nat_s = 1\n',
+        ("faults.0.kind", "client_crash", "'crash'"),
+    ),
     "fault key": (
         HEAD + CLIENT + '[[faults]]\nkind = "hang"\nrate = 1\n',
         ("faults.0.rate", "unknown key", "'rate_hz'"),
     ),
     "fault without time": (HEAD + CLIENT + '[[faults]]\nkind = "hang"\n', ("faults.0", "at_s", "rate_hz")),
-    "fault too late": (HEAD + CLIENT + '[[faults]]\nkind = "hang"\nat_s = 6\n', ("faults.0", "last 5 s", "6 s of 10 s")),
+    "fault too late": (
+        HEAD + CLIENT + '[[faults]]\nkind = "hang"\nat_s = 6\n',
+        ("faults.0", "last 5 s", "6 s of 10 s"),
+    ),
     "fault variant": (
         HEAD + CLIENT + '[[faults]]\nkind = "hang"\nat_s = 1\nvariant = "kill"\n',
         ("faults.0", "variant", "stop_responding", "'kill'"),

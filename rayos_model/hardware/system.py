@@ -32,7 +32,8 @@ class KernelSystem:
     """Runs scenarios on the kernel, executed by one of `PLATFORMS`.
 
     `trace_points` keeps every control-flow point in the trace, not measurements only. `provoke` plants a fault that one
-    of the detectors must find, `detectors_off` blinds some of them. `limits` replaces the wall times after which a guest counts as hung.
+    of the detectors must find, `detectors_off` blinds some of them. `limits` replaces the wall times after which a guest
+    counts as hung.
     """
 
     def __init__(

@@ -297,6 +297,12 @@ class Processor:
 
     def _set_aside(self, thread: Thread, *, head: bool) -> None:
         """Takes the processor from a thread that could go on; what overhead it had left is lost."""
+        if self._overhead:  # lost, but booked already where time_at would find it
+            if thread.interruptions:
+                progress, duration = thread.interruptions.pop()
+                thread.interruptions.append((progress, duration - self._overhead))
+            else:
+                thread.origin -= self._overhead
         thread.state = READY
         thread.suspended_at = self.now
         queue = self._ready[thread.priority]
