@@ -166,6 +166,8 @@ enum trace_kind {
     P_PIPE = 9,       /* pipe() done */
     P_PIPE_IO = 10,   /* pipe read/write/close done; subject 0 read, 1 write, 2 close; arg bytes */
     P_FIRST = 11,     /* first entry to ring 3 */
+    P_LOCK = 12,      /* has a mutex;              subject mutex */
+    P_UNLOCK = 13,    /* has given it back;        subject mutex */
     /* compositor */
     P_TAKE = 16,      /* took one batch from a client;  subject client, arg bytes */
     P_REQUEST = 17,   /* handled one request;           subject client, arg PACK(REQUEST_ID(interface, opcode), bytes) */
@@ -231,6 +233,7 @@ enum wayland_interface {
 enum batch_tag {
     TAG_REGISTRY = 1, TAG_BIND, TAG_ACK, TAG_FIRST, TAG_FRAME, TAG_PONG, TAG_NEW_SURFACE, TAG_DESTROY,
     TAG_DRAG, TAG_ACCEPT, TAG_RECEIVE, TAG_FINISH, TAG_DRAG_DONE, TAG_LEAVE,
+    TAG_EXHAUST, TAG_HOSTILE, TAG_POISON,
 };
 
 /* ---- System calls: number in rax; arguments rdi rsi rdx r10 r8; result rax, negative = -error ---- */
@@ -245,12 +248,15 @@ enum syscall {
     SYS_PIPE_WRITE = 7,  /* (handle, buf, bytes) -> bytes, blocks while full */
     SYS_CLOSE = 8,       /* (handle) */
     SYS_YIELD = 9,
+    SYS_MUTEX_LOCK = 10, /* (mutex) blocks while another process has it; a caller that would close a cycle is killed */
+    SYS_MUTEX_UNLOCK = 11, /* (mutex) */
 };
 enum error { E_INVALID = 22, E_NO_MEMORY = 12, E_BAD_HANDLE = 9, E_CLOSED = 32, E_FULL = 11, E_BAD_ADDRESS = 14, E_NO_CALL = 38 };
 #define BATCH_BYTES 4096
 #define PIPE_BYTES 4096
 #define MAX_HANDLES 32
 #define MAX_CLIENTS 1024
+#define MAX_MUTEXES 64
 
 /* ---- A client's configuration: read-only page in its address space ---------------------------- */
 #define CLIENT_TEXT 0x400000ull
@@ -275,6 +281,6 @@ struct client_config {
     u32 transfer_bytes;
     u32 peer;         /* drag_drop: client that receives the drop */
     u32 provoke;      /* enum provocation, for this client */
-    u32 fault;        /* what has struck it: kind << 4 | variant; 0: nothing */
+    u32 fault;        /* what has struck it: kind << 4 | variant, in a deadlock the pair's first client << 16; 0: nothing */
 };
 #endif

@@ -123,6 +123,7 @@ void failure_recovered(u32 target)
 /* Only the successor's frame counts: a client that was struck before its own first frame may still show that. */
 void failure_shown(u32 client)
 {
+    process_serves(client);
     if (faults[client].detected)
         failure_recovered(client);
 }

@@ -42,17 +42,18 @@ static u32 next_source(void)
 
 u64 faults_next(void) { return sources[next_source()].at_ns; }
 
-static bool eligible(u32 client)
+/* A deadlock leaves one of two clients to go on. */
+static bool eligible(u32 client, u32 kind)
 {
-    return process_can_be_struck(client) && !failure_open(client);
+    return (kind == FAULT_DEADLOCK ? process_can_go_on(client) : process_can_be_struck(client)) && !failure_open(client);
 }
 
-/* The client drawn, or else the next of its range, round to the first, that can be struck; MAX_CLIENTS: none. */
-static u32 find_target(const struct image_fault *fault, u32 drawn)
+/* The client `from`, or else the next of its range, round to the first, that can be struck; MAX_CLIENTS: none. */
+static u32 find_target(const struct image_fault *fault, u32 from)
 {
     for (u32 n = 0; n < fault->client_count; n++) {
-        u32 client = fault->first_client + (drawn - fault->first_client + n) % fault->client_count;
-        if (eligible(client))
+        u32 client = fault->first_client + (from - fault->first_client + n) % fault->client_count;
+        if (eligible(client, fault->kind))
             return client;
     }
     return MAX_CLIENTS;
@@ -67,6 +68,19 @@ static bool strike_heap(const struct image_fault *fault, u32 draw, u32 variant)
     return true;
 }
 
+/* The target is the one that will close the cycle: it is struck, and locks, as the second. */
+static bool strike_pair(const struct image_fault *fault, u32 target, u32 variant)
+{
+    u32 other = find_target(fault, target + 1);
+    if (other == target)
+        return false;
+    failure_injected(target, fault->kind, variant);
+    process_strike(other, other << 16 | FAULT_DEADLOCK << 4);
+    process_strike(target, other << 16 | FAULT_DEADLOCK << 4 | 1);
+    trace_point(P_INJECT, target, fault->kind << 4 | variant);
+    return true;
+}
+
 static bool strike(const struct image_fault *fault, const struct source *source)
 {
     u32 variant = source->variant;
@@ -75,6 +89,8 @@ static bool strike(const struct image_fault *fault, const struct source *source)
     u32 target = find_target(fault, fault->first_client + (u32)fraction(fault->client_count, source->whom));
     if (target == MAX_CLIENTS)
         return false;
+    if (fault->kind == FAULT_DEADLOCK)
+        return strike_pair(fault, target, variant);
     failure_injected(target, fault->kind, variant);
     if (fault->kind == FAULT_CLIENT_CRASH && variant == 2) {
         process_kill(target, 2);

@@ -53,8 +53,10 @@ enum socket_ready { READY_DEADLINE, READY_BATCH, READY_CONNECTED, READY_CLOSED }
  * After READY_CLOSED the compositor must call socket_release() once. deadline_ns in the past and nothing ready: READY_DEADLINE at once. */
 enum socket_ready socket_wait(u64 deadline_ns, struct socket **socket, struct batch *batch);
 /* Queues events to the client as one queue-write and wakes it; handle may be NULL, its reference passes on success.
+ * motion: it is a pointer motion and nothing else, which may take the place of one not yet read.
  * false: the queue is full or the client is gone. Traces P_EVENTS; delivery is measured at the client's receive. */
-bool socket_queue(struct socket *socket, const void *data, u32 bytes, u32 events, struct handle *handle);
+bool socket_queue(struct socket *socket, const void *data, u32 bytes, u32 events, bool motion, struct handle *handle);
+bool socket_is_open(const struct socket *socket); /* neither the client nor the compositor has ended it */
 void socket_disconnect(struct socket *socket); /* client sees E_CLOSED after what is queued; arrives back as READY_CLOSED */
 void socket_release(struct socket *socket);
 

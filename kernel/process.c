@@ -155,6 +155,7 @@ struct process *process_spawn(u32 client, u32 generation, u64 end_ns)
 
 static void die(struct process *p, u32 reason)
 {
+    mutex_release_all(p);
     p->dead = true;
     p->reason = reason;
     processes[p->client] = NULL;
@@ -206,6 +207,17 @@ bool process_can_be_struck(u32 client)
     return processes[client] && socket_is_connected(processes[client]->socket);
 }
 
+bool process_can_go_on(u32 client)
+{
+    return process_can_be_struck(client) && processes[client]->serving && socket_is_receiving(processes[client]);
+}
+
+void process_serves(u32 client)
+{
+    if (processes[client])
+        processes[client]->serving = true;
+}
+
 /* Whatever its thread was in the middle of is abandoned; no lock but its own mutexes can be among that. */
 static void struck_body(void *unused)
 {
@@ -218,6 +230,7 @@ void process_strike(u32 client, u32 what)
     struct process *p = processes[client];
     p->config->fault = what;
     p->waits_for = NULL;
+    mutex_abandon(p);
     thread_restart(&p->thread, struck_body, p);
 }
 

@@ -14,6 +14,9 @@ struct process {
     u32 reason;                     /* of M_CLIENT_DESTROYED, once dead */
     bool dead;
     struct client_config *config;   /* as the client reads it */
+    bool serving;                   /* its first frame has been on screen */
+    struct mutex *wants;            /* the one it waits for; mutex.c */
+    struct process *next_waiter;    /* for the same */
     const void *waits_for;          /* what its blocked thread waits for; only a wake for that reaches it */
     struct handle handles[MAX_HANDLES];
     u64 shm_address[MAX_HANDLES];   /* where a HANDLE_SHM is mapped; 0: not mapped */
@@ -29,6 +32,8 @@ void process_wake(struct process *p, const void *what); /* p may be NULL */
 struct process *process_next_dead(void);        /* in order of death; NULL: none */
 void process_free(struct process *p);           /* everything it held */
 bool process_can_be_struck(u32 client);         /* alive and connected */
+bool process_can_go_on(u32 client);             /* ... it serves, and waits for events: it may go on after the strike */
+void process_serves(u32 client);                /* its first frame is on screen */
 void process_strike(u32 client, u32 what);      /* makes it go on with what has struck it (config->fault); not the current one */
 
 int handle_install(struct process *p, struct handle handle); /* index or -E_FULL; takes the reference */
@@ -36,8 +41,14 @@ struct handle *handle_find(struct process *p, u64 index, int type); /* type 0: a
 struct handle handle_duplicate(const struct handle *handle);
 
 /* shm.c */
-struct shm *shm_create(u64 bytes);              /* one reference; NULL: out of memory */
+struct shm *shm_create(u64 bytes, u32 client);  /* one reference; NULL: out of memory, or the client has its share */
 u64 shm_page(struct shm *shm, u64 index);       /* physical */
+
+/* mutex.c */
+i64 mutex_lock(struct process *p, u64 id);      /* may not return */
+i64 mutex_unlock(struct process *p, u64 id);
+void mutex_abandon(struct process *p);          /* it no longer waits */
+void mutex_release_all(struct process *p);      /* it is dead */
 
 /* pipe.c */
 struct pipe;
@@ -55,6 +66,7 @@ i64 socket_send(struct process *p, u64 buffer, u64 bytes, i64 handle, u64 sent_n
 i64 socket_receive(struct process *p, u64 buffer, u64 capacity, u64 deadline_ns, u64 handle_address);
 void socket_client_gone(struct socket *socket); /* the process's reference; READY_CLOSED follows what it sent */
 bool socket_is_connected(const struct socket *socket);
+bool socket_is_receiving(const struct process *p); /* it waits for events */
 bool socket_disconnected(const struct socket *socket);
 u32 socket_live(void);                          /* sockets the compositor has not released */
 void socket_start(void);                        /* the scenario starts: lets the compositor past its first wait */

@@ -25,6 +25,7 @@ BATCH_BYTES: Final = 4096
 PIPE_BYTES: Final = 4096
 MAX_HANDLES: Final = 32
 MAX_CLIENTS: Final = 1024
+MAX_MUTEXES: Final = 64
 CLIENT_TEXT: Final = 0x400000
 CLIENT_CONFIG: Final = 0x10000000
 CLIENT_TABLES: Final = 0x10001000
@@ -176,6 +177,8 @@ class TraceKind(IntEnum):
     P_PIPE = 9
     P_PIPE_IO = 10
     P_FIRST = 11
+    P_LOCK = 12
+    P_UNLOCK = 13
     P_TAKE = 16
     P_REQUEST = 17
     P_EVENTS = 18
@@ -265,6 +268,9 @@ class BatchTag(IntEnum):
     FINISH = 12
     DRAG_DONE = 13
     LEAVE = 14
+    EXHAUST = 15
+    HOSTILE = 16
+    POISON = 17
 
 
 class Syscall(IntEnum):
@@ -278,6 +284,8 @@ class Syscall(IntEnum):
     PIPE_WRITE = 7
     CLOSE = 8
     YIELD = 9
+    MUTEX_LOCK = 10
+    MUTEX_UNLOCK = 11
 
 
 def request_id(interface: int, opcode: int) -> int:

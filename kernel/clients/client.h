@@ -33,6 +33,11 @@ void window_forget(struct window *window);                      /* after that wa
 /* ---- draw.c ---- */
 void draw_rows(u32 *pixels, u32 width, u32 first, u32 rows, u32 client, u32 frame);
 
+/* ---- main.c ---- */
+[[noreturn]] void client_loop(void);
+void client_serve_until(u64 deadline);   /* handles what is received, and does nothing of its own */
+void client_drain(void);                 /* takes what is there and looks at nothing of it */
+
 /* ---- What a workload does: one file each ---- */
 struct behaviour {
     void (*frame)(u64 now);              /* the main window's frame callback arrived */

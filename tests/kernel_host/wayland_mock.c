@@ -286,8 +286,9 @@ enum socket_ready socket_wait(u64 deadline_ns, struct socket **socket, struct ba
     }
 }
 
-bool socket_queue(struct socket *s, const void *data, u32 bytes, u32 events, struct handle *handle)
+bool socket_queue(struct socket *s, const void *data, u32 bytes, u32 events, bool motion, struct handle *handle)
 {
+    (void)motion;
     CHECK(bytes && bytes <= BATCH_BYTES && !s->released);
     if (s->closed || s->queued_bytes + bytes > mock_socket_bytes)
         return false;
@@ -313,6 +314,8 @@ void socket_disconnect(struct socket *s)
     discard_items(s);
     make_ready(s);
 }
+
+bool socket_is_open(const struct socket *s) { return !s->closed; }
 
 void socket_release(struct socket *s)
 {
