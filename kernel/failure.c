@@ -28,6 +28,8 @@ static const char *const detections[] = {
     "none", "crash", "kill", "red_zone", "limit", "overflow", "hang", "protocol_error", "deadlock",
 };
 
+static bool watching(void) { return scenario()->kind == KIND_FAILURE; }
+
 /* ---- Lines ---- */
 
 static void report(u32 target, enum report what, u32 detail)
@@ -92,7 +94,7 @@ void failure_detected(u32 target, enum detection how)
 {
     u64 flags = service_begin();
     struct fault *fault = &faults[target];
-    if (scenario_faults() && !fault->detected) {
+    if (watching() && !fault->detected) {
         u64 now = clock_ns();
         trace_measure(M_FAULT_DETECTED, FAULT_SUBJECT(target, fault->kind), fault->kind ? now - fault->injected_ns : 0);
         report(target, REPORT_DETECTED, how);
@@ -148,7 +150,7 @@ static void time_out(u64 now)
 
 bool failure_finish(bool failed)
 {
-    if (!scenario_faults())
+    if (!watching())
         return !failed;
     time_out(NEVER - 1);
     while (print_next())
@@ -201,7 +203,7 @@ static void heap_damage(const char *owner, const void *object)
 
 void failure_start(void)
 {
-    if (!scenario_faults())
+    if (!watching())
         return;
     heap_checked = detector_on(DETECTED_RED_ZONE);
     heap_on_damage = heap_damage;
@@ -213,6 +215,6 @@ void failure_start(void)
 
 void failure_init(void)
 {
-    if (scenario_faults())
+    if (watching())
         KERNEL_ASSERT(thread_init(&injector_thread, THREAD_INJECTOR, "injector", PRIORITY_INJECTOR, injector_main, NULL), "boot:memory");
 }

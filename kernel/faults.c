@@ -40,7 +40,7 @@ static u32 next_source(void)
     return best;
 }
 
-u64 faults_next(void) { return sources[next_source()].at_ns; }
+u64 faults_next(void) { return scenario_faults() ? sources[next_source()].at_ns : NEVER; }
 
 /* A deadlock leaves one of two clients to go on. */
 static bool eligible(u32 client, u32 kind)

@@ -79,7 +79,7 @@ void launcher_wake(void);
 extern struct thread compositor_thread, launcher_thread, reporter_thread;
 
 /* failure.c */
-void failure_init(void);                        /* the injector's thread, when the scenario has faults */
+void failure_init(void);                        /* the injector's thread, in a scenario of kind failure */
 void failure_start(void);                       /* the clock starts */
 void failure_injected(u32 target, u32 kind, u32 variant);
 void failure_recovered(u32 target);

@@ -199,6 +199,8 @@ bool scenario_validate(const void *image, size_t bytes, const char **why)
     struct view v = view_of(image);
     u32 total = 0;
     *why = check_settings(v.settings);
+    if (!*why && v.header->fault_count && v.settings->kind != KIND_FAILURE)
+        *why = "fault:kind of scenario";
     if (!*why)
         *why = check_groups(&v, &total);
     for (u32 i = 0; !*why && i < v.header->fault_count; i++)

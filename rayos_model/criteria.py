@@ -90,7 +90,9 @@ class Verdict:
 
 def criteria_of(scenario: Scenario) -> dict[str, Criterion]:
     """The scenario's criteria, with the defaults of its kind where it has none of its own for that metric."""
-    defaults = _DEFAULTS.get(scenario.kind, {})
+    defaults = dict(_DEFAULTS.get(scenario.kind, {}))
+    if not scenario.faults:
+        defaults.pop("recovery.time.max", None)  # there is nothing to recover from
     own = dict(scenario.criteria)
     return {metric: parse_criterion(metric, text) for metric, text in {**defaults, **own}.items()}
 

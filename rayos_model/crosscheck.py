@@ -32,6 +32,7 @@ class Tolerance:
 _TIME = Tolerance(0.05, True, "a planner's decision does not change within 5 %")
 _RATE = Tolerance(0.01, True, "fps are counted, not sampled: 1 % is less than one frame in a second")
 _POINTS = Tolerance(2.0, False, "shares of frames or of CPU time are read in whole points")
+_RECOVERY = Tolerance(0.10, True, "far below the five seconds within which any failure must be recovered from")
 _MEMORY = Tolerance(0.05, True, "a planner's decision does not change within 5 %")
 
 TOLERANCES: Final[Mapping[str, Tolerance]] = {
@@ -44,6 +45,7 @@ TOLERANCES: Final[Mapping[str, Tolerance]] = {
     "dropped_frames.percent": _POINTS,
     "cpu.mean": _POINTS,
     "memory.peak": _MEMORY,
+    **{f"recovery.time.{statistic}": _RECOVERY for statistic in ("mean", "p50", "p99", "max")},
 }
 """The metrics compared, in the order shown, and why each tolerance has its size."""
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from rayos_model.abi import FAULT_TARGET_HEAP, FaultKind, Records, TraceKind
+from rayos_model.abi import FaultKind, Records, TraceKind
 
 _OUTCOMES: Final = (TraceKind.M_FAULT_INJECTED, TraceKind.M_FAULT_DETECTED, TraceKind.M_FAULT_RECOVERED)
 _LOSSES: Final = (TraceKind.M_CLIENT_DESTROYED, TraceKind.M_PROTOCOL_ERROR, TraceKind.M_HANG, TraceKind.M_CRASH)
@@ -75,9 +75,7 @@ class FaultLedger:
             self.cascades.append(Cascade(time_ns, target, seen))
 
     def metrics(self) -> dict[str, float]:
-        """`faults.*`, `cascades`, `detection.time.*` and `recovery.time.*`; nothing for a run without faults."""
-        if not self.faults and not any(c.target == FAULT_TARGET_HEAP for c in self.cascades):
-            return {}
+        """`faults.*`, `cascades`, `detection.time.*` and `recovery.time.*`."""
         values: dict[str, float] = {
             "faults.injected": len(self.faults),
             "faults.undetected": sum(fault.detected_after_ns is None for fault in self.faults),

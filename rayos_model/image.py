@@ -156,7 +156,7 @@ def build_image(
         repaint_window_ns=display.repaint_window_us * 1000,
         ping_interval_ns=round(machine.ping_interval_s * NS),
         hang_timeout_ns=round(machine.hang_timeout_s * NS),
-        respawn_ns=round(machine.respawn_ms * 1e6) if scenario.faults else 0,
+        respawn_ns=round(machine.respawn_ms * 1e6) if scenario.kind == "failure" else 0,
         scrub_interval_ns=round(machine.scrub_interval_ms * 1e6),
         lock_timeout_ns=round(machine.lock_timeout_s * NS),
         kind=ScenarioKind[scenario.kind.upper()],

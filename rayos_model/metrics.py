@@ -99,7 +99,7 @@ class MetricsCollector:
         self._measured_drops = 0
         self._fragmentation = math.nan
         self._counts = dict.fromkeys((TraceKind.M_CRASH, TraceKind.M_HANG, TraceKind.M_PROTOCOL_ERROR), 0)
-        self._faults = FaultLedger()
+        self._faults = FaultLedger() if scenario.kind == "failure" else None
         self._peak_pages: int | None = None
         self._most_pages: int | None = None
         self._baseline_pages: int | None = None
@@ -126,7 +126,8 @@ class MetricsCollector:
         self._measured_drops += int(np.count_nonzero(measured & (kinds == TraceKind.M_DROPPED)))
         for kind in self._counts:
             self._counts[kind] += int(np.count_nonzero(kinds == kind))
-        self._faults.feed(records)
+        if self._faults is not None:
+            self._faults.feed(records)
         rare = np.isin(kinds, _RARE)
         for row in records[rare]:
             self._snapshot(TraceKind(int(row["kind"])), int(row["time_ns"]), int(row["subject"]), int(row["arg"]))
@@ -202,8 +203,9 @@ class MetricsCollector:
         put("crashes", self._counts[TraceKind.M_CRASH])
         put("hangs", self._counts[TraceKind.M_HANG])
         put("protocol_errors", self._counts[TraceKind.M_PROTOCOL_ERROR])
-        for name, amount in self._faults.metrics().items():
-            put(name, amount)
+        if self._faults is not None:
+            for name, amount in self._faults.metrics().items():
+                put(name, amount)
         for name, operation in _THROUGHPUT.items():
             start_ns = 0 if operation == "client_creation" else self._warmup_ns
             put(f"throughput.{name}", self._histograms[operation].count * NS / (self._duration_ns - start_ns))

@@ -58,7 +58,7 @@ class Machine(_Part):
         default=100.0, ge=1, le=1e6, description="how often the heap's red zones are checked"
     )
     lock_timeout_s: float = Field(
-        default=2.0, gt=0, le=1e6, description="a mutex held longer, while wanted, means a hang"
+        default=2.0, ge=0, le=1e6, description="a mutex held longer, while wanted, means a hang; 0: no watch"
     )
 
 
@@ -210,6 +210,8 @@ class Scenario(_Part):
                     f"clients.{i}.priority: expected less than machine.compositor_priority "
                     f"({self.machine.compositor_priority}), got {group.priority}"
                 )
+        if self.faults and self.kind != "failure":
+            raise ValueError(f'faults: expected kind = "failure" in a scenario with faults, got {self.kind!r}')
         for i, fault in enumerate(self.faults):
             self._check_fault(f"faults.{i}", fault)
         for metric, text in self.criteria.items():

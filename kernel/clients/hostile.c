@@ -35,7 +35,8 @@ static void wild_call(void)
     case SYS_RECEIVE: syscall(number, wild_address(), size, 0, wild_address(), 0); break;
     case SYS_SHM_CREATE: syscall(number, below(2) ? 0 : ~(u64)any(), wild_address(), 0, 0, 0); break;
     case SYS_SHM_DESTROY: syscall(number, MAX_HANDLES + wild(), 0, 0, 0, 0); break;
-    case SYS_PIPE: case SYS_SEND: syscall(number, wild_address(), size, wild(), any(), wild()); break;
+    case SYS_PIPE: syscall(number, wild_address(), 0, 0, 0, 0); break;
+    case SYS_SEND: syscall(number, wild_address(), size, wild(), TAG_HOSTILE, 0); break;
     default: syscall(number, wild(), wild_address(), size, wild(), wild()); break;
     }
 }

@@ -143,11 +143,11 @@ static void park_handle(struct client *client, struct handle *handle)
 
 static void handle_request(struct client *client, const u8 *message, u32 bytes)
 {
-    u32 opcode = wire_read(message + 4) & 0xffff;
+    u32 opcode = wire_read(message + 4) & 0xffff, traced = opcode < 255 ? opcode : 255;
     struct object *object = object_find(client, wire_read(message));
     if (!object) {
         client_error(client, 1, DISPLAY_INVALID_OBJECT, "invalid object");
-        trace_point(P_REQUEST, client->id, PACK(REQUEST_ID(0, opcode), bytes));
+        trace_point(P_REQUEST, client->id, PACK(REQUEST_ID(0, traced), bytes));
         return;
     }
     u8 kind = object->interface;
@@ -157,7 +157,7 @@ static void handle_request(struct client *client, const u8 *message, u32 bytes)
         client_error(client, 1, DISPLAY_INVALID_METHOD, "invalid method");
     else if (wire_parse(client, message, bytes, &interface->requests[opcode], arguments))
         interface->requests[opcode].handle(client, object, arguments);
-    u64 now = trace_point(P_REQUEST, client->id, PACK(REQUEST_ID(kind, opcode), bytes));
+    u64 now = trace_point(P_REQUEST, client->id, PACK(REQUEST_ID(kind, traced), bytes));
     if (client->buffer_committed) {
         client->buffer_committed = false;
         trace_measure(M_BUFFER_COMMIT, client->id, now - client->sent_ns);

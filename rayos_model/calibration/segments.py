@@ -52,10 +52,14 @@ _THREADS = {
 
 
 def request_label(identity: int) -> str:
-    """The label of a request: 'request.<interface>.<request>'."""
+    """The label of a request: 'request.<interface>.<request>'; of one to nobody or for nothing: 'request.none'."""
+    if identity >> 8 == 0:
+        return "request.none"
     interface, opcode = Interface(identity >> 8), identity & 0xFF
     names = REQUESTS.get(interface, ())
-    name = names[opcode] if opcode < len(names) else str(opcode)
+    if opcode >= len(names):
+        return "request.none"
+    name = names[opcode]
     return f"request.{interface.name.lower()}.{name}"
 
 

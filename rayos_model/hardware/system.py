@@ -32,8 +32,8 @@ class KernelSystem:
     """Runs scenarios on the kernel, executed by one of `PLATFORMS`.
 
     `trace_points` keeps every control-flow point in the trace, not measurements only. `provoke` plants a fault that one
-    of the detectors must find, `detectors_off` blinds some of them. `limits` replaces the wall times after which a guest
-    counts as hung.
+    of the detectors must find; `detectors_off` blinds some of them, which proves that a test that relies on them can
+    fail. `limits` replaces the wall times after which a guest counts as hung.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class KernelSystem:
             qemu_arguments=execution.command,
             trace_points=self.trace_points,
             provoke=self.provoke.name.lower(),
+            detectors_off=[detector.name.lower() for detector in self.detectors_off],
         )
         sink = _ToWriter(writer, scenario, progress)
         progress(Progress(0, scenario.duration_ns, phase="booting"))

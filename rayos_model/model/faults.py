@@ -13,6 +13,7 @@ from rayos_model.abi import (
     Detection,
     FaultKind,
     Report,
+    ScenarioKind,
     ThreadId,
     TraceKind,
     fault_subject,
@@ -21,6 +22,7 @@ from rayos_model.faults import FAULT_VARIANTS
 from rayos_model.image import Fault
 from rayos_model.model.client import Client
 from rayos_model.model.costs import Flow, Point
+from rayos_model.model.mutex import Mutexes, locks_out
 from rayos_model.model.processor import BLOCK, EXITED, Body, Thread
 from rayos_model.random import STREAM_FAULTS, Random
 
@@ -82,8 +84,10 @@ class Failures:
         self.thread = Thread(ThreadId.INJECTOR, "injector", INJECTOR_PRIORITY, self._body())
         self._open: dict[int, OpenFault] = {}
         self._lines: deque[tuple[Report, str]] = deque()
+        self.mutexes = Mutexes(machine)
         self._missed = False  # a fault undetected, unrecovered, or a failure that nobody injected
-        self._next_scrub = machine.settings.scrub_interval_ns if faults else 0
+        self.watching = machine.settings.kind == ScenarioKind.FAILURE
+        self._next_scrub = machine.settings.scrub_interval_ns
 
     # ---- what others tell ----------------------------------------------------------------------
 
@@ -96,20 +100,25 @@ class Failures:
         return target in self._open
 
     def detected(self, target: int, how: Detection, thread: int) -> None:
-        """A failure was noticed; the first time of each fault counts."""
-        if not self.sources:
-            return
+        """A failure was noticed, now; the first time of each fault counts."""
+        noticed = self.notice(target, how)
+        if noticed is not None:
+            subject, since = noticed
+            elapsed = 0 if since is None else self.machine.processor.now - since
+            self.machine.measure(TraceKind.M_FAULT_DETECTED, subject, elapsed, thread)
+
+    def notice(self, target: int, how: Detection) -> tuple[int, int | None] | None:
+        """For a caller that measures it: FAULT_SUBJECT and when it was injected; None if noticed before."""
         fault = self._open.get(target)
-        if fault is not None and fault.detected:
-            return
-        since = self.machine.processor.now - fault.injected_ns if fault else 0
-        subject = fault.subject if fault else fault_subject(target, 0)
-        self.machine.measure(TraceKind.M_FAULT_DETECTED, subject, since, thread)
+        if not self.watching or (fault is not None and fault.detected):
+            return None
         name = _DETECTION_NAMES.get(how, how.name.lower())
         self._report(Report.DETECTED, f"DETECTED:{name}:{_name(target)}")
-        if fault is not None:
-            fault.detected = True
         self._missed |= fault is None
+        if fault is None:
+            return fault_subject(target, 0), None
+        fault.detected = True
+        return fault.subject, fault.injected_ns
 
     def recovering(self, client: int) -> None:
         """A lost client's replacement is planned."""
@@ -125,7 +134,7 @@ class Failures:
 
     def finish(self, passed: bool) -> bool:
         """Says the verdict on all faults; whether all is well."""
-        if not self.sources:
+        if not self.watching:
             return passed
         for target in list(self._open):
             self._close(target, success=False)
@@ -181,13 +190,13 @@ class Failures:
                 thread.trailing = flow.to(_BLOCK)
                 yield BLOCK
 
-    def _target(self, source: Source) -> Client | None:
-        """The client drawn, or else the next of its range, round to the first, that can be struck."""
-        fault = source.fault
-        drawn = fault.client_count * source.whom >> 32
+    def _target(self, fault: Fault, start: int) -> Client | None:
+        """The `start`-th client of a fault's range, or else the next, round to the first, that can be struck."""
         for n in range(fault.client_count):
-            client = self.machine.clients.get(fault.first_client + (drawn + n) % fault.client_count)
-            if client is not None and self._can_be_struck(client):
+            client = self.machine.clients.get(fault.first_client + (start + n) % fault.client_count)
+            if client is None or not self._can_be_struck(client):
+                continue
+            if fault.kind != FaultKind.DEADLOCK or (client.presented and client.receiving):
                 return client
         return None
 
@@ -198,7 +207,11 @@ class Failures:
 
     def _strike(self, source: Source) -> Body:
         kind, variant = FaultKind(source.fault.kind), source.variant
-        target = self._target(source)
+        target = self._target(source.fault, source.fault.client_count * source.whom >> 32)
+        other = None
+        if kind is FaultKind.DEADLOCK and target is not None:
+            other = self._target(source.fault, target.id - source.fault.first_client + 1)
+            target = None if other is target else target
         heap = kind is FaultKind.MEMORY_CORRUPTION and variant == _HEAP
         if (heap and FAULT_TARGET_HEAP in self._open) or (not heap and target is None):
             source.put_off()
@@ -209,7 +222,10 @@ class Failures:
         source.draw_next()
         if heap or target is None:
             return
-        if kind is FaultKind.CLIENT_CRASH and variant == _KILL:
+        if other is not None:
+            self.machine.processor.restart(other.thread, locks_out(other, self.mutexes, other.id, second=False))
+            self.machine.processor.restart(target.thread, locks_out(target, self.mutexes, other.id, second=True))
+        elif kind is FaultKind.CLIENT_CRASH and variant == _KILL:
             self.machine.supervisor.kill(target)
             self.detected(target.id, Detection.KILL, ThreadId.INJECTOR)
         else:

@@ -68,7 +68,7 @@ class Machine:
         self.measure(TraceKind.M_BASELINE, 0, self.memory.baseline, ThreadId.LAUNCHER)
         for thread in (self.supervisor.reporter, self.supervisor.launcher, self.compositor.thread):
             processor.spawn(thread)
-        if self.failures.sources:
+        if self.failures.watching:
             processor.spawn(self.failures.thread)
         launcher = self.supervisor.launcher
         step = self.env.step

@@ -48,6 +48,7 @@ class Supervisor:
 
     def exited(self, client: Client) -> None:
         """A client's thread ended: the compositor is told, the launcher frees the process."""
+        self.machine.failures.mutexes.release_all(client)
         self.failed |= client.end_reason != REASON_LEFT and not self.machine.failures.is_open(client.id)
         self.machine.compositor.close(client)
         self._exited.append(client)
