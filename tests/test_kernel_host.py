@@ -26,6 +26,7 @@ HERE = Path(__file__).parent
 KERNEL = HERE.parent / "kernel"
 PROGRAMS = {
     "memory": ["page.c", "heap.c", "library.c"],
+    "mutex": ["mutex.c"],
     "random": ["random.c"],
     "scenario": ["scenario.c"],
     "trace": ["trace.c", "page.c"],
@@ -180,6 +181,14 @@ def test_the_kernel_draws_what_mechanism_md_says(programs: dict[str, Path]) -> N
             expected.append(table[i] + ((table[i + 1] - table[i]) * f >> 22))
         drawn = run(programs["random"], seed, client, generation, stream, 200)
         assert [int(line) for line in drawn.split()] == expected
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_mutexes_exclude_and_never_lock_up(programs: dict[str, Path], seed: int) -> None:
+    done, deadlocks = run(programs["mutex"], seed).split()
+    assert done == "done"
+    assert int(deadlocks) > 0
+    assert run(programs["mutex"], seed, "blind").strip() == "stuck", "without its detector it does lock up"
 
 
 def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> None:

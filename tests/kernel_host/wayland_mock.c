@@ -360,7 +360,7 @@ u32 mock_on_screen(u32 x, u32 y) { return framebuffers[!back][y * MOCK_WIDTH + x
 
 /* ---- Scenario and random numbers: a gap is always mock_gap_ns ---- */
 
-static const struct image_settings settings = {
+static struct image_settings settings = {
     .seed = 1, .duration_ns = 1000000000000, .repaint_window_ns = 4000000, .ping_interval_ns = 250000000, .hang_timeout_ns = 1000000000,
     .width = MOCK_WIDTH, .height = MOCK_HEIGHT, .refresh_mhz = 60000,
 };
@@ -371,6 +371,7 @@ static const struct image_group groups[] = {
 };
 static u64 gaps[QUANTILES];
 
+void mock_limits(u32 surfaces, u32 pools) { settings.client_surfaces = surfaces, settings.client_pools = pools; }
 const struct image_settings *scenario(void) { return &settings; }
 const struct image_group *scenario_group(u32 client) { return &groups[client < 2 ? 0 : client - 1]; }
 u32 scenario_clients(void) { return MOCK_CLIENTS; }
