@@ -39,6 +39,7 @@ struct image_settings { /* follows the header */
     u64 respawn_ns;         /* a client that was lost is replaced this much later; 0: never */
     u64 scrub_interval_ns;  /* the red zones of the whole heap are looked at this often; 0: only at kfree */
     u64 lock_timeout_ns;    /* a mutex held this long while another waits: its owner counts as hung; 0: no such watch */
+    u64 warmup_ns;     /* latencies count from here on */
     u32 kind;          /* enum scenario_kind */
     u32 vcpus;
     u32 memory_mb;
@@ -53,10 +54,26 @@ struct image_settings { /* follows the header */
     u32 client_surfaces;   /* surfaces a client may have; 0: no limit */
     u32 client_pools;      /* pools a client may have; 0: no limit */
     u32 detectors_off;     /* bits 1 << enum detection; 0 in every ordinary run; proves that tests can fail */
+    u32 input_source;  /* enum input_source */
+    u32 reserved;
     char name[64];     /* NUL-terminated */
 };
 
-struct image_group { /* group_count of them follow the settings */
+#define LOAD_STEPS 16
+
+struct image_load { /* follows the settings: background load, all zero where there is none */
+    u64 step_ns;          /* how long each step lasts; 0: the whole load, all the time */
+    u64 latency_limit_ns; /* a second whose commit-to-present p99 is above it takes the load one step down; 0: none */
+    u32 step_count;       /* of steps_ppm, at most LOAD_STEPS; 0: the whole load, all the time */
+    u32 cpu_threads;      /* computing ring-3 threads */
+    u32 cpu_priority;
+    u32 memory_ppm;       /* share of all memory to be in use, parts per million */
+    u32 disk_iops;        /* requests a second */
+    u32 disk_depth;       /* requests in flight */
+    u32 steps_ppm[LOAD_STEPS]; /* levels, in the order in which they are applied: share of the whole load */
+};
+
+struct image_group { /* group_count of them follow the load */
     u64 period_ns;     /* 1/rate; 0 where the workload has no rate */
     u64 start_ns;      /* first client of the group is spawned here ... */
     u64 stagger_ns;    /* ... and each next one this much later */
@@ -90,6 +107,7 @@ struct image_fault {
 /* then table_count tables of QUANTILES u64 each */
 
 enum scenario_kind { KIND_SOAK = 1, KIND_STRESS, KIND_FAILURE, KIND_PERFORMANCE, KIND_INTEGRATION };
+enum input_source { INPUT_SEAT = 0, INPUT_DEVICE }; /* who makes input events: the seat itself, or the host through the input devices */
 enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_SURFACE_CREATION, WORKLOAD_DRAG_DROP };
 enum provocation { PROVOKE_NONE = 0, PROVOKE_PANIC, PROVOKE_HANG, PROVOKE_LEAK, PROVOKE_CLIENT_FAULT, PROVOKE_CLIENT_HANG, PROVOKE_BAD_REQUEST };
 
@@ -128,7 +146,17 @@ struct trace_header {
     u32 framebuffer_height;
     u32 state;          /* enum run_state */
     u32 lost;           /* records lost; any other value than 0 voids the run */
+    u32 request;        /* enum host_request, to be carried out when the machine runs on from this rendezvous */
+    u32 request_x;
+    u32 request_y;
+    u32 reserved;
 };
+enum host_request {
+    HOST_NOTHING = 0,
+    HOST_MOTION,        /* the tablet to (x, y), 0 to INPUT_RANGE over the screen */
+    HOST_KEY,           /* the keyboard's key of code x (as Linux numbers them) pressed (y = 1) or released (0) */
+};
+#define INPUT_RANGE 0x7fff
 enum run_state { STATE_BOOT = 0, STATE_RUNNING, STATE_DONE, STATE_PANIC };
 
 struct trace_record { /* 32 bytes */
@@ -151,6 +179,7 @@ enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAU
  * Pixels move a step at a time, 16 bytes an instruction: a row of w pixels takes ROW_STEPS(w) steps. */
 #define STEP_PIXELS 32
 #define ROW_STEPS(w) (((w) + STEP_PIXELS - 1) / STEP_PIXELS)
+#define PACK8(low, high) ((u32)(u8)(low) | (u32)(high) << 8)
 #define PACK(low, high) ((u64)(u32)(low) | (u64)(u32)(high) << 32)
 enum trace_kind {
     /* any thread */
@@ -175,20 +204,22 @@ enum trace_kind {
     P_COMPOSITE = 19, /* one composite pass;            subject blits | rectangles << 16, arg PACK(steps, rows) */
     P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown */
     P_VBLANK = 21,    /* vblank handled without a flip */
-    P_INPUT = 22,     /* seat produced an input event;  subject client */
+    P_INPUT = 22,     /* seat produced an input event;  subject client, arg events written */
     P_PING = 23,      /* ping round;                    subject clients pinged */
     P_DISCONNECT = 24,/* a client's objects destroyed;  subject client */
     P_DRAG = 25,      /* one step of a drag;            subject client, arg step */
     P_REPAINT = 26,   /* repaint point reached with nothing to paint */
+    P_DEVICE = 27,    /* an input device's report is there; subject client */
     /* launcher and reporter */
     P_SPAWN = 32,     /* process created;  subject client, arg pages */
     P_REAP = 33,      /* process freed;    subject client, arg pages */
     P_SNAPSHOT = 34,  /* second's snapshot printed */
+    P_PROFILE = 35,   /* second's memory profile printed; kind performance */
     /* launcher and injector */
-    P_RECOVER = 35,   /* launcher: a lost client's replacement is planned; subject client */
-    P_INJECT = 36,    /* injector: a fault struck;          subject client, arg kind << 4 | variant */
-    P_REPORT = 37,    /* injector: one line was printed;    subject enum report */
-    P_SCRUB = 38,     /* injector: one look at the heap;    arg objects */
+    P_RECOVER = 36,   /* launcher: a lost client's replacement is planned; subject client */
+    P_INJECT = 37,    /* injector: a fault struck;          subject client, arg kind << 4 | variant */
+    P_REPORT = 38,    /* injector: one line was printed;    subject enum report */
+    P_SCRUB = 39,     /* injector: one look at the heap;    arg objects */
 
     /* Measurements: subject client, arg ns, unless said otherwise */
     M_COMMIT_TO_PRESENT = 64,
@@ -200,8 +231,8 @@ enum trace_kind {
     M_FLIP,               /* 70 arg vblank index */
     M_DROPPED,            /* 71 arg vblank index */
     M_IDLE,               /* 72 arg idle ns of this second, all vCPUs; at each snapshot */
-    M_PAGES,              /* 73 arg pages in use; at each snapshot */
-    M_HEAP,               /* 74 arg heap bytes in use; at each snapshot */
+    M_PAGES,              /* 73 arg pages in use, subject page allocations so far; at each snapshot */
+    M_HEAP,               /* 74 arg heap bytes in use, subject objects allocated so far; at each snapshot */
     M_PAGES_PEAK,         /* 75 arg most pages ever in use; once, at the end */
     M_TIMER,              /* 76 timer deadline to the scheduler, CPU was idle; the switch follows */
     M_CLIENT_CREATED,     /* 77 arg generation */
@@ -216,6 +247,11 @@ enum trace_kind {
     M_FAULT_INJECTED,     /* 85 arg variant */
     M_FAULT_DETECTED,     /* 86 arg ns since injection */
     M_FAULT_RECOVERED,    /* 87 arg ns since injection; only when in time */
+
+    /* At each snapshot, of the second that ends; subject PACK8(lock id, times), arg PACK(total, longest), ns, saturating */
+    M_LOCK_HOLD = 96,     /* times the lock was taken, how long it was held */
+    M_LOCK_WAIT,          /* 97 times it was taken already, how long it was waited for; none when there were none */
+    M_READY_WAIT,         /* 98 subject dispatches of threads, arg from being ready to running */
 };
 
 #define FAULT_SUBJECT(target, kind) ((u32)(target) | (u32)(kind) << 16)

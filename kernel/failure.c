@@ -1,7 +1,7 @@
 /* What becomes of faults: when each was injected, detected, recovered from; the lines that say so; the verdict.
  *
  * A fault is open from its injection until its target serves again: a client when its successor's first frame is on
- * screen, the heap when the object is quarantined. Each target has at most one open fault. Interrupts off protects
+ * screen, the heap when the object is quarantined. Each target has at most one open fault. LOCK_KERNEL protects
  * everything. Lines are printed by the injector's thread, so that nobody else's work takes longer for them. */
 #include "process.h"
 
@@ -174,7 +174,7 @@ static void scrub(u64 now)
 static void injector_main(void *unused)
 {
     (void)unused;
-    interrupts_on();
+    service_end(FLAGS_IF);
     for (;;) {
         u64 now = clock_ns();
         if (print_next())

@@ -3,7 +3,7 @@
  * An object is [header | object | red zone]; the header ends in a red zone too. Both are checked at kfree, and by
  * heap_scrub. Damage is a panic, unless somebody listens (heap_on_damage): then the object is withheld from reuse once
  * its owner frees it. A page of the heap begins with struct slab, so an object's slab is found from its address.
- * Interrupts off protects everything. */
+ * LOCK_HEAP protects everything. */
 #include "memory.h"
 #include "sched.h"
 
@@ -31,9 +31,13 @@ static const u16 cell_bytes[] = { 64, 96, 128, 192, 256, 336, 448, 576, 1008, 13
 static struct slab with_room[CLASSES]; /* circular, through a head; lazily linked */
 static struct slab *cached[CLASSES];   /* at most one empty slab a class is kept */
 static struct slab all = { .all_next = &all, .all_previous = &all };
-static u64 bytes_used;
+static u64 bytes_used, allocations;
 bool heap_checked = true;
 void (*heap_on_damage)(const char *owner, const void *object);
+
+#define MAX_FOUND 16
+static struct damage { const char *owner; const void *object; } found[MAX_FOUND]; /* and not reported yet */
+static u32 found_count;
 
 static void slab_link(struct slab *slab)
 {
@@ -136,15 +140,16 @@ void *heap_alloc(size_t bytes, const char *owner, bool zero)
     u32 class = 0;
     while (class < CLASSES && cell_bytes[class] < need)
         class++;
-    u64 flags = service_begin();
+    u64 flags = lock(LOCK_HEAP);
     struct header *header = class < CLASSES ? cell_take(class) : run_take(need);
     if (header) {
         *header = (struct header){ owner, (u32)bytes, LIVE, 0, RED_BEFORE };
         u64 red = RED_AFTER;
         memcpy((u8 *)(header + 1) + bytes, &red, 8);
         bytes_used += bytes;
+        allocations++;
     }
-    service_end(flags);
+    unlock(LOCK_HEAP, flags);
     if (!header)
         return NULL;
     if (zero && class < CLASSES) /* runs come zeroed */
@@ -170,8 +175,23 @@ static void check(struct header *header)
         return;
     if (!heap_on_damage)
         panic_format("heap:red zone:%s", header->owner);
+    if (found_count == MAX_FOUND)
+        return; /* the next look finds it */
     header->live = DAMAGED;
-    heap_on_damage(header->owner, header + 1);
+    found[found_count++] = (struct damage){ header->owner, header + 1 };
+}
+
+/* Without the lock, for who listens may do anything. */
+static void report_found(void)
+{
+    while (found_count) {
+        u64 flags = lock(LOCK_HEAP);
+        bool any = found_count != 0;
+        struct damage damage = found[any ? --found_count : 0];
+        unlock(LOCK_HEAP, flags);
+        if (any)
+            heap_on_damage(damage.owner, damage.object);
+    }
 }
 
 static void give_back(struct slab *slab, struct header *header)
@@ -191,7 +211,7 @@ void kfree(void *object)
         return;
     struct header *header = (struct header *)object - 1;
     struct slab *slab = (struct slab *)((u64)header & ~(PAGE_BYTES - 1));
-    u64 flags = service_begin();
+    u64 flags = lock(LOCK_HEAP);
     if (header->live != LIVE && header->live != DAMAGED)
         panic_format("heap:not live:%llx", (u64)object);
     check(header);
@@ -200,7 +220,8 @@ void kfree(void *object)
         header->live = WITHHELD;
     else
         give_back(slab, header);
-    service_end(flags);
+    unlock(LOCK_HEAP, flags);
+    report_found();
 }
 
 /* ---- All objects ---- */
@@ -225,13 +246,13 @@ static u32 visit_slab(struct slab *slab, void (*visit)(struct slab *, struct hea
 
 static u32 visit_all(void (*visit)(struct slab *, struct header *))
 {
-    u64 flags = service_begin();
+    u64 flags = lock(LOCK_HEAP);
     u32 objects = 0;
     for (struct slab *slab = all.all_next, *next; slab != &all; slab = next) {
         next = slab->all_next;
         objects += visit_slab(slab, visit);
     }
-    service_end(flags);
+    unlock(LOCK_HEAP, flags);
     return objects;
 }
 
@@ -244,7 +265,14 @@ static void visit_check(struct slab *slab, struct header *header)
 
 u32 heap_scrub(void)
 {
-    return visit_all(visit_check);
+    u32 objects;
+    bool full;
+    do {
+        objects = visit_all(visit_check);
+        full = found_count == MAX_FOUND;
+        report_found();
+    } while (full);
+    return objects;
 }
 
 static void visit_withheld(struct slab *slab, struct header *header)
@@ -271,14 +299,14 @@ static void visit_choose(struct slab *slab, struct header *header)
 
 bool heap_overrun(u32 draw)
 {
-    u64 flags = service_begin();
+    u64 flags = lock(LOCK_HEAP);
     choice = (typeof(choice)){ .skip = ~0u };
     visit_all(visit_choose); /* counts them */
     choice = (typeof(choice)){ .skip = (u32)((u64)choice.intact * draw >> 32) };
     visit_all(visit_choose);
     if (choice.found)
         ((u8 *)(choice.found + 1))[choice.found->bytes + draw % 8] ^= 0x5a;
-    service_end(flags);
+    unlock(LOCK_HEAP, flags);
     return choice.found;
 }
 
@@ -287,9 +315,14 @@ u64 heap_bytes(void)
     return bytes_used;
 }
 
+u64 heap_allocations(void)
+{
+    return allocations;
+}
+
 void heap_trim(void)
 {
-    u64 flags = service_begin();
+    u64 flags = lock(LOCK_HEAP);
     for (u32 class = 0; class < CLASSES; class++) {
         if (cached[class]) {
             slab_unlink(cached[class]);
@@ -298,5 +331,5 @@ void heap_trim(void)
             cached[class] = NULL;
         }
     }
-    service_end(flags);
+    unlock(LOCK_HEAP, flags);
 }

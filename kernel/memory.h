@@ -17,6 +17,7 @@ void page_free_run(void *first, u64 pages);
 u64 pages_used(void);                    /* of all memory, kernel included */
 u64 pages_peak(void);
 u64 pages_free(void);
+u64 pages_allocations(void);             /* calls that were granted, ever */
 u64 pages_largest_run(void);             /* longest run of free frames */
 
 /* vm.c */
@@ -39,7 +40,7 @@ bool space_create(struct space *space);  /* false: out of memory */
 void space_destroy(struct space *space); /* frees tables and owned pages */
 bool space_map(struct space *space, u64 address, u64 physical, u64 flags); /* false: out of memory */
 void space_unmap(struct space *space, u64 address, u64 pages); /* pages mapped shared; tables stay until the space goes */
-void space_use(const struct space *space); /* loads CR3 when it differs */
+void space_use(const struct space *space); /* loads CR3 when it differs; NULL: the kernel alone; interrupts off */
 bool user_range(struct space *space, u64 address, u64 bytes, bool write); /* all of it mapped for the user */
 bool copy_in(struct space *space, void *to, u64 from, u64 bytes);
 bool copy_out(struct space *space, u64 to, const void *from, u64 bytes);
@@ -50,6 +51,7 @@ u64 window_physical(const void *address);/* of a page in the window */
 
 void zero_pages(void *page, u64 pages);  /* entry.S */
 u64 heap_bytes(void);                    /* heap.c: requested bytes in use */
+u64 heap_allocations(void);              /* objects granted, ever */
 u32 heap_scrub(void);                    /* looks at the red zones of every object; how many there are */
 /* Damage to a red zone: reported here, and the object withheld from reuse; NULL (the default): a panic. */
 extern void (*heap_on_damage)(const char *owner, const void *object);

@@ -1,4 +1,4 @@
-/* Mutexes of client processes: numbered, handed on in the order in which they were asked for. Interrupts off throughout.
+/* Mutexes of client processes: numbered, handed on in the order in which they were asked for. Under LOCK_KERNEL throughout.
  *
  * Who waits for whom is a graph in which each process has at most one edge: to the owner of what it wants. A lock that
  * would close a cycle is a deadlock; its caller is killed. As a second line, who waits too long has the owner killed.

@@ -31,7 +31,7 @@ bool process_wait(struct process *p, const void *what, u64 deadline_ns); /* fals
 void process_wake(struct process *p, const void *what); /* p may be NULL */
 struct process *process_next_dead(void);        /* in order of death; NULL: none */
 void process_free(struct process *p);           /* everything it held */
-bool process_can_be_struck(u32 client);         /* alive and connected */
+bool process_can_be_struck(u32 client);         /* alive, connected, and not running on another processor */
 bool process_can_go_on(u32 client);             /* ... it serves, and waits for events: it may go on after the strike */
 void process_serves(u32 client);                /* its first frame is on screen */
 void process_strike(u32 client, u32 what);      /* makes it go on with what has struck it (config->fault); not the current one */

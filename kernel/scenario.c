@@ -8,7 +8,14 @@
 #define MAX_VALUE_NS ((1ull << 42) - 1) /* of a quantile: its interpolation stays within 64 bits */
 #define MAX_TIME_NS (1ull << 58)
 
-struct view { const struct image_header *header; const struct image_settings *settings; const struct image_group *groups; const struct image_fault *faults; const u64 *tables; };
+struct view {
+    const struct image_header *header;
+    const struct image_settings *settings;
+    const struct image_load *load;
+    const struct image_group *groups;
+    const struct image_fault *faults;
+    const u64 *tables;
+};
 
 bool scenario_validate(const void *image, size_t bytes, const char **why);
 u32 fault_variants(u32 kind);
@@ -18,9 +25,10 @@ static struct view view_of(const void *image)
 {
     const struct image_header *header = image;
     const struct image_settings *settings = (const void *)(header + 1);
-    const struct image_group *groups = (const void *)(settings + 1);
+    const struct image_load *load = (const void *)(settings + 1);
+    const struct image_group *groups = (const void *)(load + 1);
     const struct image_fault *faults = (const void *)(groups + header->group_count);
-    return (struct view){ header, settings, groups, faults, (const u64 *)(faults + header->fault_count) };
+    return (struct view){ header, settings, load, groups, faults, (const u64 *)(faults + header->fault_count) };
 }
 
 static u32 crc32(const u8 *data, size_t bytes)
@@ -53,7 +61,7 @@ u32 fault_variants(u32 kind)
 
 static const char *check_header(const struct image_header *h, size_t bytes)
 {
-    if (bytes < sizeof *h + sizeof(struct image_settings) || bytes > MAX_IMAGE)
+    if (bytes < sizeof *h + sizeof(struct image_settings) + sizeof(struct image_load) || bytes > MAX_IMAGE)
         return "length";
     if (memcmp(h->magic, IMAGE_MAGIC, 8))
         return "magic";
@@ -65,7 +73,7 @@ static const char *check_header(const struct image_header *h, size_t bytes)
         return "table_count";
     if (h->fault_count > MAX_FAULTS)
         return "fault_count";
-    u64 need = sizeof *h + sizeof(struct image_settings) + h->group_count * sizeof(struct image_group) +
+    u64 need = sizeof *h + sizeof(struct image_settings) + sizeof(struct image_load) + h->group_count * sizeof(struct image_group) +
                h->fault_count * sizeof(struct image_fault) + (u64)h->table_count * QUANTILES * sizeof(u64);
     if (h->length != bytes || need != bytes)
         return "length";
@@ -94,9 +102,11 @@ static const char *check_settings(const struct image_settings *s)
         return "scrub_interval_ns";
     if (s->lock_timeout_ns > MAX_TIME_NS)
         return "lock_timeout_ns";
+    if (s->warmup_ns >= s->duration_ns)
+        return "warmup_ns";
     if (!within(s->kind, KIND_SOAK, KIND_INTEGRATION))
         return "kind";
-    if (!within(s->vcpus, 1, 1))
+    if (!within(s->vcpus, 1, 16))
         return "vcpus";
     if (!within(s->memory_mb, 32, 3072))
         return "memory_mb";
@@ -118,8 +128,34 @@ static const char *check_settings(const struct image_settings *s)
         return "client_memory_kb";
     if (s->detectors_off >> (DETECTED_DEADLOCK + 1))
         return "detectors_off";
+    if (s->input_source > INPUT_DEVICE)
+        return "input_source";
     if (s->name[sizeof s->name - 1])
         return "name";
+    return NULL;
+}
+
+static const char *check_load(const struct image_load *l)
+{
+    if (l->step_count > LOAD_STEPS)
+        return "load:step_count";
+    if (l->step_count && !within(l->step_ns, 1000000000, MAX_TIME_NS / LOAD_STEPS))
+        return "load:step_ns";
+    if (l->latency_limit_ns > MAX_TIME_NS)
+        return "load:latency_limit_ns";
+    if (l->cpu_threads > 256)
+        return "load:cpu_threads";
+    if (l->cpu_priority > 31)
+        return "load:cpu_priority";
+    if (l->memory_ppm > 1000000)
+        return "load:memory_ppm";
+    if (l->disk_iops > 10000000)
+        return "load:disk_iops";
+    if (l->disk_depth > 64)
+        return "load:disk_depth";
+    for (u32 i = 0; i < l->step_count; i++)
+        if (l->steps_ppm[i] > 1000000)
+            return "load:steps_ppm";
     return NULL;
 }
 
@@ -202,6 +238,8 @@ bool scenario_validate(const void *image, size_t bytes, const char **why)
     if (!*why && v.header->fault_count && v.settings->kind != KIND_FAILURE)
         *why = "fault:kind of scenario";
     if (!*why)
+        *why = check_load(v.load);
+    if (!*why)
         *why = check_groups(&v, &total);
     for (u32 i = 0; !*why && i < v.header->fault_count; i++)
         *why = check_fault(&v.faults[i], total);
@@ -225,6 +263,7 @@ void scenario_use(const void *image)
 }
 
 const struct image_settings *scenario(void) { return used.settings; }
+const struct image_load *scenario_load(void) { return used.load; }
 const struct image_group *scenario_group(u32 client) { return &used.groups[group_of[client]]; }
 u32 scenario_clients(void) { return clients; }
 u32 scenario_faults(void) { return used.header->fault_count; }

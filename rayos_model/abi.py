@@ -26,6 +26,7 @@ PIPE_BYTES: Final = 4096
 MAX_HANDLES: Final = 32
 MAX_CLIENTS: Final = 1024
 MAX_MUTEXES: Final = 64
+LOAD_STEPS: Final = 16
 CLIENT_TEXT: Final = 0x400000
 CLIENT_CONFIG: Final = 0x10000000
 CLIENT_TABLES: Final = 0x10001000
@@ -37,12 +38,18 @@ PAGE_KB: Final = 4
 
 IMAGE_HEADER: Final = struct.Struct("<8s6I")
 IMAGE_HEADER_FIELDS: Final = ("magic", "version", "length", "crc32", "group_count", "table_count", "fault_count")
-IMAGE_SETTINGS: Final = struct.Struct("<9Q14I64s")
+IMAGE_SETTINGS: Final = struct.Struct("<10Q16I64s")
 IMAGE_SETTINGS_FIELDS: Final = (
     *("seed", "duration_ns", "quantum_ns", "repaint_window_ns", "ping_interval_ns", "hang_timeout_ns"),
-    *("respawn_ns", "scrub_interval_ns", "lock_timeout_ns"),
+    *("respawn_ns", "scrub_interval_ns", "lock_timeout_ns", "warmup_ns"),
     *("kind", "vcpus", "memory_mb", "width", "height", "refresh_mhz", "trace_points", "compositor_priority"),
-    *("socket_bytes", "provoke", "client_memory_kb", "client_surfaces", "client_pools", "detectors_off", "name"),
+    *("socket_bytes", "provoke", "client_memory_kb", "client_surfaces", "client_pools", "detectors_off"),
+    *("input_source", "reserved", "name"),
+)
+IMAGE_LOAD: Final = struct.Struct("<2Q6I64s")
+IMAGE_LOAD_FIELDS: Final = (
+    *("step_ns", "latency_limit_ns", "step_count", "cpu_threads", "cpu_priority", "memory_ppm", "disk_iops"),
+    *("disk_depth", "steps_ppm"),
 )
 IMAGE_GROUP: Final = struct.Struct("<4Q10IQ")
 IMAGE_GROUP_FIELDS: Final = (
@@ -55,10 +62,11 @@ IMAGE_FAULT_FIELDS: Final = (
 )
 VARIANT_ANY: Final = 0xFFFFFFFF
 FAULT_TARGET_HEAP: Final = MAX_CLIENTS
-TRACE_HEADER: Final = struct.Struct("<Q2I6Q4I")
+TRACE_HEADER: Final = struct.Struct("<Q2I6Q8I")
 TRACE_HEADER_FIELDS: Final = (
     *("magic", "abi_version", "record_bytes", "ring_phys", "ring_records", "head", "drained", "epoch_tsc"),
     *("framebuffer_phys", "framebuffer_width", "framebuffer_height", "state", "lost"),
+    *("request", "request_x", "request_y", "reserved"),
 )
 CLIENT_CONFIGURATION: Final = struct.Struct("<6Q10I")
 CLIENT_CONFIGURATION_FIELDS: Final = (
@@ -147,6 +155,19 @@ class Report(IntEnum):
     RECOVERY_COMPLETE = 3
 
 
+class InputSource(IntEnum):
+    SEAT = 0
+    DEVICE = 1
+
+
+class HostRequest(IntEnum):
+    """What the guest asks the host for at a rendezvous."""
+
+    NOTHING = 0
+    MOTION = 1
+    KEY = 2
+
+
 class RunState(IntEnum):
     BOOT = 0
     RUNNING = 1
@@ -190,13 +211,15 @@ class TraceKind(IntEnum):
     P_DISCONNECT = 24
     P_DRAG = 25
     P_REPAINT = 26
+    P_DEVICE = 27
     P_SPAWN = 32
     P_REAP = 33
     P_SNAPSHOT = 34
-    P_RECOVER = 35
-    P_INJECT = 36
-    P_REPORT = 37
-    P_SCRUB = 38
+    P_PROFILE = 35
+    P_RECOVER = 36
+    P_INJECT = 37
+    P_REPORT = 38
+    P_SCRUB = 39
     M_COMMIT_TO_PRESENT = 64
     M_BUFFER_COMMIT = 65
     M_EVENT_DELIVERY = 66
@@ -221,6 +244,9 @@ class TraceKind(IntEnum):
     M_FAULT_INJECTED = 85
     M_FAULT_DETECTED = 86
     M_FAULT_RECOVERED = 87
+    M_LOCK_HOLD = 96
+    M_LOCK_WAIT = 97
+    M_READY_WAIT = 98
 
 
 FIRST_MEASUREMENT: Final = 64

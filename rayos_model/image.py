@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import astuple, dataclass
 
 from rayos_model import abi
-from rayos_model.abi import Detection, FaultKind, Provocation, ScenarioKind, Workload
+from rayos_model.abi import Detection, FaultKind, InputSource, Provocation, ScenarioKind, Workload
 from rayos_model.distribution import Distribution
 from rayos_model.faults import FAULT_VARIANTS
 from rayos_model.scenario import NS, Scenario
@@ -27,6 +27,7 @@ class Settings:
     respawn_ns: int
     scrub_interval_ns: int
     lock_timeout_ns: int
+    warmup_ns: int
     kind: int
     vcpus: int
     memory_mb: int
@@ -41,7 +42,29 @@ class Settings:
     client_surfaces: int
     client_pools: int
     detectors_off: int
+    input_source: int
+    reserved: int
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """`struct image_load`; fields in its order. `steps_ppm` holds as many levels as there are steps."""
+
+    step_ns: int = 0
+    latency_limit_ns: int = 0
+    cpu_threads: int = 0
+    cpu_priority: int = 0
+    memory_ppm: int = 0
+    disk_iops: int = 0
+    disk_depth: int = 0
+    steps_ppm: tuple[int, ...] = ()
+
+    def pack(self) -> bytes:
+        """The bytes of the struct."""
+        steps = struct.pack(f"<{abi.LOAD_STEPS}I", *self.steps_ppm, *[0] * (abi.LOAD_STEPS - len(self.steps_ppm)))
+        *times, threads, priority, memory, iops, depth, _ = astuple(self)
+        return abi.IMAGE_LOAD.pack(*times, len(self.steps_ppm), threads, priority, memory, iops, depth, steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +106,7 @@ class Image:
     """A whole image; a table is 1025 quantiles, ns."""
 
     settings: Settings
+    load: Load
     groups: tuple[Group, ...]
     faults: tuple[Fault, ...]
     tables: tuple[tuple[int, ...], ...]
@@ -103,6 +127,7 @@ class Image:
         """The bytes the kernel reads through fw_cfg."""
         settings = astuple(self.settings)
         body = abi.IMAGE_SETTINGS.pack(*settings[:-1], self.settings.name.encode("ascii"))
+        body += self.load.pack()
         body += b"".join(abi.IMAGE_GROUP.pack(*astuple(group), 0) for group in self.groups)
         body += b"".join(abi.IMAGE_FAULT.pack(*astuple(fault), 0) for fault in self.faults)
         body += b"".join(struct.pack(f"<{abi.QUANTILES}Q", *table) for table in self.tables)
@@ -159,6 +184,7 @@ def build_image(
         respawn_ns=round(machine.respawn_ms * 1e6) if scenario.kind == "failure" else 0,
         scrub_interval_ns=round(machine.scrub_interval_ms * 1e6),
         lock_timeout_ns=round(machine.lock_timeout_s * NS),
+        warmup_ns=scenario.warmup_ns,
         kind=ScenarioKind[scenario.kind.upper()],
         vcpus=machine.vcpus,
         memory_mb=machine.memory_mb,
@@ -173,9 +199,11 @@ def build_image(
         client_surfaces=scenario.limits.client_surfaces,
         client_pools=scenario.limits.client_pools,
         detectors_off=sum(1 << detector for detector in set(detectors_off)),
+        input_source=InputSource[scenario.input.source.upper()],
+        reserved=0,
         name=scenario.name,
     )
-    return Image(settings, tuple(groups), tuple(_faults(scenario)), tuple(tables))
+    return Image(settings, _load(scenario), tuple(groups), tuple(_faults(scenario)), tuple(tables))
 
 
 def _faults(scenario: Scenario) -> Iterator[Fault]:
@@ -194,6 +222,20 @@ def _faults(scenario: Scenario) -> Iterator[Fault]:
             first_client=first,
             client_count=count,
         )
+
+
+def _load(scenario: Scenario) -> Load:
+    load = scenario.load
+    return Load(
+        step_ns=round(load.step_s * NS) if load.steps else 0,
+        latency_limit_ns=round(load.latency_limit_ms * 1e6) if load.latency_limit_ms else 0,
+        cpu_threads=load.cpu_threads,
+        cpu_priority=load.cpu_priority,
+        memory_ppm=round(load.memory_fraction * 1e6),
+        disk_iops=load.disk_iops,
+        disk_depth=load.disk_depth,
+        steps_ppm=tuple(round(step * 1e6) for step in load.steps),
+    )
 
 
 def _period_ns(rate_hz: float) -> int:
@@ -220,7 +262,8 @@ def parse_image(data: bytes) -> Image:
         raise ValueError(f"image magic is {magic!r}")
     if version != abi.ABI_VERSION:
         raise ValueError(f"image version is {version}, expected {abi.ABI_VERSION}")
-    groups_at = abi.IMAGE_HEADER.size + abi.IMAGE_SETTINGS.size
+    load_at = abi.IMAGE_HEADER.size + abi.IMAGE_SETTINGS.size
+    groups_at = load_at + abi.IMAGE_LOAD.size
     faults_at = groups_at + group_count * abi.IMAGE_GROUP.size
     tables_at = faults_at + fault_count * abi.IMAGE_FAULT.size
     if not length == len(data) == tables_at + table_count * abi.QUANTILES * 8:
@@ -229,6 +272,9 @@ def parse_image(data: bytes) -> Image:
         raise ValueError("image CRC does not match")
     settings = abi.as_dict(abi.IMAGE_SETTINGS, abi.IMAGE_SETTINGS_FIELDS, data, abi.IMAGE_HEADER.size)
     settings["name"] = settings["name"].rstrip(b"\0").decode("ascii")
+    load = abi.as_dict(abi.IMAGE_LOAD, abi.IMAGE_LOAD_FIELDS, data, load_at)
+    steps = struct.unpack(f"<{abi.LOAD_STEPS}I", load.pop("steps_ppm"))
+    load["steps_ppm"] = steps[: load.pop("step_count")]
     groups = [
         Group(*abi.IMAGE_GROUP.unpack_from(data, groups_at + i * abi.IMAGE_GROUP.size)[:-1]) for i in range(group_count)
     ]
@@ -237,4 +283,4 @@ def parse_image(data: bytes) -> Image:
     ]
     layout = struct.Struct(f"<{abi.QUANTILES}Q")
     tables = [layout.unpack_from(data, tables_at + i * layout.size) for i in range(table_count)]
-    return Image(Settings(**settings), tuple(groups), tuple(faults), tuple(tables))
+    return Image(Settings(**settings), Load(**load), tuple(groups), tuple(faults), tuple(tables))

@@ -27,6 +27,7 @@ SIZES: Mapping[str, tuple[str, ...]] = {
     "composite": ("steps", "rows", "blits", "rectangles"),
     "flip": ("surfaces",),
     "ping": ("clients",),
+    "input": ("events",),
     "request.wl_shm.create_pool": ("pages",),
     "request.wl_shm_pool.destroy": ("pages",),
     "reap": ("pages",),

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from rayos_model.abi import MAX_CLIENTS, PIPE_BYTES
+from rayos_model.abi import LOAD_STEPS, MAX_CLIENTS, PIPE_BYTES
 from rayos_model.criteria import parse_criterion
 from rayos_model.distribution import DISTRIBUTIONS, ZERO, Constant, Distribution, Exponential
 from rayos_model.errors import BadInput
@@ -44,7 +44,7 @@ class _Part(BaseModel):
 class Machine(_Part):
     """The machine and its scheduler."""
 
-    vcpus: int = Field(default=1, ge=1, le=1, description="number of CPUs; only 1 is supported so far")
+    vcpus: int = Field(default=1, ge=1, le=16, description="number of CPUs")
     memory_mb: int = Field(default=256, ge=32, le=65536)
     quantum_us: int = Field(default=10_000, ge=100, le=10_000_000, description="round-robin time slice")
     compositor_priority: int = Field(default=20, ge=1, le=24)
@@ -119,6 +119,14 @@ class Display(_Part):
         return self
 
 
+class Input(_Part):
+    """Where the events for clients of workload input come from."""
+
+    source: Literal["seat", "device"] = Field(
+        default="seat", description="the seat itself, or the host through emulated input devices"
+    )
+
+
 class ClientGroup(_Part):
     """`count` clients alike. Times between their actions are `gap`; between a cause and their reaction, `think`."""
 
@@ -171,6 +179,26 @@ class ClientGroup(_Part):
         return self.start_s + (self.count - 1) * self.stagger_ms / 1000
 
 
+class Load(_Part):
+    """Background load. With `steps`, each level (a share of all of it) is applied for `step_s`, one after the other."""
+
+    cpu_threads: int = Field(default=0, ge=0, le=256, description="computing threads")
+    cpu_priority: int = Field(default=10, ge=1, le=24)
+    memory_fraction: float = Field(default=0.0, ge=0, le=1, description="share of all memory to be in use")
+    disk_iops: int = Field(default=0, ge=0, le=10_000_000, description="disk requests a second")
+    disk_depth: int = Field(default=8, ge=1, le=64, description="disk requests in flight")
+    steps: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(default=(), max_length=LOAD_STEPS)
+    step_s: float = Field(default=5.0, ge=1, le=3600, description="how long each step lasts")
+    latency_limit_ms: float | None = Field(
+        default=None, gt=0, description="a second whose p99 of commit-to-present exceeds it takes the load a step down"
+    )
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any load at all."""
+        return bool(self.cpu_threads or self.memory_fraction or self.disk_iops)
+
+
 class Scenario(_Part):
     """A complete scenario; `load` reads one, `with_overrides` varies it."""
 
@@ -184,16 +212,19 @@ class Scenario(_Part):
     )
     machine: Machine = Machine()
     display: Display = Display()
+    input: Input = Input()
     clients: tuple[ClientGroup, ...] = Field(min_length=1)
-    load: dict[str, Any] = Field(default_factory=dict, description="background load; not supported yet")
+    load: Load = Load()
     limits: Limits = Limits()
     faults: tuple[Fault, ...] = Field(default=(), max_length=64, description="injected failures")
     criteria: dict[str, str] = Field(default_factory=dict, description='metric → "operator value unit"')
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.load:
+        if self.load.any:
             raise ValueError("load: background load is not supported yet; expected it to be left out")
+        if self.input.source == "device" and self.machine.vcpus > 1:
+            raise ValueError(f"machine.vcpus: expected 1 with input.source = 'device', got {self.machine.vcpus}")
         if self.warmup_s is not None and self.warmup_s >= self.duration_s:
             raise ValueError(f"warmup_s: expected less than duration_s ({self.duration_s:g}), got {self.warmup_s:g}")
         if self.client_count > MAX_CLIENTS:
@@ -369,9 +400,11 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
     tables: dict[str, type[BaseModel]] = {
         "machine": Machine,
         "display": Display,
+        "input": Input,
+        "load": Load,
+        "limits": Limits,
         "clients": ClientGroup,
         "faults": Fault,
-        "limits": Limits,
     }
     for tag in location[:-1]:
         if tag in DISTRIBUTIONS:
@@ -408,8 +441,6 @@ def _describe(error: ErrorDetails) -> str:
             given = value.get("dist") if isinstance(value, dict) else value
             names = [name.strip(" '") for name in expected.replace(" or ", ", ").split(",")]
             return f"{key}: expected one of {', '.join(names)}, got {given!r}" + _suggest(str(given), names)
-        case "less_than_equal" if location == ("machine", "vcpus"):
-            return f"{key}: expected 1 (several CPUs are not supported yet), got {value!r}"
         case "float_parsing" | "float_type":
             return f"{key}: expected a number, got {value!r}"
         case "int_parsing" | "int_type" | "int_from_float":

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from rayos_model import abi
+from rayos_model.histogram import LatencyHistogram
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64",
@@ -29,7 +30,9 @@ PROGRAMS = {
     "mutex": ["mutex.c"],
     "random": ["random.c"],
     "scenario": ["scenario.c"],
-    "trace": ["trace.c", "page.c"],
+    "trace": ["trace.c", "page.c", "profile.c", "histogram.c"],
+    "histogram": ["histogram.c"],
+    "virtio": ["virtio.c", "page.c"],
 }
 ZIG = [
     sys.executable,
@@ -93,6 +96,7 @@ def image(**changes: int) -> bytes:
         "respawn_ns": 10**8,
         "scrub_interval_ns": 10**8,
         "lock_timeout_ns": 10**9,
+        "warmup_ns": 0,
         "kind": abi.ScenarioKind.FAILURE,
         "vcpus": 1,
         "memory_mb": 128,
@@ -107,6 +111,8 @@ def image(**changes: int) -> bytes:
         "client_surfaces": 0,
         "client_pools": 0,
         "detectors_off": 0,
+        "input_source": 0,
+        "reserved": 0,
     }
     group = {
         "period_ns": 16666666,
@@ -124,6 +130,7 @@ def image(**changes: int) -> bytes:
         "gap_table": 0,
         "transfer_bytes": 0,
     }
+    load = dict.fromkeys(abi.IMAGE_LOAD_FIELDS[:-1], 0)
     fault = {
         "fault_start_ns": 0,
         "fault_end_ns": 10**9,
@@ -135,8 +142,9 @@ def image(**changes: int) -> bytes:
         "fault_client_count": 2,
     }
     for name, value in changes.items():
-        next(table for table in (settings, group, fault) if name in table)[name] = value
+        next(part for part in (settings, load, group, fault) if name in part)[name] = value
     body = abi.IMAGE_SETTINGS.pack(*settings.values(), b"test")
+    body += abi.IMAGE_LOAD.pack(*load.values(), struct.pack("<2I", 0, 1_000_000))
     body += abi.IMAGE_GROUP.pack(*group.values(), 0)
     body += abi.IMAGE_FAULT.pack(*fault.values(), 0)
     body += struct.pack(f"<{abi.QUANTILES}Q", *range(abi.QUANTILES))
@@ -156,6 +164,15 @@ def test_pages_and_heap_account_for_every_byte_and_find_damage(programs: dict[st
 
 def test_the_ring_keeps_order_and_meets_the_host_when_full(programs: dict[str, Path]) -> None:
     run(programs["trace"])
+
+
+def test_the_kernels_histogram_reads_as_ours(programs: dict[str, Path]) -> None:
+    values = [0, 1, 255, 256, 257, 1000, 1001, 65_535, 10**6, 123_456_789, 10**9, 10**12, *range(300, 90_000, 977)]
+    ours = LatencyHistogram()
+    ours.add(values)
+    for ppm in (1, 10_000, 500_000, 950_000, 990_000, 999_000, 1_000_000):
+        (theirs,) = run(programs["histogram"], ppm, *values).split()
+        assert int(theirs) == pytest.approx(ours.quantile(ppm / 1e6), abs=1), ppm
 
 
 def test_the_kernel_draws_what_mechanism_md_says(programs: dict[str, Path]) -> None:
@@ -201,6 +218,7 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("duration_ns", 0, "duration_ns"),
         ("quantum_ns", 1, "quantum_ns"),
         ("repaint_window_ns", 17 * 10**6, "repaint_window_ns"),
+        ("warmup_ns", 10**9, "warmup_ns"),
         ("kind", 6, "kind"),
         ("kind", 1, "fault:kind of scenario"),
         ("vcpus", 0, "vcpus"),
@@ -210,6 +228,14 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("compositor_priority", 32, "compositor_priority"),
         ("socket_bytes", 4095, "socket_bytes"),
         ("provoke", 7, "provoke"),
+        ("input_source", 2, "input_source"),
+        ("step_count", 17, "load:step_count"),
+        ("step_count", 1, "load:step_ns"),
+        ("cpu_threads", 257, "load:cpu_threads"),
+        ("cpu_priority", 32, "load:cpu_priority"),
+        ("memory_ppm", 1_000_001, "load:memory_ppm"),
+        ("disk_iops", 10_000_001, "load:disk_iops"),
+        ("disk_depth", 65, "load:disk_depth"),
         ("count", 0, "group:clients"),
         ("count", 1025, "group:clients"),
         ("first_client", 1, "group:clients"),
@@ -246,3 +272,7 @@ def test_a_damaged_image_is_refused(programs: dict[str, Path], tmp_path: Path) -
 
 def test_no_damage_makes_the_validator_read_outside_the_image(programs: dict[str, Path], tmp_path: Path) -> None:
     assert verdict(programs, tmp_path, image(), 3000) == "ok"
+
+
+def test_a_device_that_lies_reaches_no_driver(programs: dict[str, Path]) -> None:
+    run(programs["virtio"])

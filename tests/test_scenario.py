@@ -32,7 +32,7 @@ MISTAKES = {
     "workload": (HEAD + '[[clients]]\nworkload = "rendring"\n', ("clients.0.workload", "did you mean 'rendering'?")),
     "distribution": (HEAD + CLIENT + 'think = { dist = "normal" }\n', ("clients.0.think", "exponential", "'normal'")),
     "no distribution": (HEAD + CLIENT + "think = 5\n", ("clients.0.think", "expected a distribution", "5")),
-    "several cpus": (HEAD + "[machine]\nvcpus = 4\n" + CLIENT, ("machine.vcpus", "expected 1", "4")),
+    "several cpus": (HEAD + "[machine]\nvcpus = 17\n" + CLIENT, ("machine.vcpus", "to 16", "17")),
     "fault kind": (
         FAILURE + CLIENT + '[[faults]]\nkind = "crash"\nat_s = 1\n',
         ("faults.0.kind", "client_crash", "'crash'"),
@@ -64,6 +64,7 @@ MISTAKES = {
     ),
     "limit": (HEAD + CLIENT + "[limits]\nclient_pool = 1\n", ("limits.client_pool", "unknown key", "'client_pools'")),
     "load": (HEAD + CLIENT + "[load]\ncpu_threads = 8\n", ("load", "not supported yet")),
+    "load key": (HEAD + CLIENT + "[load]\ncpu_thread = 8\n", ("load.cpu_thread", "'cpu_threads'")),
     "surface beyond display": (HEAD + CLIENT + "surface = [1300, 10]\n", ("clients.0.surface", "1280×720", "1300×10")),
     "metric": (
         HEAD + CLIENT + '[criteria]\n"frame_rate.mim" = ">= 60"\n',

@@ -90,6 +90,17 @@ void stack_resize(struct surface *surface)
     stack_set(surface->level, surface->window);
 }
 
+struct surface *stack_at(i32 x, i32 y)
+{
+    struct rect pixel = {x, y, x + 1, y + 1};
+    for (u32 group = (mapped_count + 7) / 8; group--;) {
+        u32 bits = stack_overlaps(&stack, group, pixel);
+        if (bits)
+            return mapped[8 * group + 31 - (u32)__builtin_clz(bits)];
+    }
+    return NULL;
+}
+
 /* ---- Painting ---- */
 
 static u8 *back_at(i32 x, i32 y)
@@ -214,10 +225,8 @@ static bool show_surface(struct surface *surface, u64 now)
     struct client *client = surface->object.client;
     bool fresh = surface->framed_fresh;
     list_remove(&surface->frame_link);
-    if (fresh) {
+    if (fresh)
         trace_measure(M_COMMIT_TO_PRESENT, client->id, now - surface->framed_sent_ns);
-        histogram_add(now - surface->framed_sent_ns);
-    }
     while (!list_empty(&surface->framed_callbacks)) {
         struct callback *callback = CONTAINER(surface->framed_callbacks.next, struct callback, link);
         event(client, callback->object.id, EVENT_CALLBACK_DONE, (u32)(now / 1000000));
@@ -242,7 +251,6 @@ static void flip(u64 index)
     display_flip();
     u64 now = clock_ns();
     frame_ready = false;
-    histogram_flip();
     trace_measure(M_FLIP, 0, index);
     u32 shown = 0;
     while (!list_empty(&frame))

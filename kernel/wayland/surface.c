@@ -209,6 +209,10 @@ HANDLER(surface_commit)
     if (buffer)
         seat_commit(client);
     client->buffer_committed = buffer;
+#ifdef RAYOS_SLOW_COMMIT /* turns of an empty loop: a slow-down planted by the test that must find it */
+    for (u32 turns = RAYOS_SLOW_COMMIT; turns; turns--)
+        __asm__ volatile("");
+#endif
 }
 
 static void callbacks_destroy(struct list *callbacks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ from rayos_model.errors import PlatformFailure
 from rayos_model.hardware import build
 from rayos_model.hardware.execution import Execution, execute, probe, run_blocking
 from rayos_model.hardware.failures import KernelBuildFailed
-from rayos_model.hardware.platforms import DEFAULT_PLATFORM, platform_named
+from rayos_model.hardware.platforms import DEFAULT_PLATFORM, INPUT_DEVICES, platform_named
 from rayos_model.hardware.qemu import find_qemu
 from rayos_model.hardware.rendezvous import Limits
 from rayos_model.image import compile_image
@@ -33,7 +33,8 @@ class KernelSystem:
 
     `trace_points` keeps every control-flow point in the trace, not measurements only. `provoke` plants a fault that one
     of the detectors must find; `detectors_off` blinds some of them, which proves that a test that relies on them can
-    fail. `limits` replaces the wall times after which a guest counts as hung.
+    fail. `limits` replaces the wall times after which a guest counts as hung. `defines` are macros to build the kernel
+    with, as `NAME=VALUE`.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class KernelSystem:
         trace_points: bool = False,
         provoke: Provocation = Provocation.NONE,
         limits: Limits | None = None,
+        defines: Sequence[str] = (),
         detectors_off: Collection[Detection] = (),
     ) -> None:
         """Raises `BadInput` when no platform has that name."""
@@ -50,6 +52,7 @@ class KernelSystem:
         self.provoke = provoke
         self.limits = limits
         self.detectors_off = detectors_off
+        self.defines = defines
 
     @property
     def name(self) -> str:
@@ -64,13 +67,14 @@ class KernelSystem:
         """
         qemu = find_qemu()
         progress(Progress(0, scenario.duration_ns, phase="building the kernel"))
-        kernel = build_kernel()
+        kernel = build_kernel(self.defines)
         if self.platform.probed:
             progress(Progress(0, scenario.duration_ns, phase=f"trying {self.platform.name}"))
             probe(qemu, Path(kernel.path), self.platform)
         image = compile_image(scenario, self.trace_points, self.provoke, self.detectors_off)
         machine = scenario.machine
-        execution = Execution(qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb)
+        devices = INPUT_DEVICES if scenario.input.source == "device" else ()
+        execution = Execution(qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb, devices)
         limits = self.limits or Limits(total_s=_FIXED_WALL_S + _WALL_PER_VIRTUAL * scenario.duration_s)
         writer.provenance(
             platform=self.platform.name,
@@ -80,6 +84,7 @@ class KernelSystem:
             trace_points=self.trace_points,
             provoke=self.provoke.name.lower(),
             detectors_off=[detector.name.lower() for detector in self.detectors_off],
+            **({"kernel_defines": list(self.defines)} if self.defines else {}),
         )
         sink = _ToWriter(writer, scenario, progress)
         progress(Progress(0, scenario.duration_ns, phase="booting"))
@@ -120,10 +125,10 @@ class _ToWriter:
         self._writer.trace(records)
 
 
-def build_kernel() -> build.KernelBinary:
+def build_kernel(defines: Sequence[str] = ()) -> build.KernelBinary:
     """The kernel of this package, compiled where it is not yet. Raises `KernelBuildFailed` with the first error."""
     try:
-        return build.build_kernel()
+        return build.build_kernel(defines=defines)
     except build.KernelBuildError as error:
         first = next((line for line in error.output.splitlines() if "error:" in line), "")
         failure = KernelBuildFailed(f"{error}{': ' if first else ''}{first}")
