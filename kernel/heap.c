@@ -244,15 +244,14 @@ static u32 visit_slab(struct slab *slab, void (*visit)(struct slab *, struct hea
     return objects;
 }
 
+/* Under LOCK_HEAP. */
 static u32 visit_all(void (*visit)(struct slab *, struct header *))
 {
-    u64 flags = lock(LOCK_HEAP);
     u32 objects = 0;
     for (struct slab *slab = all.all_next, *next; slab != &all; slab = next) {
         next = slab->all_next;
         objects += visit_slab(slab, visit);
     }
-    unlock(LOCK_HEAP, flags);
     return objects;
 }
 
@@ -268,8 +267,10 @@ u32 heap_scrub(void)
     u32 objects;
     bool full;
     do {
+        u64 flags = lock(LOCK_HEAP);
         objects = visit_all(visit_check);
         full = found_count == MAX_FOUND;
+        unlock(LOCK_HEAP, flags);
         report_found();
     } while (full);
     return objects;
@@ -283,7 +284,9 @@ static void visit_withheld(struct slab *slab, struct header *header)
 
 void heap_release_withheld(void)
 {
+    u64 flags = lock(LOCK_HEAP);
     visit_all(visit_withheld);
+    unlock(LOCK_HEAP, flags);
 }
 
 static struct { u32 intact, skip; struct header *found; } choice;

@@ -46,7 +46,7 @@ static void exhaust_memory(void)
         return;
     request(globals.shm, SHM_CREATE_POOL, "uu", id_new(), 0x7fffffff);
     batch_send(TAG_EXHAUST, last);
-    client_drain();
+    client_await_end(ANSWER_NS);
 }
 
 static void exhaust_objects(bool pools)
@@ -58,8 +58,9 @@ static void exhaust_objects(bool pools)
         else
             request(globals.compositor, COMPOSITOR_CREATE_SURFACE, "u", id_new());
         batch_send(TAG_EXHAUST, handle);
-        client_drain();
+        client_await_end(0);
     }
+    client_await_end(ANSWER_NS);
 }
 
 /* Two clients take the same two mutexes, each the other's first one last. */

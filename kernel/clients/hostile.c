@@ -88,6 +88,6 @@ void hostile_main(void)
     for (u32 n = 0; n < HOSTILE_TRIES && !connection_closed; n++) {
         poison();
         batch_send(TAG_POISON, -1);
-        client_drain();
+        client_await_end(ANSWER_NS);
     }
 }

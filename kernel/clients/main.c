@@ -242,10 +242,10 @@ void client_serve_until(u64 deadline)
         receive(deadline);
 }
 
-void client_drain(void)
+void client_await_end(u64 patience_ns)
 {
     i32 handle = 0;
-    while (!connection_closed && events_receive(0, &handle))
+    for (u64 deadline = clock_ns() + patience_ns; !connection_closed && events_receive(deadline, &handle);)
         if (handle >= 0)
             syscall(SYS_CLOSE, (u64)handle, 0, 0, 0, 0);
 }
