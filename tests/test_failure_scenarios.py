@@ -215,7 +215,7 @@ def test_hostile_clients_send_what_they_promise(tmp_path: Path) -> None:
 # ---- model against kernel --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["crashes", "buffers", "overflow", "corruption", "deadlock", "hostile"])
+@pytest.mark.parametrize("kind", ["crashes", "buffers", "overflow", "corruption", "deadlock", "hostile", "mixed"])
 def test_recovery_times_are_predicted(kind: str, folder: Path) -> None:
     model, kernel = (injected(f"failure-{kind}", name, folder) for name in ("model", "kernel"))
     assert [(f.kind, f.target) for f in model.faults] == [(f.kind, f.target) for f in kernel.faults]
