@@ -108,7 +108,8 @@ struct image_fault {
 
 enum scenario_kind { KIND_SOAK = 1, KIND_STRESS, KIND_FAILURE, KIND_PERFORMANCE, KIND_INTEGRATION };
 enum input_source { INPUT_SEAT = 0, INPUT_DEVICE }; /* who makes input events: the seat itself, or the host through the input devices */
-enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_SURFACE_CREATION, WORKLOAD_DRAG_DROP };
+enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_SURFACE_CREATION, WORKLOAD_DRAG_DROP,
+                WORKLOAD_COMPUTE = 32 /* background load, in no group */ };
 enum provocation { PROVOKE_NONE = 0, PROVOKE_PANIC, PROVOKE_HANG, PROVOKE_LEAK, PROVOKE_CLIENT_FAULT, PROVOKE_CLIENT_HANG, PROVOKE_BAD_REQUEST };
 
 enum fault_kind { /* variants from 0 */
@@ -295,6 +296,7 @@ enum error { E_INVALID = 22, E_NO_MEMORY = 12, E_BAD_HANDLE = 9, E_CLOSED = 32, 
 #define MAX_MUTEXES 64
 
 /* ---- A client's configuration: read-only page in its address space ---------------------------- */
+#define COMPUTE_TURN_NS 50000 /* a computing process pauses after each */
 #define CLIENT_TEXT 0x400000ull
 #define CLIENT_CONFIG 0x10000000ull
 #define CLIENT_TABLES 0x10001000ull /* think table, then gap table; read-only */

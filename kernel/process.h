@@ -72,6 +72,19 @@ u32 socket_live(void);                          /* sockets the compositor has no
 void socket_start(void);                        /* the scenario starts: lets the compositor past its first wait */
 bool socket_compositor_ready(void);             /* the compositor has reached its first wait */
 
+/* load.c: background load. A process without a socket: it computes. All but load_set and load_level: the launcher's. */
+void load_set(u32 level_ppm);                   /* share of the whole load that is to run from now on */
+u32 load_level(void);
+bool load_adjust(bool over);                    /* starts and ends computing processes; false: out of memory */
+bool load_reap(struct process *p);              /* frees a dead one; false: it is a client */
+u32 load_processes(void);                       /* not freed yet */
+
+/* stress.c: the RAYOS_STRESS lines and the levels of the load; nothing in scenarios of another kind but the whole load */
+void stress_start(void);
+void stress_second(u64 now, struct second ended, u64 busy_percent); /* the reporter's, at each second */
+struct histogram *stress_latency(void);         /* where the second's latencies belong; NULL: nowhere */
+void stress_report(bool passed);
+
 /* supervisor.c */
 [[noreturn]] void launcher_main(void *unused);
 [[noreturn]] void reporter_main(void *unused);

@@ -139,7 +139,7 @@ static const char *check_load(const struct image_load *l)
 {
     if (l->step_count > LOAD_STEPS)
         return "load:step_count";
-    if (l->step_count && !within(l->step_ns, 1000000000, MAX_TIME_NS / LOAD_STEPS))
+    if (l->step_count && (!within(l->step_ns, 1000000000, MAX_TIME_NS / LOAD_STEPS) || l->step_ns % 1000000000))
         return "load:step_ns";
     if (l->latency_limit_ns > MAX_TIME_NS)
         return "load:latency_limit_ns";
@@ -219,6 +219,8 @@ static const char *check_groups(const struct view *v, u32 *total)
         if (g->first_client != clients || !within(g->count, 1, MAX_CLIENTS - clients))
             return "group:clients";
         clients += g->count;
+        if (clients + v->load->cpu_threads > MAX_CLIENTS)
+            return "load:cpu_threads";
         const char *why = check_group(g, v->settings, v->header->table_count);
         if (why)
             return why;

@@ -136,6 +136,7 @@ static void start(void)
     trace_state(STATE_RUNNING);
     trace_measure(M_BASELINE, (u32)baseline_heap, baseline_pages);
     print_line("RAYOS_SOAK:START:%u:%llu", scenario_clients(), scenario()->duration_ns / SECOND);
+    stress_start();
     make_plan();
     thread_ready(&reporter_thread);
     failure_start();
@@ -156,6 +157,7 @@ static void start(void)
     }
     profile_report();
     failed = !failure_finish(failed);
+    stress_report(!failed);
     print_line("RAYOS_SOAK:COMPLETE:%s", failed ? "fail" : "pass");
     interrupts_off();
     trace_state(STATE_DONE);
@@ -171,6 +173,8 @@ static u64 launcher_deadline(bool killed)
     u64 closing = end + (killed ? GIVE_UP_AFTER_NS : KILL_AFTER_NS);
     if (scenario()->provoke && !provoked && deadline > SECOND)
         deadline = SECOND;
+    if (load_processes() && clock_ns() < end && deadline > end)
+        deadline = end;
     return deadline < closing ? deadline : closing;
 }
 
@@ -183,11 +187,13 @@ void launcher_main(void *unused)
     for (bool killed = false;;) {
         provoke();
         for (struct process *p; (p = process_next_dead());)
-            reap(p);
+            if (!load_reap(p))
+                reap(p);
         for (u32 client; plan[client = next_client()].spawn_ns <= clock_ns();)
             spawn(client);
         u64 now = clock_ns();
-        if (now >= end && !alive && (!socket_live() || now >= end + GIVE_UP_AFTER_NS))
+        failed |= !load_adjust(now >= end);
+        if (now >= end && !alive && !load_processes() && (!socket_live() || now >= end + GIVE_UP_AFTER_NS))
             finish();
         if (now >= end + KILL_AFTER_NS && !killed) {
             killed = true;
@@ -221,7 +227,7 @@ static void measure_contention(void)
     trace_measure(M_READY_WAIT, wait.count, packed_ns(wait.total_ns, wait.longest_ns));
 }
 
-static void snapshot(u64 idle)
+static void snapshot(u64 second, u64 idle)
 {
     u64 whole = (u64)cpu_count * SECOND;
     u64 used = pages_used();
@@ -231,10 +237,11 @@ static void snapshot(u64 idle)
     trace_measure(M_FREE_BLOCK, (u32)pages_free(), pages_largest_run());
     measure_contention();
     u64 busy_percent = idle >= whole ? 0 : (whole - idle + whole / 200) * 100 / whole;
-    struct second ended = profile_second();
+    struct second ended = profile_second(stress_latency());
     print_line("RAYOS_SOAK:METRICS_SNAPSHOT:%llu:%llu:%u:%u", busy_percent, used * (PAGE_BYTES / 1024), ended.p99_us, ended.flips);
     trace_point(P_SNAPSHOT, 0, 0);
     profile_memory();
+    stress_second(second, ended, busy_percent);
 }
 
 void reporter_main(void *unused)
@@ -247,7 +254,7 @@ void reporter_main(void *unused)
         while (clock_ns() < second)
             thread_block(second > scenario()->duration_ns ? NEVER : second);
         service_end(flags);
-        snapshot(idle_ns() - idle_before);
+        snapshot(second, idle_ns() - idle_before);
         idle_before = idle_ns();
     }
 }

@@ -142,6 +142,6 @@ i64 syscall(u64 a, u64 b, u64 c, u64 d, u64 e, u64 number)
     i64 result = call(current_thread()->process, number, a, b, c, d, e);
     if (this_cpu()->resched)
         sched_preempt();
-    lock_release(LOCK_KERNEL);
+    kernel_leave();
     return result;
 }

@@ -27,6 +27,7 @@ MAX_HANDLES: Final = 32
 MAX_CLIENTS: Final = 1024
 MAX_MUTEXES: Final = 64
 LOAD_STEPS: Final = 16
+COMPUTE_TURN_NS: Final = 50_000
 CLIENT_TEXT: Final = 0x400000
 CLIENT_CONFIG: Final = 0x10000000
 CLIENT_TABLES: Final = 0x10001000
@@ -107,6 +108,7 @@ class Workload(IntEnum):
     INPUT = 2
     SURFACE_CREATION = 3
     DRAG_DROP = 4
+    COMPUTE = 32
 
 
 class Provocation(IntEnum):

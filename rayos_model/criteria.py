@@ -25,7 +25,7 @@ _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
 _CRITERION = re.compile(r"\s*(<=|>=|==|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\s\d]*)\s*\Z")
 
 SOAK_DEFAULTS: Final = {"crashes": "== 0", "hangs": "== 0", "memory.leak": "== 0 kb"}
-"""What every soak must fulfil besides its own criteria."""
+"""What every soak and stress test must fulfil besides its own criteria."""
 
 FAILURE_DEFAULTS: Final = {
     "faults.undetected": "== 0",
@@ -36,7 +36,11 @@ FAILURE_DEFAULTS: Final = {
 }
 """What every failure test must fulfil besides its own criteria."""
 
-_DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {"soak": SOAK_DEFAULTS, "failure": FAILURE_DEFAULTS}
+_DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "soak": SOAK_DEFAULTS,
+    "stress": SOAK_DEFAULTS,
+    "failure": FAILURE_DEFAULTS,
+}
 
 
 @dataclass(frozen=True, slots=True)

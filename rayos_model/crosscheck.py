@@ -141,6 +141,11 @@ class CrossCheck:
             "scenarios": [check.to_dict() for check in self.scenarios],
         }
 
+    def _repr_html_(self) -> str:
+        from rayos_model.report.html import crosscheck_summary
+
+        return crosscheck_summary(self.to_dict())
+
 
 class Measured(Protocol):
     """A kernel run, live or recorded."""

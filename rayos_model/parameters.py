@@ -75,6 +75,9 @@ class Scheduling(Frozen):
     dispatch_ns: float
     interrupt_ns: float
     idle_wake_ns: float
+    dispatch_ci95_ns: tuple[float, float] | None = None
+    interrupt_ci95_ns: tuple[float, float] | None = None
+    idle_wake_ci95_ns: tuple[float, float] | None = None
 
 
 class Memory(Frozen):
@@ -84,6 +87,8 @@ class Memory(Frozen):
     pages_per_client: float
     pages_per_shm_page: float
     residual_std_pages: float = 0.0
+    pages_per_client_ci95: tuple[float, float] | None = None
+    pages_per_shm_page_ci95: tuple[float, float] | None = None
 
 
 class Parameters(Frozen):

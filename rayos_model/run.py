@@ -112,6 +112,11 @@ class Run:
             "metrics": {name: value.to_dict() for name, value in self.metrics.values.items()},
         }
 
+    def _repr_html_(self) -> str:
+        from rayos_model.report.html import run_summary
+
+        return run_summary(self)
+
 
 class RunWriter:
     """Writes one run; a context manager. A system feeds it markers, trace and provenance while it runs.

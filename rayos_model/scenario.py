@@ -188,9 +188,14 @@ class Load(_Part):
     disk_iops: int = Field(default=0, ge=0, le=10_000_000, description="disk requests a second")
     disk_depth: int = Field(default=8, ge=1, le=64, description="disk requests in flight")
     steps: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(default=(), max_length=LOAD_STEPS)
-    step_s: float = Field(default=5.0, ge=1, le=3600, description="how long each step lasts")
+    step_s: int = Field(default=5, ge=1, le=3600, description="how long each step lasts, whole seconds")
     latency_limit_ms: float | None = Field(
         default=None, gt=0, description="a second whose p99 of commit-to-present exceeds it takes the load a step down"
+    )
+    max_slope: float = Field(
+        default=2.0,
+        gt=0,
+        description="degradation is graceful up to this rise of the p99 ratio from no load to all of it",
     )
 
     @property
@@ -221,14 +226,17 @@ class Scenario(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.load.any:
-            raise ValueError("load: background load is not supported yet; expected it to be left out")
+        if self.load.memory_fraction or self.load.disk_iops:
+            raise ValueError("load: memory and disk load are not supported yet; expected them to be left out")
         if self.input.source == "device" and self.machine.vcpus > 1:
             raise ValueError(f"machine.vcpus: expected 1 with input.source = 'device', got {self.machine.vcpus}")
         if self.warmup_s is not None and self.warmup_s >= self.duration_s:
             raise ValueError(f"warmup_s: expected less than duration_s ({self.duration_s:g}), got {self.warmup_s:g}")
-        if self.client_count > MAX_CLIENTS:
-            raise ValueError(f"clients: expected at most {MAX_CLIENTS} in all, got {self.client_count}")
+        if self.client_count + self.load.cpu_threads > MAX_CLIENTS:
+            raise ValueError(
+                f"clients: expected at most {MAX_CLIENTS} in all, load.cpu_threads included, "
+                f"got {self.client_count + self.load.cpu_threads}"
+            )
         for i, group in enumerate(self.clients):
             width, height = group.surface
             if width > self.display.width or height > self.display.height:
@@ -236,9 +244,9 @@ class Scenario(_Part):
                     f"clients.{i}.surface: expected at most the display's {self.display.width}×{self.display.height}, "
                     f"got {width}×{height}"
                 )
-            if group.priority >= self.machine.compositor_priority:
+            if group.priority > self.machine.compositor_priority:
                 raise ValueError(
-                    f"clients.{i}.priority: expected less than machine.compositor_priority "
+                    f"clients.{i}.priority: expected no more than machine.compositor_priority "
                     f"({self.machine.compositor_priority}), got {group.priority}"
                 )
         if self.faults and self.kind != "failure":

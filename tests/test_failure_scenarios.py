@@ -41,7 +41,7 @@ both_systems = pytest.mark.parametrize("system_name", ["model", "kernel"])
 
 def system_named(name: str, detectors_off: Collection[Detection] = (), trace_points: bool = False) -> System:
     if name == "model":
-        return ModelSystem(load_calibration(), detectors_off)
+        return ModelSystem(load_calibration(), detectors_off=detectors_off)
     return KernelSystem(detectors_off=detectors_off, trace_points=trace_points)
 
 

@@ -32,6 +32,7 @@ PROGRAMS = {
     "scenario": ["scenario.c"],
     "trace": ["trace.c", "page.c", "profile.c", "histogram.c"],
     "histogram": ["histogram.c"],
+    "blit": ["wayland/blit.c"],
     "virtio": ["virtio.c", "page.c"],
 }
 ZIG = [
@@ -160,6 +161,10 @@ def verdict(programs: dict[str, Path], folder: Path, data: bytes, *arguments: ob
 
 def test_pages_and_heap_account_for_every_byte_and_find_damage(programs: dict[str, Path]) -> None:
     run(programs["memory"])
+
+
+def test_a_blit_changes_exactly_its_pixels(programs: dict[str, Path]) -> None:
+    run(programs["blit"])
 
 
 def test_the_ring_keeps_order_and_meets_the_host_when_full(programs: dict[str, Path]) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, TraceKind
-from rayos_model.calibration.fit import fit_scheduling, fit_segments
+from rayos_model.calibration.fit import bootstrap, fit_scheduling, fit_segments
 from rayos_model.calibration.segments import segments
 from rayos_model.calibration.store import PARAMETERS, calibration_root
 from rayos_model.parameters import Memory, Parameters
@@ -42,16 +42,18 @@ def calibrate(
     Raises what running raises (`PlatformFailure`, `StorageFailure`).
     """
     target = out or calibration_root() / platform
-    tables, memories, idle_wakes, provenance = [], [], [], {}
+    tables: list[pd.DataFrame] = []
+    failures: list[pd.DataFrame] = []
+    memories, idle_wakes, provenance = [], [], {}
     with tempfile.TemporaryDirectory(prefix="rayos-calibrate-") as scratch:
         for scenario in calibration_scenarios():
             run = execute(kernel, scenario, Path(scratch, scenario.name), progress and progress(scenario.name))
             trace = run.trace()
-            tables.append(segments(trace))
+            (failures if scenario.kind == "failure" else tables).append(segments(trace))
             memories.append(memory_table(trace, scenario))
             idle_wakes.append(idle_wake_delays(trace))
             provenance = _provenance(run)
-    table = pd.concat(tables, ignore_index=True)
+    table = with_failures(pd.concat(tables, ignore_index=True), failures)
     provenance["scenarios"] = [scenario.name for scenario in calibration_scenarios()]
     parameters = fit(table, pd.concat(memories, ignore_index=True), np.concatenate(idle_wakes), platform, provenance)
     target.mkdir(parents=True, exist_ok=True)
@@ -73,6 +75,15 @@ def fit(
         segments=fit_segments(table, "pair", scheduling),
         kinds=fit_segments(table, "kind", scheduling),
     )
+
+
+def with_failures(ordinary: pd.DataFrame, failures: list[pd.DataFrame]) -> pd.DataFrame:
+    """Ordinary segments, and from runs with injected failures the pairs that only they show.
+
+    What clients cost that come anew every moment into a machine that has run for a while says nothing of ordinary ones.
+    """
+    known = set(ordinary["pair"].unique())
+    return pd.concat([ordinary, *(table[~table["pair"].isin(known)] for table in failures)], ignore_index=True)
 
 
 def aggregate(table: pd.DataFrame) -> pd.DataFrame:
@@ -136,11 +147,14 @@ def fit_memory(table: pd.DataFrame) -> Memory:
     x = table[["clients", "shared"]].to_numpy(np.float64)
     y = table["pages"].to_numpy(np.float64)
     beta = np.linalg.lstsq(x, y, rcond=None)[0]
+    bounds = bootstrap(x, y)
     return Memory(
         base_pages=float(table["base"].median()),
         pages_per_client=float(beta[0]),
         pages_per_shm_page=float(beta[1]),
         residual_std_pages=float(np.std(y - x @ beta)),
+        pages_per_client_ci95=(float(bounds[0, 0]), float(bounds[1, 0])),
+        pages_per_shm_page_ci95=(float(bounds[0, 1]), float(bounds[1, 1])),
     )
 
 

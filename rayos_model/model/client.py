@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rayos_model.abi import PIPE_BYTES, BatchTag, Detection, FaultKind, ThreadId, TraceKind, Workload
 from rayos_model.image import Group
 from rayos_model.model import wire
-from rayos_model.model.costs import Flow, Point
+from rayos_model.model.costs import Point
 from rayos_model.model.faulty import FAULTY
 from rayos_model.model.memory import PAGE_BYTES
 from rayos_model.model.painting import row_steps
@@ -98,7 +98,7 @@ class Client:
         self.id = identity
         self.end_ns = end_ns
         self.inbox = Inbox(machine.settings.socket_bytes)
-        self.flow = Flow(machine.client_costs, machine.processor, ("start",))
+        self.flow = machine.flow(machine.client_costs, ThreadId.CLIENT0 + identity, ("start",))
         self.thread = Thread(ThreadId.CLIENT0 + identity, f"client-{identity}", group.priority, self._body())
         self.connected_ns = 0
         self.dropped = False  # disconnected by the compositor

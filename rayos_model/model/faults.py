@@ -21,7 +21,7 @@ from rayos_model.abi import (
 from rayos_model.faults import FAULT_VARIANTS
 from rayos_model.image import Fault
 from rayos_model.model.client import Client
-from rayos_model.model.costs import Flow, Point
+from rayos_model.model.costs import Point
 from rayos_model.model.mutex import Mutexes, locks_out
 from rayos_model.model.processor import BLOCK, EXITED, Body, Thread
 from rayos_model.random import STREAM_FAULTS, Random
@@ -80,7 +80,7 @@ class Failures:
     def __init__(self, machine: Machine, faults: Sequence[Fault]) -> None:
         self.machine = machine
         self.sources = [Source(machine.settings.seed, index, fault) for index, fault in enumerate(faults)]
-        self._flow = Flow(machine.injector_costs, machine.processor, ("start",))
+        self._flow = machine.flow(machine.injector_costs, ThreadId.INJECTOR, ("start",))
         self.thread = Thread(ThreadId.INJECTOR, "injector", INJECTOR_PRIORITY, self._body())
         self._open: dict[int, OpenFault] = {}
         self._lines: deque[tuple[Report, str]] = deque()

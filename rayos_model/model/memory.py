@@ -23,7 +23,7 @@ class MemoryUse:
         self._parameters = parameters
         self.baseline = round(parameters.base_pages) + 2 * -(-settings.width * settings.height * 4 // PAGE_BYTES)
         self.peak = self.baseline
-        self._clients: dict[Client, int] = {}  # process -> shared pages
+        self._clients: dict[object, int] = {}  # process -> shared pages
 
     @property
     def pages(self) -> int:
@@ -32,7 +32,7 @@ class MemoryUse:
         shared = sum(self._clients.values())
         return self.baseline + round(len(self._clients) * rates.pages_per_client + shared * rates.pages_per_shm_page)
 
-    def pages_of(self, client: Client) -> int:
+    def pages_of(self, client: object) -> int:
         """Pages that freeing a client's process returns."""
         rates = self._parameters
         return round(rates.pages_per_client + self._clients.get(client, 0) * rates.pages_per_shm_page)
@@ -41,12 +41,12 @@ class MemoryUse:
         """Pages of shared memory that a client has."""
         return self._clients[client]
 
-    def enter(self, client: Client) -> None:
+    def enter(self, client: object) -> None:
         """A client's process was created."""
         self._clients[client] = 0
         self._note()
 
-    def leave(self, client: Client) -> None:
+    def leave(self, client: object) -> None:
         """A client's process was freed, and with it its shared memory."""
         self._clients.pop(client, None)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rayos_model.abi import ThreadId, TraceKind
 from rayos_model.model.client import WORKLOADS, Client
-from rayos_model.model.costs import Flow, Point
+from rayos_model.model.costs import Point
 from rayos_model.model.processor import BLOCK, Body, Thread
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ class Supervisor:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.failed = False  # a crash, hang, leak or disconnection happened
-        self._launch = Flow(machine.launcher_costs, machine.processor, _BLOCK)
-        self._report = Flow(machine.reporter_costs, machine.processor, _BLOCK)
+        self._launch = machine.flow(machine.launcher_costs, ThreadId.LAUNCHER, _BLOCK)
+        self._report = machine.flow(machine.reporter_costs, ThreadId.REPORTER, _BLOCK)
         self.launcher = Thread(ThreadId.LAUNCHER, "launcher", LAUNCHER_PRIORITY, self._launcher())
         self.reporter = Thread(ThreadId.REPORTER, "reporter", REPORTER_PRIORITY, self._reporter())
         self._spawns = [
@@ -62,7 +62,8 @@ class Supervisor:
     def _launcher(self) -> Body:
         machine, thread, flow = self.machine, self.launcher, self._launch
         duration = machine.settings.duration_ns
-        while self._spawns or machine.clients:
+        load = machine.load_generator
+        while self._spawns or machine.clients or load.exists:
             now = machine.processor.now
             if self._exited:
                 yield from self._reap(self._exited.popleft())
@@ -70,8 +71,12 @@ class Supervisor:
                 _, identity, generation = heappop(self._spawns)
                 if now < duration:
                     yield from self._spawn(identity, generation)
+            elif load.due(now >= duration):
+                yield from load.adjust(now >= duration)
             else:
                 thread.deadline = self._spawns[0][0] if self._spawns else duration + 2 * SECOND_NS
+                if load.exists and now < duration:
+                    thread.deadline = min(thread.deadline, duration)
                 thread.trailing = flow.to(_BLOCK)
                 yield BLOCK
                 if not self._exited and machine.processor.now >= duration + 2 * SECOND_NS:
@@ -91,6 +96,7 @@ class Supervisor:
         machine.clients[identity] = client
         self._generations[identity] = generation
         machine.memory.enter(client)
+        self._launch.subject = identity
         yield self._launch.to(("spawn",))
         machine.say("RAYOS_SOAK:CLIENT_CREATED", identity)
         machine.measure(TraceKind.M_CLIENT_CREATED, identity, generation, ThreadId.LAUNCHER)
@@ -98,6 +104,7 @@ class Supervisor:
 
     def _reap(self, client: Client) -> Body:
         machine = self.machine
+        self._launch.subject = client.id
         yield self._launch.to(("reap", machine.memory.pages_of(client)))
         del machine.clients[client.id]
         machine.say("RAYOS_SOAK:CLIENT_DESTROYED", client.id)
