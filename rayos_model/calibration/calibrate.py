@@ -94,7 +94,7 @@ def fit(
 def only_in_failures(ordinary: pd.DataFrame, failures: list[pd.DataFrame]) -> pd.DataFrame:
     """From runs with injected failures, the segments of pairs that no ordinary run shows.
 
-    What clients cost that come anew every moment, into a machine that has run for a while, says nothing of ordinary ones.
+    What clients cost that come anew every moment, into a machine that has run for a while, says nothing of others.
     """
     known = set(ordinary["pair"].unique())
     return pd.concat([table[~table["pair"].isin(known)] for table in failures], ignore_index=True)
