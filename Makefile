@@ -17,8 +17,8 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-soak: setup ## the soaks of the specification at full length, on both systems; an hour or more
-	RAYOS_FULL_SOAK=1 $(PYTEST) -vv --durations=0 tests/test_soak_scenarios.py
+soak: setup ## soaks and failures of the specification at full length, on both systems; hours
+	RAYOS_FULL_SOAK=1 $(PYTEST) -vv --durations=0 tests/test_soak_scenarios.py tests/test_failure_scenarios.py
 
 calibrate: setup ## fit the model's parameters anew
 	$(BIN)/rayos calibrate

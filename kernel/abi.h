@@ -26,7 +26,7 @@ struct image_header {
     u32 crc32;       /* IEEE CRC-32 of bytes [sizeof header, length) */
     u32 group_count;
     u32 table_count;
-    u32 reserved;
+    u32 fault_count;
 };
 
 struct image_settings { /* follows the header */
@@ -36,6 +36,9 @@ struct image_settings { /* follows the header */
     u64 repaint_window_ns;
     u64 ping_interval_ns;
     u64 hang_timeout_ns;
+    u64 respawn_ns;         /* a client that was lost is replaced this much later; 0: never */
+    u64 scrub_interval_ns;  /* the red zones of the whole heap are looked at this often; 0: only at kfree */
+    u64 lock_timeout_ns;    /* a mutex held this long while another waits: its owner counts as hung; 0: no such watch */
     u64 warmup_ns;     /* latencies count from here on */
     u32 kind;          /* enum scenario_kind */
     u32 vcpus;
@@ -47,6 +50,10 @@ struct image_settings { /* follows the header */
     u32 compositor_priority;
     u32 socket_bytes;  /* capacity of each direction of a client's socket */
     u32 provoke;       /* enum provocation: 0 in every ordinary run; proves the detectors in tests */
+    u32 client_memory_kb;  /* shared memory a client may hold; 0: no limit */
+    u32 client_surfaces;   /* surfaces a client may have; 0: no limit */
+    u32 client_pools;      /* pools a client may have; 0: no limit */
+    u32 detectors_off;     /* bits 1 << enum detection; 0 in every ordinary run; proves that tests can fail */
     u32 input_source;  /* enum input_source */
     u32 reserved;
     char name[64];     /* NUL-terminated */
@@ -92,6 +99,20 @@ struct image_group { /* group_count of them follow the disk */
     u32 transfer_bytes;/* drag_drop: size of the dropped data, at most PIPE_BYTES */
     u64 reserved;
 };
+
+/* fault_count of them follow the groups: where failures come from (docs/mechanism.md, "Faults"). */
+struct image_fault {
+    u64 start_ns;      /* the first strikes here (period_ns 0), or within one period from here */
+    u64 end_ns;        /* none at or after this time */
+    u64 period_ns;     /* one in each period, at a random instant of it; 0: one alone, at start_ns */
+    u32 count;         /* at most so many */
+    u32 kind;          /* enum fault_kind */
+    u32 variant;       /* of the kind; VARIANT_ANY: drawn */
+    u32 first_client;  /* the target is drawn from these */
+    u32 client_count;
+    u32 reserved;
+};
+#define VARIANT_ANY 0xffffffffu
 /* then table_count tables of QUANTILES u64 each */
 
 enum scenario_kind { KIND_SOAK = 1, KIND_STRESS, KIND_FAILURE, KIND_PERFORMANCE, KIND_INTEGRATION };
@@ -100,6 +121,22 @@ enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_
                 WORKLOAD_STRESS_DISK = 16, WORKLOAD_STRESS_MEMORY, /* and these: background load, in no group */
                 WORKLOAD_COMPUTE = 32 };
 enum provocation { PROVOKE_NONE = 0, PROVOKE_PANIC, PROVOKE_HANG, PROVOKE_LEAK, PROVOKE_CLIENT_FAULT, PROVOKE_CLIENT_HANG, PROVOKE_BAD_REQUEST };
+
+enum fault_kind { /* variants from 0 */
+    FAULT_CLIENT_CRASH = 1,     /* page fault, illegal instruction, kill */
+    FAULT_MEMORY_CORRUPTION,    /* a client writes past its buffer; an overrun of an object of the kernel's heap */
+    FAULT_BUFFER_EXHAUSTION,    /* a client takes shared memory, surfaces, pools until it is refused */
+    FAULT_EVENT_QUEUE_OVERFLOW, /* a client stops reading while events come */
+    FAULT_HANG,                 /* a client stops responding */
+    FAULT_HOSTILE_CLIENT,       /* a client sends what no client should */
+    FAULT_DEADLOCK,             /* two clients lock two mutexes in opposite order */
+};
+#define FAULT_TARGET_HEAP MAX_CLIENTS /* stands for a client id where a fault strikes the kernel's heap */
+/* How a failure was noticed. */
+enum detection {
+    DETECTED_CRASH = 1, DETECTED_KILL, DETECTED_RED_ZONE, DETECTED_LIMIT, DETECTED_OVERFLOW, DETECTED_HANG,
+    DETECTED_PROTOCOL, DETECTED_DEADLOCK,
+};
 
 /* ---- Trace ring ------------------------------------------------------------------------------ */
 /* Found by the host at physical address TRACE_HEADER_PHYS; drained at each rendezvous. */
@@ -146,7 +183,7 @@ struct trace_record { /* 32 bytes */
     u8 sleepers;         /* threads that wait for a deadline, at this record (saturating) */
 };
 
-enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAUNCHER, THREAD_DISK = 5, THREAD_CLIENT0 = 16 };
+enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAUNCHER, THREAD_INJECTOR, THREAD_DISK, THREAD_CLIENT0 = 16 };
 
 /* Points close a segment of their thread's control flow (docs/mechanism.md); their order is the contract
  * between kernel and model. PACK(low, high) fills the halves of arg.
@@ -169,6 +206,8 @@ enum trace_kind {
     P_PIPE = 9,       /* pipe() done */
     P_PIPE_IO = 10,   /* pipe read/write/close done; subject 0 read, 1 write, 2 close; arg bytes */
     P_FIRST = 11,     /* first entry to ring 3 */
+    P_LOCK = 12,      /* has a mutex;              subject mutex */
+    P_UNLOCK = 13,    /* has given it back;        subject mutex */
     /* compositor */
     P_TAKE = 16,      /* took one batch from a client;  subject client, arg bytes */
     P_REQUEST = 17,   /* handled one request;           subject client, arg PACK(REQUEST_ID(interface, opcode), bytes) */
@@ -187,6 +226,11 @@ enum trace_kind {
     P_REAP = 33,      /* process freed;    subject client, arg pages */
     P_SNAPSHOT = 34,  /* second's snapshot printed */
     P_PROFILE = 35,   /* second's memory profile printed; kind performance */
+    /* launcher and injector */
+    P_RECOVER = 36,   /* launcher: a lost client's replacement is planned; subject client */
+    P_INJECT = 37,    /* injector: a fault struck;          subject client, arg kind << 4 | variant */
+    P_REPORT = 38,    /* injector: one line was printed;    subject enum report */
+    P_SCRUB = 39,     /* injector: one look at the heap;    arg objects */
     /* store (any process) and disk thread */
     P_PUT = 40,       /* record put into the cache;      arg bytes */
     P_GET = 41,       /* record found in the cache and copied out;  arg bytes */
@@ -219,6 +263,10 @@ enum trace_kind {
     M_LEAK,               /* 82 subject heap bytes, arg pages, not returned; once, at the end (0 when clean) */
     M_BASELINE,           /* 83 arg pages in use before the first client; subject heap bytes; once, at start */
     M_FREE_BLOCK,         /* 84 arg pages of the largest free block, subject free pages; at each snapshot */
+    /* Faults: subject FAULT_SUBJECT; at that instant. A failure that nobody injected has kind 0. */
+    M_FAULT_INJECTED,     /* 85 arg variant */
+    M_FAULT_DETECTED,     /* 86 arg ns since injection */
+    M_FAULT_RECOVERED,    /* 87 arg ns since injection; only when in time */
 
     /* At each snapshot, of the second that ends; subject PACK8(lock id, times), arg PACK(total, longest), ns, saturating */
     M_LOCK_HOLD = 96,     /* times the lock was taken, how long it was held */
@@ -238,6 +286,9 @@ enum trace_kind {
     M_VERIFIED,           /* 109 written by the host, after the run: subject blocks found wrong, arg blocks found whole */
 };
 
+#define FAULT_SUBJECT(target, kind) ((u32)(target) | (u32)(kind) << 16)
+enum report { REPORT_INJECT = 0, REPORT_DETECTED, REPORT_RECOVERY_START, REPORT_RECOVERY_COMPLETE };
+
 /* Interfaces, for REQUEST_ID; opcodes are those of the published XML. */
 enum wayland_interface {
     WL_DISPLAY = 1, WL_REGISTRY, WL_CALLBACK, WL_COMPOSITOR, WL_SHM_POOL, WL_SHM, WL_BUFFER, WL_DATA_OFFER,
@@ -250,6 +301,7 @@ enum wayland_interface {
 enum batch_tag {
     TAG_REGISTRY = 1, TAG_BIND, TAG_ACK, TAG_FIRST, TAG_FRAME, TAG_PONG, TAG_NEW_SURFACE, TAG_DESTROY,
     TAG_DRAG, TAG_ACCEPT, TAG_RECEIVE, TAG_FINISH, TAG_DRAG_DONE, TAG_LEAVE,
+    TAG_EXHAUST, TAG_HOSTILE, TAG_POISON,
 };
 
 /* ---- System calls: number in rax; arguments rdi rsi rdx r10 r8; result rax, negative = -error ---- */
@@ -270,6 +322,8 @@ enum syscall {
     SYS_DELETE = 19,     /* (name) */
     SYS_FLUSH = 20,      /* (tag) blocks until all earlier puts and deletes are durable */
     SYS_MEMORY = 21,     /* (pages) maps that many more at the end of CLIENT_MEMORY; negative: unmaps -> pages held */
+    SYS_MUTEX_LOCK = 10, /* (mutex) blocks while another process has it; a caller that would close a cycle is killed */
+    SYS_MUTEX_UNLOCK = 11, /* (mutex) */
 };
 enum error { E_INVALID = 22, E_NO_MEMORY = 12, E_BAD_HANDLE = 9, E_CLOSED = 32, E_FULL = 11, E_BAD_ADDRESS = 14, E_NO_CALL = 38,
              E_NOT_FOUND = 2, E_IO = 5, E_NO_SPACE = 28 };
@@ -285,6 +339,7 @@ enum error { E_INVALID = 22, E_NO_MEMORY = 12, E_BAD_HANDLE = 9, E_CLOSED = 32, 
 #define BLOCK_BYTES 4096
 #define MAX_HANDLES 32
 #define MAX_CLIENTS 1024
+#define MAX_MUTEXES 64
 
 /* ---- A client's configuration: read-only page in its address space ---------------------------- */
 #define COMPUTE_TURN_NS 50000 /* a computing process pauses after each */
@@ -312,6 +367,8 @@ struct client_config {
     u32 peer;         /* drag_drop: client that receives the drop */
     u32 provoke;      /* enum provocation, for this client */
     u32 level_ppm;    /* stressors: present share of their load; the kernel changes it */
+    u32 fault;        /* what has struck it: kind << 4 | variant, in a deadlock the pair's first client << 16; 0: nothing */
+    u32 reserved;
     u64 target_pages; /* stress_memory: to hold at full load */
 };
 #endif

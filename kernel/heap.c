@@ -1,18 +1,23 @@
 /* The kernel heap: size classes in one-page slabs, page runs above that.
  *
- * An object is [header | object | red zone]; the header ends in a red zone too. Both are checked at kfree. A page of
- * the heap begins with struct slab, so an object's slab is found from its address. LOCK_HEAP protects everything. */
+ * An object is [header | object | red zone]; the header ends in a red zone too. Both are checked at kfree, and by
+ * heap_scrub. Damage is a panic, unless somebody listens (heap_on_damage): then the object is withheld from reuse once
+ * its owner frees it. A page of the heap begins with struct slab, so an object's slab is found from its address.
+ * LOCK_HEAP protects everything. */
 #include "memory.h"
 #include "sched.h"
 
 #define RED_BEFORE 0x7ed20e5eb4be5a1dull
 #define RED_AFTER 0x7ed20e5eaf7e6a1dull
 #define LIVE 0x4c495645u
+#define DAMAGED 0x4c494544u  /* in use, and its damage is known */
+#define WITHHELD 0x48454c44u /* freed by its owner after that */
 #define CLASS_RUN 255
 
 struct header { const char *owner; u32 bytes, live; u64 pad, red; };
 struct slab {
     struct slab *next, *previous; /* in its class's list of slabs with room */
+    struct slab *all_next, *all_previous;
     void *free;                   /* cells, linked through their first word */
     u16 used, class;
     u32 pages;                    /* of a run */
@@ -25,7 +30,14 @@ static const u16 cell_bytes[] = { 64, 96, 128, 192, 256, 336, 448, 576, 1008, 13
 #define CLASSES (sizeof cell_bytes / sizeof *cell_bytes)
 static struct slab with_room[CLASSES]; /* circular, through a head; lazily linked */
 static struct slab *cached[CLASSES];   /* the empty slab that a class keeps, if any */
+static struct slab all = { .all_next = &all, .all_previous = &all };
 static u64 bytes_used, allocations;
+bool heap_checked = true;
+void (*heap_on_damage)(const char *owner, const void *object);
+
+#define MAX_FOUND 16
+static struct damage { const char *owner; const void *object; } found[MAX_FOUND]; /* and not reported yet */
+static u32 found_count;
 
 static void slab_link(struct slab *slab)
 {
@@ -44,6 +56,20 @@ static void slab_unlink(struct slab *slab)
     slab->next->previous = slab->previous;
 }
 
+static void all_link(struct slab *slab)
+{
+    slab->all_next = all.all_next;
+    slab->all_previous = &all;
+    all.all_next->all_previous = slab;
+    all.all_next = slab;
+}
+
+static void all_unlink(struct slab *slab)
+{
+    slab->all_previous->all_next = slab->all_next;
+    slab->all_next->all_previous = slab->all_previous;
+}
+
 static struct slab *slab_new(u32 class)
 {
     struct slab *slab = page_alloc();
@@ -57,6 +83,7 @@ static struct slab *slab_new(u32 class)
         slab->free = (u8 *)slab + at;
     }
     slab_link(slab);
+    all_link(slab);
     return slab;
 }
 
@@ -89,6 +116,7 @@ static void cell_give(struct slab *slab, void *cell)
         return;
     }
     slab_unlink(slab);
+    all_unlink(slab);
     page_free(slab);
 }
 
@@ -100,6 +128,7 @@ static void *run_take(u64 bytes)
         return NULL;
     slab->class = CLASS_RUN;
     slab->pages = (u32)pages;
+    all_link(slab);
     return (u8 *)slab + SLAB_HEAD;
 }
 
@@ -133,25 +162,155 @@ void *kalloc(size_t bytes, const char *owner)
     return heap_alloc(bytes, owner, true);
 }
 
+static bool damaged(const struct header *header)
+{
+    u64 after;
+    memcpy(&after, (const u8 *)(header + 1) + header->bytes, 8);
+    return header->red != RED_BEFORE || after != RED_AFTER;
+}
+
+static void check(struct header *header)
+{
+    if (!heap_checked || header->live == DAMAGED || !damaged(header))
+        return;
+    if (!heap_on_damage)
+        panic_format("heap:red zone:%s", header->owner);
+    if (found_count == MAX_FOUND)
+        return; /* the next look finds it */
+    header->live = DAMAGED;
+    found[found_count++] = (struct damage){ header->owner, header + 1 };
+}
+
+/* Without the lock, for who listens may do anything. */
+static void report_found(void)
+{
+    while (found_count) {
+        u64 flags = lock(LOCK_HEAP);
+        bool any = found_count != 0;
+        struct damage damage = found[any ? --found_count : 0];
+        unlock(LOCK_HEAP, flags);
+        if (any)
+            heap_on_damage(damage.owner, damage.object);
+    }
+}
+
+static void give_back(struct slab *slab, struct header *header)
+{
+    header->live = 0;
+    if (slab->class != CLASS_RUN) {
+        cell_give(slab, header);
+        return;
+    }
+    all_unlink(slab);
+    page_free_run(slab, slab->pages);
+}
+
 void kfree(void *object)
 {
     if (!object)
         return;
     struct header *header = (struct header *)object - 1;
     struct slab *slab = (struct slab *)((u64)header & ~(PAGE_BYTES - 1));
-    u64 flags = lock(LOCK_HEAP), after;
-    if (header->live != LIVE)
+    u64 flags = lock(LOCK_HEAP);
+    if (header->live != LIVE && header->live != DAMAGED)
         panic_format("heap:not live:%llx", (u64)object);
-    memcpy(&after, (u8 *)object + header->bytes, 8);
-    if (header->red != RED_BEFORE || after != RED_AFTER)
-        panic_format("heap:red zone:%s", header->owner);
-    header->live = 0;
+    check(header);
     bytes_used -= header->bytes;
-    if (slab->class == CLASS_RUN)
-        page_free_run(slab, slab->pages);
+    if (header->live == DAMAGED)
+        header->live = WITHHELD;
     else
-        cell_give(slab, header);
+        give_back(slab, header);
     unlock(LOCK_HEAP, flags);
+    report_found();
+}
+
+/* ---- All objects ---- */
+
+/* Calls visit for each object of a slab, which may give that object back; returns how many there were. */
+static u32 visit_slab(struct slab *slab, void (*visit)(struct slab *, struct header *))
+{
+    u32 objects = 0, used = slab->used, size = slab->class == CLASS_RUN ? PAGE_BYTES : cell_bytes[slab->class];
+    u32 cells = slab->class == CLASS_RUN ? 1 : (PAGE_BYTES - SLAB_HEAD) / size;
+    for (u32 cell = 0; cell < cells; cell++) {
+        struct header *header = (struct header *)((u8 *)slab + SLAB_HEAD + cell * size);
+        if (header->live != LIVE && header->live != DAMAGED && header->live != WITHHELD)
+            continue;
+        objects++;
+        bool last = objects == used || slab->class == CLASS_RUN;
+        visit(slab, header);
+        if (last) /* the slab itself may be gone */
+            break;
+    }
+    return objects;
+}
+
+/* Under LOCK_HEAP. */
+static u32 visit_all(void (*visit)(struct slab *, struct header *))
+{
+    u32 objects = 0;
+    for (struct slab *slab = all.all_next, *next; slab != &all; slab = next) {
+        next = slab->all_next;
+        objects += visit_slab(slab, visit);
+    }
+    return objects;
+}
+
+static void visit_check(struct slab *slab, struct header *header)
+{
+    (void)slab;
+    if (header->live == LIVE)
+        check(header);
+}
+
+u32 heap_scrub(void)
+{
+    u32 objects;
+    bool full;
+    do {
+        u64 flags = lock(LOCK_HEAP);
+        objects = visit_all(visit_check);
+        full = found_count == MAX_FOUND;
+        unlock(LOCK_HEAP, flags);
+        report_found();
+    } while (full);
+    return objects;
+}
+
+static void visit_withheld(struct slab *slab, struct header *header)
+{
+    if (header->live == WITHHELD)
+        give_back(slab, header);
+}
+
+void heap_release_withheld(void)
+{
+    u64 flags = lock(LOCK_HEAP);
+    visit_all(visit_withheld);
+    unlock(LOCK_HEAP, flags);
+}
+
+static struct { u32 intact, skip; struct header *found; } choice;
+
+static void visit_choose(struct slab *slab, struct header *header)
+{
+    (void)slab;
+    if (header->live != LIVE || damaged(header))
+        return;
+    if (choice.intact++ == choice.skip)
+        choice.found = header;
+}
+
+bool heap_overrun(u32 draw)
+{
+    u64 flags = lock(LOCK_HEAP);
+    choice = (typeof(choice)){ .skip = ~0u };
+    visit_all(visit_choose); /* counts them */
+    choice = (typeof(choice)){ .skip = (u32)((u64)choice.intact * draw >> 32) };
+    visit_all(visit_choose);
+    if (choice.found)
+        ((u8 *)(choice.found + 1))[choice.found->bytes + draw % 8] ^= 0x5a;
+    unlock(LOCK_HEAP, flags);
+    return choice.found;
 }
 
 u64 heap_bytes(void)
@@ -188,6 +347,7 @@ void heap_trim(void)
     for (u32 class = 0; class < CLASSES; class++) {
         if (cached[class]) {
             slab_unlink(cached[class]);
+            all_unlink(cached[class]);
             page_free(cached[class]);
             cached[class] = NULL;
         }

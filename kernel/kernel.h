@@ -12,6 +12,7 @@ u64 clock_ns(void);                       /* since the scenario started */
 
 /* print.c: markers and diagnostics on the serial console, one line a call, no partial lines */
 void print_line(const char *format, ...) __attribute__((format(printf, 1, 2))); /* %s %d %u %llu %llx */
+void print_number(char *text, u32 value);   /* its decimal digits and a NUL */
 [[noreturn]] void panic(const char *reason); /* prints RAYOS_PANIC:<reason>, state PANIC, stops */
 
 /* trace.c. Both write always and keep conditionally, so their cost does not depend on what is kept. */
@@ -28,6 +29,7 @@ void kfree(void *object);
 /* random.c */
 struct random { u64 state, increment; };
 void random_seed(struct random *r, u64 seed, u32 client, u32 generation, u32 stream);
+u32 random_next(struct random *r);         /* uniform on all 32 bits */
 u64 random_quantile(struct random *r, const u64 *table); /* see docs/mechanism.md */
 
 /* shm.c: reference-counted shared memory; the kernel sees it contiguous */
@@ -54,13 +56,19 @@ enum socket_ready { READY_DEADLINE, READY_BATCH, READY_CONNECTED, READY_CLOSED }
  * After READY_CLOSED the compositor must call socket_release() once. deadline_ns in the past and nothing ready: READY_DEADLINE at once. */
 enum socket_ready socket_wait(u64 deadline_ns, struct socket **socket, struct batch *batch);
 /* Queues events to the client as one queue-write and wakes it; handle may be NULL, its reference passes on success.
+ * motion: it is a pointer motion and nothing else, which may take the place of one not yet read.
  * false: the queue is full or the client is gone. Traces P_EVENTS; delivery is measured at the client's receive. */
-bool socket_queue(struct socket *socket, const void *data, u32 bytes, u32 events, struct handle *handle);
+bool socket_queue(struct socket *socket, const void *data, u32 bytes, u32 events, bool motion, struct handle *handle);
+bool socket_is_open(const struct socket *socket); /* neither the client nor the compositor has ended it */
 void socket_disconnect(struct socket *socket); /* client sees E_CLOSED after what is queued; arrives back as READY_CLOSED */
 void socket_release(struct socket *socket);
 
 /* process.c */
 void process_kill(u32 client, u32 reason); /* reason as in M_CLIENT_DESTROYED */
+
+/* failure.c: what became of injected faults. Interrupts may be on. */
+void failure_detected(u32 target, enum detection how); /* the first time of each fault counts */
+void failure_shown(u32 client);            /* a client's first frame is on screen */
 
 /* display.c: two XRGB8888 framebuffers, width*4 bytes a row */
 u32 *display_back(void);
@@ -73,6 +81,9 @@ const struct image_disk *scenario_disk(void);
 const struct image_group *scenario_group(u32 client);
 const u64 *scenario_table(u32 index);
 u32 scenario_clients(void);                /* total over the groups */
+u32 scenario_faults(void);
+const struct image_fault *scenario_fault(u32 index);
+bool detector_on(enum detection detector); /* always, but in tests of the tests */
 
 /* wayland/compositor.c */
 [[noreturn]] void compositor_main(void);   /* body of THREAD_COMPOSITOR */

@@ -42,6 +42,7 @@ static void start_threads(void)
     start_thread(&reporter_thread, THREAD_REPORTER, "reporter", 30, reporter_main, false);
     start_thread(&launcher_thread, THREAD_LAUNCHER, "launcher", 25, launcher_main, true);
     start_thread(&compositor_thread, THREAD_COMPOSITOR, "compositor", scenario()->compositor_priority, compositor_body, true);
+    failure_init();
     sched_preempt();
     KERNEL_ASSERT(socket_compositor_ready(), "boot:compositor");
     smp_start(scenario()->vcpus); /* until here all is on one processor */

@@ -32,6 +32,14 @@ static void put_number(struct line *line, u64 value, u32 base)
         put(line, digits[--n]);
 }
 
+void print_number(char *text, u32 value)
+{
+    struct line line = { .used = 0 };
+    put_number(&line, value, 10);
+    memcpy(text, line.text, line.used);
+    text[line.used] = 0;
+}
+
 static u64 next_number(va_list *arguments, u32 longs)
 {
     return longs ? va_arg(*arguments, u64) : va_arg(*arguments, u32);

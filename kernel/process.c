@@ -8,7 +8,7 @@
 #define TABLE_BYTES (2 * QUANTILES * sizeof(u64))
 #define TABLE_PAGES ((TABLE_BYTES + PAGE_BYTES - 1) / PAGE_BYTES)
 
-struct client_image { u64 entry, data, bss, end; }; /* client.ld: addresses in the client's space */
+struct client_image { u64 entry, data, bss, end, struck; }; /* client.ld: addresses in the client's space */
 
 extern const u8 client_image[], client_image_end[];
 
@@ -30,14 +30,8 @@ static bool is_load(const struct process *p) { return p->client >= scenario_clie
 static void name_clients(void)
 {
     for (u32 client = 0; client < scenario_clients(); client++) {
-        char *name = names[client], digits[4];
-        u32 n = 0, value = client;
-        memcpy(name, "client", 6);
-        do
-            digits[n++] = (char)('0' + value % 10);
-        while (value /= 10);
-        for (u32 i = 0; i < n; i++)
-            name[6 + i] = digits[n - 1 - i];
+        memcpy(names[client], "client", 6);
+        print_number(names[client] + 6, client);
     }
 }
 
@@ -67,16 +61,16 @@ void process_init(void)
 
 /* ---- Address space ---- */
 
-static bool map_new(struct process *p, u64 address, u64 flags, const void *content, u64 bytes)
+static void *map_new(struct process *p, u64 address, u64 flags, const void *content, u64 bytes)
 {
     void *page = page_alloc();
     if (!page)
-        return false;
+        return NULL;
     memcpy(page, content, bytes);
     if (space_map(&p->space, address, direct_physical(page), flags))
-        return true;
+        return page;
     page_free(page);
-    return false;
+    return NULL;
 }
 
 static bool map_program(struct process *p)
@@ -129,7 +123,8 @@ static bool map_config(struct process *p, u64 end_ns)
         load_configure(&config);
     else
         configure_client(&config);
-    if (!map_new(p, CLIENT_CONFIG, MAP_NX, &config, sizeof config))
+    p->config = map_new(p, CLIENT_CONFIG, MAP_NX, &config, sizeof config);
+    if (!p->config)
         return false;
     for (u32 i = 0; i < TABLE_PAGES && !is_load(p); i++)
         if (!space_map(&p->space, CLIENT_TABLES + i * PAGE_BYTES, group_tables[group_index(p->client)][i], MAP_SHARED | MAP_NX))
@@ -182,6 +177,7 @@ struct process *process_spawn(u32 client, u32 generation, u64 end_ns)
 
 static void die(struct process *p, u32 reason)
 {
+    mutex_release_all(p);
     p->dead = true;
     p->reason = reason;
     processes[p->client] = NULL;
@@ -209,6 +205,10 @@ void process_fault(u32 vector, u64 rip, u64 address)
     u32 client = current_thread()->process->client;
     print_line("RAYOS_DIAG:fault:client %u vector %u rip %llx address %llx", client, vector, rip, address);
     trace_measure(M_CRASH, client, vector);
+    if (!detector_on(DETECTED_CRASH))
+        for (;;)
+            thread_block(NEVER);
+    failure_detected(client, DETECTED_CRASH);
     process_exit(1);
 }
 
@@ -228,9 +228,44 @@ void process_kill(u32 client, u32 reason)
 void process_set_level(u32 client, u32 level_ppm)
 {
     struct process *p = client < MAX_CLIENTS ? processes[client] : NULL;
-    u64 page = p ? space_physical(&p->space, CLIENT_CONFIG) : 0;
-    if (page)
-        ((struct client_config *)direct(page))->level_ppm = level_ppm;
+    if (p)
+        p->config->level_ppm = level_ppm;
+}
+
+/* ---- Being struck by a fault ---- */
+
+bool process_can_be_struck(u32 client)
+{
+    const struct process *p = processes[client];
+    return p && !p->thread.on_cpu && socket_is_connected(p->socket);
+}
+
+bool process_can_go_on(u32 client)
+{
+    return process_can_be_struck(client) && processes[client]->serving && socket_is_receiving(processes[client]);
+}
+
+void process_serves(u32 client)
+{
+    if (processes[client])
+        processes[client]->serving = true;
+}
+
+/* Whatever its thread was in the middle of is abandoned; no lock but its own mutexes can be among that. */
+static void struck_body(void *unused)
+{
+    (void)unused;
+    lock_release(LOCK_KERNEL);
+    user_enter(program()->struck, CLIENT_STACK_TOP - 8);
+}
+
+void process_strike(u32 client, u32 what)
+{
+    struct process *p = processes[client];
+    p->config->fault = what;
+    p->waits_for = NULL;
+    mutex_abandon(p);
+    thread_restart(&p->thread, struck_body, p);
 }
 
 struct process *process_next_dead(void)

@@ -15,6 +15,10 @@ struct process {
     bool dead;
     struct process *next_waiting;   /* for the disk: disk.c */
     u64 memory_pages;               /* mapped from CLIENT_MEMORY on */
+    struct client_config *config;   /* as the client reads it */
+    bool serving;                   /* its first frame has been on screen */
+    struct mutex *wants;            /* the one it waits for; mutex.c */
+    struct process *next_waiter;    /* for the same */
     const void *waits_for;          /* what its blocked thread waits for; only a wake for that reaches it */
     struct handle handles[MAX_HANDLES];
     u64 shm_address[MAX_HANDLES];   /* where a HANDLE_SHM is mapped; 0: not mapped */
@@ -30,14 +34,24 @@ void process_wake(struct process *p, const void *what); /* p may be NULL */
 void process_set_level(u32 client, u32 level_ppm); /* what a stressor reads; nothing if there is none */
 struct process *process_next_dead(void);        /* in order of death; NULL: none */
 void process_free(struct process *p);           /* everything it held */
+bool process_can_be_struck(u32 client);         /* alive, connected, and not running on another processor */
+bool process_can_go_on(u32 client);             /* ... it serves, and waits for events: it may go on after the strike */
+void process_serves(u32 client);                /* its first frame is on screen */
+void process_strike(u32 client, u32 what);      /* makes it go on with what has struck it (config->fault); not the current one */
 
 int handle_install(struct process *p, struct handle handle); /* index or -E_FULL; takes the reference */
 struct handle *handle_find(struct process *p, u64 index, int type); /* type 0: any; NULL: no such */
 struct handle handle_duplicate(const struct handle *handle);
 
 /* shm.c */
-struct shm *shm_create(u64 bytes);              /* one reference; NULL: out of memory */
+struct shm *shm_create(u64 bytes, u32 client);  /* one reference; NULL: out of memory, or the client has its share */
 u64 shm_page(struct shm *shm, u64 index);       /* physical */
+
+/* mutex.c */
+i64 mutex_lock(struct process *p, u64 id);      /* may not return */
+i64 mutex_unlock(struct process *p, u64 id);
+void mutex_abandon(struct process *p);          /* it no longer waits */
+void mutex_release_all(struct process *p);      /* it is dead */
 
 /* pipe.c */
 struct pipe;
@@ -65,6 +79,8 @@ void socket_connect(struct socket *socket, struct process *p, u64 now_ns);
 i64 socket_send(struct process *p, u64 buffer, u64 bytes, i64 handle, u64 sent_ns);
 i64 socket_receive(struct process *p, u64 buffer, u64 capacity, u64 deadline_ns, u64 handle_address);
 void socket_client_gone(struct socket *socket); /* the process's reference; READY_CLOSED follows what it sent */
+bool socket_is_connected(const struct socket *socket);
+bool socket_is_receiving(const struct process *p); /* it waits for events */
 bool socket_disconnected(const struct socket *socket);
 u32 socket_live(void);                          /* sockets the compositor has not released */
 void socket_start(void);                        /* the scenario starts: lets the compositor past its first wait */
@@ -93,6 +109,19 @@ void stress_report(bool passed);
 void launcher_wake(void);
 extern struct thread compositor_thread, launcher_thread, reporter_thread;
 
+/* failure.c */
+void failure_init(void);                        /* the injector's thread, in a scenario of kind failure */
+void failure_start(void);                       /* the clock starts */
+void failure_injected(u32 target, u32 kind, u32 variant);
+void failure_recovered(u32 target);
+bool failure_open(u32 target);                  /* struck and not recovered */
+void failure_recovering(u32 client);            /* its replacement is planned */
+bool failure_finish(bool failed);               /* prints the verdict; whether all is well */
+/* faults.c */
+u64 faults_next(void);                          /* when the next one strikes, NEVER: none does */
+void faults_strike(void);                       /* the one that is due */
+void faults_start(void);
+
 /* fwcfg.c */
 bool fwcfg_find(const char *name, u16 *key, u32 *bytes);
 void fwcfg_read(u16 key, u64 physical, u32 bytes);
@@ -102,4 +131,5 @@ void fwcfg_write(u16 key, u64 physical, u32 bytes);
 void display_init(void);
 bool scenario_validate(const void *image, size_t bytes, const char **why);
 void scenario_use(const void *image);           /* a validated one */
+u32 fault_variants(u32 kind);                   /* how many there are */
 #endif

@@ -3,14 +3,24 @@
 
 #define MAX_GROUPS 256
 #define MAX_TABLES 1024
+#define MAX_FAULTS 64
 #define MAX_IMAGE (16u << 20)
 #define MAX_VALUE_NS ((1ull << 42) - 1) /* of a quantile: its interpolation stays within 64 bits */
 #define MAX_TIME_NS (1ull << 58)
 #define FIXED_BYTES (sizeof(struct image_header) + sizeof(struct image_settings) + sizeof(struct image_load) + sizeof(struct image_disk))
 
-struct view { const struct image_header *header; const struct image_settings *settings; const struct image_load *load; const struct image_disk *disk; const struct image_group *groups; const u64 *tables; };
+struct view {
+    const struct image_header *header;
+    const struct image_settings *settings;
+    const struct image_load *load;
+    const struct image_disk *disk;
+    const struct image_group *groups;
+    const struct image_fault *faults;
+    const u64 *tables;
+};
 
 bool scenario_validate(const void *image, size_t bytes, const char **why);
+u32 fault_variants(u32 kind);
 void scenario_use(const void *image);
 
 static struct view view_of(const void *image)
@@ -20,7 +30,8 @@ static struct view view_of(const void *image)
     const struct image_load *load = (const void *)(settings + 1);
     const struct image_disk *disk = (const void *)(load + 1);
     const struct image_group *groups = (const void *)(disk + 1);
-    return (struct view){ header, settings, load, disk, groups, (const u64 *)(groups + header->group_count) };
+    const struct image_fault *faults = (const void *)(groups + header->group_count);
+    return (struct view){ header, settings, load, disk, groups, faults, (const u64 *)(faults + header->fault_count) };
 }
 
 static u32 crc32(const u8 *data, size_t bytes)
@@ -42,6 +53,15 @@ static u32 crc32(const u8 *data, size_t bytes)
 
 static bool within(u64 value, u64 low, u64 high) { return value >= low && value <= high; }
 
+u32 fault_variants(u32 kind)
+{
+    static const u8 variants[] = {
+        [FAULT_CLIENT_CRASH] = 3, [FAULT_MEMORY_CORRUPTION] = 2, [FAULT_BUFFER_EXHAUSTION] = 3, [FAULT_EVENT_QUEUE_OVERFLOW] = 1,
+        [FAULT_HANG] = 1, [FAULT_HOSTILE_CLIENT] = 1, [FAULT_DEADLOCK] = 1,
+    };
+    return variants[kind];
+}
+
 static const char *check_header(const struct image_header *h, size_t bytes)
 {
     if (bytes < FIXED_BYTES || bytes > MAX_IMAGE)
@@ -54,7 +74,9 @@ static const char *check_header(const struct image_header *h, size_t bytes)
         return "group_count";
     if (h->table_count > MAX_TABLES)
         return "table_count";
-    u64 need = FIXED_BYTES + h->group_count * sizeof(struct image_group) +
+    if (h->fault_count > MAX_FAULTS)
+        return "fault_count";
+    u64 need = FIXED_BYTES + h->group_count * sizeof(struct image_group) + h->fault_count * sizeof(struct image_fault) +
                (u64)h->table_count * QUANTILES * sizeof(u64);
     if (h->length != bytes || need != bytes)
         return "length";
@@ -77,6 +99,12 @@ static const char *check_settings(const struct image_settings *s)
         return "ping_interval_ns";
     if (s->hang_timeout_ns > MAX_TIME_NS)
         return "hang_timeout_ns";
+    if (s->respawn_ns > MAX_TIME_NS)
+        return "respawn_ns";
+    if (s->scrub_interval_ns && !within(s->scrub_interval_ns, 1000000, MAX_TIME_NS))
+        return "scrub_interval_ns";
+    if (s->lock_timeout_ns > MAX_TIME_NS)
+        return "lock_timeout_ns";
     if (s->warmup_ns >= s->duration_ns)
         return "warmup_ns";
     if (!within(s->kind, KIND_SOAK, KIND_INTEGRATION))
@@ -99,6 +127,10 @@ static const char *check_settings(const struct image_settings *s)
         return "socket_bytes";
     if (s->provoke > PROVOKE_BAD_REQUEST)
         return "provoke";
+    if (s->client_memory_kb > 1u << 21)
+        return "client_memory_kb";
+    if (s->detectors_off >> (DETECTED_DEADLOCK + 1))
+        return "detectors_off";
     if (s->input_source > INPUT_DEVICE)
         return "input_source";
     if (s->name[sizeof s->name - 1])
@@ -176,6 +208,21 @@ static const char *check_group(const struct image_group *g, const struct image_s
     return NULL;
 }
 
+static const char *check_fault(const struct image_fault *f, u32 clients)
+{
+    if (f->start_ns > MAX_TIME_NS || f->end_ns > MAX_TIME_NS || f->period_ns > MAX_TIME_NS)
+        return "fault:start_ns";
+    if (f->period_ns && f->period_ns < 1000)
+        return "fault:period_ns";
+    if (!within(f->kind, FAULT_CLIENT_CRASH, FAULT_DEADLOCK))
+        return "fault:kind";
+    if (f->variant != VARIANT_ANY && f->variant >= fault_variants(f->kind))
+        return "fault:variant";
+    if (!f->client_count || f->first_client >= clients || f->client_count > clients - f->first_client)
+        return "fault:clients";
+    return NULL;
+}
+
 static const char *check_table(const u64 *table)
 {
     for (u32 i = 0; i < QUANTILES; i++)
@@ -184,7 +231,7 @@ static const char *check_table(const u64 *table)
     return NULL;
 }
 
-static const char *check_groups(const struct view *v)
+static const char *check_groups(const struct view *v, u32 *total)
 {
     const struct image_load *load = v->load;
     u32 clients = 0, others = load->cpu_threads + (load->disk_iops ? load->disk_depth : 0) + (load->memory_ppm != 0);
@@ -199,6 +246,7 @@ static const char *check_groups(const struct view *v)
         if (why)
             return why;
     }
+    *total = clients;
     return NULL;
 }
 
@@ -208,13 +256,18 @@ bool scenario_validate(const void *image, size_t bytes, const char **why)
     if (*why)
         return false;
     struct view v = view_of(image);
+    u32 total = 0;
     *why = check_settings(v.settings);
+    if (!*why && v.header->fault_count && v.settings->kind != KIND_FAILURE)
+        *why = "fault:kind of scenario";
     if (!*why)
         *why = check_load(v.load);
     if (!*why)
         *why = check_disk(v.disk);
     if (!*why)
-        *why = check_groups(&v);
+        *why = check_groups(&v, &total);
+    for (u32 i = 0; !*why && i < v.header->fault_count; i++)
+        *why = check_fault(&v.faults[i], total);
     for (u32 i = 0; !*why && i < v.header->table_count; i++)
         *why = check_table(v.tables + (size_t)i * QUANTILES);
     return !*why;
@@ -239,6 +292,9 @@ const struct image_load *scenario_load(void) { return used.load; }
 const struct image_disk *scenario_disk(void) { return used.disk; }
 const struct image_group *scenario_group(u32 client) { return &used.groups[group_of[client]]; }
 u32 scenario_clients(void) { return clients; }
+u32 scenario_faults(void) { return used.header->fault_count; }
+const struct image_fault *scenario_fault(u32 index) { return &used.faults[index]; }
+bool detector_on(enum detection detector) { return !(used.settings->detectors_off >> detector & 1); }
 
 const u64 *scenario_table(u32 index)
 {

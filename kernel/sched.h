@@ -134,6 +134,7 @@ void thread_free(struct thread *t);      /* its kernel stack; the thread is dead
 void thread_ready(struct thread *t);     /* no effect unless it is blocked */
 bool thread_block(u64 deadline_ns);      /* traces P_BLOCK; false: woken by the deadline */
 void thread_yield(void);
+void thread_restart(struct thread *t, void (*body)(void *), void *argument); /* goes on with body instead; not running */
 void thread_kill(struct thread *t);      /* never enters ring 3 again; on_cpu until its processor has heard of it; not the current thread */
 [[noreturn]] void thread_exit(void);     /* the current thread never runs again */
 void sched_timer(void);                  /* the timer interrupt */

@@ -2,18 +2,31 @@
 #include "memory.h"
 #include "process.h"
 
-struct shm { void *data; u64 bytes, pages; u32 references; };
+struct shm { void *data; u64 bytes, pages; u32 references, client; };
 
-struct shm *shm_create(u64 bytes)
+static u64 held[MAX_CLIENTS]; /* pages that each client has had made and that still exist, whoever refers to them */
+
+static bool beyond_limit(u32 client, u64 pages)
 {
-    if (!bytes || bytes > CLIENT_MEMORY - CLIENT_SHM)
+    u32 limit_kb = scenario()->client_memory_kb;
+    if (!limit_kb || (held[client] + pages) * (PAGE_BYTES / 1024) <= limit_kb || !detector_on(DETECTED_LIMIT))
+        return false;
+    failure_detected(client, DETECTED_LIMIT);
+    return true;
+}
+
+struct shm *shm_create(u64 bytes, u32 client)
+{
+    if (!bytes || bytes > CLIENT_MEMORY - CLIENT_SHM || beyond_limit(client, pages_for(bytes)))
         return NULL;
     struct shm *shm = kalloc(sizeof *shm, "shm");
     if (!shm)
         return NULL;
-    *shm = (struct shm){ window_alloc(pages_for(bytes)), bytes, pages_for(bytes), 1 };
-    if (shm->data)
+    *shm = (struct shm){ window_alloc(pages_for(bytes)), bytes, pages_for(bytes), 1, client };
+    if (shm->data) {
+        held[client] += shm->pages;
         return shm;
+    }
     kfree(shm);
     return NULL;
 }
@@ -34,6 +47,7 @@ void shm_release(struct shm *shm)
     u64 flags = service_begin();
     KERNEL_ASSERT(shm->references, "shm:released twice");
     if (!--shm->references) {
+        held[shm->client] -= shm->pages;
         window_free(shm->data, shm->pages);
         kfree(shm);
     }

@@ -15,6 +15,7 @@ struct socket {
     u64 connected_ns;
     struct queue to_compositor, to_client;
     u32 room_wanted;                    /* what a blocked send waits for */
+    struct message *motion;             /* the last in to_client that is a pointer motion and nothing else, or NULL */
     bool connected, connect_told, closed, close_told, disconnected, ready;
     struct socket *next_ready;
 };
@@ -165,10 +166,24 @@ u64 socket_connected_ns(const struct socket *socket) { return socket->connected_
 void socket_set_user(struct socket *socket, void *user) { socket->user = user; }
 void *socket_user(const struct socket *socket) { return socket->user; }
 
-bool socket_queue(struct socket *s, const void *data, u32 bytes, u32 events, struct handle *handle)
+/* In a queue more than half full a motion takes the place of the last one, when that has not been read. */
+static bool coalesce(struct socket *s, const void *data, u32 bytes, u32 events)
+{
+    if (!s->motion || s->motion->bytes != bytes || s->to_client.bytes <= s->capacity / 2)
+        return false;
+    memcpy(s->motion->data, data, bytes);
+    trace_point(P_EVENTS, s->client, PACK(bytes, events));
+    return true;
+}
+
+bool socket_queue(struct socket *s, const void *data, u32 bytes, u32 events, bool motion, struct handle *handle)
 {
     u64 flags = service_begin();
     struct message *message = NULL;
+    if (motion && !s->closed && coalesce(s, data, bytes, events)) {
+        service_end(flags);
+        return true;
+    }
     if (!s->closed && bytes && bytes <= BATCH_BYTES && bytes <= s->capacity - s->to_client.bytes)
         message = message_new(bytes, 0);
     if (message) {
@@ -176,12 +191,16 @@ bool socket_queue(struct socket *s, const void *data, u32 bytes, u32 events, str
         if (handle)
             message->handle = *handle;
         append(&s->to_client, message);
+        if (motion)
+            s->motion = message;
         process_wake(s->process, &s->to_client);
         message->time_ns = trace_point(P_EVENTS, s->client, PACK(bytes, events));
     }
     service_end(flags);
     return message != NULL;
 }
+
+bool socket_is_open(const struct socket *s) { return !s->closed; }
 
 void socket_disconnect(struct socket *s)
 {
@@ -289,6 +308,8 @@ static void retire_writes(struct socket *s, u32 writes, u64 now)
 {
     for (; writes; writes--) {
         struct message *message = remove_first(&s->to_client);
+        if (s->motion == message)
+            s->motion = NULL;
         trace_measure(M_EVENT_DELIVERY, s->client, now - message->time_ns);
         kfree(message);
     }
@@ -327,4 +348,6 @@ void socket_client_gone(struct socket *s)
     drop_reference(s);
 }
 
+bool socket_is_receiving(const struct process *p) { return p->waits_for == &p->socket->to_client; }
+bool socket_is_connected(const struct socket *s) { return s->connected; }
 bool socket_disconnected(const struct socket *s) { return s->disconnected; }

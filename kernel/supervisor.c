@@ -99,20 +99,31 @@ static void spawn(u32 client)
     trace_point(P_SPAWN, client, pages_used() - before);
 }
 
+static void plan_successor(u32 client, u64 delay_ns)
+{
+    u64 at = clock_ns() + delay_ns;
+    if (at >= scenario()->duration_ns)
+        return;
+    plan[client].generation++;
+    plan[client].spawn_ns = at;
+    if (!failure_open(client))
+        return;
+    failure_recovering(client);
+    trace_point(P_RECOVER, client, 0);
+}
+
 static void reap(struct process *p)
 {
     u32 client = p->client, reason = p->reason;
     u64 before = pages_used();
     process_free(p);
     alive--;
-    failed |= reason != 0;
+    failed |= reason != 0 && !failure_open(client);
     trace_measure(M_CLIENT_DESTROYED, client, reason);
     print_line("RAYOS_SOAK:CLIENT_DESTROYED:%u", client);
     trace_point(P_REAP, client, before - pages_used());
-    if (scenario_group(client)->lifetime_ns && clock_ns() < scenario()->duration_ns) {
-        plan[client].generation++;
-        plan[client].spawn_ns = clock_ns();
-    }
+    if (scenario_group(client)->lifetime_ns || (reason && scenario()->respawn_ns))
+        plan_successor(client, reason ? scenario()->respawn_ns : 0);
 }
 
 static void start(void)
@@ -132,6 +143,7 @@ static void start(void)
     reported = scenario()->duration_ns < SECOND;
     failed = !load_start();
     thread_ready(&reporter_thread);
+    failure_start();
     socket_start();
     service_end(flags);
 }
@@ -140,6 +152,7 @@ static void start(void)
 {
     while (!disk_close())
         sleep_until(clock_ns() + SECOND / 1000);
+    heap_release_withheld();
     heap_trim();
     i64 pages = (i64)(pages_used() - baseline_pages), heap = (i64)(heap_bytes() - baseline_heap);
     trace_measure(M_PAGES_PEAK, 0, pages_peak());
@@ -149,6 +162,7 @@ static void start(void)
         failed = true;
     }
     profile_report();
+    failed = !failure_finish(failed);
     stress_report(!failed);
     print_line("RAYOS_SOAK:COMPLETE:%s", failed ? "fail" : "pass");
     interrupts_off();

@@ -29,7 +29,7 @@ static i64 sys_shm_create(struct process *p, u64 bytes, u64 address_out)
 {
     if (!user_range(&p->space, address_out, sizeof(u64), true))
         return -E_BAD_ADDRESS;
-    struct shm *shm = shm_create(bytes);
+    struct shm *shm = shm_create(bytes, p->client);
     if (!shm)
         return bytes ? -E_NO_MEMORY : -E_INVALID;
     u64 address = shm_place(p, bytes), pages = pages_for(bytes);
@@ -161,6 +161,8 @@ static i64 call(struct process *p, u64 number, u64 a, u64 b, u64 c, u64 d, u64 e
     case SYS_PIPE_WRITE: return sys_pipe_io(p, a, b, c, true);
     case SYS_CLOSE: return sys_close(p, a);
     case SYS_YIELD: thread_yield(); return 0;
+    case SYS_MUTEX_LOCK: return mutex_lock(p, a);
+    case SYS_MUTEX_UNLOCK: return mutex_unlock(p, a);
     case SYS_SLEEP: process_wait(p, NULL, a); return 0;
     case SYS_PUT: return sys_put(p, a, b, c);
     case SYS_GET: return sys_get(p, a, b, c);

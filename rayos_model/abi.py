@@ -33,6 +33,7 @@ STRESS_SLOTS: Final = 256
 STRESS_FLUSH_EVERY: Final = 64
 MAX_HANDLES: Final = 32
 MAX_CLIENTS: Final = 1024
+MAX_MUTEXES: Final = 64
 LOAD_STEPS: Final = 16
 COMPUTE_TURN_NS: Final = 50_000
 CLIENT_TEXT: Final = 0x400000
@@ -46,22 +47,14 @@ PAGE_KB: Final = 4
 """Size of a memory page, kB (1 kB = 1024 bytes)."""
 
 IMAGE_HEADER: Final = struct.Struct("<8s6I")
-IMAGE_HEADER_FIELDS: Final = ("magic", "version", "length", "crc32", "group_count", "table_count", "reserved")
-IMAGE_SETTINGS: Final = struct.Struct("<7Q12I64s")
+IMAGE_HEADER_FIELDS: Final = ("magic", "version", "length", "crc32", "group_count", "table_count", "fault_count")
+IMAGE_SETTINGS: Final = struct.Struct("<10Q16I64s")
 IMAGE_SETTINGS_FIELDS: Final = (
     *("seed", "duration_ns", "quantum_ns", "repaint_window_ns", "ping_interval_ns", "hang_timeout_ns"),
-    *(
-        "warmup_ns",
-        "kind",
-        "vcpus",
-        "memory_mb",
-        "width",
-        "height",
-        "refresh_mhz",
-        "trace_points",
-        "compositor_priority",
-    ),
-    *("socket_bytes", "provoke", "input_source", "reserved", "name"),
+    *("respawn_ns", "scrub_interval_ns", "lock_timeout_ns", "warmup_ns"),
+    *("kind", "vcpus", "memory_mb", "width", "height", "refresh_mhz", "trace_points", "compositor_priority"),
+    *("socket_bytes", "provoke", "client_memory_kb", "client_surfaces", "client_pools", "detectors_off"),
+    *("input_source", "reserved", "name"),
 )
 IMAGE_LOAD: Final = struct.Struct("<2Q6I64s")
 IMAGE_LOAD_FIELDS: Final = (
@@ -75,25 +68,23 @@ IMAGE_GROUP_FIELDS: Final = (
     *("period_ns", "start_ns", "stagger_ns", "lifetime_ns", "first_client", "count", "workload", "priority"),
     *("surface_width", "surface_height", "damage_ppm", "think_table", "gap_table", "transfer_bytes", "reserved"),
 )
+IMAGE_FAULT: Final = struct.Struct("<3Q6I")
+IMAGE_FAULT_FIELDS: Final = (
+    *("start_ns", "end_ns", "period_ns", "count", "kind", "variant", "first_client", "client_count", "reserved"),
+)
+VARIANT_ANY: Final = 0xFFFFFFFF
+FAULT_TARGET_HEAP: Final = MAX_CLIENTS
 TRACE_HEADER: Final = struct.Struct("<Q2I6Q8I")
 TRACE_HEADER_FIELDS: Final = (
     *("magic", "abi_version", "record_bytes", "ring_phys", "ring_records", "head", "drained", "epoch_tsc"),
     *("framebuffer_phys", "framebuffer_width", "framebuffer_height", "state", "lost"),
     *("request", "request_x", "request_y", "reserved"),
 )
-CLIENT_CONFIGURATION: Final = struct.Struct("<6Q10IQ")
+CLIENT_CONFIGURATION: Final = struct.Struct("<6Q12IQ")
 CLIENT_CONFIGURATION_FIELDS: Final = (
     *("seed", "end_ns", "period_ns", "refresh_ns", "epoch_tsc", "tsc_mult", "id", "generation", "workload"),
-    *(
-        "surface_width",
-        "surface_height",
-        "damage_ppm",
-        "transfer_bytes",
-        "peer",
-        "provoke",
-        "level_ppm",
-        "target_pages",
-    ),
+    *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke"),
+    *("level_ppm", "fault", "reserved", "target_pages"),
 )
 TRACE_DTYPE: Final = np.dtype(
     [
@@ -146,6 +137,40 @@ class Provocation(IntEnum):
     BAD_REQUEST = 6
 
 
+class FaultKind(IntEnum):
+    """What an injected failure is; variants are numbered from 0 in each kind."""
+
+    CLIENT_CRASH = 1
+    MEMORY_CORRUPTION = 2
+    BUFFER_EXHAUSTION = 3
+    EVENT_QUEUE_OVERFLOW = 4
+    HANG = 5
+    HOSTILE_CLIENT = 6
+    DEADLOCK = 7
+
+
+class Detection(IntEnum):
+    """How a failure was noticed."""
+
+    CRASH = 1
+    KILL = 2
+    RED_ZONE = 3
+    LIMIT = 4
+    OVERFLOW = 5
+    HANG = 6
+    PROTOCOL = 7
+    DEADLOCK = 8
+
+
+class Report(IntEnum):
+    """A line of the failure family."""
+
+    INJECT = 0
+    DETECTED = 1
+    RECOVERY_START = 2
+    RECOVERY_COMPLETE = 3
+
+
 class InputSource(IntEnum):
     SEAT = 0
     DEVICE = 1
@@ -171,6 +196,7 @@ class ThreadId(IntEnum):
     REPORTER = 1
     COMPOSITOR = 2
     LAUNCHER = 3
+    INJECTOR = 4
     DISK = 5
     CLIENT0 = 16
 
@@ -189,6 +215,8 @@ class TraceKind(IntEnum):
     P_PIPE = 9
     P_PIPE_IO = 10
     P_FIRST = 11
+    P_LOCK = 12
+    P_UNLOCK = 13
     P_TAKE = 16
     P_REQUEST = 17
     P_EVENTS = 18
@@ -205,6 +233,10 @@ class TraceKind(IntEnum):
     P_REAP = 33
     P_SNAPSHOT = 34
     P_PROFILE = 35
+    P_RECOVER = 36
+    P_INJECT = 37
+    P_REPORT = 38
+    P_SCRUB = 39
     P_PUT = 40
     P_GET = 41
     P_DELETE = 42
@@ -234,6 +266,9 @@ class TraceKind(IntEnum):
     M_LEAK = 82
     M_BASELINE = 83
     M_FREE_BLOCK = 84
+    M_FAULT_INJECTED = 85
+    M_FAULT_DETECTED = 86
+    M_FAULT_RECOVERED = 87
     M_LOCK_HOLD = 96
     M_LOCK_WAIT = 97
     M_READY_WAIT = 98
@@ -294,6 +329,9 @@ class BatchTag(IntEnum):
     FINISH = 12
     DRAG_DONE = 13
     LEAVE = 14
+    EXHAUST = 15
+    HOSTILE = 16
+    POISON = 17
 
 
 class Syscall(IntEnum):
@@ -307,6 +345,8 @@ class Syscall(IntEnum):
     PIPE_WRITE = 7
     CLOSE = 8
     YIELD = 9
+    MUTEX_LOCK = 10
+    MUTEX_UNLOCK = 11
     SLEEP = 16
     PUT = 17
     GET = 18
@@ -318,6 +358,11 @@ class Syscall(IntEnum):
 def request_id(interface: int, opcode: int) -> int:
     """`REQUEST_ID`: an interface and an opcode of its published XML as one number."""
     return interface << 8 | opcode
+
+
+def fault_subject(target: int, kind: int) -> int:
+    """`FAULT_SUBJECT`: the target (a client id, or `FAULT_TARGET_HEAP`) and kind of a fault as one number."""
+    return target | kind << 16
 
 
 def pack(low: int, high: int) -> int:

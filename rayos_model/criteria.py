@@ -27,6 +27,21 @@ _CRITERION = re.compile(r"\s*(<=|>=|==|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-
 SOAK_DEFAULTS: Final = {"crashes": "== 0", "hangs": "== 0", "memory.leak": "== 0 kb"}
 """What every soak and stress test must fulfil besides its own criteria."""
 
+FAILURE_DEFAULTS: Final = {
+    "faults.undetected": "== 0",
+    "faults.unrecovered": "== 0",
+    "recovery.time.max": "< 5 s",
+    "cascades": "== 0",
+    "memory.leak": "== 0 kb",
+}
+"""What every failure test must fulfil besides its own criteria."""
+
+_DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "soak": SOAK_DEFAULTS,
+    "stress": SOAK_DEFAULTS,
+    "failure": FAILURE_DEFAULTS,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
@@ -79,7 +94,9 @@ class Verdict:
 
 def criteria_of(scenario: Scenario) -> dict[str, Criterion]:
     """The scenario's criteria, with the defaults of its kind where it has none of its own for that metric."""
-    defaults: Mapping[str, str] = SOAK_DEFAULTS if scenario.kind in ("soak", "stress") else {}
+    defaults = dict(_DEFAULTS.get(scenario.kind, {}))
+    if not scenario.faults:
+        defaults.pop("recovery.time.max", None)  # there is nothing to recover from
     own = dict(scenario.criteria)
     return {metric: parse_criterion(metric, text) for metric, text in {**defaults, **own}.items()}
 

@@ -36,6 +36,7 @@ _PLANNING = Tolerance(0.05, True, "a planner's decision does not change within 5
 _TAIL = Tolerance(0.10, True, "a thousandth of the samples: few, so that one rank more or less is several per cent")
 _RATE = Tolerance(0.01, True, "fps are counted, not sampled: 1 % is less than one frame in a second")
 _POINTS = Tolerance(2.0, False, "shares of frames or of CPU time are read in whole points")
+_RECOVERY = Tolerance(0.10, True, "far below the five seconds within which any failure must be recovered from")
 
 TOLERANCES: Final[Mapping[str, Tolerance]] = {
     **{
@@ -50,6 +51,7 @@ TOLERANCES: Final[Mapping[str, Tolerance]] = {
     **{f"disk_request.{quantile}": _PLANNING for quantile in ("p50", "p95", "p99")},
     "throughput.disk": _PLANNING,
     "cache.hit_ratio": _POINTS,
+    **{f"recovery.time.{statistic}": _RECOVERY for statistic in ("mean", "p50", "p99", "max")},
 }
 """The metrics compared, in the order shown, and why each tolerance has its size."""
 

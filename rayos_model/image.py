@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Collection, Iterator
 from dataclasses import astuple, dataclass
 
 from rayos_model import abi
-from rayos_model.abi import InputSource, Provocation, ScenarioKind, Workload
+from rayos_model.abi import Detection, FaultKind, InputSource, Provocation, ScenarioKind, Workload
 from rayos_model.distribution import Distribution
+from rayos_model.faults import FAULT_VARIANTS
 from rayos_model.scenario import NS, Scenario
 
 
@@ -22,6 +24,9 @@ class Settings:
     repaint_window_ns: int
     ping_interval_ns: int
     hang_timeout_ns: int
+    respawn_ns: int
+    scrub_interval_ns: int
+    lock_timeout_ns: int
     warmup_ns: int
     kind: int
     vcpus: int
@@ -33,6 +38,10 @@ class Settings:
     compositor_priority: int
     socket_bytes: int
     provoke: int
+    client_memory_kb: int
+    client_surfaces: int
+    client_pools: int
+    detectors_off: int
     input_source: int
     reserved: int
     name: str
@@ -90,6 +99,20 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """`struct image_fault`; fields in its order."""
+
+    start_ns: int
+    end_ns: int
+    period_ns: int
+    count: int
+    kind: int
+    variant: int
+    first_client: int
+    client_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """A whole image; a table is 1025 quantiles, ns."""
 
@@ -97,6 +120,7 @@ class Image:
     load: Load
     disk: Disk
     groups: tuple[Group, ...]
+    faults: tuple[Fault, ...]
     tables: tuple[tuple[int, ...], ...]
 
     @property
@@ -118,14 +142,23 @@ class Image:
         body += self.load.pack()
         body += abi.IMAGE_DISK.pack(*astuple(self.disk), 0)
         body += b"".join(abi.IMAGE_GROUP.pack(*astuple(group), 0) for group in self.groups)
+        body += b"".join(abi.IMAGE_FAULT.pack(*astuple(fault), 0) for fault in self.faults)
         body += b"".join(struct.pack(f"<{abi.QUANTILES}Q", *table) for table in self.tables)
         length = abi.IMAGE_HEADER.size + len(body)
-        counts = len(self.groups), len(self.tables)
-        return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), *counts, 0) + body
+        counts = len(self.groups), len(self.tables), len(self.faults)
+        return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), *counts) + body
 
 
-def build_image(scenario: Scenario, trace_points: bool = False, provoke: Provocation = Provocation.NONE) -> Image:
-    """Compile a scenario. `trace_points` keeps every control-flow point in the trace, not only measurements."""
+def build_image(
+    scenario: Scenario,
+    trace_points: bool = False,
+    provoke: Provocation = Provocation.NONE,
+    detectors_off: Collection[Detection] = (),
+) -> Image:
+    """Compile a scenario. `trace_points` keeps every control-flow point in the trace, not only measurements.
+
+    `detectors_off` blinds detectors, which proves that a test that relies on them can fail.
+    """
     tables: dict[tuple[int, ...], int] = {}
 
     def table(distribution: Distribution) -> int:
@@ -161,6 +194,9 @@ def build_image(scenario: Scenario, trace_points: bool = False, provoke: Provoca
         repaint_window_ns=display.repaint_window_us * 1000,
         ping_interval_ns=round(machine.ping_interval_s * NS),
         hang_timeout_ns=round(machine.hang_timeout_s * NS),
+        respawn_ns=round(machine.respawn_ms * 1e6) if scenario.kind == "failure" else 0,
+        scrub_interval_ns=round(machine.scrub_interval_ms * 1e6),
+        lock_timeout_ns=round(machine.lock_timeout_s * NS),
         warmup_ns=scenario.warmup_ns,
         kind=ScenarioKind[scenario.kind.upper()],
         vcpus=machine.vcpus,
@@ -172,11 +208,16 @@ def build_image(scenario: Scenario, trace_points: bool = False, provoke: Provoca
         compositor_priority=machine.compositor_priority,
         socket_bytes=machine.socket_bytes,
         provoke=provoke,
+        client_memory_kb=scenario.limits.client_memory_kb,
+        client_surfaces=scenario.limits.client_surfaces,
+        client_pools=scenario.limits.client_pools,
+        detectors_off=sum(1 << detector for detector in set(detectors_off)),
         input_source=InputSource[scenario.input.source.upper()],
         reserved=0,
         name=scenario.name,
     )
-    return Image(settings, _load(scenario), _disk(scenario), tuple(groups), tuple(tables))
+    parts = (tuple(groups), tuple(_faults(scenario)), tuple(tables))
+    return Image(settings, _load(scenario), _disk(scenario), *parts)
 
 
 def _disk(scenario: Scenario) -> Disk:
@@ -190,6 +231,24 @@ def _disk(scenario: Scenario) -> Disk:
         channels=machine.disk_channels,
         cache_pages=(machine.cache_mb << 20) // abi.BLOCK_BYTES,
     )
+
+
+def _faults(scenario: Scenario) -> Iterator[Fault]:
+    """The sources of faults; a target range is a client, a group or everybody."""
+    for fault in scenario.faults:
+        first, count = scenario.targets(fault)
+        variants = FAULT_VARIANTS[fault.kind]
+        start_s, end_s = scenario.fault_window(fault)
+        yield Fault(
+            start_ns=round(start_s * NS),
+            end_ns=round(end_s * NS),
+            period_ns=_period_ns(fault.rate_hz or 0),
+            count=fault.count,
+            kind=FaultKind[fault.kind.upper()],
+            variant=abi.VARIANT_ANY if fault.variant is None else variants.index(fault.variant),
+            first_client=first,
+            client_count=count,
+        )
 
 
 def _load(scenario: Scenario) -> Load:
@@ -211,16 +270,21 @@ def _period_ns(rate_hz: float) -> int:
     return int(NS / rate_hz) if rate_hz else 0
 
 
-def compile_image(scenario: Scenario, trace_points: bool = False, provoke: Provocation = Provocation.NONE) -> bytes:
+def compile_image(
+    scenario: Scenario,
+    trace_points: bool = False,
+    provoke: Provocation = Provocation.NONE,
+    detectors_off: Collection[Detection] = (),
+) -> bytes:
     """`build_image(…).pack()`: the bytes of the scenario image."""
-    return build_image(scenario, trace_points, provoke).pack()
+    return build_image(scenario, trace_points, provoke, detectors_off).pack()
 
 
 def parse_image(data: bytes) -> Image:
     """Read an image back. Raises `ValueError` when magic, version, length or CRC is wrong."""
     if len(data) < abi.IMAGE_HEADER.size:
         raise ValueError(f"image of {len(data)} bytes is shorter than its header")
-    magic, version, length, crc, group_count, table_count, _ = abi.IMAGE_HEADER.unpack_from(data)
+    magic, version, length, crc, group_count, table_count, fault_count = abi.IMAGE_HEADER.unpack_from(data)
     if magic != abi.IMAGE_MAGIC:
         raise ValueError(f"image magic is {magic!r}")
     if version != abi.ABI_VERSION:
@@ -228,7 +292,8 @@ def parse_image(data: bytes) -> Image:
     load_at = abi.IMAGE_HEADER.size + abi.IMAGE_SETTINGS.size
     disk_at = load_at + abi.IMAGE_LOAD.size
     groups_at = disk_at + abi.IMAGE_DISK.size
-    tables_at = groups_at + group_count * abi.IMAGE_GROUP.size
+    faults_at = groups_at + group_count * abi.IMAGE_GROUP.size
+    tables_at = faults_at + fault_count * abi.IMAGE_FAULT.size
     if not length == len(data) == tables_at + table_count * abi.QUANTILES * 8:
         raise ValueError(f"image length is {len(data)}, header says {length}")
     if zlib.crc32(data[abi.IMAGE_HEADER.size :]) != crc:
@@ -242,6 +307,10 @@ def parse_image(data: bytes) -> Image:
     groups = [
         Group(*abi.IMAGE_GROUP.unpack_from(data, groups_at + i * abi.IMAGE_GROUP.size)[:-1]) for i in range(group_count)
     ]
+    faults = [
+        Fault(*abi.IMAGE_FAULT.unpack_from(data, faults_at + i * abi.IMAGE_FAULT.size)[:-1]) for i in range(fault_count)
+    ]
     layout = struct.Struct(f"<{abi.QUANTILES}Q")
     tables = [layout.unpack_from(data, tables_at + i * layout.size) for i in range(table_count)]
-    return Image(Settings(**settings), Load(**load), disk, tuple(groups), tuple(tables))
+    parts = (tuple(groups), tuple(faults), tuple(tables))
+    return Image(Settings(**settings), Load(**load), disk, *parts)

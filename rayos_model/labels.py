@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rayos_model.abi import BatchTag, Interface, ThreadId, TraceKind, pack, request_id
+from rayos_model.abi import BatchTag, FaultKind, Interface, Report, ThreadId, TraceKind, pack, request_id
 from rayos_model.calibration.segments import POINT_DETAILS, REQUESTS
 
 _PIPE_IO = ("pipe_read", "pipe_write", "close")
@@ -27,6 +27,8 @@ def record_of(label: str, sizes: tuple[Any, ...], subject: int) -> tuple[TraceKi
     Raises `KeyError` when no point has that label.
     """
     name, _, detail = label.partition(".")
+    if label == "request.none":
+        return TraceKind.P_REQUEST, subject, pack(request_id(0, 0), 0)
     if name == "request":
         interface, _, request = detail.partition(".")
         identity = Interface[interface.upper()]
@@ -40,6 +42,11 @@ def record_of(label: str, sizes: tuple[Any, ...], subject: int) -> tuple[TraceKi
         return kind, BatchTag[detail.upper()], pack(*map(int, sizes)) if sizes else 0
     if name == "receive":
         return kind, int(sizes[1]), int(sizes[0])
+    if name == "inject":
+        fault, _, variant = label.removeprefix("inject.").rpartition(".")
+        return kind, subject, FaultKind[fault.upper()] << 4 | int(variant)
+    if name == "report":
+        return kind, Report[label.removeprefix("report.").upper()], 0
     if name == "events":
         return kind, subject, pack(int(sizes[0]), int(sizes[1]))
     if name == "composite":

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rayos_model.abi import Records, TraceKind
+from rayos_model.fault_ledger import FaultLedger
 from rayos_model.histogram import LatencyHistogram
 from rayos_model.resources import ResourceTracker
 from rayos_model.scenario import NS, Scenario
@@ -103,6 +104,7 @@ class MetricsCollector:
         self._p99_us = np.full(len(seconds), np.nan)
         self._recent: dict[int, list[NDArray[np.uint64]]] = {}
         self._counts = dict.fromkeys((TraceKind.M_CRASH, TraceKind.M_HANG, TraceKind.M_PROTOCOL_ERROR), 0)
+        self._faults = FaultLedger() if scenario.kind == "failure" else None
 
     def feed(self, records: Records) -> None:
         """Count records (one-dimensional, `TRACE_DTYPE`)."""
@@ -123,6 +125,8 @@ class MetricsCollector:
                 counter.feed(records)
         for kind in self._counts:
             self._counts[kind] += int(np.count_nonzero(kinds == kind))
+        if self._faults is not None:
+            self._faults.feed(records)
         self._resources.feed(records)
         self._storage.feed(records)
 
@@ -169,6 +173,9 @@ class MetricsCollector:
         put("crashes", self._counts[TraceKind.M_CRASH])
         put("hangs", self._counts[TraceKind.M_HANG])
         put("protocol_errors", self._counts[TraceKind.M_PROTOCOL_ERROR])
+        if self._faults is not None:
+            for name, amount in self._faults.metrics().items():
+                put(name, amount)
         for name, counter in self._throughput.items():
             put(f"throughput.{name}", counter.per_second)
 

@@ -10,6 +10,8 @@ from typing import Final
 
 STREAM_THINK: Final = 0
 STREAM_GAP: Final = 1
+STREAM_FAULTS: Final = 2
+STREAM_HOSTILE: Final = 3
 
 _MULTIPLIER: Final = 6364136223846793005
 _MASK64: Final = (1 << 64) - 1

@@ -18,6 +18,7 @@ from rayos_model.abi import LOAD_STEPS, MAX_CLIENTS, PIPE_BYTES
 from rayos_model.criteria import parse_criterion
 from rayos_model.distribution import DISTRIBUTIONS, ZERO, Constant, Distribution, Exponential
 from rayos_model.errors import BadInput
+from rayos_model.faults import FAULT_VARIANTS, FaultKindName
 
 NS: Final = 1_000_000_000
 
@@ -57,6 +58,54 @@ class Machine(_Part):
     socket_bytes: int = Field(default=16_384, ge=8192, le=1 << 20, description="capacity of each direction of a socket")
     ping_interval_s: float = Field(default=5.0, gt=0, le=1e6)
     hang_timeout_s: float = Field(default=4.0, gt=0, le=1e6)
+    respawn_ms: float = Field(
+        default=100.0, gt=0, le=1e6, description="a client lost to a fault is replaced after this"
+    )
+    scrub_interval_ms: float = Field(
+        default=100.0, ge=1, le=1e6, description="how often the heap's red zones are checked"
+    )
+    lock_timeout_s: float = Field(
+        default=2.0, ge=0, le=1e6, description="a mutex held longer, while wanted, means a hang; 0: no watch"
+    )
+
+
+class Limits(_Part):
+    """What one client may hold at most; 0 is no limit."""
+
+    client_memory_kb: int = Field(default=0, ge=0, le=1 << 21, description="shared memory")
+    client_surfaces: int = Field(default=0, ge=0, le=1 << 20)
+    client_pools: int = Field(default=0, ge=0, le=1 << 20)
+
+
+RECOVERY_LIMIT_S: Final = 5.0
+"""Within this any failure must be recovered from; faults without an `end_s` stop so long before the end."""
+
+
+class Fault(_Part):
+    """A source of failures: one at `at_s`, or `rate_hz` a second, each at a random instant of its period."""
+
+    kind: FaultKindName
+    variant: str | None = Field(default=None, description="of the kind; default: drawn")
+    target: int | Literal["random"] = Field(default="random", description="a client id, or random")
+    group: int | None = Field(default=None, ge=0, description="random among the clients of this group, by index")
+    at_s: float | None = Field(default=None, ge=0)
+    rate_hz: float | None = Field(default=None, gt=0, le=1000)
+    count: int = Field(default=(1 << 32) - 1, ge=1, lt=1 << 32, description="at most so many")
+    start_s: float = Field(default=0.0, ge=0)
+    end_s: float | None = Field(default=None, gt=0, description="default: 5 s, the recovery limit, before the end")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.at_s is None) == (self.rate_hz is None):
+            raise ValueError("expected either at_s (one failure) or rate_hz (failures a second)")
+        if self.at_s is not None and (self.start_s or self.end_s is not None):
+            raise ValueError("expected start_s and end_s only together with rate_hz")
+        if self.target != "random" and self.group is not None:
+            raise ValueError('expected group only with target = "random"')
+        variants = FAULT_VARIANTS[self.kind]
+        if self.variant is not None and self.variant not in variants:
+            raise ValueError(f"variant: expected one of {', '.join(variants)}, got {self.variant!r}")
+        return self
 
 
 class Display(_Part):
@@ -183,15 +232,14 @@ class Scenario(_Part):
     input: Input = Input()
     clients: tuple[ClientGroup, ...] = Field(min_length=1)
     load: Load = Load()
-    faults: tuple[dict[str, Any], ...] = Field(default=(), description="injected failures; not supported yet")
+    limits: Limits = Limits()
+    faults: tuple[Fault, ...] = Field(default=(), max_length=64, description="injected failures")
     criteria: dict[str, str] = Field(default_factory=dict, description='metric → "operator value unit"')
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.load.disk_iops and not self.machine.disk_mb:
             raise ValueError("load.disk_iops: expected a machine with a disk; machine.disk_mb is 0")
-        if self.faults:
-            raise ValueError("faults: fault injection is not supported yet; expected it to be left out")
         if self.input.source == "device" and self.machine.vcpus > 1:
             raise ValueError(f"machine.vcpus: expected 1 with input.source = 'device', got {self.machine.vcpus}")
         if self.warmup_s is not None and self.warmup_s >= self.duration_s:
@@ -213,12 +261,41 @@ class Scenario(_Part):
                     f"clients.{i}.priority: expected no more than machine.compositor_priority "
                     f"({self.machine.compositor_priority}), got {group.priority}"
                 )
+        if self.faults and self.kind != "failure":
+            raise ValueError(f'faults: expected kind = "failure" in a scenario with faults, got {self.kind!r}')
+        for i, fault in enumerate(self.faults):
+            self._check_fault(f"faults.{i}", fault)
         for metric, text in self.criteria.items():
             try:
                 parse_criterion(metric, text)
             except ValueError as error:
                 raise ValueError(f"criteria: {error}") from None
         return self
+
+    def _check_fault(self, key: str, fault: Fault) -> None:
+        if isinstance(fault.target, int) and not 0 <= fault.target < self.client_count:
+            raise ValueError(f"{key}.target: expected a client id below {self.client_count}, got {fault.target}")
+        if fault.group is not None and fault.group >= len(self.clients):
+            raise ValueError(f"{key}.group: expected a group index below {len(self.clients)}, got {fault.group}")
+        start_s, end_s = self.fault_window(fault)
+        if not start_s < end_s <= self.duration_s:
+            raise ValueError(
+                f"{key}: expected it to strike before the last {RECOVERY_LIMIT_S:g} s, in which it must be recovered "
+                f"from, got {start_s:g} s of {self.duration_s:g} s"
+            )
+
+    def fault_window(self, fault: Fault) -> tuple[float, float]:
+        """When a source of faults strikes: from and up to, s."""
+        end_s = self.duration_s - RECOVERY_LIMIT_S if fault.end_s is None else fault.end_s
+        return (fault.start_s if fault.at_s is None else fault.at_s), end_s
+
+    def targets(self, fault: Fault) -> tuple[int, int]:
+        """The clients whom a source of faults may strike: the first and their number."""
+        if isinstance(fault.target, int):
+            return fault.target, 1
+        if fault.group is None:
+            return 0, self.client_count
+        return sum(group.count for group in self.clients[: fault.group]), self.clients[fault.group].count
 
     @property
     def client_count(self) -> int:
@@ -345,7 +422,9 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
         "display": Display,
         "input": Input,
         "load": Load,
+        "limits": Limits,
         "clients": ClientGroup,
+        "faults": Fault,
     }
     for tag in location[:-1]:
         if tag in DISTRIBUTIONS:

@@ -18,6 +18,7 @@ STRUCTS = {
     "image_load": (abi.IMAGE_LOAD, abi.IMAGE_LOAD_FIELDS),
     "image_disk": (abi.IMAGE_DISK, abi.IMAGE_DISK_FIELDS),
     "image_group": (abi.IMAGE_GROUP, abi.IMAGE_GROUP_FIELDS),
+    "image_fault": (abi.IMAGE_FAULT, abi.IMAGE_FAULT_FIELDS),
     "trace_header": (abi.TRACE_HEADER, abi.TRACE_HEADER_FIELDS),
     "client_config": (abi.CLIENT_CONFIGURATION, abi.CLIENT_CONFIGURATION_FIELDS),
 }
@@ -25,6 +26,9 @@ ENUMS: dict[str, tuple[type[IntEnum], str]] = {
     "scenario_kind": (abi.ScenarioKind, "KIND_"),
     "workload": (abi.Workload, "WORKLOAD_"),
     "provocation": (abi.Provocation, "PROVOKE_"),
+    "fault_kind": (abi.FaultKind, "FAULT_"),
+    "detection": (abi.Detection, "DETECTED_"),
+    "report": (abi.Report, "REPORT_"),
     "run_state": (abi.RunState, "STATE_"),
     "thread_id": (abi.ThreadId, "THREAD_"),
     "trace_kind": (abi.TraceKind, ""),
@@ -34,10 +38,10 @@ ENUMS: dict[str, tuple[type[IntEnum], str]] = {
 }
 CONSTANTS = (
     *("ABI_VERSION", "QUANTILES", "TRACE_HEADER_PHYS", "TRACE_MAGIC", "BATCH_BYTES", "PIPE_BYTES", "MAX_HANDLES"),
-    *("MAX_CLIENTS", "CLIENT_TEXT", "CLIENT_CONFIG", "CLIENT_TABLES", "CLIENT_SHM", "CLIENT_STACK_TOP", "LOAD_STEPS"),
+    *("MAX_CLIENTS", "MAX_MUTEXES", "VARIANT_ANY", "FAULT_TARGET_HEAP", "LOAD_STEPS", "CLIENT_TEXT", "CLIENT_CONFIG"),
+    *("CLIENT_TABLES", "CLIENT_SHM", "CLIENT_STACK_TOP", "COMPUTE_TURN_NS"),
     *("CLIENT_MEMORY", "NAME_BYTES", "RECORD_BYTES", "STRESS_SLOTS", "STRESS_FLUSH_EVERY"),
     *("STORE_RECORD_BYTES", "PLACE_BYTES", "BUFFER_BYTES", "BLOCK_BYTES"),
-    "COMPUTE_TURN_NS",
 )
 
 
@@ -78,6 +82,7 @@ def test_the_mirror_agrees_with_the_header(header: str, compile_and_run: Callabl
         expected |= {prefix + member.name: member.value for member in enum}
     expected |= {name: getattr(abi, name) for name in CONSTANTS}
     expected["REQUEST_ID(WL_SURFACE, 6)"] = abi.request_id(abi.Interface.WL_SURFACE, 6)
+    expected["FAULT_SUBJECT(1023, 7)"] = abi.fault_subject(1023, 7)
     expected["PACK(123, 456)"] = abi.pack(123, 456)
 
     prints = "\n".join(f'printf("%llu\\n", (unsigned long long)({expression}));' for expression in expected)

@@ -27,6 +27,7 @@ HERE = Path(__file__).parent
 KERNEL = HERE.parent / "kernel"
 PROGRAMS = {
     "memory": ["page.c", "heap.c", "library.c"],
+    "mutex": ["mutex.c"],
     "random": ["random.c"],
     "scenario": ["scenario.c"],
     "trace": ["trace.c", "page.c", "profile.c", "histogram.c"],
@@ -94,8 +95,11 @@ def image(**changes: int) -> bytes:
         "repaint_window_ns": 7 * 10**6,
         "ping_interval_ns": 10**9,
         "hang_timeout_ns": 3 * 10**9,
+        "respawn_ns": 10**8,
+        "scrub_interval_ns": 10**8,
+        "lock_timeout_ns": 10**9,
         "warmup_ns": 0,
-        "kind": 1,
+        "kind": abi.ScenarioKind.FAILURE,
         "vcpus": 1,
         "memory_mb": 128,
         "width": 640,
@@ -105,6 +109,10 @@ def image(**changes: int) -> bytes:
         "compositor_priority": 20,
         "socket_bytes": 65536,
         "provoke": 0,
+        "client_memory_kb": 0,
+        "client_surfaces": 0,
+        "client_pools": 0,
+        "detectors_off": 0,
         "input_source": 0,
         "reserved": 0,
     }
@@ -126,15 +134,26 @@ def image(**changes: int) -> bytes:
     }
     load = dict.fromkeys(abi.IMAGE_LOAD_FIELDS[:-1], 0)
     disk = {"latency_ns": 80_000, "bytes_per_s": 10**9, "mb": 16, "channels": 4, "cache_pages": 256}
+    fault = {
+        "fault_start_ns": 0,
+        "fault_end_ns": 10**9,
+        "fault_period_ns": 10**8,
+        "fault_count": 7,
+        "fault_kind": abi.FaultKind.CLIENT_CRASH,
+        "fault_variant": abi.VARIANT_ANY,
+        "fault_first_client": 1,
+        "fault_client_count": 2,
+    }
     for name, value in changes.items():
-        next(part for part in (settings, load, disk, group) if name in part)[name] = value
+        next(part for part in (settings, load, disk, group, fault) if name in part)[name] = value
     body = abi.IMAGE_SETTINGS.pack(*settings.values(), b"test")
     body += abi.IMAGE_LOAD.pack(*load.values(), struct.pack("<2I", 0, 1_000_000))
     body += abi.IMAGE_DISK.pack(*disk.values(), 0)
     body += abi.IMAGE_GROUP.pack(*group.values(), 0)
+    body += abi.IMAGE_FAULT.pack(*fault.values(), 0)
     body += struct.pack(f"<{abi.QUANTILES}Q", *range(abi.QUANTILES))
     length = abi.IMAGE_HEADER.size + len(body)
-    return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), 1, 1, 0) + body
+    return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), 1, 1, 1) + body
 
 
 def verdict(programs: dict[str, Path], folder: Path, data: bytes, *arguments: object) -> str:
@@ -189,6 +208,14 @@ def test_the_kernel_draws_what_mechanism_md_says(programs: dict[str, Path]) -> N
         assert [int(line) for line in drawn.split()] == expected
 
 
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_mutexes_exclude_and_never_lock_up(programs: dict[str, Path], seed: int) -> None:
+    done, deadlocks = run(programs["mutex"], seed).split()
+    assert done == "done"
+    assert int(deadlocks) > 0
+    assert run(programs["mutex"], seed, "blind").strip() == "stuck", "without its detector it does lock up"
+
+
 def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> None:
     assert verdict(programs, tmp_path, image()) == "ok"
 
@@ -201,6 +228,7 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("repaint_window_ns", 17 * 10**6, "repaint_window_ns"),
         ("warmup_ns", 10**9, "warmup_ns"),
         ("kind", 6, "kind"),
+        ("kind", 1, "fault:kind of scenario"),
         ("vcpus", 0, "vcpus"),
         ("memory_mb", 8, "memory_mb"),
         ("width", 0, "width"),
@@ -232,6 +260,15 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("damage_ppm", 1000001, "group:damage_ppm"),
         ("transfer_bytes", 4097, "group:transfer_bytes"),
         ("think_table", 1, "group:think_table"),
+        ("scrub_interval_ns", 1, "scrub_interval_ns"),
+        ("detectors_off", 1 << 9, "detectors_off"),
+        ("fault_kind", 0, "fault:kind"),
+        ("fault_kind", 8, "fault:kind"),
+        ("fault_variant", 3, "fault:variant"),
+        ("fault_first_client", 3, "fault:clients"),
+        ("fault_client_count", 3, "fault:clients"),
+        ("fault_client_count", 0, "fault:clients"),
+        ("fault_period_ns", 1, "fault:period_ns"),
     ],
 )
 def test_a_bad_field_is_named(programs: dict[str, Path], tmp_path: Path, field: str, value: int, why: str) -> None:

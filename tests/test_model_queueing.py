@@ -163,9 +163,11 @@ def test_marks_within_a_burst_move_with_interruptions() -> None:
     env = Environment(initial_time=0)
     processor = Processor(env, FOREVER, Overheads(interrupt=10))
     seen: list[int] = []
+    ends: list[int] = []
 
     def low() -> Body:
         yield 1000
+        ends.append(processor.now)
         seen.extend(threads[0].time_at(offset) for offset in (0, 400, 600, 1000))
 
     def high() -> Body:
@@ -178,4 +180,5 @@ def test_marks_within_a_burst_move_with_interruptions() -> None:
         processor.spawn(thread)
     env.run()
     assert seen[0] == 0 and seen[1] == 400
-    assert seen[2] - 600 == seen[3] - 1000 == 210  # the interrupt and the visit
+    assert seen[2] - 600 == seen[3] - 1000 == 200  # the visit; the interrupt that begins one is part of its dispatch
+    assert seen[3] == ends[0]

@@ -14,6 +14,7 @@ from rayos_model.scenario import NS
 from tests.conftest import small_scenario
 
 HEAD = 'name = "x"\nduration_s = 10\n'
+FAILURE = HEAD + 'kind = "failure"\n'
 CLIENT = '[[clients]]\nworkload = "rendering"\n'
 EVERYTHING = [name for category in ("", "calibration", "validation") for name in scenario.shipped(category)]
 
@@ -32,7 +33,36 @@ MISTAKES = {
     "distribution": (HEAD + CLIENT + 'think = { dist = "normal" }\n', ("clients.0.think", "exponential", "'normal'")),
     "no distribution": (HEAD + CLIENT + "think = 5\n", ("clients.0.think", "expected a distribution", "5")),
     "several cpus": (HEAD + "[machine]\nvcpus = 17\n" + CLIENT, ("machine.vcpus", "to 16", "17")),
-    "faults": (HEAD + CLIENT + '[[faults]]\nkind = "crash"\n', ("faults", "not supported yet")),
+    "fault kind": (
+        FAILURE + CLIENT + '[[faults]]\nkind = "crash"\nat_s = 1\n',
+        ("faults.0.kind", "client_crash", "'crash'"),
+    ),
+    "fault key": (
+        FAILURE + CLIENT + '[[faults]]\nkind = "hang"\nrate = 1\n',
+        ("faults.0.rate", "unknown key", "'rate_hz'"),
+    ),
+    "fault without time": (FAILURE + CLIENT + '[[faults]]\nkind = "hang"\n', ("faults.0", "at_s", "rate_hz")),
+    "fault too late": (
+        FAILURE + CLIENT + '[[faults]]\nkind = "hang"\nat_s = 6\n',
+        ("faults.0", "last 5 s", "6 s of 10 s"),
+    ),
+    "fault variant": (
+        FAILURE + CLIENT + '[[faults]]\nkind = "hang"\nat_s = 1\nvariant = "kill"\n',
+        ("faults.0", "variant", "stop_responding", "'kill'"),
+    ),
+    "fault target": (
+        FAILURE + CLIENT + '[[faults]]\nkind = "hang"\nat_s = 1\ntarget = 1\n',
+        ("faults.0.target", "below 1", "1"),
+    ),
+    "fault group": (
+        FAILURE + CLIENT + '[[faults]]\nkind = "hang"\nat_s = 1\ngroup = 1\n',
+        ("faults.0.group", "below 1", "1"),
+    ),
+    "faults of a soak": (
+        HEAD + CLIENT + '[[faults]]\nkind = "hang"\nat_s = 1\n',
+        ("faults", "failure", "soak"),
+    ),
+    "limit": (HEAD + CLIENT + "[limits]\nclient_pool = 1\n", ("limits.client_pool", "unknown key", "'client_pools'")),
     "load": (HEAD + CLIENT + "[load]\ndisk_iops = 500\n", ("load.disk_iops", "a machine with a disk")),
     "load key": (HEAD + CLIENT + "[load]\ncpu_thread = 8\n", ("load.cpu_thread", "'cpu_threads'")),
     "surface beyond display": (HEAD + CLIENT + "surface = [1300, 10]\n", ("clients.0.surface", "1280×720", "1300×10")),

@@ -33,6 +33,12 @@ void window_forget(struct window *window);                      /* after that wa
 /* ---- draw.c ---- */
 void draw_rows(u32 *pixels, u32 width, u32 first, u32 rows, u32 client, u32 frame);
 
+/* ---- main.c ---- */
+enum { ANSWER_NS = 5000000 };            /* an error is answered by then, also by a compositor on another processor */
+[[noreturn]] void client_loop(void);
+void client_serve_until(u64 deadline);   /* handles what is received, and does nothing of its own */
+void client_await_end(u64 patience_ns);  /* takes what comes until the connection is closed, or for so long */
+
 /* ---- What a workload does: one file each ---- */
 struct behaviour {
     void (*frame)(u64 now);              /* the main window's frame callback arrived */

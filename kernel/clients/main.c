@@ -231,6 +231,26 @@ static const struct behaviour *const workloads[] = {
     [WORKLOAD_SURFACE_CREATION] = &surface_creation, [WORKLOAD_DRAG_DROP] = &drag_drop,
 };
 
+void client_loop(void)
+{
+    for (;;)
+        turn();
+}
+
+void client_serve_until(u64 deadline)
+{
+    while (clock_ns() < deadline && !connection_closed)
+        receive(deadline);
+}
+
+void client_await_end(u64 patience_ns)
+{
+    i32 handle = 0;
+    for (u64 deadline = clock_ns() + patience_ns; !connection_closed && events_receive(deadline, &handle);)
+        if (handle >= 0)
+            syscall(SYS_CLOSE, (u64)handle, 0, 0, 0, 0);
+}
+
 void client_main(void)
 {
     const struct client_config *c = config();
@@ -242,6 +262,5 @@ void client_main(void)
         workload = workloads[c->workload];
     random_seed(&think, c->seed, c->id, c->generation, STREAM_THINK);
     random_seed(&gap, c->seed, c->id, c->generation, STREAM_GAP);
-    for (;;)
-        turn();
+    client_loop();
 }

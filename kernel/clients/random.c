@@ -1,6 +1,6 @@
 #include "random.h"
 
-static u32 next(struct random *r)
+u32 random_next(struct random *r)
 {
     u64 old = r->state;
     r->state = old * 6364136223846793005ull + r->increment;
@@ -12,13 +12,13 @@ void random_seed(struct random *r, u64 seed, u32 client, u32 generation, u32 str
 {
     r->increment = ((client + (u64)generation * 4096) * 4 + stream) << 1 | 1;
     r->state = 0;
-    next(r);
+    random_next(r);
     r->state += seed;
-    next(r);
+    random_next(r);
 }
 
 u64 random_quantile(struct random *r, const u64 *table)
 {
-    u32 draw = next(r), i = draw >> 22, fraction = draw & 0x3fffff;
+    u32 draw = random_next(r), i = draw >> 22, fraction = draw & 0x3fffff;
     return table[i] + ((table[i + 1] - table[i]) * fraction >> 22);
 }

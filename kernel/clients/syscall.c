@@ -6,6 +6,12 @@ __attribute__((naked, section(".text._start"), used)) void _start(void)
     __asm__("xor %ebp, %ebp\n\tand $-16, %rsp\n\tcall client_main\n\tud2");
 }
 
+/* The same, when a fault has struck. */
+__attribute__((naked, used)) void _struck(void)
+{
+    __asm__("xor %ebp, %ebp\n\tand $-16, %rsp\n\tcall client_struck\n\tud2");
+}
+
 i64 syscall(u64 number, u64 a, u64 b, u64 c, u64 d, u64 e)
 {
     register u64 r10 __asm__("r10") = d;

@@ -59,6 +59,23 @@ void request(u32 object, u32 opcode, const char *signature, ...)
     __builtin_memcpy(out + start + 4, &header, 4);
 }
 
+void request_raw(u32 object, u32 header)
+{
+    put(object);
+    put(header);
+}
+
+void request_noise(u32 (*next)(void), u32 words)
+{
+    while (words--)
+        put(next());
+}
+
+void batch_discard(void)
+{
+    out_bytes = steps_drawn = rows_drawn = 0;
+}
+
 void drawn(u32 steps, u32 rows)
 {
     steps_drawn += steps;
@@ -72,13 +89,14 @@ void batch_send(u32 tag, i32 handle)
     out_bytes = steps_drawn = rows_drawn = 0;
 }
 
-void events_receive(u64 deadline, i32 *handle)
+bool events_receive(u64 deadline, i32 *handle)
 {
     *handle = -1;
     i64 bytes = syscall(SYS_RECEIVE, (u64)in, sizeof in, deadline, (u64)handle, 0);
     connection_closed = connection_closed || bytes < 0;
     in_at = 0;
     in_words = bytes > 0 ? (u32)bytes / 4 : 0;
+    return in_words;
 }
 
 /* Queue-writes are whole messages; what does not look like one ends the buffer. */

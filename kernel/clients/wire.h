@@ -9,7 +9,7 @@ enum { MAX_IDS = 128, FIRST_SERVER_ID = 0xff000000 };
 enum {
     DISPLAY_SYNC = 0, DISPLAY_GET_REGISTRY = 1, REGISTRY_BIND = 0, COMPOSITOR_CREATE_SURFACE = 0,
     SHM_CREATE_POOL = 0, POOL_CREATE_BUFFER = 0, POOL_DESTROY = 1, BUFFER_DESTROY = 0,
-    SURFACE_DESTROY = 0, SURFACE_ATTACH = 1, SURFACE_FRAME = 3, SURFACE_COMMIT = 6, SURFACE_DAMAGE_BUFFER = 9,
+    SURFACE_DESTROY = 0, SURFACE_ATTACH = 1, SURFACE_DAMAGE = 2, SURFACE_FRAME = 3, SURFACE_COMMIT = 6, SURFACE_DAMAGE_BUFFER = 9,
     SEAT_GET_POINTER = 0, SEAT_GET_KEYBOARD = 1, SEAT_RELEASE = 3, POINTER_RELEASE = 1, KEYBOARD_RELEASE = 0, OUTPUT_RELEASE = 0,
     MANAGER_CREATE_DATA_SOURCE = 0, MANAGER_GET_DATA_DEVICE = 1, DEVICE_START_DRAG = 0, DEVICE_RELEASE = 2,
     SOURCE_OFFER = 0, SOURCE_DESTROY = 1, SOURCE_SET_ACTIONS = 2,
@@ -29,13 +29,16 @@ u32 id_new(void);                        /* a free id; exits when there is none 
 void id_free(u32 id);                    /* the compositor said delete_id */
 /* Arguments by letter: u a word, s a string, O one that may be NULL. */
 void request(u32 object, u32 opcode, const char *signature, ...);
+void request_raw(u32 object, u32 header); /* two words, whatever they mean */
+void request_noise(u32 (*next)(void), u32 words);
+void batch_discard(void);                /* what is gathered and not sent */
 void batch_send(u32 tag, i32 handle);    /* handle or -1; says what was drawn since the last one */
 extern bool connection_closed;           /* a send or receive said so */
 void drawn(u32 pixels, u32 rows);
 
 /* ---- Events ---- */
 struct message { u32 object, opcode, bytes; const u32 *words; u32 word_count; };
-void events_receive(u64 deadline, i32 *handle); /* waits; *handle -1 or received */
+bool events_receive(u64 deadline, i32 *handle); /* waits; *handle -1 or received; false: there was nothing */
 bool events_next(struct message *message); /* false: none left */
 u32 message_word(const struct message *message, u32 index); /* 0 beyond its end */
 /* The NUL-terminated string that starts at word `index`; NULL if it is malformed. */

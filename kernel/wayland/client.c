@@ -35,12 +35,28 @@ void client_flush(struct client *client)
     if (!client->out_bytes)
         return;
     struct handle *handle = client->out_handle.type == HANDLE_NONE ? NULL : &client->out_handle;
-    bool queued = !client_deaf(client) && socket_queue(client->socket, client->out, client->out_bytes, client->out_events, handle);
+    bool queued = !client_deaf(client) && socket_queue(client->socket, client->out, client->out_bytes, client->out_events, client->out_motion, handle);
     if (!queued && handle)
         handle_drop(handle);
     client->out_handle = (struct handle){0};
     client->out_bytes = client->out_events = 0;
+    client->out_motion = false;
     client->overflown = !queued;
+}
+
+/* What was written does not fit or nobody is there to read it. Who is there and does not read is disconnected and killed. */
+static void handle_overflow(struct client *client)
+{
+    bool stuck = !client->failed && socket_is_open(client->socket);
+    if (stuck && !detector_on(DETECTED_OVERFLOW)) {
+        client->overflown = false;
+        return;
+    }
+    if (stuck)
+        failure_detected(client->id, DETECTED_OVERFLOW);
+    client_drop(client);
+    if (stuck)
+        process_kill(client->id, 2);
 }
 
 void clients_flush(void)
@@ -51,7 +67,7 @@ void clients_flush(void)
         client->touched = false;
         client_flush(client);
         if (client->overflown)
-            client_drop(client);
+            handle_overflow(client);
     }
 }
 
@@ -71,8 +87,9 @@ void client_drop(struct client *client)
 /* The first error of a batch counts. The client is dropped when the batch ends, after this event is queued. */
 void client_error(struct client *client, u32 object, u32 code, const char *message)
 {
-    if (client_deaf(client) || client->erring)
+    if (client_deaf(client) || client->erring || !detector_on(DETECTED_PROTOCOL))
         return;
+    failure_detected(client->id, DETECTED_PROTOCOL);
     event(client, 1, EVENT_DISPLAY_ERROR, object, code, message);
     client->erring = true;
     trace_measure(M_PROTOCOL_ERROR, client->id, code);
@@ -86,6 +103,15 @@ void object_error(const struct object *object, u32 code, const char *message)
 void client_no_memory(struct client *client)
 {
     client_error(client, 1, DISPLAY_NO_MEMORY, "no memory");
+}
+
+bool client_within(struct client *client, u32 has, u32 limit)
+{
+    if (!limit || has < limit || !detector_on(DETECTED_LIMIT))
+        return true;
+    failure_detected(client->id, DETECTED_LIMIT);
+    client_no_memory(client);
+    return false;
 }
 
 /* ---- Incoming ---- */
@@ -117,11 +143,11 @@ static void park_handle(struct client *client, struct handle *handle)
 
 static void handle_request(struct client *client, const u8 *message, u32 bytes)
 {
-    u32 opcode = wire_read(message + 4) & 0xffff;
+    u32 opcode = wire_read(message + 4) & 0xffff, traced = opcode < 255 ? opcode : 255;
     struct object *object = object_find(client, wire_read(message));
     if (!object) {
         client_error(client, 1, DISPLAY_INVALID_OBJECT, "invalid object");
-        trace_point(P_REQUEST, client->id, PACK(REQUEST_ID(0, opcode), bytes));
+        trace_point(P_REQUEST, client->id, PACK(REQUEST_ID(0, traced), bytes));
         return;
     }
     u8 kind = object->interface;
@@ -131,7 +157,7 @@ static void handle_request(struct client *client, const u8 *message, u32 bytes)
         client_error(client, 1, DISPLAY_INVALID_METHOD, "invalid method");
     else if (wire_parse(client, message, bytes, &interface->requests[opcode], arguments))
         interface->requests[opcode].handle(client, object, arguments);
-    u64 now = trace_point(P_REQUEST, client->id, PACK(REQUEST_ID(kind, opcode), bytes));
+    u64 now = trace_point(P_REQUEST, client->id, PACK(REQUEST_ID(kind, traced), bytes));
     if (client->buffer_committed) {
         client->buffer_committed = false;
         trace_measure(M_BUFFER_COMMIT, client->id, now - client->sent_ns);
@@ -146,7 +172,7 @@ static u32 handle_requests(struct client *client, const u8 *data, u32 bytes)
         u32 size = wire_read(data + used + 4) >> 16;
         if (size < 8 || size % 4 || size > BATCH_BYTES) {
             client_error(client, 1, DISPLAY_INVALID_METHOD, "bad message size");
-            break;
+            return bytes; /* where the next message starts is not known */
         }
         if (size > bytes - used)
             break;
@@ -206,7 +232,7 @@ void client_batch(struct client *client, struct batch *batch)
 static void refuse(struct socket *socket)
 {
     static const u32 no_memory[] = {1, 32u << 16, 1, DISPLAY_NO_MEMORY, 10, 0x6d206f6e, 0x726f6d65, 0x79};
-    socket_queue(socket, no_memory, sizeof no_memory, 1, NULL);
+    socket_queue(socket, no_memory, sizeof no_memory, 1, false, NULL);
     socket_disconnect(socket);
 }
 

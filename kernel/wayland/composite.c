@@ -237,6 +237,10 @@ static bool show_surface(struct surface *surface, u64 now)
     surface->framed = NULL;
     surface->framed_fresh = false;
     buffer_unuse(replaced);
+    if (fresh && !client->presented && surface == client->main) {
+        client->presented = true;
+        failure_shown(client->id);
+    }
     if (fresh)
         seat_surface_shown(surface, now);
     return fresh;

@@ -3,9 +3,12 @@
 
 HANDLER(compositor_create_surface)
 {
+    if (!client_within(client, client->surfaces, scenario()->client_surfaces))
+        return;
     struct surface *surface = object_create(client, arguments[0].u, WL_SURFACE, ((struct object *)object)->version, sizeof *surface);
     if (!surface)
         return;
+    client->surfaces++;
     list_init(&surface->requested);
     list_init(&surface->waiting);
     list_init(&surface->framed_callbacks);
@@ -230,6 +233,7 @@ void surface_destroyed(struct object *object)
     callbacks_destroy(&surface->requested);
     callbacks_destroy(&surface->waiting);
     callbacks_destroy(&surface->framed_callbacks);
+    object->client->surfaces--;
     buffer_release(surface->pending);
     buffer_unuse(surface->current);
     buffer_unuse(surface->framed);

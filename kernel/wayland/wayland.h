@@ -161,6 +161,7 @@ struct client {
     bool erring;               /* wl_display.error is written; dropped at the end of the batch */
     bool closing;              /* its objects are being destroyed */
     bool created;              /* M_CLIENT_CREATION is done */
+    bool presented;            /* its main surface has been on screen */
     u64 sent_ns;               /* of the batch being handled */
     bool buffer_committed;     /* by the request being handled */
     /* objects */
@@ -177,8 +178,10 @@ struct client {
     bool touched;
     struct client *touched_next;
     u32 out_bytes, out_events;
+    bool out_motion;           /* a pointer motion and nothing else */
     struct handle out_handle;
     u8 out[BATCH_BYTES];
+    u32 surfaces, pools;       /* that it has */
     /* shell and seat */
     struct surface *main;      /* of the first toplevel */
     struct wm_base *wm_base;
@@ -212,6 +215,7 @@ bool client_deaf(const struct client *client); /* nothing is queued to it any mo
 void client_error(struct client *client, u32 object, u32 code, const char *message);
 void object_error(const struct object *object, u32 code, const char *message);
 void client_no_memory(struct client *client);
+bool client_within(struct client *client, u32 has, u32 limit); /* false: it has all it may, and was told */
 bool client_take_handle(struct client *client, struct handle *handle);
 void clients_flush(void);                      /* one queue-write to each client touched, in order of first touch */
 void client_flush(struct client *client);

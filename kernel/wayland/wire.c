@@ -125,6 +125,7 @@ void event(struct client *client, u32 object, u32 kind, ...)
     u32 header[2] = {object, (u32)(at - start) << 16 | event_kinds[kind].opcode};
     memcpy(start, header, sizeof header);
     client_touch(client);
+    client->out_motion = kind == EVENT_POINTER_MOTION ? !client->out_bytes : client->out_motion && kind == EVENT_POINTER_FRAME;
     client->out_bytes += (u32)(at - start);
     client->out_events++;
 }

@@ -36,6 +36,7 @@ HANDLER(wm_base_pong)
 static void hang(struct client *client, u64 waited_ns)
 {
     trace_measure(M_HANG, client->id, waited_ns);
+    failure_detected(client->id, DETECTED_HANG);
     client_drop(client);
     process_kill(client->id, 2);
 }
@@ -53,7 +54,7 @@ void xdg_ping_round(u64 now)
             client->ping_ns = now;
             pinged++;
             event(client, client->wm_base->object.id, EVENT_WM_BASE_PING, client->ping_serial);
-        } else if (now - client->ping_ns >= scenario()->hang_timeout_ns) {
+        } else if (now - client->ping_ns >= scenario()->hang_timeout_ns && detector_on(DETECTED_HANG)) {
             hang(client, now - client->ping_ns);
         }
     }

@@ -42,29 +42,45 @@ def calibrate(
     Raises what running raises (`PlatformFailure`, `StorageFailure`).
     """
     target = out or calibration_root() / platform
-    tables, memories, idle_wakes, provenance = [], [], [], {}
+    tables: list[pd.DataFrame] = []
+    failures: list[pd.DataFrame] = []
+    memories, idle_wakes, provenance = [], [], {}
     with tempfile.TemporaryDirectory(prefix="rayos-calibrate-") as scratch:
         for scenario in calibration_scenarios():
             run = execute(kernel, scenario, Path(scratch, scenario.name), progress and progress(scenario.name))
             trace = run.trace()
+            provenance = _provenance(run)
+            if scenario.kind == "failure":
+                failures.append(segments(trace))
+                continue
             tables.append(segments(trace))
             memories.append(memory_table(trace, scenario))
             idle_wakes.append(idle_wake_delays(trace))
-            provenance = _provenance(run)
     table = pd.concat(tables, ignore_index=True)
+    novel = only_in_failures(table, failures)
     provenance["scenarios"] = [scenario.name for scenario in calibration_scenarios()]
-    parameters = fit(table, pd.concat(memories, ignore_index=True), np.concatenate(idle_wakes), platform, provenance)
+    memory, wakes = pd.concat(memories, ignore_index=True), np.concatenate(idle_wakes)
+    parameters = fit(table, memory, wakes, platform, provenance, novel)
     target.mkdir(parents=True, exist_ok=True)
-    aggregate(table).to_csv(target / SEGMENTS, index=False, float_format="%.6g")
+    aggregate(pd.concat([table, novel], ignore_index=True)).to_csv(target / SEGMENTS, index=False, float_format="%.6g")
     parameters.dump(target / PARAMETERS)
     return parameters
 
 
 def fit(
-    table: pd.DataFrame, memory: pd.DataFrame, idle_wake_ns: np.ndarray, platform: str, provenance: dict[str, Any]
+    table: pd.DataFrame,
+    memory: pd.DataFrame,
+    idle_wake_ns: np.ndarray,
+    platform: str,
+    provenance: dict[str, Any],
+    failures: pd.DataFrame | None = None,
 ) -> Parameters:
-    """All parameters from the segments, memory snapshots and idle wake-ups of the calibration runs."""
+    """All parameters from the segments, memory snapshots and idle wake-ups of the calibration runs.
+
+    `failures` are segments of pairs that only injected failures show; scheduling is not fitted to them.
+    """
     scheduling = fit_scheduling(table, idle_wake_ns)
+    table = pd.concat([table, failures], ignore_index=True)
     return Parameters(
         platform=platform,
         provenance=provenance,
@@ -73,6 +89,15 @@ def fit(
         segments=fit_segments(table, "pair", scheduling),
         kinds=fit_segments(table, "kind", scheduling),
     )
+
+
+def only_in_failures(ordinary: pd.DataFrame, failures: list[pd.DataFrame]) -> pd.DataFrame:
+    """From runs with injected failures, the segments of pairs that no ordinary run shows.
+
+    What clients cost that come anew every moment, into a machine that has run for a while, says nothing of others.
+    """
+    known = set(ordinary["pair"].unique())
+    return pd.concat([table[~table["pair"].isin(known)] for table in failures], ignore_index=True)
 
 
 def aggregate(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rayos_model.abi import FIRST_MEASUREMENT, BatchTag, Interface, Records, ThreadId, TraceKind
+from rayos_model.abi import FIRST_MEASUREMENT, BatchTag, FaultKind, Interface, Records, Report, ThreadId, TraceKind
 from rayos_model.parameters import heap_depth, size_names
 
 #: Requests of each interface in the order of their opcodes (published wayland.xml and xdg-shell.xml).
@@ -55,22 +55,28 @@ _THREADS = {
     ThreadId.COMPOSITOR: "compositor",
     ThreadId.LAUNCHER: "launcher",
     ThreadId.DISK: "disk",
+    ThreadId.INJECTOR: "injector",
 }
 
 
 def request_label(identity: int) -> str:
-    """The label of a request: 'request.<interface>.<request>'."""
+    """The label of a request: 'request.<interface>.<request>'; of one to nobody or for nothing: 'request.none'."""
+    if identity >> 8 == 0:
+        return "request.none"
     interface, opcode = Interface(identity >> 8), identity & 0xFF
     names = REQUESTS.get(interface, ())
-    name = names[opcode] if opcode < len(names) else str(opcode)
+    if opcode >= len(names):
+        return "request.none"
+    name = names[opcode]
     return f"request.{interface.name.lower()}.{name}"
 
 
 def _labels(points: Records) -> pd.Series:
     kind, subject, arg = points["kind"], points["subject"], points["arg"]
     key = kind.astype(np.int64) << 32
-    tagged = np.isin(kind, (TraceKind.P_ENTER, TraceKind.P_SEND, TraceKind.P_PIPE_IO, *POINT_DETAILS))
-    request = kind == TraceKind.P_REQUEST
+    details = (TraceKind.P_ENTER, TraceKind.P_SEND, TraceKind.P_PIPE_IO, TraceKind.P_REPORT, *POINT_DETAILS)
+    tagged = np.isin(kind, details)
+    request = np.isin(kind, (TraceKind.P_REQUEST, TraceKind.P_INJECT))
     key[tagged] |= subject[tagged]
     key[request] |= (arg[request] & 0xFFFFFFFF).astype(np.int64)
     return pd.Series(key).map({value: _label(value >> 32, value & 0xFFFFFFFF) for value in np.unique(key).tolist()})
@@ -81,6 +87,10 @@ def _label(kind: int, detail: int) -> str:
         return request_label(detail)
     if kind == TraceKind.P_PIPE_IO:
         return _PIPE_IO[detail]
+    if kind == TraceKind.P_REPORT:
+        return f"report.{Report(detail).name.lower()}"
+    if kind == TraceKind.P_INJECT:
+        return f"inject.{FaultKind(detail >> 4).name.lower()}.{detail & 15}"
     name = TraceKind(kind).name.removeprefix("P_").lower()
     if kind in POINT_DETAILS:
         return f"{name}.{POINT_DETAILS[TraceKind(kind)][detail]}"

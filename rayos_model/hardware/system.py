@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
-from rayos_model.abi import Provocation, Records
+from rayos_model.abi import Detection, Provocation, Records
 from rayos_model.errors import PlatformFailure
 from rayos_model.hardware import build
 from rayos_model.hardware.disk import prepare, verify
@@ -34,9 +34,10 @@ class KernelSystem:
     """Runs scenarios on the kernel, executed by one of `PLATFORMS`.
 
     `trace_points` keeps every control-flow point in the trace, not measurements only. `provoke` plants a fault that one
-    of the detectors must find. `limits` replaces the wall times after which a guest counts as hung. `disk` is the image
-    of a disk that an earlier run has left; without it a scenario with a disk starts with an empty one. `defines` are
-    macros to build the kernel with, as `NAME=VALUE`.
+    of the detectors must find; `detectors_off` blinds some of them, which proves that a test that relies on them can
+    fail. `limits` replaces the wall times after which a guest counts as hung. `disk` is the image of a disk that an
+    earlier run has left; without it a scenario with a disk starts with an empty one. `defines` are macros to build the
+    kernel with, as `NAME=VALUE`.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class KernelSystem:
         limits: Limits | None = None,
         disk: Path | None = None,
         defines: Sequence[str] = (),
+        detectors_off: Collection[Detection] = (),
     ) -> None:
         """Raises `BadInput` when no platform has that name."""
         self.platform = platform_named(platform)
@@ -54,6 +56,7 @@ class KernelSystem:
         self.provoke = provoke
         self.limits = limits
         self.disk = disk
+        self.detectors_off = detectors_off
         self.defines = defines
 
     @property
@@ -73,7 +76,7 @@ class KernelSystem:
         if self.platform.probed:
             progress(Progress(0, scenario.duration_ns, phase=f"trying {self.platform.name}"))
             probe(qemu, Path(kernel.path), self.platform)
-        image = compile_image(scenario, self.trace_points, self.provoke)
+        image = compile_image(scenario, self.trace_points, self.provoke, self.detectors_off)
         machine = scenario.machine
         disk = prepare(scenario, self.disk, writer)
         devices = (INPUT_DEVICES if scenario.input.source == "device" else ()) + (DISK_DEVICES if disk else ())
@@ -88,6 +91,7 @@ class KernelSystem:
             qemu_arguments=execution.command,
             trace_points=self.trace_points,
             provoke=self.provoke.name.lower(),
+            detectors_off=[detector.name.lower() for detector in self.detectors_off],
             **({"kernel_defines": list(self.defines)} if self.defines else {}),
         )
         sink = _ToWriter(writer, scenario, progress)

@@ -6,10 +6,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from rayos_model.abi import PIPE_BYTES, BatchTag, ThreadId, TraceKind, Workload
+from rayos_model.abi import PIPE_BYTES, BatchTag, Detection, FaultKind, ThreadId, TraceKind, Workload
 from rayos_model.image import Group
 from rayos_model.model import wire
 from rayos_model.model.costs import Point
+from rayos_model.model.faulty import FAULTY
 from rayos_model.model.memory import PAGE_BYTES
 from rayos_model.model.painting import row_steps
 from rayos_model.model.processor import BLOCK, Body, Thread
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 RECEIVE_BYTES = 4096
 _BLOCK: Point = ("block",)
 _WAKE: Point = ("wake",)
+_REASON_PROTOCOL = 3  # M_CLIENT_DESTROYED, kernel/abi.h
 
 
 @dataclass(slots=True)
@@ -31,6 +33,40 @@ class Write:
     queued_ns: int
     bytes: int
     events: list[EventKind]
+
+
+class Inbox(deque[Write]):
+    """A client's bounded queue of writes (docs/mechanism.md, "Sockets")."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__()
+        self.capacity = capacity
+        self.bytes = 0
+        self._motion: Write | None = None  # the last write that is a pointer motion and nothing else, if not yet read
+
+    def put(self, write: Write) -> bool:
+        """Queues a write; False when it does not fit."""
+        motion = write.events == _MOTION
+        if motion and self._motion is not None and self.bytes > self.capacity // 2:
+            return True  # it takes the place of the last one
+        if self.bytes + write.bytes > self.capacity:
+            return False
+        self.append(write)
+        self.bytes += write.bytes
+        if motion:
+            self._motion = write
+        return True
+
+    def take(self) -> Write:
+        """The oldest write."""
+        write = self.popleft()
+        self.bytes -= write.bytes
+        if write is self._motion:
+            self._motion = None
+        return write
+
+
+_MOTION = [wire.MOTION]
 
 
 @dataclass(slots=True)
@@ -43,6 +79,7 @@ class Sent:
     batch: Batch
     secondary: bool = False
     damage: tuple[int, int] = (0, 0)  # first row and number of rows, surface coordinates
+    refused: Detection | None = None  # its last request is an error; how that is noticed
 
 
 class Client:
@@ -60,11 +97,14 @@ class Client:
         self.group = group
         self.id = identity
         self.end_ns = end_ns
-        self.inbox: deque[Write] = deque()
+        self.inbox = Inbox(machine.settings.socket_bytes)
         self.flow = machine.flow(machine.client_costs, ThreadId.CLIENT0 + identity, ("start",))
         self.thread = Thread(ThreadId.CLIENT0 + identity, f"client-{identity}", group.priority, self._body())
         self.connected_ns = 0
+        self.dropped = False  # disconnected by the compositor
         self.end_reason = 0  # of M_CLIENT_DESTROYED: it left by itself
+        self.presented = False  # its first frame has been on screen
+        self.receiving = False  # waits for events
         self.frames = 1  # FIRST draws the 0th
         self.frame_pending = False
         self.shm_pages = 0  # of the last shared memory this client created
@@ -117,6 +157,7 @@ class Client:
         batch: Batch | None = None,
         secondary: bool = False,
         damage: tuple[int, int] = (0, 0),
+        refused: Detection | None = None,
     ) -> Body:
         """Draws `rows` rows of `width` pixels, enters `send` and puts a batch into the socket.
 
@@ -130,7 +171,7 @@ class Client:
         yield before + sending
         # Overhead that a preemption cut short still counts in the mark: it must not lie beyond the burst's own end.
         sent_ns = min(self.thread.time_at(entering), self.machine.processor.now)
-        self.machine.compositor.deliver(Sent(self, tag, sent_ns, batch or BATCHES[tag], secondary, damage))
+        self.machine.compositor.deliver(Sent(self, tag, sent_ns, batch or BATCHES[tag], secondary, damage, refused))
         yield 1  # the compositor preempts here; what it answers is seen when this returns
 
     def send_frame(self) -> Body:
@@ -157,6 +198,12 @@ class Client:
             BatchTag.FIRST, width, buffers * height, before=cost, batch=batch, secondary=secondary, damage=(0, height)
         )
 
+    # ---- being struck by a fault ---------------------------------------------------------------
+
+    def struck(self, kind: FaultKind, variant: int) -> Body:
+        """What its thread goes on with, from whatever it was in the middle of."""
+        yield from FAULTY[kind](self, variant)
+
     # ---- the thread ----------------------------------------------------------------------------
 
     def _body(self) -> Body:
@@ -171,14 +218,29 @@ class Client:
         yield from self.send(BatchTag.ACK)
         yield from self.send_first(secondary=False)
         self.frame_pending = True
+        yield from self.go_on()
+
+    def go_on(self) -> Body:
+        """Its loop, to its end."""
         yield from self._loop()
         yield from self.send(BatchTag.LEAVE, batch=self.leave_batch())
+        yield self.flow.to(("exit",))
+
+    def serve_until(self, deadline: int) -> Body:
+        """Handles what is received, and does nothing of its own."""
+        while self.machine.processor.now < deadline:
+            yield from self.receive(deadline)
+
+    def thrown_out(self) -> Body:
+        """Learns that it was disconnected for an error, and exits."""
+        yield from self._await("error")
+        self.end_reason = _REASON_PROTOCOL
         yield self.flow.to(("exit",))
 
     def _await(self, name: str) -> Body:
         self._seen.discard(name)
         while name not in self._seen:
-            yield from self._receive(self.end_ns)
+            yield from self.receive(self.end_ns)
 
     def _loop(self) -> Body:
         processor, end = self.machine.processor, self.end_ns
@@ -194,22 +256,26 @@ class Client:
             if due is not None and due <= now:
                 yield from self.act()
                 continue
-            yield from self._receive(end if due is None or due > end else due)
+            yield from self.receive(end if due is None or due > end else due)
 
-    def _receive(self, deadline: int) -> Body:
+    def receive(self, deadline: int) -> Body:
         """One `recv`: takes what is queued, or waits for it until the deadline."""
         thread, flow = self.thread, self.flow
         if not self.inbox:
             thread.deadline = deadline
             thread.trailing = flow.to(_BLOCK) + self._woken
             self._woken = 0
-            yield BLOCK
+            self.receiving = True
+            try:
+                yield BLOCK
+            finally:  # also when a fault strikes
+                self.receiving = False
             if not self.inbox:
                 self._woken = flow.to(_WAKE)
                 return
         taken, size = [], 0
         while self.inbox and size + self.inbox[0].bytes <= RECEIVE_BYTES:
-            write = self.inbox.popleft()
+            write = self.inbox.take()
             taken.append(write)
             size += write.bytes
         yield flow.to(("receive", size, len(taken))) + self._woken

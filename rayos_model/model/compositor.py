@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, ClassVar
 
-from rayos_model.abi import BatchTag, InputSource, ThreadId, TraceKind, Workload
+from rayos_model.abi import BatchTag, Detection, InputSource, ThreadId, TraceKind, Workload
 from rayos_model.model import wire
 from rayos_model.model.client import Client, Sent, Write
 from rayos_model.model.costs import Path, Point
 from rayos_model.model.painting import Rectangle, Stack
-from rayos_model.model.processor import BLOCK, Body, Thread
+from rayos_model.model.processor import BLOCK, EXITED, Body, Thread
 from rayos_model.model.wire import EventKind
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ class Compositor:
         self._offset = 0  # ns into the burst being gathered
         self._measures: list[tuple[int, TraceKind, int, int | None, int]] = []
         self._events: dict[int, list[EventKind]] = {}
+        self._dropping: Client | None = None  # by an error in the batch being handled
         self._schedule_vblank(0)
         if settings.ping_interval_ns:
             heappush(self._timed, (settings.ping_interval_ns, _PING, 0))
@@ -141,6 +142,8 @@ class Compositor:
 
     def close(self, client: Client) -> None:
         """A client's process ended."""
+        if client.dropped:
+            return  # closed already
         self._ready.append(Closed(client))
         self.machine.processor.wake(self.thread)
 
@@ -193,6 +196,9 @@ class Compositor:
             writes = self._gather_writes() if self._events else ()
             yield self._offset
             self._stamp(writes)
+            if self._dropping is not None:
+                self._ready.append(Closed(self._dropping))
+                self._dropping = None
 
     def _gather_writes(self) -> list[tuple[int, Client, Write]]:
         """One queue-write for each client told something, at the end of the burst: (offset, client, write)."""
@@ -222,10 +228,36 @@ class Compositor:
                 self._second_latencies.append(value)
         for offset, client, write in writes:
             write.queued_ns = thread.time_at(offset)
-            client.inbox.append(write)
-            self.machine.processor.wake(client.thread)
+            if client.inbox.put(write):
+                if client.receiving:
+                    self.machine.processor.wake(client.thread)
+            else:
+                self._overflow(client)
         self._offset = 0
         self._measures.clear()
+
+    def _overflow(self, client: Client) -> None:
+        """A client does not read: it is disconnected and killed."""
+        failures = self.machine.failures
+        if client.thread.state != EXITED and failures.detector_on(Detection.OVERFLOW):
+            failures.detected(client.id, Detection.OVERFLOW, self.thread.index)
+            self.machine.supervisor.kill(client)
+
+    def _notice(self, client: Client, how: Detection) -> None:
+        """A failure was noticed at this point of the item being handled."""
+        noticed = self.machine.failures.notice(client.id, how)
+        if noticed is not None:
+            self._measure(TraceKind.M_FAULT_DETECTED, *noticed)
+
+    def _refuse(self, sent: Sent, how: Detection) -> None:
+        """The last request was an error: its client is told, and disconnected when the batch is done."""
+        if not self.machine.failures.detector_on(Detection.PROTOCOL):
+            return
+        self._notice(sent.client, how)
+        self._measure(TraceKind.M_PROTOCOL_ERROR, sent.client.id, arg=_ERROR_CODES[how])
+        self._tell(sent.client, wire.ERROR)
+        self._dropping = sent.client
+        sent.client.dropped = True
 
     def _advance(self, point: Point) -> None:
         self._offset += self.flow.to(point)
@@ -249,6 +281,8 @@ class Compositor:
             self._offset = start + offsets[index]
             effect(self, seat, sent)
         self._offset = start + offsets[-1]
+        if sent.refused is not None:
+            self._refuse(sent, sent.refused)
 
     def _path(self, sent: Sent) -> tuple[Path, tuple[tuple[int, Effect], ...]]:
         """The points of a batch and the effects its requests have, by the index of their point."""
@@ -411,6 +445,11 @@ class Compositor:
         main = not surface.key & 1
         done = wire.DONE if main else wire.SECONDARY_DONE
         self._tell(client, *[done] * shown.callbacks, *[wire.RELEASE] * shown.releases)
+        if main and not shown.releases:  # its first frame
+            fault = self.machine.failures.shown(client.id)
+            if fault is not None:
+                self._measure(TraceKind.M_FAULT_RECOVERED, fault.subject, fault.injected_ns)
+            client.presented = True
         if client.workload is not Workload.INPUT:
             return
         for scheduled_ns in shown.inputs:
@@ -465,8 +504,10 @@ class Compositor:
         pinged = 0
         for seat in list(self.seats.values()):
             since = seat.owes_pong_since
-            if since is not None and time - since >= settings.hang_timeout_ns:
-                self._measure(TraceKind.M_HANG, seat.client.id, since)
+            hangs = since is not None and time - since >= settings.hang_timeout_ns
+            if since is not None and hangs and self.machine.failures.detector_on(Detection.HANG):
+                self._measure(TraceKind.M_HANG, seat.client.id, arg=time - since)
+                self._notice(seat.client, Detection.HANG)
                 self.machine.supervisor.kill(seat.client)
             elif seat.bound and since is None:
                 seat.owes_pong_since = time
@@ -492,9 +533,20 @@ class Compositor:
         seat = self.seats.pop(client.id)
         for secondary in list(seat.surfaces):
             self._unmap(seat, secondary)
+        self._end_drags(seat)
         self.flow.subject = client.id
         self._advance(("disconnect",))
         self.machine.supervisor.released(client)
+
+    def _end_drags(self, seat: Seat) -> None:
+        """A drag ends with either of its clients: the source hears of it, the target's pipe of its end."""
+        if seat.drag_peer is not None and seat.drag_peer.id in self.seats:
+            peer = self.seats[seat.drag_peer.id]
+            peer.drag_source, peer.pipe_full = None, True
+            self.machine.processor.wake(peer.client.thread)
+        if seat.drag_source is not None and seat.drag_source.id in self.seats:
+            self.seats[seat.drag_source.id].drag_peer = None
+            self._tell(seat.drag_source, wire.DRAG_CANCELLED)
 
     _handlers: ClassVar[dict[int, Callable[[Compositor, int, int], None]]] = {
         _VBLANK: _vblank,
@@ -521,6 +573,7 @@ def _events(seat: Seat, motion: bool) -> list[tuple[Client, EventKind]]:
     return [(seat.client, kind) for kind in kinds]
 
 
+_ERROR_CODES = {Detection.LIMIT: 2, Detection.PROTOCOL: 0}  # no_memory (or invalid_fd), invalid_object
 Effect = Callable[[Compositor, Seat, Sent], None]
 _EFFECTS: dict[BatchTag, dict[str, Effect]] = {
     BatchTag.REGISTRY: {"wl_display.sync": Compositor._synced},

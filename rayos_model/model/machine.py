@@ -12,6 +12,7 @@ from rayos_model.model.client import Client
 from rayos_model.model.compositor import Compositor
 from rayos_model.model.costs import CostModel, Flow, Path, Point, RecordedFlow
 from rayos_model.model.disk import DiskThread
+from rayos_model.model.faults import Failures
 from rayos_model.model.load import WHOLE_PPM, LoadGenerator
 from rayos_model.model.memory import MemoryUse
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
@@ -45,6 +46,7 @@ class Machine:
         self.compositor_costs = CostModel(parameters, "compositor")
         self.launcher_costs = CostModel(parameters, "launcher")
         self.reporter_costs = CostModel(parameters, "reporter")
+        self.injector_costs = CostModel(parameters, "injector")
         self._line = line
         self._on_second = on_second
         scheduling = parameters.scheduling
@@ -78,6 +80,7 @@ class Machine:
         self.compositor = Compositor(self)
         self.load_generator = LoadGenerator(self)
         self.supervisor = Supervisor(self)
+        self.failures = Failures(self, image.faults)
         stressed = image.settings.kind == ScenarioKind.STRESS
         self.stress = (
             Stress(image.settings, image.load, self.load_generator, self.say, self._memory_percent)
@@ -105,6 +108,8 @@ class Machine:
             self.load_generator.set(WHOLE_PPM)
         for thread in (self.supervisor.reporter, self.supervisor.launcher, self.compositor.thread):
             processor.spawn(thread)
+        if self.failures.watching:
+            processor.spawn(self.failures.thread)
         launcher = self.supervisor.launcher
         step = self.env.step
         while launcher.state != EXITED:
@@ -112,7 +117,7 @@ class Machine:
         leaked = self.memory.pages - self.memory.baseline
         self.measure(TraceKind.M_PAGES_PEAK, 0, self.memory.peak, ThreadId.LAUNCHER)
         self.measure(TraceKind.M_LEAK, 0, leaked, ThreadId.LAUNCHER)
-        passed = not self.supervisor.failed and leaked == 0
+        passed = self.failures.finish(not self.supervisor.failed and leaked == 0)
         self.trace.flush()
         if self.profile:
             self.profile.report()

@@ -72,6 +72,10 @@ class MemoryUse:
         rates = self._parameters
         return round(rates.pages_per_client + self._clients.get(client, 0) * rates.pages_per_shm_page)
 
+    def shared_by(self, client: Client) -> int:
+        """Pages of shared memory that a client has."""
+        return self._clients[client]
+
     def enter(self, client: object) -> None:
         """A client's process was created."""
         self._clients[client] = 0

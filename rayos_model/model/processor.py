@@ -144,6 +144,14 @@ class Processor:
         thread.state = EXITED
         thread.body.close()
 
+    def restart(self, thread: Thread, body: Body) -> None:
+        """Abandons what a thread that is ready or blocked was doing; it goes on with another body."""
+        self.wake(thread)
+        thread.body.close()
+        thread.body = body
+        thread.burst = thread.remaining = thread.trailing = 0
+        thread.suspended_at = None
+
     def idle_ns(self) -> int:
         """Idle time so far, ns."""
         if self.running is None and self.now > self._idle_since:
@@ -291,6 +299,12 @@ class Processor:
 
     def _set_aside(self, thread: Thread, *, head: bool) -> None:
         """Takes the processor from a thread that could go on; what overhead it had left is lost."""
+        if self._overhead:  # lost, but booked already where time_at would find it
+            if thread.interruptions:
+                progress, duration = thread.interruptions.pop()
+                thread.interruptions.append((progress, duration - self._overhead))
+            else:
+                thread.origin -= self._overhead
         thread.state = READY
         thread.suspended_at = self.now
         queue = self._ready[thread.priority]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LAUNCHER_PRIORITY = 25
 REPORTER_PRIORITY = 30
 SECOND_NS = 1_000_000_000
-REASON_LEFT, REASON_KILLED = 0, 2  # M_CLIENT_DESTROYED, kernel/abi.h
+REASON_LEFT, REASON_FAULT, REASON_KILLED, REASON_PROTOCOL = range(4)  # M_CLIENT_DESTROYED, kernel/abi.h
 _BLOCK: Point = ("block",)
 
 
@@ -50,7 +50,8 @@ class Supervisor:
 
     def exited(self, client: Client) -> None:
         """A client's thread ended: the compositor is told, the launcher frees the process."""
-        self.failed |= client.end_reason != REASON_LEFT
+        self.machine.failures.mutexes.release_all(client)
+        self.failed |= client.end_reason != REASON_LEFT and not self.machine.failures.is_open(client.id)
         self.machine.compositor.close(client)
         self._exited.append(client)
         self.machine.processor.wake(self.launcher)
@@ -144,9 +145,19 @@ class Supervisor:
         del machine.clients[client.id]
         machine.say("RAYOS_SOAK:CLIENT_DESTROYED", client.id)
         machine.measure(TraceKind.M_CLIENT_DESTROYED, client.id, client.end_reason, ThreadId.LAUNCHER)
-        now = machine.processor.now
-        if client.group.lifetime_ns and now < machine.settings.duration_ns:
-            heappush(self._spawns, (now, client.id, self._generations[client.id] + 1))
+        lost = client.end_reason != REASON_LEFT
+        if client.group.lifetime_ns or (lost and machine.settings.respawn_ns):
+            yield from self._plan_successor(client, machine.settings.respawn_ns if lost else 0)
+
+    def _plan_successor(self, client: Client, delay_ns: int) -> Body:
+        machine = self.machine
+        at = machine.processor.now + delay_ns
+        if at >= machine.settings.duration_ns:
+            return
+        heappush(self._spawns, (at, client.id, self._generations[client.id] + 1))
+        if machine.failures.is_open(client.id):
+            machine.failures.recovering(client.id)
+            yield self._launch.to(("recover",))
 
     def _reporter(self) -> Body:
         machine, thread, flow = self.machine, self.reporter, self._report

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
+from rayos_model.abi import Detection
 from rayos_model.errors import BadInput
 from rayos_model.image import build_image
 from rayos_model.metrics import Metrics, MetricsCollector
@@ -24,14 +26,18 @@ class ModelSystem:
     """Simulates scenarios with calibrated parameters; see docs/mechanism.md for what is simulated.
 
     `trace_points` keeps every control-flow point in the trace, not measurements only. The CPU time of a segment is then
-    its own demand, without interrupts and dispatches (the kernel's includes them, and counts them).
+    its own demand, without interrupts and dispatches (the kernel's includes them, and counts them). `detectors_off`
+    blinds detectors of failures, which proves that a test that relies on them can fail.
     """
 
     name = "model"
 
-    def __init__(self, parameters: Parameters, trace_points: bool = False) -> None:
+    def __init__(
+        self, parameters: Parameters, trace_points: bool = False, detectors_off: Collection[Detection] = ()
+    ) -> None:
         self.parameters = parameters
         self.trace_points = trace_points
+        self.detectors_off = detectors_off
 
     def run(self, scenario: Scenario, writer: RunWriter, progress: ProgressFn) -> None:
         """Simulates the scenario to its end, feeding the writer.
@@ -43,9 +49,11 @@ class ModelSystem:
                 f"{scenario.name}: machine.vcpus: the model knows processors that take turns, not parallel ones as "
                 f"those of platform {self.parameters.platform}; use --platform icount"
             )
+        if scenario.machine.vcpus > 1 and scenario.faults:
+            raise BadInput(f"{scenario.name}: machine.vcpus: the model injects faults on one processor only")
         if scenario.machine.vcpus > 1 and self.trace_points:
             raise BadInput(f"{scenario.name}: machine.vcpus: the model traces points of one processor only")
-        image = build_image(scenario)
+        image = build_image(scenario, detectors_off=self.detectors_off)
         duration = image.settings.duration_ns
 
         def on_second(second: int, flips: int) -> None:

@@ -61,7 +61,13 @@ BATCHES: dict[BatchTag, Batch] = {
     BatchTag.FINISH: Batch(("wl_data_offer.finish", "wl_data_offer.destroy"), 16),
     BatchTag.DRAG_DONE: Batch(("wl_data_source.destroy",), 8),
     BatchTag.LEAVE: Batch(_LEAVE, 96),
+    BatchTag.HOSTILE: Batch(
+        ("wl_surface.damage", "xdg_toplevel.set_title", "xdg_wm_base.pong") * 16 + ("wl_surface.damage",), 1208
+    ),
+    BatchTag.POISON: Batch(("none",), 8),
 }
+EXHAUST_SURFACES = Batch(("wl_compositor.create_surface",), 12)
+EXHAUST_POOLS = Batch(("wl_shm.create_pool",), 16)
 LEAVE_BOTH = Batch((*_DESTROY, "wl_shm_pool.destroy", *_LEAVE), 136)  # the secondary window first
 FIRST_SECONDARY = Batch(("wl_shm.create_pool", "wl_shm_pool.create_buffer", *_FRAME), 112)
 
@@ -95,4 +101,5 @@ DRAG_DROP = EventKind("drop", 8, 1)
 DRAG_ACTION = EventKind("action", 12, 1)
 DRAG_SEND = EventKind("send", 40, 1)
 DRAG_CANCELLED = EventKind("cancelled", 8, 1)
+ERROR = EventKind("error", 32, 1)  # wl_display.error
 DRAG_FINISHED = EventKind("finished", 16, 2)  # dnd_drop_performed, dnd_finished

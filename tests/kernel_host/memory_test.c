@@ -115,6 +115,69 @@ static void damage_is_found_and_names_the_owner(void)
     CHECK(PANICS(page_free(page)));
 }
 
+static u32 reports;
+static const void *reported;
+
+static void note(const char *owner, const void *object)
+{
+    CHECK(!memcmp(owner, "victim", 7) || !memcmp(owner, "bystander", 10));
+    reports++;
+    reported = object;
+}
+
+/* With a listener damage is told once, by whoever comes first, and the object is not used again until released. */
+static void damage_is_told_and_the_object_withheld(void)
+{
+    static const u32 sizes[] = { 1, 40, 300, 2000, 9001 };
+    u64 used = pages_used(), bytes = heap_bytes();
+    heap_on_damage = note;
+    for (u32 by_scrub = 0; by_scrub < 2; by_scrub++) {
+        for (u32 i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            u8 *object = kalloc(sizes[i], "victim"), *other = kalloc(sizes[i], "bystander");
+            u32 before = reports;
+            CHECK(heap_scrub() == 2 + by_scrub * 5 + i && reports == before);
+            object[sizes[i] + i % 8] ^= 0x80;
+            if (by_scrub)
+                heap_scrub();
+            CHECK(reports == before + by_scrub);
+            kfree(object);
+            CHECK(reports == before + 1 && reported == object);
+            CHECK(heap_scrub() == 2 + by_scrub * 5 + i && reports == before + 1);
+            u8 *next = kalloc(sizes[i], "bystander");
+            CHECK(next != object);
+            kfree(next);
+            kfree(other);
+        }
+    }
+    heap_release_withheld();
+    heap_trim();
+    CHECK(heap_bytes() == bytes && pages_used() == used && heap_scrub() == 0);
+}
+
+static void every_planted_overrun_is_found(void)
+{
+    static void *objects[OBJECTS];
+    for (u32 i = 0; i < OBJECTS; i++)
+        CHECK((objects[i] = kalloc(chance(3000), "bystander")));
+    u32 before = reports;
+    for (u32 i = 0; i < OBJECTS; i++)
+        CHECK(heap_overrun((u32)(seed ^ i * 2654435761u)));
+    CHECK(!heap_overrun(7));             /* none is intact */
+    CHECK(heap_scrub() == OBJECTS && reports == before + OBJECTS);
+    for (u32 i = 0; i < OBJECTS; i++)
+        kfree(objects[i]);
+    heap_release_withheld();
+    heap_trim();
+    CHECK(heap_scrub() == 0 && reports == before + OBJECTS);
+    heap_checked = false;
+    void *object = kalloc(10, "bystander");
+    CHECK(heap_overrun(0) && heap_scrub() == 1);
+    kfree(object);
+    CHECK(reports == before + OBJECTS);
+    heap_checked = true;
+    heap_on_damage = NULL;
+}
+
 int main(void)
 {
     void *arena = mmap((void *)DIRECT_BASE, ARENA, PROT_READ | PROT_WRITE,
@@ -127,5 +190,8 @@ int main(void)
     memory_runs_out_without_harm();
     objects_keep_their_contents_and_return();
     damage_is_found_and_names_the_owner();
+    heap_trim();
+    damage_is_told_and_the_object_withheld();
+    every_planted_overrun_is_found();
     return 0;
 }

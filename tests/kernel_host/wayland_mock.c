@@ -287,8 +287,9 @@ enum socket_ready socket_wait(u64 deadline_ns, struct socket **socket, struct ba
     }
 }
 
-bool socket_queue(struct socket *s, const void *data, u32 bytes, u32 events, struct handle *handle)
+bool socket_queue(struct socket *s, const void *data, u32 bytes, u32 events, bool motion, struct handle *handle)
 {
+    (void)motion;
     CHECK(bytes && bytes <= BATCH_BYTES && !s->released);
     if (s->closed || s->queued_bytes + bytes > mock_socket_bytes)
         return false;
@@ -315,6 +316,8 @@ void socket_disconnect(struct socket *s)
     make_ready(s);
 }
 
+bool socket_is_open(const struct socket *s) { return !s->closed; }
+
 void socket_release(struct socket *s)
 {
     CHECK(s->told_closed && !s->released);
@@ -328,6 +331,18 @@ void process_kill(u32 client, u32 reason)
     CHECK(reason == 2);
     killed++;
 }
+
+static u32 noticed;
+
+void failure_detected(u32 target, enum detection how)
+{
+    (void)target, (void)how;
+    noticed++;
+}
+
+u32 mock_noticed(void) { return noticed; }
+void failure_shown(u32 client) { (void)client; }
+bool detector_on(enum detection detector) { return detector != 0; }
 
 u32 mock_killed(void) { return killed; }
 
@@ -347,7 +362,7 @@ u32 mock_on_screen(u32 x, u32 y) { return framebuffers[!back][y * MOCK_WIDTH + x
 
 /* ---- Scenario and random numbers: a gap is always mock_gap_ns ---- */
 
-static const struct image_settings settings = {
+static struct image_settings settings = {
     .seed = 1, .duration_ns = 1000000000000, .repaint_window_ns = 4000000, .ping_interval_ns = 250000000, .hang_timeout_ns = 1000000000,
     .width = MOCK_WIDTH, .height = MOCK_HEIGHT, .refresh_mhz = 60000,
 };
@@ -358,6 +373,7 @@ static const struct image_group groups[] = {
 };
 static u64 gaps[QUANTILES];
 
+void mock_limits(u32 surfaces, u32 pools) { settings.client_surfaces = surfaces, settings.client_pools = pools; }
 const struct image_settings *scenario(void) { return &settings; }
 const struct image_group *scenario_group(u32 client) { return &groups[client < 2 ? 0 : client - 1]; }
 u32 scenario_clients(void) { return MOCK_CLIENTS; }

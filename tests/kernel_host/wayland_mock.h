@@ -31,8 +31,10 @@ u32 mock_on_screen(u32 x, u32 y);
 
 u32 mock_count(enum trace_kind kind);        /* points or measurements of that kind so far */
 u64 mock_last(enum trace_kind kind);         /* arg of the latest */
+u32 mock_noticed(void);                      /* failures reported so far */
 u32 mock_killed(void);                       /* clients killed so far */
 void mock_fail_allocations(u32 client, u32 one_in); /* ... while handling that client's batches; 0: never */
+void mock_limits(u32 surfaces, u32 pools);   /* of each client; 0: none */
 extern u64 mock_paint_cost_ns;               /* added by every blit */
 extern u32 mock_socket_bytes;
 void mock_check_clean(void);                 /* no heap, no reference is left */

@@ -359,9 +359,43 @@ static void each_bad_request_earns_its_error(void)
     peer_end(good);
 }
 
+/* One surface and one pool are the window's; what is destroyed may be made anew. */
+static void limits_hold_for_each_client_alone(void)
+{
+    mock_limits(3, 2);
+    struct peer *other = with_window(MOCK_DRAG), *p = with_window(MOCK_RENDERING);
+    u32 words[16] = {0}, noticed = mock_noticed();
+    put(p, COMPOSITOR, 0, "u", NEXT + 1);
+    put(p, COMPOSITOR, 0, "u", NEXT + 2);
+    put(p, NEXT + 1, 0, "");
+    put(p, NEXT + 2, 0, "");
+    flush(p);
+    put(p, SHM, 0, "uu", NEXT + 1, 4096);
+    put(p, NEXT + 1, 1, "");
+    flush_with(p, mock_shm(4096));
+    CHECK(mock_open(p->socket));
+    CHECK(mock_noticed() == noticed);
+    for (u32 id = NEXT + 1; id < NEXT + 4; id++)
+        put(p, COMPOSITOR, 0, "u", id);
+    flush(p);
+    CHECK(!mock_open(p->socket) && came(p, 1, 0, words) == 1 && words[0] == 1 && words[1] == DISPLAY_NO_MEMORY);
+    CHECK(mock_noticed() > noticed && mock_open(other->socket));
+    noticed = mock_noticed();
+    put(other, SHM, 0, "uu", NEXT + 1, 4096);
+    flush_with(other, mock_shm(4096));
+    CHECK(mock_open(other->socket) && mock_noticed() == noticed);
+    put(other, SHM, 0, "uu", NEXT + 2, 4096);
+    flush_with(other, mock_shm(4096));
+    CHECK(!mock_open(other->socket) && came(other, 1, 0, words) == 1 && words[1] == DISPLAY_NO_MEMORY);
+    peer_end(p);
+    peer_end(other);
+    mock_limits(0, 0);
+}
+
 static void a_full_queue_disconnects(void)
 {
     struct peer *p = peer_new(MOCK_RENDERING);
+    u32 killed = mock_killed(), noticed = mock_noticed();
     put(p, 1, 1, "u", REGISTRY);
     flush(p);
     for (u32 i = 0; i < 1000 && mock_open(p->socket); i++) {
@@ -370,7 +404,7 @@ static void a_full_queue_disconnects(void)
         p->bytes = 0;
         mock_run_until(mock_now());
     }
-    CHECK(!mock_open(p->socket));
+    CHECK(!mock_open(p->socket) && mock_killed() == killed + 1 && mock_noticed() == noticed + 1);
     peer_end(p);
 }
 
@@ -388,6 +422,7 @@ int main(void)
     each_bad_request_earns_its_error();
     a_full_queue_disconnects();
     objects_are_bounded();
+    limits_hold_for_each_client_alone();
     mock_run_until(mock_now() + 100 * ms);
     mock_check_clean();
     puts("ok");

@@ -1,0 +1,121 @@
+/* Where faults come from: the scenario's sources, each drawing instants, targets and variants from its own random
+ * numbers (docs/mechanism.md, "Faults"), and what each kind does. The injector's thread alone uses this. */
+#include "process.h"
+
+#define MAX_SOURCES 64
+#define STREAM_FAULTS 2
+#define PUT_OFF_NS 10000000ull                 /* no target is there: so much later */
+
+struct source { struct random random; u64 at_ns; u32 done, whom, variant; }; /* the next one; at_ns NEVER: no more */
+
+static struct source sources[MAX_SOURCES];
+
+static u64 fraction(u64 of, u32 draw) { return (u64)((unsigned __int128)of * draw >> 32); }
+
+static void draw_next(struct source *source, const struct image_fault *fault)
+{
+    u32 when = random_next(&source->random), whom = random_next(&source->random), which = random_next(&source->random);
+    source->whom = whom;
+    source->variant = fault->variant == VARIANT_ANY ? (u32)fraction(fault_variants(fault->kind), which) : fault->variant;
+    source->at_ns = fault->start_ns + source->done * fault->period_ns + fraction(fault->period_ns, when);
+    if (source->done == fault->count || source->at_ns >= fault->end_ns || (source->done && !fault->period_ns))
+        source->at_ns = NEVER;
+}
+
+void faults_start(void)
+{
+    for (u32 i = 0; i < scenario_faults(); i++) {
+        random_seed(&sources[i].random, scenario()->seed, i, 0, STREAM_FAULTS);
+        draw_next(&sources[i], scenario_fault(i));
+    }
+}
+
+/* The earliest, lowest index among equals. */
+static u32 next_source(void)
+{
+    u32 best = 0;
+    for (u32 i = 1; i < scenario_faults(); i++)
+        if (sources[i].at_ns < sources[best].at_ns)
+            best = i;
+    return best;
+}
+
+u64 faults_next(void) { return scenario_faults() ? sources[next_source()].at_ns : NEVER; }
+
+/* A deadlock leaves one of two clients to go on. */
+static bool eligible(u32 client, u32 kind)
+{
+    return (kind == FAULT_DEADLOCK ? process_can_go_on(client) : process_can_be_struck(client)) && !failure_open(client);
+}
+
+/* The client `from`, or else the next of its range, round to the first, that can be struck; MAX_CLIENTS: none. */
+static u32 find_target(const struct image_fault *fault, u32 from)
+{
+    for (u32 n = 0; n < fault->client_count; n++) {
+        u32 client = fault->first_client + (from - fault->first_client + n) % fault->client_count;
+        if (eligible(client, fault->kind))
+            return client;
+    }
+    return MAX_CLIENTS;
+}
+
+static bool strike_heap(const struct image_fault *fault, u32 draw, u32 variant)
+{
+    if (failure_open(FAULT_TARGET_HEAP) || !heap_overrun(draw))
+        return false;
+    failure_injected(FAULT_TARGET_HEAP, fault->kind, variant);
+    trace_point(P_INJECT, FAULT_TARGET_HEAP, fault->kind << 4 | variant);
+    return true;
+}
+
+/* The target is the one that will close the cycle: it is struck, and locks, as the second. */
+static bool strike_pair(const struct image_fault *fault, u32 target, u32 variant)
+{
+    u32 other = find_target(fault, target + 1);
+    if (other == target)
+        return false;
+    failure_injected(target, fault->kind, variant);
+    process_strike(other, other << 16 | FAULT_DEADLOCK << 4);
+    process_strike(target, other << 16 | FAULT_DEADLOCK << 4 | 1);
+    trace_point(P_INJECT, target, fault->kind << 4 | variant);
+    return true;
+}
+
+static bool strike(const struct image_fault *fault, const struct source *source)
+{
+    u32 variant = source->variant;
+    if (fault->kind == FAULT_MEMORY_CORRUPTION && variant == 1)
+        return strike_heap(fault, source->whom, variant);
+    u32 target = find_target(fault, fault->first_client + (u32)fraction(fault->client_count, source->whom));
+    if (target == MAX_CLIENTS)
+        return false;
+    if (fault->kind == FAULT_DEADLOCK)
+        return strike_pair(fault, target, variant);
+    failure_injected(target, fault->kind, variant);
+    if (fault->kind == FAULT_CLIENT_CRASH && variant == 2) {
+        process_kill(target, 2);
+        failure_detected(target, DETECTED_KILL);
+    } else { /* it goes on in the client itself: clients/faulty.c */
+        process_strike(target, fault->kind << 4 | variant);
+    }
+    trace_point(P_INJECT, target, fault->kind << 4 | variant);
+    return true;
+}
+
+void faults_strike(void)
+{
+    u32 i = next_source();
+    struct source *source = &sources[i];
+    const struct image_fault *fault = scenario_fault(i);
+    u64 flags = service_begin();
+    bool struck = strike(fault, source);
+    service_end(flags);
+    if (struck) {
+        source->done++;
+        draw_next(source, fault);
+    } else {
+        source->at_ns += PUT_OFF_NS;
+        if (source->at_ns >= fault->end_ns)
+            source->at_ns = NEVER;
+    }
+}

@@ -1,0 +1,100 @@
+/* Mutexes of client processes: numbered, handed on in the order in which they were asked for. Under LOCK_KERNEL throughout.
+ *
+ * Who waits for whom is a graph in which each process has at most one edge: to the owner of what it wants. A lock that
+ * would close a cycle is a deadlock; its caller is killed. As a second line, who waits too long has the owner killed.
+ * What a dead process held is handed on. */
+#include "process.h"
+
+struct mutex { struct process *owner, *first, *last; }; /* waiters, through next_waiter */
+
+static struct mutex mutexes[MAX_MUTEXES];
+
+static void hand_on(struct mutex *m)
+{
+    struct process *next = m->first;
+    m->owner = next;
+    if (!next)
+        return;
+    m->first = next->next_waiter;
+    next->wants = NULL;
+    process_wake(next, m);
+}
+
+static void enqueue(struct mutex *m, struct process *p)
+{
+    p->wants = m;
+    p->next_waiter = NULL;
+    if (m->first)
+        m->last->next_waiter = p;
+    else
+        m->first = p;
+    m->last = p;
+}
+
+void mutex_abandon(struct process *p)
+{
+    struct mutex *m = p->wants;
+    if (!m)
+        return;
+    struct process **at = &m->first, *before = NULL;
+    for (; *at != p; at = &before->next_waiter)
+        before = *at;
+    *at = p->next_waiter;
+    if (m->last == p)
+        m->last = before;
+    p->wants = NULL;
+}
+
+void mutex_release_all(struct process *p)
+{
+    mutex_abandon(p);
+    for (struct mutex *m = mutexes; m < mutexes + MAX_MUTEXES; m++)
+        if (m->owner == p)
+            hand_on(m);
+}
+
+/* A cycle without p may exist when its detector is off: the walk is bounded. */
+static bool closes_cycle(const struct process *p, const struct mutex *m)
+{
+    for (u32 steps = 0; m && m->owner && steps < MAX_CLIENTS; m = m->owner->wants, steps++)
+        if (m->owner == p)
+            return true;
+    return false;
+}
+
+static void kill_owner(struct mutex *m)
+{
+    u32 client = m->owner->client;
+    failure_detected(client, DETECTED_DEADLOCK);
+    process_kill(client, 2);
+}
+
+i64 mutex_lock(struct process *p, u64 id)
+{
+    if (id >= MAX_MUTEXES || mutexes[id].owner == p)
+        return -E_INVALID;
+    struct mutex *m = &mutexes[id];
+    if (m->owner) {
+        if (detector_on(DETECTED_DEADLOCK) && closes_cycle(p, m)) {
+            failure_detected(p->client, DETECTED_DEADLOCK);
+            process_exit(2);
+        }
+        u64 timeout = scenario()->lock_timeout_ns;
+        enqueue(m, p);
+        while (m->owner != p)
+            if (!process_wait(p, m, timeout ? clock_ns() + timeout : NEVER) && m->owner != p)
+                kill_owner(m);
+    }
+    m->owner = p;
+    trace_point(P_LOCK, (u32)id, 0);
+    return 0;
+}
+
+i64 mutex_unlock(struct process *p, u64 id)
+{
+    if (id >= MAX_MUTEXES || mutexes[id].owner != p)
+        return -E_INVALID;
+    hand_on(&mutexes[id]);
+    trace_point(P_UNLOCK, (u32)id, 0);
+    return 0;
+}

@@ -1,0 +1,253 @@
+"""Faults: where they come from, whom they strike, what becomes of each (docs/mechanism.md, "Faults")."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rayos_model.abi import (
+    FAULT_TARGET_HEAP,
+    VARIANT_ANY,
+    Detection,
+    FaultKind,
+    Report,
+    ScenarioKind,
+    ThreadId,
+    TraceKind,
+    fault_subject,
+)
+from rayos_model.faults import FAULT_VARIANTS
+from rayos_model.image import Fault
+from rayos_model.model.client import Client
+from rayos_model.model.costs import Point
+from rayos_model.model.mutex import Mutexes, locks_out
+from rayos_model.model.processor import BLOCK, EXITED, Body, Thread
+from rayos_model.random import STREAM_FAULTS, Random
+
+if TYPE_CHECKING:
+    from rayos_model.model.machine import Machine
+
+INJECTOR_PRIORITY = 28
+RECOVERY_LIMIT_NS: Final = 5_000_000_000
+PUT_OFF_NS: Final = 10_000_000
+_BLOCK: Point = ("block",)
+_KILL = 2  # variant of CLIENT_CRASH
+_HEAP = 1  # variant of MEMORY_CORRUPTION
+_DETECTION_NAMES = {Detection.PROTOCOL: "protocol_error"}
+
+
+class Source:
+    """One source of faults: the next instant, and the draws for whom and which variant it strikes."""
+
+    def __init__(self, seed: int, index: int, fault: Fault) -> None:
+        self.fault = fault
+        self.done = 0
+        self._random = Random(seed, index, 0, STREAM_FAULTS)
+        self.draw_next()
+
+    def draw_next(self) -> None:
+        """Draws when, whom and which; `at_ns` is None when no more will come."""
+        fault = self.fault
+        when, self.whom, which = (self._random.next() for _ in range(3))
+        variants = len(FAULT_VARIANTS[FaultKind(fault.kind).name.lower()])
+        self.variant = variants * which >> 32 if fault.variant == VARIANT_ANY else fault.variant
+        at_ns = fault.start_ns + self.done * fault.period_ns + (fault.period_ns * when >> 32)
+        over = self.done == fault.count or at_ns >= fault.end_ns or (self.done > 0 and not fault.period_ns)
+        self.at_ns: int | None = None if over else at_ns
+
+    def put_off(self) -> None:
+        """No target is there: somewhat later."""
+        assert self.at_ns is not None
+        at_ns = self.at_ns + PUT_OFF_NS
+        self.at_ns = None if at_ns >= self.fault.end_ns else at_ns
+
+
+@dataclass(slots=True)
+class OpenFault:
+    """A fault whose target does not serve again yet."""
+
+    subject: int  # FAULT_SUBJECT
+    kind: FaultKind
+    injected_ns: int
+    detected: bool = False
+
+
+class Failures:
+    """The injector's thread, and the book of open faults: at most one for each target."""
+
+    def __init__(self, machine: Machine, faults: Sequence[Fault]) -> None:
+        self.machine = machine
+        self.sources = [Source(machine.settings.seed, index, fault) for index, fault in enumerate(faults)]
+        self._flow = machine.flow(machine.injector_costs, ThreadId.INJECTOR, ("start",))
+        self.thread = Thread(ThreadId.INJECTOR, "injector", INJECTOR_PRIORITY, self._body())
+        self._open: dict[int, OpenFault] = {}
+        self._lines: deque[tuple[Report, str]] = deque()
+        self.mutexes = Mutexes(machine)
+        self._missed = False  # a fault undetected, unrecovered, or a failure that nobody injected
+        self.watching = machine.settings.kind == ScenarioKind.FAILURE
+        self._next_scrub = machine.settings.scrub_interval_ns
+
+    # ---- what others tell ----------------------------------------------------------------------
+
+    def detector_on(self, detector: Detection) -> bool:
+        """Whether a detector works: always, but in tests of the tests."""
+        return not self.machine.settings.detectors_off >> detector & 1
+
+    def is_open(self, target: int) -> bool:
+        """Whether a target was struck and has not recovered."""
+        return target in self._open
+
+    def detected(self, target: int, how: Detection, thread: int) -> None:
+        """A failure was noticed, now; the first time of each fault counts."""
+        noticed = self.notice(target, how)
+        if noticed is not None:
+            subject, since = noticed
+            elapsed = 0 if since is None else self.machine.processor.now - since
+            self.machine.measure(TraceKind.M_FAULT_DETECTED, subject, elapsed, thread)
+
+    def notice(self, target: int, how: Detection) -> tuple[int, int | None] | None:
+        """For a caller that measures it: FAULT_SUBJECT and when it was injected; None if noticed before."""
+        fault = self._open.get(target)
+        if not self.watching or (fault is not None and fault.detected):
+            return None
+        name = _DETECTION_NAMES.get(how, how.name.lower())
+        self._report(Report.DETECTED, f"DETECTED:{name}:{_name(target)}")
+        self._missed |= fault is None
+        if fault is None:
+            return fault_subject(target, 0), None
+        fault.detected = True
+        return fault.subject, fault.injected_ns
+
+    def recovering(self, client: int) -> None:
+        """A lost client's replacement is planned."""
+        self._report(Report.RECOVERY_START, f"RECOVERY_START:{client}")
+
+    def shown(self, client: int) -> OpenFault | None:
+        """A client's first frame is on screen; the fault that this ends, which the caller measures."""
+        fault = self._open.get(client)
+        if fault is None or not fault.detected:
+            return None
+        self._close(client, success=True)
+        return fault
+
+    def finish(self, passed: bool) -> bool:
+        """Says the verdict on all faults; whether all is well."""
+        if not self.watching:
+            return passed
+        for target in list(self._open):
+            self._close(target, success=False)
+        while self._lines:
+            self.machine.say(f"RAYOS_FAILURE:{self._lines.popleft()[1]}")
+        passed = passed and not self._missed
+        self.machine.say("RAYOS_FAILURE:TEST_COMPLETE", "pass" if passed else "fail")
+        return passed
+
+    # ---- the book ------------------------------------------------------------------------------
+
+    def _report(self, report: Report, text: str) -> None:
+        self._lines.append((report, text))
+        self.machine.processor.wake(self.thread)
+
+    def _close(self, target: int, *, success: bool) -> None:
+        fault = self._open.pop(target)
+        self._missed |= not (success and fault.detected)
+        outcome = "success" if success else "timeout"
+        self._report(Report.RECOVERY_COMPLETE, f"RECOVERY_COMPLETE:{_name(target)}:{outcome}")
+
+    def _inject(self, target: int, source: Source) -> None:
+        kind, now = FaultKind(source.fault.kind), self.machine.processor.now
+        subject = fault_subject(target, kind)
+        self._open[target] = OpenFault(subject, kind, now)
+        self.machine.measure(TraceKind.M_FAULT_INJECTED, subject, source.variant, ThreadId.INJECTOR)
+        self._report(Report.INJECT, f"INJECT:{kind.name.lower()}:{_name(target)}")
+
+    # ---- the thread ------------------------------------------------------------------------------
+
+    def _body(self) -> Body:
+        processor, thread, flow = self.machine.processor, self.thread, self._flow
+        while True:
+            now = processor.now
+            source = min((s for s in self.sources if s.at_ns is not None), key=_instant, default=None)
+            late = [target for target, fault in self._open.items() if fault.injected_ns + RECOVERY_LIMIT_NS <= now]
+            if self._lines:
+                report, text = self._lines.popleft()
+                yield flow.to((f"report.{report.name.lower()}",))
+                self.machine.say(f"RAYOS_FAILURE:{text}")
+            elif source is not None and _instant(source) <= now:
+                yield from self._strike(source)
+            elif self._next_scrub and self._next_scrub <= now:
+                yield from self._scrub()
+            elif late:
+                for target in late:
+                    self._close(target, success=False)
+            else:
+                times = [fault.injected_ns + RECOVERY_LIMIT_NS for fault in self._open.values()]
+                times += [_instant(source)] if source else []
+                times += [self._next_scrub] if self._next_scrub else []
+                thread.deadline = min(times, default=None)
+                thread.trailing = flow.to(_BLOCK)
+                yield BLOCK
+
+    def _target(self, fault: Fault, start: int) -> Client | None:
+        """The `start`-th client of a fault's range, or else the next, round to the first, that can be struck."""
+        for n in range(fault.client_count):
+            client = self.machine.clients.get(fault.first_client + (start + n) % fault.client_count)
+            if client is None or not self._can_be_struck(client):
+                continue
+            if fault.kind != FaultKind.DEADLOCK or (client.presented and client.receiving):
+                return client
+        return None
+
+    def _can_be_struck(self, client: Client) -> bool:
+        seat = self.machine.compositor.seats.get(client.id)
+        connected = seat is not None and seat.client is client
+        return connected and client.thread.state != EXITED and client.id not in self._open
+
+    def _strike(self, source: Source) -> Body:
+        kind, variant = FaultKind(source.fault.kind), source.variant
+        target = self._target(source.fault, source.fault.client_count * source.whom >> 32)
+        other = None
+        if kind is FaultKind.DEADLOCK and target is not None:
+            other = self._target(source.fault, target.id - source.fault.first_client + 1)
+            target = None if other is target else target
+        heap = kind is FaultKind.MEMORY_CORRUPTION and variant == _HEAP
+        if (heap and FAULT_TARGET_HEAP in self._open) or (not heap and target is None):
+            source.put_off()
+            return
+        self._inject(FAULT_TARGET_HEAP if heap or target is None else target.id, source)
+        yield self._flow.to((f"inject.{kind.name.lower()}.{variant}",))
+        source.done += 1
+        source.draw_next()
+        if heap or target is None:
+            return
+        if other is not None:
+            self.machine.processor.restart(other.thread, locks_out(other, self.mutexes, other.id, second=False))
+            self.machine.processor.restart(target.thread, locks_out(target, self.mutexes, other.id, second=True))
+        elif kind is FaultKind.CLIENT_CRASH and variant == _KILL:
+            self.machine.supervisor.kill(target)
+            self.detected(target.id, Detection.KILL, ThreadId.INJECTOR)
+        else:
+            self.machine.processor.restart(target.thread, target.struck(kind, variant))
+
+    def _scrub(self) -> Body:
+        while self._next_scrub <= self.machine.processor.now:
+            self._next_scrub += self.machine.settings.scrub_interval_ns
+        yield self._flow.to(("scrub",))
+        fault = self._open.get(FAULT_TARGET_HEAP)
+        if fault is None or not self.detector_on(Detection.RED_ZONE):
+            return
+        self.detected(FAULT_TARGET_HEAP, Detection.RED_ZONE, ThreadId.INJECTOR)
+        since = self.machine.processor.now - fault.injected_ns
+        self.machine.measure(TraceKind.M_FAULT_RECOVERED, fault.subject, since, ThreadId.INJECTOR)
+        self._close(FAULT_TARGET_HEAP, success=True)
+
+
+def _instant(source: Source) -> int:
+    assert source.at_ns is not None
+    return source.at_ns
+
+
+def _name(target: int) -> str:
+    return "heap" if target == FAULT_TARGET_HEAP else str(target)
