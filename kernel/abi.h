@@ -316,14 +316,14 @@ enum syscall {
     SYS_PIPE_WRITE = 7,  /* (handle, buf, bytes) -> bytes, blocks while full */
     SYS_CLOSE = 8,       /* (handle) */
     SYS_YIELD = 9,
+    SYS_MUTEX_LOCK = 10, /* (mutex) blocks while another process has it; a caller that would close a cycle is killed */
+    SYS_MUTEX_UNLOCK = 11, /* (mutex) */
     SYS_SLEEP = 16,      /* (deadline_ns) */
     SYS_PUT = 17,        /* (name, buf, bytes <= RECORD_BYTES) record is in the cache; blocks while that has no room */
     SYS_GET = 18,        /* (name, buf, capacity) -> bytes */
     SYS_DELETE = 19,     /* (name) */
     SYS_FLUSH = 20,      /* (tag) blocks until all earlier puts and deletes are durable */
     SYS_MEMORY = 21,     /* (pages) maps that many more at the end of CLIENT_MEMORY; negative: unmaps -> pages held */
-    SYS_MUTEX_LOCK = 10, /* (mutex) blocks while another process has it; a caller that would close a cycle is killed */
-    SYS_MUTEX_UNLOCK = 11, /* (mutex) */
 };
 enum error { E_INVALID = 22, E_NO_MEMORY = 12, E_BAD_HANDLE = 9, E_CLOSED = 32, E_FULL = 11, E_BAD_ADDRESS = 14, E_NO_CALL = 38,
              E_NOT_FOUND = 2, E_IO = 5, E_NO_SPACE = 28 };
