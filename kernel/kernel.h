@@ -77,6 +77,7 @@ void display_flip(void);                   /* back becomes visible (ramfb), the 
 /* scenario.c: the validated image */
 const struct image_settings *scenario(void);
 const struct image_load *scenario_load(void);
+const struct image_disk *scenario_disk(void);
 const struct image_group *scenario_group(u32 client);
 const u64 *scenario_table(u32 index);
 u32 scenario_clients(void);                /* total over the groups */

@@ -25,7 +25,7 @@ static u32 group_index(u32 client)
 }
 
 /* Not a client of the compositor: background load. */
-static bool computes(const struct process *p) { return p->client >= scenario_clients(); }
+static bool is_load(const struct process *p) { return p->client >= scenario_clients(); }
 
 static void name_clients(void)
 {
@@ -118,14 +118,15 @@ static bool map_config(struct process *p, u64 end_ns)
     struct client_config config = {
         .seed = s->seed, .end_ns = end_ns, .refresh_ns = 1000000000000ull / s->refresh_mhz,
         .epoch_tsc = time_epoch_tsc(), .tsc_mult = time_tsc_mult(), .id = p->client, .generation = p->generation,
-        .workload = WORKLOAD_COMPUTE,
     };
-    if (!computes(p))
+    if (is_load(p))
+        load_configure(&config);
+    else
         configure_client(&config);
     p->config = map_new(p, CLIENT_CONFIG, MAP_NX, &config, sizeof config);
     if (!p->config)
         return false;
-    for (u32 i = 0; i < TABLE_PAGES && !computes(p); i++)
+    for (u32 i = 0; i < TABLE_PAGES && !is_load(p); i++)
         if (!space_map(&p->space, CLIENT_TABLES + i * PAGE_BYTES, group_tables[group_index(p->client)][i], MAP_SHARED | MAP_NX))
             return false;
     return true;
@@ -155,11 +156,11 @@ struct process *process_spawn(u32 client, u32 generation, u64 end_ns)
     p->client = client;
     p->generation = generation;
     p->thread.process = p;
-    bool load = computes(p);
+    bool load = is_load(p);
     u32 priority = load ? scenario_load()->cpu_priority : scenario_group(client)->priority;
     bool made = space_create(&p->space) && map_program(p) && map_config(p, end_ns) &&
                 (load || (p->socket = socket_create(client, scenario()->socket_bytes))) &&
-                thread_init(&p->thread, (u16)(THREAD_CLIENT0 + client), load ? "compute" : names[client], (int)priority,
+                thread_init(&p->thread, (u16)(THREAD_CLIENT0 + client), load ? load_name(client) : names[client], (int)priority,
                             client_body, p);
     if (!made) {
         process_free(p);
@@ -180,6 +181,7 @@ static void die(struct process *p, u32 reason)
     p->dead = true;
     p->reason = reason;
     processes[p->client] = NULL;
+    store_forget(p);
     if (p->socket)
         socket_client_gone(p->socket);
     p->socket = NULL;
@@ -221,6 +223,14 @@ void process_kill(u32 client, u32 reason)
             launcher_wake();
     }
     service_end(flags);
+}
+
+void process_set_level(u32 client, u32 level_ppm)
+{
+    struct process *p = client < MAX_CLIENTS ? processes[client] : NULL;
+    u64 page = p ? space_physical(&p->space, CLIENT_CONFIG) : 0;
+    if (page)
+        ((struct client_config *)direct(page))->level_ppm = level_ppm;
 }
 
 /* ---- Being struck by a fault ---- */

@@ -17,7 +17,7 @@ static bool beyond_limit(u32 client, u64 pages)
 
 struct shm *shm_create(u64 bytes, u32 client)
 {
-    if (!bytes || bytes > CLIENT_STACK_TOP - CLIENT_SHM || beyond_limit(client, pages_for(bytes)))
+    if (!bytes || bytes > CLIENT_MEMORY - CLIENT_SHM || beyond_limit(client, pages_for(bytes)))
         return NULL;
     struct shm *shm = kalloc(sizeof *shm, "shm");
     if (!shm)

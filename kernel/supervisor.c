@@ -86,6 +86,7 @@ static void spawn(u32 client)
     u64 duration = scenario()->duration_ns, lifetime = scenario_group(client)->lifetime_ns, now = clock_ns();
     u64 end = lifetime && now + lifetime < duration ? now + lifetime : duration, before = pages_used();
     plan[client].spawn_ns = NEVER;
+    heap_refill(); /* so that no client's requests wait for pages, the first one's no more than another's */
     if (!process_spawn(client, plan[client].generation, end)) {
         print_line("RAYOS_DIAG:spawn:client %u out of memory", client);
         failed = true;
@@ -138,6 +139,7 @@ static void start(void)
     print_line("RAYOS_SOAK:START:%u:%llu", scenario_clients(), scenario()->duration_ns / SECOND);
     stress_start();
     make_plan();
+    failed = !load_start();
     thread_ready(&reporter_thread);
     failure_start();
     socket_start();
@@ -146,6 +148,8 @@ static void start(void)
 
 [[noreturn]] static void finish(void)
 {
+    while (!disk_close())
+        sleep_until(clock_ns() + SECOND / 1000);
     heap_release_withheld();
     heap_trim();
     i64 pages = (i64)(pages_used() - baseline_pages), heap = (i64)(heap_bytes() - baseline_heap);
@@ -186,9 +190,11 @@ void launcher_main(void *unused)
     u64 end = scenario()->duration_ns;
     for (bool killed = false;;) {
         provoke();
-        for (struct process *p; (p = process_next_dead());)
+        for (struct process *p; (p = process_next_dead());) {
+            failed |= p->reason == 1;
             if (!load_reap(p))
                 reap(p);
+        }
         for (u32 client; plan[client = next_client()].spawn_ns <= clock_ns();)
             spawn(client);
         u64 now = clock_ns();
@@ -199,6 +205,7 @@ void launcher_main(void *unused)
             killed = true;
             for (u32 client = 0; client < scenario_clients(); client++)
                 process_kill(client, 2);
+            load_kill();
         }
         sleep_until(launcher_deadline(killed));
     }
@@ -235,6 +242,7 @@ static void snapshot(u64 second, u64 idle)
     trace_measure(M_PAGES, (u32)pages_allocations(), used);
     trace_measure(M_HEAP, (u32)heap_allocations(), heap_bytes());
     trace_measure(M_FREE_BLOCK, (u32)pages_free(), pages_largest_run());
+    disk_snapshot();
     measure_contention();
     u64 busy_percent = idle >= whole ? 0 : (whole - idle + whole / 200) * 100 / whole;
     struct second ended = profile_second(stress_latency());

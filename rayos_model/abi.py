@@ -23,6 +23,14 @@ TRACE_MAGIC: Final = 0x45434152544F5952
 
 BATCH_BYTES: Final = 4096
 PIPE_BYTES: Final = 4096
+BLOCK_BYTES: Final = 4096
+STORE_RECORD_BYTES: Final = 48
+PLACE_BYTES: Final = 20
+BUFFER_BYTES: Final = 40
+NAME_BYTES: Final = 24
+RECORD_BYTES: Final = 4032
+STRESS_SLOTS: Final = 256
+STRESS_FLUSH_EVERY: Final = 64
 MAX_HANDLES: Final = 32
 MAX_CLIENTS: Final = 1024
 MAX_MUTEXES: Final = 64
@@ -32,6 +40,7 @@ CLIENT_TEXT: Final = 0x400000
 CLIENT_CONFIG: Final = 0x10000000
 CLIENT_TABLES: Final = 0x10001000
 CLIENT_SHM: Final = 0x20000000
+CLIENT_MEMORY: Final = 0x40000000
 CLIENT_STACK_TOP: Final = 0x7FFFF000
 
 PAGE_KB: Final = 4
@@ -52,6 +61,8 @@ IMAGE_LOAD_FIELDS: Final = (
     *("step_ns", "latency_limit_ns", "step_count", "cpu_threads", "cpu_priority", "memory_ppm", "disk_iops"),
     *("disk_depth", "steps_ppm"),
 )
+IMAGE_DISK: Final = struct.Struct("<2Q4I")
+IMAGE_DISK_FIELDS: Final = ("latency_ns", "bytes_per_s", "mb", "channels", "cache_pages", "reserved")
 IMAGE_GROUP: Final = struct.Struct("<4Q10IQ")
 IMAGE_GROUP_FIELDS: Final = (
     *("period_ns", "start_ns", "stagger_ns", "lifetime_ns", "first_client", "count", "workload", "priority"),
@@ -69,10 +80,11 @@ TRACE_HEADER_FIELDS: Final = (
     *("framebuffer_phys", "framebuffer_width", "framebuffer_height", "state", "lost"),
     *("request", "request_x", "request_y", "reserved"),
 )
-CLIENT_CONFIGURATION: Final = struct.Struct("<6Q10I")
+CLIENT_CONFIGURATION: Final = struct.Struct("<6Q12IQ")
 CLIENT_CONFIGURATION_FIELDS: Final = (
     *("seed", "end_ns", "period_ns", "refresh_ns", "epoch_tsc", "tsc_mult", "id", "generation", "workload"),
-    *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke", "fault"),
+    *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke", "fault", "level_ppm"),
+    *("reserved", "target_pages"),
 )
 TRACE_DTYPE: Final = np.dtype(
     [
@@ -108,6 +120,8 @@ class Workload(IntEnum):
     INPUT = 2
     SURFACE_CREATION = 3
     DRAG_DROP = 4
+    STRESS_DISK = 16
+    STRESS_MEMORY = 17
     COMPUTE = 32
 
 
@@ -183,6 +197,7 @@ class ThreadId(IntEnum):
     COMPOSITOR = 2
     LAUNCHER = 3
     INJECTOR = 4
+    DISK = 5
     CLIENT0 = 16
 
 
@@ -222,6 +237,14 @@ class TraceKind(IntEnum):
     P_INJECT = 37
     P_REPORT = 38
     P_SCRUB = 39
+    P_PUT = 40
+    P_GET = 41
+    P_DELETE = 42
+    P_DURABLE = 43
+    P_MEMORY = 44
+    P_DISK_SUBMIT = 45
+    P_DISK_DONE = 46
+    P_DISK_NOTIFY = 47
     M_COMMIT_TO_PRESENT = 64
     M_BUFFER_COMMIT = 65
     M_EVENT_DELIVERY = 66
@@ -249,6 +272,16 @@ class TraceKind(IntEnum):
     M_LOCK_HOLD = 96
     M_LOCK_WAIT = 97
     M_READY_WAIT = 98
+    M_DISK_REQUEST = 100
+    M_DISK_RETRY = 101
+    M_DISK_ERROR = 102
+    M_CORRUPT = 103
+    M_CACHE = 104
+    M_CACHE_PAGES = 105
+    M_RECLAIM = 106
+    M_REFUSED = 107
+    M_DURABLE = 108
+    M_VERIFIED = 109
 
 
 FIRST_MEASUREMENT: Final = 64
@@ -314,6 +347,12 @@ class Syscall(IntEnum):
     YIELD = 9
     MUTEX_LOCK = 10
     MUTEX_UNLOCK = 11
+    SLEEP = 16
+    PUT = 17
+    GET = 18
+    DELETE = 19
+    FLUSH = 20
+    MEMORY = 21
 
 
 def request_id(interface: int, opcode: int) -> int:

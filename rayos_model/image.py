@@ -68,6 +68,17 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Disk:
+    """`struct image_disk`; fields in its order. All zero: there is no disk."""
+
+    latency_ns: int = 0
+    bytes_per_s: int = 0
+    mb: int = 0
+    channels: int = 0
+    cache_pages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """`struct image_group`; fields in its order. Tables are indices into `Image.tables`."""
 
@@ -107,6 +118,7 @@ class Image:
 
     settings: Settings
     load: Load
+    disk: Disk
     groups: tuple[Group, ...]
     faults: tuple[Fault, ...]
     tables: tuple[tuple[int, ...], ...]
@@ -128,6 +140,7 @@ class Image:
         settings = astuple(self.settings)
         body = abi.IMAGE_SETTINGS.pack(*settings[:-1], self.settings.name.encode("ascii"))
         body += self.load.pack()
+        body += abi.IMAGE_DISK.pack(*astuple(self.disk), 0)
         body += b"".join(abi.IMAGE_GROUP.pack(*astuple(group), 0) for group in self.groups)
         body += b"".join(abi.IMAGE_FAULT.pack(*astuple(fault), 0) for fault in self.faults)
         body += b"".join(struct.pack(f"<{abi.QUANTILES}Q", *table) for table in self.tables)
@@ -203,7 +216,7 @@ def build_image(
         reserved=0,
         name=scenario.name,
     )
-    return Image(settings, _load(scenario), tuple(groups), tuple(_faults(scenario)), tuple(tables))
+    return Image(settings, _load(scenario), _disk(scenario), tuple(groups), tuple(_faults(scenario)), tuple(tables))
 
 
 def _faults(scenario: Scenario) -> Iterator[Fault]:
@@ -222,6 +235,19 @@ def _faults(scenario: Scenario) -> Iterator[Fault]:
             first_client=first,
             client_count=count,
         )
+
+
+def _disk(scenario: Scenario) -> Disk:
+    machine = scenario.machine
+    if not machine.disk_mb:
+        return Disk()
+    return Disk(
+        latency_ns=round(machine.disk_latency_us * 1000),
+        bytes_per_s=round(machine.disk_mb_per_s * 1_000_000),
+        mb=machine.disk_mb,
+        channels=machine.disk_channels,
+        cache_pages=(machine.cache_mb << 20) // abi.BLOCK_BYTES,
+    )
 
 
 def _load(scenario: Scenario) -> Load:
@@ -263,7 +289,8 @@ def parse_image(data: bytes) -> Image:
     if version != abi.ABI_VERSION:
         raise ValueError(f"image version is {version}, expected {abi.ABI_VERSION}")
     load_at = abi.IMAGE_HEADER.size + abi.IMAGE_SETTINGS.size
-    groups_at = load_at + abi.IMAGE_LOAD.size
+    disk_at = load_at + abi.IMAGE_LOAD.size
+    groups_at = disk_at + abi.IMAGE_DISK.size
     faults_at = groups_at + group_count * abi.IMAGE_GROUP.size
     tables_at = faults_at + fault_count * abi.IMAGE_FAULT.size
     if not length == len(data) == tables_at + table_count * abi.QUANTILES * 8:
@@ -275,6 +302,7 @@ def parse_image(data: bytes) -> Image:
     load = abi.as_dict(abi.IMAGE_LOAD, abi.IMAGE_LOAD_FIELDS, data, load_at)
     steps = struct.unpack(f"<{abi.LOAD_STEPS}I", load.pop("steps_ppm"))
     load["steps_ppm"] = steps[: load.pop("step_count")]
+    disk = Disk(*abi.IMAGE_DISK.unpack_from(data, disk_at)[:-1])
     groups = [
         Group(*abi.IMAGE_GROUP.unpack_from(data, groups_at + i * abi.IMAGE_GROUP.size)[:-1]) for i in range(group_count)
     ]
@@ -283,4 +311,4 @@ def parse_image(data: bytes) -> Image:
     ]
     layout = struct.Struct(f"<{abi.QUANTILES}Q")
     tables = [layout.unpack_from(data, tables_at + i * layout.size) for i in range(table_count)]
-    return Image(Settings(**settings), Load(**load), tuple(groups), tuple(faults), tuple(tables))
+    return Image(Settings(**settings), Load(**load), disk, tuple(groups), tuple(faults), tuple(tables))

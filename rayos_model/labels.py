@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from rayos_model.abi import BatchTag, FaultKind, Interface, Report, ThreadId, TraceKind, pack, request_id
-from rayos_model.calibration.segments import REQUESTS
+from rayos_model.calibration.segments import POINT_DETAILS, REQUESTS
 
 _PIPE_IO = ("pipe_read", "pipe_write", "close")
 
@@ -36,6 +36,8 @@ def record_of(label: str, sizes: tuple[Any, ...], subject: int) -> tuple[TraceKi
     if name in _PIPE_IO:
         return TraceKind.P_PIPE_IO, _PIPE_IO.index(name), int(sizes[0]) if sizes else 0
     kind = TraceKind[f"P_{name.upper()}"]
+    if kind in POINT_DETAILS:
+        return kind, POINT_DETAILS[kind].index(detail), int(sizes[0]) if sizes else 0
     if name in ("enter", "send"):
         return kind, BatchTag[detail.upper()], pack(*map(int, sizes)) if sizes else 0
     if name == "receive":

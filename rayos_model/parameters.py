@@ -31,6 +31,7 @@ SIZES: Mapping[str, tuple[str, ...]] = {
     "request.wl_shm.create_pool": ("pages",),
     "request.wl_shm_pool.destroy": ("pages",),
     "reap": ("pages",),
+    "memory": ("pages",),
 }
 
 

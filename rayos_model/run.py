@@ -175,6 +175,10 @@ class RunWriter:
         except OSError as error:
             raise _storage_failure(error, self.target) from error
 
+    def file(self, name: str) -> Path:
+        """The place of a further file, to be written by the caller; it becomes part of the run."""
+        return self._aside / name
+
     def screenshot(self, png: bytes) -> None:
         """Keep a screenshot (PNG); a later one replaces it."""
         try:

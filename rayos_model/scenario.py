@@ -48,6 +48,13 @@ class Machine(_Part):
     memory_mb: int = Field(default=256, ge=32, le=65536)
     quantum_us: int = Field(default=10_000, ge=100, le=10_000_000, description="round-robin time slice")
     compositor_priority: int = Field(default=20, ge=1, le=24)
+    disk_mb: int = Field(default=0, ge=0, le=4096, description="size of the disk; 0: the machine has none")
+    disk_latency_us: float = Field(default=80.0, ge=0, le=1e6, description="what the disk takes for any request")
+    disk_mb_per_s: float = Field(
+        default=2000.0, ge=1, le=1e6, description="bandwidth of each channel; 1 MB = 10^6 bytes"
+    )
+    disk_channels: int = Field(default=8, ge=1, le=64, description="requests the disk works on at a time")
+    cache_mb: int = Field(default=8, ge=1, le=4096, description="most memory the buffer cache of the disk takes")
     socket_bytes: int = Field(default=16_384, ge=8192, le=1 << 20, description="capacity of each direction of a socket")
     ping_interval_s: float = Field(default=5.0, gt=0, le=1e6)
     hang_timeout_s: float = Field(default=4.0, gt=0, le=1e6)
@@ -199,6 +206,11 @@ class Load(_Part):
     )
 
     @property
+    def processes(self) -> int:
+        """How many processes make the whole load."""
+        return self.cpu_threads + (self.disk_depth if self.disk_iops else 0) + (self.memory_fraction > 0)
+
+    @property
     def any(self) -> bool:
         """Whether there is any load at all."""
         return bool(self.cpu_threads or self.memory_fraction or self.disk_iops)
@@ -226,16 +238,16 @@ class Scenario(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.load.memory_fraction or self.load.disk_iops:
-            raise ValueError("load: memory and disk load are not supported yet; expected them to be left out")
+        if self.load.disk_iops and not self.machine.disk_mb:
+            raise ValueError("load.disk_iops: expected a machine with a disk; machine.disk_mb is 0")
         if self.input.source == "device" and self.machine.vcpus > 1:
             raise ValueError(f"machine.vcpus: expected 1 with input.source = 'device', got {self.machine.vcpus}")
         if self.warmup_s is not None and self.warmup_s >= self.duration_s:
             raise ValueError(f"warmup_s: expected less than duration_s ({self.duration_s:g}), got {self.warmup_s:g}")
-        if self.client_count + self.load.cpu_threads > MAX_CLIENTS:
+        if self.client_count + self.load.processes > MAX_CLIENTS:
             raise ValueError(
-                f"clients: expected at most {MAX_CLIENTS} in all, load.cpu_threads included, "
-                f"got {self.client_count + self.load.cpu_threads}"
+                f"clients: expected at most {MAX_CLIENTS} in all, those of the load included, "
+                f"got {self.client_count + self.load.processes}"
             )
         for i, group in enumerate(self.clients):
             width, height = group.surface

@@ -6,7 +6,7 @@ from typing import Final
 
 OPERATIONS: Final = (
     *("commit_to_present", "buffer_commit", "event_delivery"),
-    *("client_creation", "input_round_trip", "composition"),
+    *("client_creation", "input_round_trip", "composition", "disk_request"),
 )
 """Operations with a latency histogram; docs/metrics.md defines each."""
 
@@ -36,7 +36,15 @@ METRIC_UNITS: Final[dict[str, str]] = {
     **{f"{time}.time.{stat}": "us" for time in ("detection", "recovery") for stat in ("mean", "p50", "p99", "max")},
     "allocations.pages": "/s",
     "allocations.heap": "/s",
+    "disk.retries": "",
+    "disk.errors": "",
+    "disk.corrupt": "",
+    "disk.verified": "",
+    "cache.hit_ratio": "%",
+    "memory.reclaimed": "kb",
+    "memory.refused": "",
     "throughput.frames": "/s",
+    "throughput.disk": "/s",
     "throughput.commits": "/s",
     "throughput.events": "/s",
     "throughput.clients": "/s",

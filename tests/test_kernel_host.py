@@ -34,6 +34,7 @@ PROGRAMS = {
     "histogram": ["histogram.c"],
     "blit": ["wayland/blit.c"],
     "virtio": ["virtio.c", "page.c"],
+    "store": ["store.c", "cache.c", "page.c"],
 }
 ZIG = [
     sys.executable,
@@ -132,6 +133,7 @@ def image(**changes: int) -> bytes:
         "transfer_bytes": 0,
     }
     load = dict.fromkeys(abi.IMAGE_LOAD_FIELDS[:-1], 0)
+    disk = {"latency_ns": 80_000, "bytes_per_s": 10**9, "mb": 16, "channels": 4, "cache_pages": 256}
     fault = {
         "fault_start_ns": 0,
         "fault_end_ns": 10**9,
@@ -143,9 +145,10 @@ def image(**changes: int) -> bytes:
         "fault_client_count": 2,
     }
     for name, value in changes.items():
-        next(part for part in (settings, load, group, fault) if name in part)[name] = value
+        next(part for part in (settings, load, disk, group, fault) if name in part)[name] = value
     body = abi.IMAGE_SETTINGS.pack(*settings.values(), b"test")
     body += abi.IMAGE_LOAD.pack(*load.values(), struct.pack("<2I", 0, 1_000_000))
+    body += abi.IMAGE_DISK.pack(*disk.values(), 0)
     body += abi.IMAGE_GROUP.pack(*group.values(), 0)
     body += abi.IMAGE_FAULT.pack(*fault.values(), 0)
     body += struct.pack(f"<{abi.QUANTILES}Q", *range(abi.QUANTILES))
@@ -241,6 +244,12 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("memory_ppm", 1_000_001, "load:memory_ppm"),
         ("disk_iops", 10_000_001, "load:disk_iops"),
         ("disk_depth", 65, "load:disk_depth"),
+        ("disk_iops", 1, "load:disk_depth"),
+        ("mb", 4097, "disk:mb"),
+        ("latency_ns", 1_000_000_001, "disk:latency_ns"),
+        ("bytes_per_s", 0, "disk:bytes_per_s"),
+        ("channels", 0, "disk:channels"),
+        ("cache_pages", 63, "disk:cache_pages"),
         ("count", 0, "group:clients"),
         ("count", 1025, "group:clients"),
         ("first_client", 1, "group:clients"),
@@ -281,3 +290,7 @@ def test_no_damage_makes_the_validator_read_outside_the_image(programs: dict[str
 
 def test_a_device_that_lies_reaches_no_driver(programs: dict[str, Path]) -> None:
     run(programs["virtio"])
+
+
+def test_no_power_cut_loses_an_acknowledged_record(programs: dict[str, Path]) -> None:
+    run(programs["store"])

@@ -63,7 +63,7 @@ MISTAKES = {
         ("faults", "failure", "soak"),
     ),
     "limit": (HEAD + CLIENT + "[limits]\nclient_pool = 1\n", ("limits.client_pool", "unknown key", "'client_pools'")),
-    "load": (HEAD + CLIENT + "[load]\nmemory_fraction = 0.5\n", ("load", "not supported yet")),
+    "load": (HEAD + CLIENT + "[load]\ndisk_iops = 500\n", ("load.disk_iops", "a machine with a disk")),
     "load key": (HEAD + CLIENT + "[load]\ncpu_thread = 8\n", ("load.cpu_thread", "'cpu_threads'")),
     "surface beyond display": (HEAD + CLIENT + "surface = [1300, 10]\n", ("clients.0.surface", "1280×720", "1300×10")),
     "metric": (

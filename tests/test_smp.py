@@ -106,6 +106,30 @@ def test_the_load_goes_down_step_by_step_when_latency_is_beyond_its_limit(tmp_pa
     assert "no level above 0.000 from now on" in run.markers()
 
 
+def test_a_run_under_load_repeats_to_the_bit(tmp_path: Path) -> None:
+    first, second = (execute(KernelSystem(), stressed(), tmp_path / name) for name in ("first", "second"))
+    assert first.trace().tobytes() == second.trace().tobytes()
+    assert first.markers() == second.markers()
+
+
+def test_kernel_addresses_are_used_again_on_several_processors(tmp_path: Path) -> None:
+    # 24,576 pages of addresses; two clients use 41 for each surface, a hundred times a second: all of them in 3 s.
+    churn = {"workload": "surface_creation", "count": 2, "rate_hz": 100, "surface": [200, 200]}
+    again = from_dict(
+        {
+            "name": "window-wraps",
+            "duration_s": 7,
+            "machine": {"vcpus": 4, "memory_mb": 48},
+            "display": {"width": 320, "height": 240},
+            "clients": [churn],
+            "load": {"cpu_threads": 3},
+        }
+    )
+    run = execute(KernelSystem(), again, tmp_path / "run")
+    assert run.markers().splitlines()[-1] == "RAYOS_SOAK:COMPLETE:pass"
+    assert run.metrics["memory.leak"] == 0
+
+
 @pytest.mark.parametrize("vcpus", [2, 16])
 def test_other_numbers_of_processors_work_as_well(vcpus: int, tmp_path: Path) -> None:
     run = execute(KernelSystem(), scenario(vcpus, duration_s=1.0), tmp_path)

@@ -256,6 +256,8 @@ void client_main(void)
     const struct client_config *c = config();
     if (c->workload == WORKLOAD_COMPUTE)
         compute();
+    if (c->workload == WORKLOAD_STRESS_DISK || c->workload == WORKLOAD_STRESS_MEMORY)
+        stress_main();
     if (c->workload <= WORKLOAD_DRAG_DROP)
         workload = workloads[c->workload];
     random_seed(&think, c->seed, c->id, c->generation, STREAM_THINK);

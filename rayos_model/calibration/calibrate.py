@@ -124,7 +124,12 @@ def idle_wake_delays(trace: Records) -> NDArray[np.float64]:
 
 
 def memory_table(trace: Records, scenario: Scenario) -> pd.DataFrame:
-    """Pages in use at each snapshot beside what explains them: clients alive, shared pages; and the baseline."""
+    """Pages in use at each snapshot beside what explains them: clients alive, shared pages; and the baseline.
+
+    No rows for a scenario whose disk or load takes pages of its own: those are known, not fitted.
+    """
+    if scenario.machine.disk_mb or scenario.load.any:
+        return pd.DataFrame(columns=["base", "pages", "clients", "shared"], dtype=np.float64)
     framebuffers = 2 * -(-scenario.display.width * scenario.display.height * 4 // (PAGE_KB * 1024))
     baseline = int(trace["arg"][trace["kind"] == TraceKind.M_BASELINE][0])
     clients, shared = 0, 0

@@ -41,6 +41,13 @@ REQUESTS: dict[Interface, tuple[str, ...]] = {
     ),
 }
 _PIPE_IO = ("pipe_read", "pipe_write", "close")
+_OPERATIONS = ("read", "write", "flush")
+#: Points whose subject says which of several things they are: 'disk_done.write', 'memory.map'.
+POINT_DETAILS: dict[TraceKind, tuple[str, ...]] = {
+    TraceKind.P_DISK_SUBMIT: _OPERATIONS,
+    TraceKind.P_DISK_DONE: _OPERATIONS,
+    TraceKind.P_MEMORY: ("map", "unmap", "refused"),
+}
 _POOL = ("request.wl_shm.create_pool", "request.wl_shm_pool.destroy")
 _THREADS = {
     ThreadId.IDLE: "idle",
@@ -48,6 +55,7 @@ _THREADS = {
     ThreadId.COMPOSITOR: "compositor",
     ThreadId.LAUNCHER: "launcher",
     ThreadId.INJECTOR: "injector",
+    ThreadId.DISK: "disk",
 }
 
 
@@ -66,7 +74,8 @@ def request_label(identity: int) -> str:
 def _labels(points: Records) -> pd.Series:
     kind, subject, arg = points["kind"], points["subject"], points["arg"]
     key = kind.astype(np.int64) << 32
-    tagged = np.isin(kind, (TraceKind.P_ENTER, TraceKind.P_SEND, TraceKind.P_PIPE_IO, TraceKind.P_REPORT))
+    tagged_kinds = (TraceKind.P_ENTER, TraceKind.P_SEND, TraceKind.P_PIPE_IO, TraceKind.P_REPORT, *POINT_DETAILS)
+    tagged = np.isin(kind, tagged_kinds)
     request = np.isin(kind, (TraceKind.P_REQUEST, TraceKind.P_INJECT))
     key[tagged] |= subject[tagged]
     key[request] |= (arg[request] & 0xFFFFFFFF).astype(np.int64)
@@ -83,6 +92,8 @@ def _label(kind: int, detail: int) -> str:
     if kind == TraceKind.P_INJECT:
         return f"inject.{FaultKind(detail >> 4).name.lower()}.{detail & 15}"
     name = TraceKind(kind).name.removeprefix("P_").lower()
+    if kind in POINT_DETAILS:
+        return f"{name}.{POINT_DETAILS[TraceKind(kind)][detail]}"
     return f"{name}.{BatchTag(detail).name.lower()}" if kind in (TraceKind.P_ENTER, TraceKind.P_SEND) else name
 
 

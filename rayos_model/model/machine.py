@@ -11,12 +11,14 @@ from rayos_model.image import Group, Image
 from rayos_model.model.client import Client
 from rayos_model.model.compositor import Compositor
 from rayos_model.model.costs import CostModel, Flow, Path, Point, RecordedFlow
+from rayos_model.model.disk import DiskThread
 from rayos_model.model.faults import Failures
 from rayos_model.model.load import WHOLE_PPM, LoadGenerator
 from rayos_model.model.memory import MemoryUse
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
 from rayos_model.model.profile import Profile
 from rayos_model.model.stress import Stress, p99
+from rayos_model.model.stressors import DiskStressor, MemoryStressor, Stressor
 from rayos_model.model.supervisor import SECOND_NS, Supervisor
 from rayos_model.model.tracing import TraceBuffer
 from rayos_model.model.turns import TurnTaking
@@ -63,13 +65,18 @@ class Machine:
             self.processor.on_block = lambda thread, since: self._points_of(thread, lambda offset: since + offset)
         self._flows: dict[int, RecordedFlow] = {}  # by thread, where points are traced
         self.load = image.load
-        self.memory = MemoryUse(parameters.memory, image.settings)
+        self.memory = MemoryUse(parameters.memory, image.settings, image.disk)
         profiled = image.settings.kind == ScenarioKind.PERFORMANCE
         self.profile = Profile(image.settings, self.memory, self.say) if profiled else None
         self._records = records
         self.trace = TraceBuffer(self._keep)
         self.clients: dict[int, Client] = {}
         self._group_of = {group.first_client + i: group for group in image.groups for i in range(group.count)}
+        self.disk = DiskThread(self, image.disk, CostModel(parameters, "disk")) if image.disk.mb else None
+        if self.disk:
+            self.memory.reclaim = self.disk.store.shrink
+            self.memory.on_reclaim = self._reclaimed
+        self.stressors = self._make_stressors()
         self.compositor = Compositor(self)
         self.load_generator = LoadGenerator(self)
         self.supervisor = Supervisor(self)
@@ -93,6 +100,8 @@ class Machine:
             self.profile.start()
         self.say("RAYOS_SOAK:START", len(self._group_of), settings.duration_ns // SECOND_NS)
         self.measure(TraceKind.M_BASELINE, 0, self.memory.baseline, ThreadId.LAUNCHER)
+        if self.disk:
+            processor.spawn(self.disk.thread)
         if self.stress:
             self.stress.start()
         else:
@@ -117,6 +126,20 @@ class Machine:
         self.say("RAYOS_SOAK:COMPLETE", "pass" if passed else "fail")
         return passed
 
+    def _make_stressors(self) -> dict[int, Stressor]:
+        load = self.load
+        first = len(self._group_of) + load.cpu_threads
+        made: list[Stressor] = []
+        if self.disk and load.disk_iops:
+            made += [DiskStressor(self, first + i, self.disk) for i in range(load.disk_depth)]
+        if load.memory_ppm:
+            made.append(MemoryStressor(self, first + len(made)))
+        return {stressor.id: stressor for stressor in made}
+
+    def _reclaimed(self, pages: int) -> None:
+        running = self.processor.running
+        self.measure(TraceKind.M_RECLAIM, 0, pages, running.index if running else ThreadId.IDLE)
+
     def _keep(self, records: Records) -> None:
         self._records(records)
         if self.profile:
@@ -126,6 +149,10 @@ class Machine:
         client = self.clients.get(thread.index - ThreadId.CLIENT0)
         if client is not None and client.thread is thread:
             self.supervisor.exited(client)
+            return
+        stressor = self.stressors.get(thread.index - ThreadId.CLIENT0)
+        if stressor is not None:
+            self.supervisor.stressor_exited(stressor)
         elif thread.index >= ThreadId.CLIENT0 + self.client_count:
             self.load_generator.ended(thread)
 
@@ -188,6 +215,8 @@ class Machine:
         pages = self.memory.pages
         self.measure(TraceKind.M_IDLE, 0, idle_ns, ThreadId.REPORTER)
         self.measure(TraceKind.M_PAGES, 0, pages, ThreadId.REPORTER)
+        if self.disk:
+            self.disk.snapshot()
         compositor = self.compositor
         busy = round(100 * (1 - idle_ns / (SECOND_NS * self.settings.vcpus)))
         flips, latencies = compositor.end_second()

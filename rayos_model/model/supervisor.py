@@ -13,6 +13,7 @@ from rayos_model.model.processor import BLOCK, Body, Thread
 
 if TYPE_CHECKING:
     from rayos_model.model.machine import Machine
+    from rayos_model.model.stressors import Stressor
 
 LAUNCHER_PRIORITY = 25
 REPORTER_PRIORITY = 30
@@ -38,6 +39,7 @@ class Supervisor:
         ]
         heapify(self._spawns)
         self._exited: deque[Client] = deque()
+        self._stressors_exited: deque[Stressor] = deque()
         self._generations: dict[int, int] = {}
 
     def kill(self, client: Client) -> None:
@@ -54,6 +56,11 @@ class Supervisor:
         self._exited.append(client)
         self.machine.processor.wake(self.launcher)
 
+    def stressor_exited(self, stressor: Stressor) -> None:
+        """A stressor's thread ended: the launcher frees the process."""
+        self._stressors_exited.append(stressor)
+        self.machine.processor.wake(self.launcher)
+
     def released(self, client: Client) -> None:
         """The compositor dropped the client's objects and with them its references to shared memory."""
         self.machine.memory.leave(client)
@@ -62,11 +69,17 @@ class Supervisor:
     def _launcher(self) -> Body:
         machine, thread, flow = self.machine, self.launcher, self._launch
         duration = machine.settings.duration_ns
+        for stressor in list(machine.stressors.values()):
+            machine.memory.enter(stressor)
+            yield flow.to(("spawn",))
+            machine.processor.spawn(stressor.thread)
         load = machine.load_generator
-        while self._spawns or machine.clients or load.exists:
+        while self._spawns or machine.clients or machine.stressors or load.exists:
             now = machine.processor.now
             if self._exited:
                 yield from self._reap(self._exited.popleft())
+            elif self._stressors_exited:
+                yield from self._reap_stressor(self._stressors_exited.popleft())
             elif self._spawns and self._spawns[0][0] <= now:
                 _, identity, generation = heappop(self._spawns)
                 if now < duration:
@@ -79,9 +92,32 @@ class Supervisor:
                     thread.deadline = min(thread.deadline, duration)
                 thread.trailing = flow.to(_BLOCK)
                 yield BLOCK
-                if not self._exited and machine.processor.now >= duration + 2 * SECOND_NS:
+                if (
+                    not self._exited
+                    and not self._stressors_exited
+                    and machine.processor.now >= duration + 2 * SECOND_NS
+                ):
                     for client in list(machine.clients.values()):
                         self.kill(client)
+        yield from self._close_disk()
+
+    def _close_disk(self) -> Body:
+        disk, processor = self.machine.disk, self.machine.processor
+        if disk is None:
+            return
+        epoch = disk.store.flush()
+        while not disk.store.flushed(epoch):
+            self.launcher.deadline = processor.now + SECOND_NS // 1000
+            self.launcher.trailing = self._launch.to(_BLOCK)
+            yield BLOCK
+        disk.store.shrink(disk.store.cached)
+
+    def _reap_stressor(self, stressor: Stressor) -> Body:
+        machine = self.machine
+        yield self._launch.to(("reap", machine.memory.pages_of(stressor)))
+        machine.memory.leave(stressor)
+        del machine.stressors[stressor.id]
+        machine.measure(TraceKind.M_CLIENT_DESTROYED, stressor.id, 0, ThreadId.LAUNCHER)
 
     def _spawn(self, identity: int, generation: int) -> Body:
         machine = self.machine

@@ -17,7 +17,7 @@ from rayos_model.abi import COMPUTE_TURN_NS, ThreadId
 from rayos_model.model.processor import BLOCK, BLOCKED, EXITED, READY, RUNNING, Body, Overheads, Processor, Thread
 
 _STEPS_IN_CALL = 2
-"""A client that was blocked first goes to the end of that call: asks for the time, gets it. The timer is set then."""
+"""A client that an event wakes first goes to the end of its call: asks for the time, gets it. The timer is set then."""
 
 IDLE = -1
 """The claim of an idle processor: below every priority."""
@@ -50,7 +50,19 @@ class _Cpu:
     """One of the processors."""
 
     __slots__ = (
-        *("armed", "asleep", "claim", "due", "id", "idle_ns", "idle_since", "overhead", "quantum_end", "resched"),
+        *(
+            "armed",
+            "asleep",
+            "claim",
+            "due",
+            "held",
+            "id",
+            "idle_ns",
+            "idle_since",
+            "overhead",
+            "quantum_end",
+            "resched",
+        ),
         *("sleepers", "steps_in_call", "thread"),
     )
 
@@ -64,6 +76,7 @@ class _Cpu:
         self.asleep: list[tuple[int, int, Thread]] = []  # heap of (deadline, index, sleeper); some were woken since
         self.armed: float = inf  # what its timer is set to
         self.quantum_end = 0
+        self.held = False  # its thread has blocked, but at the end of the turn before it lets it go
         self.steps_in_call = 0  # of its thread, until it has left the system call in which it was blocked
         self.overhead = 0  # ns to spend before its thread goes on
         self.idle_since = 0
@@ -188,7 +201,7 @@ class TurnTaking(Processor):
         idle = 0  # processors in a row with nothing to do
         while idle < len(self._cpus):
             cpu = self._cpus[self._turn]
-            busy = cpu.thread is not None or cpu.resched or bool(cpu.due)
+            busy = cpu.thread is not None or cpu.resched or cpu.held or bool(cpu.due)
             idle = 0 if busy else idle + 1
             if not busy or self._lost:
                 self._lost = False
@@ -209,7 +222,11 @@ class TurnTaking(Processor):
         self._lost = end is _End.DEADLINE and self._turn > 0
 
     def _run_turn(self, cpu: _Cpu) -> _End:
-        self._interrupts(cpu)
+        handled = self._interrupts(cpu)
+        cpu.held = False
+        if handled and cpu.thread is not None and self._set_timer(cpu):
+            cpu.thread.suspended_at = self.now
+            return _End.HALTED
         while True:
             thread = cpu.thread
             if thread is None:
@@ -228,15 +245,19 @@ class TurnTaking(Processor):
                 if end is not None:
                     thread.suspended_at = self.now
                     return end
-            if not self._step(cpu, thread):
+            goes_on = self._step(cpu, thread)
+            left_call = cpu.steps_in_call == 1
+            cpu.steps_in_call -= cpu.steps_in_call > 0
+            cut = left_call and self._set_timer(cpu)
+            if not goes_on:
                 cpu.thread = None
+                cpu.held = cut
             elif cpu.resched:
                 self._preempt(cpu)
-            elif cpu.steps_in_call:
-                cpu.steps_in_call -= 1
-                if not cpu.steps_in_call and self._set_timer(cpu):
-                    thread.suspended_at = self.now
-                    return _End.HALTED
+            else:
+                thread.suspended_at = self.now if cut else None
+            if cut:
+                return _End.HALTED
 
     def _advance_to(self, end: int) -> _End | None:
         """Moves the clock on to `end`, or to the next deadline before it, which is why the turn is over."""
@@ -294,12 +315,12 @@ class TurnTaking(Processor):
 
     # ---- one processor's scheduler -----------------------------------------------------------------
 
-    def _interrupts(self, cpu: _Cpu) -> None:
-        """What came for this processor since its last turn: its timer, and requests to look at the ready queue."""
+    def _interrupts(self, cpu: _Cpu) -> bool:
+        """What came for this processor since its last turn: its timer, requests to look at the queue. Whether any."""
         quantum = cpu.thread is not None and cpu.quantum_end <= self.now
         if not (cpu.due or cpu.resched or quantum):
-            return
-        if cpu.thread is None:
+            return False
+        if cpu.thread is None and not cpu.held:
             self.now += self.overheads.idle_wake
             cpu.idle_ns += max(self.now - cpu.idle_since, 0)
             cpu.idle_since = self.now
@@ -313,6 +334,7 @@ class TurnTaking(Processor):
             self._quantum_ends(cpu)
         if cpu.resched:
             self._preempt(cpu)
+        return True
 
     def _quantum_ends(self, cpu: _Cpu) -> None:
         thread = cpu.thread
@@ -355,7 +377,8 @@ class TurnTaking(Processor):
         cpu.resched = False
         cpu.quantum_end = self.now + thread.quantum_left
         cpu.overhead += self.overheads.dispatch
-        in_call = thread.index >= ThreadId.CLIENT0 and thread.suspended_at is None
+        timed_out = thread.deadline is not None and thread.deadline <= self.now
+        in_call = thread.index >= ThreadId.CLIENT0 and thread.suspended_at is None and not timed_out
         cpu.steps_in_call = _STEPS_IN_CALL if in_call else 0
         thread.state = RUNNING
         self._home[thread] = cpu
