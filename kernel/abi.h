@@ -366,8 +366,8 @@ struct client_config {
     u32 transfer_bytes;
     u32 peer;         /* drag_drop: client that receives the drop */
     u32 provoke;      /* enum provocation, for this client */
-    u32 level_ppm;    /* stressors: present share of their load; the kernel changes it */
     u32 fault;        /* what has struck it: kind << 4 | variant, in a deadlock the pair's first client << 16; 0: nothing */
+    u32 level_ppm;    /* stressors: present share of their load; the kernel changes it */
     u32 reserved;
     u64 target_pages; /* stress_memory: to hold at full load */
 };

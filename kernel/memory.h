@@ -56,13 +56,13 @@ u64 window_physical(const void *address);/* of a page in the window */
 void zero_pages(void *page, u64 pages);  /* entry.S */
 u64 heap_bytes(void);                    /* heap.c: requested bytes in use */
 u64 heap_allocations(void);              /* objects granted, ever */
-void heap_refill(void);                  /* one empty slab for each class: the next objects cost no page */
 u32 heap_scrub(void);                    /* looks at the red zones of every object; how many there are */
 /* Damage to a red zone: reported here, and the object withheld from reuse; NULL (the default): a panic. */
 extern void (*heap_on_damage)(const char *owner, const void *object);
 extern bool heap_checked;                /* false: red zones are not looked at (in tests of the tests) */
 bool heap_overrun(u32 draw);             /* damages the red zone behind an object that the draw chooses; false: there is none */
 void heap_release_withheld(void);        /* nothing is left to be found in them */
+void heap_refill(void);                  /* one empty slab for each class: the next objects cost no page */
 void heap_trim(void);                    /* gives cached empty slabs back */
 void *heap_alloc(size_t bytes, const char *owner, bool zero);
 #endif

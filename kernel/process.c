@@ -228,8 +228,9 @@ void process_kill(u32 client, u32 reason)
 void process_set_level(u32 client, u32 level_ppm)
 {
     struct process *p = client < MAX_CLIENTS ? processes[client] : NULL;
-    if (p)
-        p->config->level_ppm = level_ppm;
+    u64 page = p ? space_physical(&p->space, CLIENT_CONFIG) : 0;
+    if (page)
+        ((struct client_config *)direct(page))->level_ppm = level_ppm;
 }
 
 /* ---- Being struck by a fault ---- */

@@ -13,12 +13,12 @@ struct process {
     u32 client, generation;
     u32 reason;                     /* of M_CLIENT_DESTROYED, once dead */
     bool dead;
-    struct process *next_waiting;   /* for the disk: disk.c */
-    u64 memory_pages;               /* mapped from CLIENT_MEMORY on */
     struct client_config *config;   /* as the client reads it */
     bool serving;                   /* its first frame has been on screen */
     struct mutex *wants;            /* the one it waits for; mutex.c */
     struct process *next_waiter;    /* for the same */
+    struct process *next_waiting;   /* for the disk: disk.c */
+    u64 memory_pages;               /* mapped from CLIENT_MEMORY on */
     const void *waits_for;          /* what its blocked thread waits for; only a wake for that reaches it */
     struct handle handles[MAX_HANDLES];
     u64 shm_address[MAX_HANDLES];   /* where a HANDLE_SHM is mapped; 0: not mapped */

@@ -83,8 +83,8 @@ TRACE_HEADER_FIELDS: Final = (
 CLIENT_CONFIGURATION: Final = struct.Struct("<6Q12IQ")
 CLIENT_CONFIGURATION_FIELDS: Final = (
     *("seed", "end_ns", "period_ns", "refresh_ns", "epoch_tsc", "tsc_mult", "id", "generation", "workload"),
-    *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke"),
-    *("level_ppm", "fault", "reserved", "target_pages"),
+    *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke", "fault", "level_ppm"),
+    *("reserved", "target_pages"),
 )
 TRACE_DTYPE: Final = np.dtype(
     [

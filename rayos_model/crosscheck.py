@@ -48,10 +48,10 @@ TOLERANCES: Final[Mapping[str, Tolerance]] = {
     "dropped_frames.percent": _POINTS,
     "cpu.mean": _POINTS,
     "memory.peak": _PLANNING,
+    **{f"recovery.time.{statistic}": _RECOVERY for statistic in ("mean", "p50", "p99", "max")},
     **{f"disk_request.{quantile}": _PLANNING for quantile in ("p50", "p95", "p99")},
     "throughput.disk": _PLANNING,
     "cache.hit_ratio": _POINTS,
-    **{f"recovery.time.{statistic}": _RECOVERY for statistic in ("mean", "p50", "p99", "max")},
 }
 """The metrics compared, in the order shown, and why each tolerance has its size."""
 

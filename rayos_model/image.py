@@ -216,21 +216,7 @@ def build_image(
         reserved=0,
         name=scenario.name,
     )
-    parts = (tuple(groups), tuple(_faults(scenario)), tuple(tables))
-    return Image(settings, _load(scenario), _disk(scenario), *parts)
-
-
-def _disk(scenario: Scenario) -> Disk:
-    machine = scenario.machine
-    if not machine.disk_mb:
-        return Disk()
-    return Disk(
-        latency_ns=round(machine.disk_latency_us * 1000),
-        bytes_per_s=round(machine.disk_mb_per_s * 1_000_000),
-        mb=machine.disk_mb,
-        channels=machine.disk_channels,
-        cache_pages=(machine.cache_mb << 20) // abi.BLOCK_BYTES,
-    )
+    return Image(settings, _load(scenario), _disk(scenario), tuple(groups), tuple(_faults(scenario)), tuple(tables))
 
 
 def _faults(scenario: Scenario) -> Iterator[Fault]:
@@ -249,6 +235,19 @@ def _faults(scenario: Scenario) -> Iterator[Fault]:
             first_client=first,
             client_count=count,
         )
+
+
+def _disk(scenario: Scenario) -> Disk:
+    machine = scenario.machine
+    if not machine.disk_mb:
+        return Disk()
+    return Disk(
+        latency_ns=round(machine.disk_latency_us * 1000),
+        bytes_per_s=round(machine.disk_mb_per_s * 1_000_000),
+        mb=machine.disk_mb,
+        channels=machine.disk_channels,
+        cache_pages=(machine.cache_mb << 20) // abi.BLOCK_BYTES,
+    )
 
 
 def _load(scenario: Scenario) -> Load:
@@ -312,5 +311,4 @@ def parse_image(data: bytes) -> Image:
     ]
     layout = struct.Struct(f"<{abi.QUANTILES}Q")
     tables = [layout.unpack_from(data, tables_at + i * layout.size) for i in range(table_count)]
-    parts = (tuple(groups), tuple(faults), tuple(tables))
-    return Image(Settings(**settings), Load(**load), disk, *parts)
+    return Image(Settings(**settings), Load(**load), disk, tuple(groups), tuple(faults), tuple(tables))

@@ -54,8 +54,8 @@ _THREADS = {
     ThreadId.REPORTER: "reporter",
     ThreadId.COMPOSITOR: "compositor",
     ThreadId.LAUNCHER: "launcher",
-    ThreadId.DISK: "disk",
     ThreadId.INJECTOR: "injector",
+    ThreadId.DISK: "disk",
 }
 
 
@@ -74,8 +74,8 @@ def request_label(identity: int) -> str:
 def _labels(points: Records) -> pd.Series:
     kind, subject, arg = points["kind"], points["subject"], points["arg"]
     key = kind.astype(np.int64) << 32
-    details = (TraceKind.P_ENTER, TraceKind.P_SEND, TraceKind.P_PIPE_IO, TraceKind.P_REPORT, *POINT_DETAILS)
-    tagged = np.isin(kind, details)
+    tagged_kinds = (TraceKind.P_ENTER, TraceKind.P_SEND, TraceKind.P_PIPE_IO, TraceKind.P_REPORT, *POINT_DETAILS)
+    tagged = np.isin(kind, tagged_kinds)
     request = np.isin(kind, (TraceKind.P_REQUEST, TraceKind.P_INJECT))
     key[tagged] |= subject[tagged]
     key[request] |= (arg[request] & 0xFFFFFFFF).astype(np.int64)

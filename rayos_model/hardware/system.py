@@ -55,8 +55,8 @@ class KernelSystem:
         self.trace_points = trace_points
         self.provoke = provoke
         self.limits = limits
-        self.disk = disk
         self.detectors_off = detectors_off
+        self.disk = disk
         self.defines = defines
 
     @property

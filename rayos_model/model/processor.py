@@ -298,13 +298,14 @@ class Processor:
         return thread
 
     def _set_aside(self, thread: Thread, *, head: bool) -> None:
-        """Takes the processor from a thread that could go on; what overhead it had left is lost."""
-        if self._overhead:  # lost, but booked already where time_at would find it
-            if thread.interruptions:
-                progress, duration = thread.interruptions.pop()
-                thread.interruptions.append((progress, duration - self._overhead))
-            else:
-                thread.origin -= self._overhead
+        """Takes the processor from a thread that could go on; what overhead it had left is lost, as if never begun."""
+        lost = self._overhead
+        while lost and thread.interruptions:
+            progress, duration = thread.interruptions.pop()
+            if duration > lost:
+                thread.interruptions.append((progress, duration - lost))
+            lost = max(0, lost - duration)
+        thread.origin -= lost
         thread.state = READY
         thread.suspended_at = self.now
         queue = self._ready[thread.priority]
