@@ -27,6 +27,8 @@ struct image_header {
     u32 group_count;
     u32 table_count;
     u32 reserved;
+    u32 timeline_count;
+    u32 reserved_too;
 };
 
 struct image_settings { /* follows the header */
@@ -42,10 +44,12 @@ struct image_settings { /* follows the header */
     u32 width;         /* pixels */
     u32 height;
     u32 refresh_mhz;   /* millihertz */
-    u32 trace_points;  /* 1: keep points (kinds < 64) as well as measurements; 0: measurements only */
+    u32 trace_points;  /* 0: keep measurements only; 1: points (kinds < 64) too; TRACE_WIRE: the bytes on the wire too */
     u32 compositor_priority;
     u32 socket_bytes;  /* capacity of each direction of a client's socket */
     u32 provoke;       /* enum provocation: 0 in every ordinary run; proves the detectors in tests */
+    u32 jitter_seed;   /* perturbs each quantum, to try other interleavings; 0: quanta are exact */
+    u32 reserved;
     char name[64];     /* NUL-terminated */
 };
 
@@ -63,14 +67,27 @@ struct image_group { /* group_count of them follow the settings */
     u32 damage_ppm;    /* repainted share of the surface's rows, parts per million */
     u32 think_table;   /* index of the table of think times, ns */
     u32 gap_table;     /* index of the table of gaps between actions (input, surface_creation, drag_drop), ns */
-    u32 transfer_bytes;/* drag_drop: size of the dropped data, at most PIPE_BYTES */
+    u32 transfer_bytes;/* drag_drop: size of the dropped data, at most PIPE_BYTES; clipboard: of the largest copy, any */
     u64 reserved;
 };
+struct image_event { /* then timeline_count of these, in order of time; at most MAX_EVENTS */
+    u64 at_ns;
+    u32 action;        /* enum action */
+    u32 value;         /* theme_change: decoration mode; resize: steps */
+    u32 first_client;  /* what it concerns: these clients */
+    u32 count;
+};
+#define MAX_EVENTS 64
 /* then table_count tables of QUANTILES u64 each */
 
 enum scenario_kind { KIND_SOAK = 1, KIND_STRESS, KIND_FAILURE, KIND_PERFORMANCE, KIND_INTEGRATION };
-enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_SURFACE_CREATION, WORKLOAD_DRAG_DROP };
-enum provocation { PROVOKE_NONE = 0, PROVOKE_PANIC, PROVOKE_HANG, PROVOKE_LEAK, PROVOKE_CLIENT_FAULT, PROVOKE_CLIENT_HANG, PROVOKE_BAD_REQUEST };
+enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_SURFACE_CREATION, WORKLOAD_DRAG_DROP,
+    WORKLOAD_MEDIA, WORKLOAD_CLIPBOARD, WORKLOAD_EDITOR, WORKLOAD_SURGE, WORKLOAD_RESIZE };
+/* The compositor's: those before ACTION_MAXIMIZE; the others are the clients' own, who ask for them. */
+enum action { ACTION_THEME_CHANGE = 1, ACTION_CLOSE, ACTION_RESTORE,
+    ACTION_MAXIMIZE, ACTION_UNMAXIMIZE, ACTION_FULLSCREEN, ACTION_UNFULLSCREEN, ACTION_MINIMIZE, ACTION_RESIZE, ACTION_SURGE };
+enum provocation { PROVOKE_NONE = 0, PROVOKE_PANIC, PROVOKE_HANG, PROVOKE_LEAK, PROVOKE_CLIENT_FAULT, PROVOKE_CLIENT_HANG, PROVOKE_BAD_REQUEST,
+    PROVOKE_ORDER, PROVOKE_RACE, PROVOKE_LOST_WAKEUP };
 
 /* ---- Trace ring ------------------------------------------------------------------------------ */
 /* Found by the host at physical address TRACE_HEADER_PHYS; drained at each rendezvous. */
@@ -134,7 +151,7 @@ enum trace_kind {
     P_REQUEST = 17,   /* handled one request;           subject client, arg PACK(REQUEST_ID(interface, opcode), bytes) */
     P_EVENTS = 18,    /* one queue-write to a client;   subject client, arg PACK(bytes, events) */
     P_COMPOSITE = 19, /* one composite pass;            subject blits | rectangles << 16, arg PACK(steps, rows) */
-    P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown */
+    P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown, arg pages of shared memory given back */
     P_VBLANK = 21,    /* vblank handled without a flip */
     P_INPUT = 22,     /* seat produced an input event;  subject client */
     P_PING = 23,      /* ping round;                    subject clients pinged */
@@ -145,6 +162,9 @@ enum trace_kind {
     P_SPAWN = 32,     /* process created;  subject client, arg pages */
     P_REAP = 33,      /* process freed;    subject client, arg pages */
     P_SNAPSHOT = 34,  /* second's snapshot printed */
+    /* compositor, on: */
+    P_ACTION = 40,    /* carried out an event of the timeline; subject enum action, arg clients concerned */
+    P_RESIZE = 41,    /* one step of an interactive resize;    subject client, arg step */
 
     /* Measurements: subject client, arg ns, unless said otherwise */
     M_COMMIT_TO_PRESENT = 64,
@@ -168,13 +188,21 @@ enum trace_kind {
     M_LEAK,               /* 82 subject heap bytes, arg pages, not returned; once, at the end (0 when clean) */
     M_BASELINE,           /* 83 arg pages in use before the first client; subject heap bytes; once, at start */
     M_FREE_BLOCK,         /* 84 arg pages of the largest free block, subject free pages; at each snapshot */
+    M_MARKER = 96,        /* a RAYOS_INTEGRATION line was printed; subject how many before it */
+    M_PRESENTATION_JITTER,/* 97 media: how far two presentations in a row are from one period apart */
+    M_CONFIGURE,          /* 98 configure sent to the flip that shows what obeys it */
+    /* Bytes on the wire, kept only if trace_points is TRACE_WIRE: subject client, arg the size, then 8 bytes a record */
+    W_REQUESTS = 120,
+    W_EVENTS = 121,
 };
+#define TRACE_WIRE 2
 
 /* Interfaces, for REQUEST_ID; opcodes are those of the published XML. */
 enum wayland_interface {
     WL_DISPLAY = 1, WL_REGISTRY, WL_CALLBACK, WL_COMPOSITOR, WL_SHM_POOL, WL_SHM, WL_BUFFER, WL_DATA_OFFER,
     WL_DATA_SOURCE, WL_DATA_DEVICE, WL_DATA_DEVICE_MANAGER, WL_SURFACE, WL_SEAT, WL_POINTER, WL_KEYBOARD,
     WL_OUTPUT, WL_REGION, XDG_WM_BASE, XDG_POSITIONER, XDG_SURFACE, XDG_TOPLEVEL,
+    ZXDG_DECORATION_MANAGER_V1, ZXDG_TOPLEVEL_DECORATION_V1,
 };
 #define REQUEST_ID(interface, opcode) ((u32)(interface) << 8 | (opcode))
 
@@ -182,6 +210,7 @@ enum wayland_interface {
 enum batch_tag {
     TAG_REGISTRY = 1, TAG_BIND, TAG_ACK, TAG_FIRST, TAG_FRAME, TAG_PONG, TAG_NEW_SURFACE, TAG_DESTROY,
     TAG_DRAG, TAG_ACCEPT, TAG_RECEIVE, TAG_FINISH, TAG_DRAG_DONE, TAG_LEAVE,
+    TAG_DECORATE, TAG_SHELL, TAG_RESIZE, TAG_RECONFIGURE, TAG_RETHEME, TAG_COPY, TAG_COPY_DONE, TAG_PASTE, TAG_PASTE_DONE,
 };
 
 /* ---- System calls: number in rax; arguments rdi rsi rdx r10 r8; result rax, negative = -error ---- */
@@ -206,6 +235,7 @@ enum error { E_INVALID = 22, E_NO_MEMORY = 12, E_BAD_HANDLE = 9, E_CLOSED = 32, 
 /* ---- A client's configuration: read-only page in its address space ---------------------------- */
 #define CLIENT_TEXT 0x400000ull
 #define CLIENT_CONFIG 0x10000000ull
+#define CLIENT_EVENTS 0x10000100ull /* in the same page */
 #define CLIENT_TABLES 0x10001000ull /* think table, then gap table; read-only */
 #define CLIENT_SHM 0x20000000ull
 #define CLIENT_STACK_TOP 0x7ffff000ull
@@ -226,6 +256,8 @@ struct client_config {
     u32 transfer_bytes;
     u32 peer;         /* drag_drop: client that receives the drop */
     u32 provoke;      /* enum provocation, for this client */
-    u32 reserved;
+    u32 event_count;  /* entries at CLIENT_EVENTS: what the timeline wants of this client itself */
+    u32 decorated;    /* 1: the timeline changes its theme */
+    u32 place;        /* in its group, from 0 */
 };
 #endif

@@ -68,6 +68,8 @@ const struct image_settings *scenario(void);
 const struct image_group *scenario_group(u32 client);
 const u64 *scenario_table(u32 index);
 u32 scenario_clients(void);                /* total over the groups */
+u32 scenario_events(void);                 /* of the timeline */
+const struct image_event *scenario_event(u32 index);
 
 /* wayland/compositor.c */
 [[noreturn]] void compositor_main(void);   /* body of THREAD_COMPOSITOR */

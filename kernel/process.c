@@ -104,15 +104,27 @@ static bool map_config(struct process *p, u64 end_ns)
 {
     const struct image_settings *s = scenario();
     const struct image_group *g = scenario_group(p->client);
-    bool provoked = p->client == 0 && s->provoke >= PROVOKE_CLIENT_FAULT;
-    struct client_config config = {
+    bool provoked = p->client == 0 && s->provoke >= PROVOKE_CLIENT_FAULT && s->provoke <= PROVOKE_BAD_REQUEST;
+    static struct {
+        struct client_config config;
+        _Alignas(CLIENT_EVENTS - CLIENT_CONFIG) struct image_event events[MAX_EVENTS];
+    } page;                                    /* the launcher alone makes processes */
+    page.config = (struct client_config){
         .seed = s->seed, .end_ns = end_ns, .period_ns = g->period_ns, .refresh_ns = 1000000000000ull / s->refresh_mhz,
         .epoch_tsc = time_epoch_tsc(), .tsc_mult = time_tsc_mult(), .id = p->client, .generation = p->generation,
         .workload = g->workload, .surface_width = g->surface_width, .surface_height = g->surface_height,
-        .damage_ppm = g->damage_ppm, .transfer_bytes = g->transfer_bytes, .peer = peer_of(p->client),
+        .damage_ppm = g->damage_ppm, .transfer_bytes = g->transfer_bytes, .peer = peer_of(p->client), .place = p->client - g->first_client,
         .provoke = provoked ? s->provoke : PROVOKE_NONE,
     };
-    if (!map_new(p, CLIENT_CONFIG, MAP_NX, &config, sizeof config))
+    for (u32 i = 0; i < scenario_events(); i++) {
+        const struct image_event *e = scenario_event(i);
+        if (p->client < e->first_client || p->client >= e->first_client + e->count)
+            continue;
+        page.config.decorated |= e->action == ACTION_THEME_CHANGE;
+        if (e->action >= ACTION_MAXIMIZE)
+            page.events[page.config.event_count++] = *e;
+    }
+    if (!map_new(p, CLIENT_CONFIG, MAP_NX, &page, sizeof page))
         return false;
     for (u32 i = 0; i < TABLE_PAGES; i++)
         if (!space_map(&p->space, CLIENT_TABLES + i * PAGE_BYTES, group_tables[group_index(p->client)][i], MAP_SHARED | MAP_NX))

@@ -7,7 +7,8 @@
 #define MAX_VALUE_NS ((1ull << 42) - 1) /* of a quantile: its interpolation stays within 64 bits */
 #define MAX_TIME_NS (1ull << 58)
 
-struct view { const struct image_header *header; const struct image_settings *settings; const struct image_group *groups; const u64 *tables; };
+struct view { const struct image_header *header; const struct image_settings *settings; const struct image_group *groups;
+    const struct image_event *events; const u64 *tables; };
 
 bool scenario_validate(const void *image, size_t bytes, const char **why);
 void scenario_use(const void *image);
@@ -17,7 +18,8 @@ static struct view view_of(const void *image)
     const struct image_header *header = image;
     const struct image_settings *settings = (const void *)(header + 1);
     const struct image_group *groups = (const void *)(settings + 1);
-    return (struct view){ header, settings, groups, (const u64 *)(groups + header->group_count) };
+    const struct image_event *events = (const void *)(groups + header->group_count);
+    return (struct view){ header, settings, groups, events, (const u64 *)(events + header->timeline_count) };
 }
 
 static u32 crc32(const u8 *data, size_t bytes)
@@ -51,8 +53,10 @@ static const char *check_header(const struct image_header *h, size_t bytes)
         return "group_count";
     if (h->table_count > MAX_TABLES)
         return "table_count";
+    if (h->timeline_count > MAX_EVENTS)
+        return "timeline_count";
     u64 need = sizeof *h + sizeof(struct image_settings) + h->group_count * sizeof(struct image_group) +
-               (u64)h->table_count * QUANTILES * sizeof(u64);
+               h->timeline_count * sizeof(struct image_event) + (u64)h->table_count * QUANTILES * sizeof(u64);
     if (h->length != bytes || need != bytes)
         return "length";
     if (crc32((const u8 *)(h + 1), bytes - sizeof *h) != h->crc32)
@@ -86,18 +90,24 @@ static const char *check_settings(const struct image_settings *s)
         return "height";
     if ((u64)s->width * s->height * 8 > (u64)s->memory_mb << 19)
         return "display larger than half the memory";
-    if (s->trace_points > 1)
+    if (s->trace_points > TRACE_WIRE)
         return "trace_points";
     if (!within(s->compositor_priority, 1, 31))
         return "compositor_priority";
     if (!within(s->socket_bytes, BATCH_BYTES, 1u << 24))
         return "socket_bytes";
-    if (s->provoke > PROVOKE_BAD_REQUEST)
+    if (s->provoke > PROVOKE_LOST_WAKEUP)
         return "provoke";
     if (s->name[sizeof s->name - 1])
         return "name";
     return NULL;
 }
+
+enum {
+    THINKS = 1 << WORKLOAD_RENDERING | 1 << WORKLOAD_INPUT | 1 << WORKLOAD_MEDIA | 1 << WORKLOAD_EDITOR | 1 << WORKLOAD_SURGE,
+    GAPS = 1 << WORKLOAD_INPUT | 1 << WORKLOAD_SURFACE_CREATION | 1 << WORKLOAD_DRAG_DROP | 1 << WORKLOAD_CLIPBOARD |
+           1 << WORKLOAD_EDITOR | 1 << WORKLOAD_RESIZE,
+};
 
 static const char *check_group(const struct image_group *g, const struct image_settings *s, u32 tables)
 {
@@ -107,7 +117,7 @@ static const char *check_group(const struct image_group *g, const struct image_s
         return "group:start_ns";
     if (g->lifetime_ns > MAX_TIME_NS)
         return "group:lifetime_ns";
-    if (g->workload > WORKLOAD_DRAG_DROP)
+    if (g->workload > WORKLOAD_RESIZE)
         return "group:workload";
     if (g->priority > 31)
         return "group:priority";
@@ -117,10 +127,9 @@ static const char *check_group(const struct image_group *g, const struct image_s
         return "group:surface_height";
     if (g->damage_ppm > 1000000)
         return "group:damage_ppm";
-    if (g->transfer_bytes > PIPE_BYTES)
+    if (g->workload != WORKLOAD_CLIPBOARD && g->transfer_bytes > PIPE_BYTES)
         return "group:transfer_bytes";
-    bool thinks = g->workload == WORKLOAD_RENDERING || g->workload == WORKLOAD_INPUT;
-    bool gaps = g->workload >= WORKLOAD_INPUT;
+    bool thinks = 1 << g->workload & THINKS, gaps = 1 << g->workload & GAPS;
     if (thinks && g->think_table >= tables)
         return "group:think_table";
     if (gaps && g->gap_table >= tables)
@@ -151,6 +160,24 @@ static const char *check_groups(const struct view *v)
     return NULL;
 }
 
+static const char *check_timeline(const struct view *v)
+{
+    const struct image_group *last = &v->groups[v->header->group_count - 1];
+    u32 clients = last->first_client + last->count;
+    for (u32 i = 0; i < v->header->timeline_count; i++) {
+        const struct image_event *e = &v->events[i];
+        if (e->at_ns > MAX_TIME_NS || (i && e->at_ns < e[-1].at_ns))
+            return "event:at_ns";
+        if (!within(e->action, ACTION_THEME_CHANGE, ACTION_SURGE))
+            return "event:action";
+        if (e->value > 1000 || (e->action == ACTION_THEME_CHANGE && !within(e->value, 1, 2)))
+            return "event:value";
+        if (e->first_client >= clients || !within(e->count, 1, clients - e->first_client))
+            return "event:clients";
+    }
+    return NULL;
+}
+
 bool scenario_validate(const void *image, size_t bytes, const char **why)
 {
     *why = check_header(image, bytes);
@@ -160,6 +187,8 @@ bool scenario_validate(const void *image, size_t bytes, const char **why)
     *why = check_settings(v.settings);
     if (!*why)
         *why = check_groups(&v);
+    if (!*why)
+        *why = check_timeline(&v);
     for (u32 i = 0; !*why && i < v.header->table_count; i++)
         *why = check_table(v.tables + (size_t)i * QUANTILES);
     return !*why;
@@ -182,6 +211,8 @@ void scenario_use(const void *image)
 const struct image_settings *scenario(void) { return used.settings; }
 const struct image_group *scenario_group(u32 client) { return &used.groups[group_of[client]]; }
 u32 scenario_clients(void) { return clients; }
+u32 scenario_events(void) { return used.header->timeline_count; }
+const struct image_event *scenario_event(u32 index) { return &used.events[index]; }
 
 const u64 *scenario_table(u32 index)
 {

@@ -1,4 +1,5 @@
 /* Shared memory: pages contiguous in the kernel's window, mapped into the client that made them, reference-counted. */
+#include "integration.h"
 #include "memory.h"
 #include "process.h"
 
@@ -34,6 +35,7 @@ void shm_release(struct shm *shm)
     u64 flags = service_begin();
     KERNEL_ASSERT(shm->references, "shm:released twice");
     if (!--shm->references) {
+        counters.shm_pages_freed += shm->pages;
         window_free(shm->data, shm->pages);
         kfree(shm);
     }

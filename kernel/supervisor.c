@@ -1,5 +1,6 @@
 /* The launcher (starts and ends clients, decides the verdict) and the reporter (a snapshot each second). */
 #include "process.h"
+#include "integration.h"
 
 #define SECOND 1000000000ull
 #define PRIORITY_LAUNCHER 25
@@ -124,6 +125,7 @@ static void start(void)
     trace_state(STATE_RUNNING);
     trace_measure(M_BASELINE, (u32)baseline_heap, baseline_pages);
     print_line("RAYOS_SOAK:START:%u:%llu", scenario_clients(), scenario()->duration_ns / SECOND);
+    integration_start();
     make_plan();
     thread_ready(&reporter_thread);
     socket_start();
@@ -140,6 +142,7 @@ static void start(void)
         print_line("RAYOS_DIAG:leak:%lld pages %lld heap bytes", pages, heap);
         failed = true;
     }
+    failed |= !integration_finish(pages, heap);
     print_line("RAYOS_SOAK:COMPLETE:%s", failed ? "fail" : "pass");
     interrupts_off();
     trace_state(STATE_DONE);

@@ -25,8 +25,11 @@ BATCH_BYTES: Final = 4096
 PIPE_BYTES: Final = 4096
 MAX_HANDLES: Final = 32
 MAX_CLIENTS: Final = 1024
+MAX_EVENTS: Final = 64
+TRACE_WIRE: Final = 2
 CLIENT_TEXT: Final = 0x400000
 CLIENT_CONFIG: Final = 0x10000000
+CLIENT_EVENTS: Final = 0x10000100
 CLIENT_TABLES: Final = 0x10001000
 CLIENT_SHM: Final = 0x20000000
 CLIENT_STACK_TOP: Final = 0x7FFFF000
@@ -34,28 +37,34 @@ CLIENT_STACK_TOP: Final = 0x7FFFF000
 PAGE_KB: Final = 4
 """Size of a memory page, kB (1 kB = 1024 bytes)."""
 
-IMAGE_HEADER: Final = struct.Struct("<8s6I")
-IMAGE_HEADER_FIELDS: Final = ("magic", "version", "length", "crc32", "group_count", "table_count", "reserved")
-IMAGE_SETTINGS: Final = struct.Struct("<6Q10I64s")
+IMAGE_HEADER: Final = struct.Struct("<8s8I")
+IMAGE_HEADER_FIELDS: Final = (
+    *("magic", "version", "length", "crc32", "group_count", "table_count", "reserved"),
+    *("timeline_count", "reserved_too"),
+)
+IMAGE_SETTINGS: Final = struct.Struct("<6Q12I64s")
 IMAGE_SETTINGS_FIELDS: Final = (
     *("seed", "duration_ns", "quantum_ns", "repaint_window_ns", "ping_interval_ns", "hang_timeout_ns"),
     *("kind", "vcpus", "memory_mb", "width", "height", "refresh_mhz", "trace_points", "compositor_priority"),
-    *("socket_bytes", "provoke", "name"),
+    *("socket_bytes", "provoke", "jitter_seed", "reserved", "name"),
 )
 IMAGE_GROUP: Final = struct.Struct("<4Q10IQ")
 IMAGE_GROUP_FIELDS: Final = (
     *("period_ns", "start_ns", "stagger_ns", "lifetime_ns", "first_client", "count", "workload", "priority"),
     *("surface_width", "surface_height", "damage_ppm", "think_table", "gap_table", "transfer_bytes", "reserved"),
 )
+IMAGE_EVENT: Final = struct.Struct("<Q4I")
+IMAGE_EVENT_FIELDS: Final = ("at_ns", "action", "value", "first_client", "count")
 TRACE_HEADER: Final = struct.Struct("<Q2I6Q4I")
 TRACE_HEADER_FIELDS: Final = (
     *("magic", "abi_version", "record_bytes", "ring_phys", "ring_records", "head", "drained", "epoch_tsc"),
     *("framebuffer_phys", "framebuffer_width", "framebuffer_height", "state", "lost"),
 )
-CLIENT_CONFIGURATION: Final = struct.Struct("<6Q10I")
+CLIENT_CONFIGURATION: Final = struct.Struct("<6Q12I")
 CLIENT_CONFIGURATION_FIELDS: Final = (
     *("seed", "end_ns", "period_ns", "refresh_ns", "epoch_tsc", "tsc_mult", "id", "generation", "workload"),
-    *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke", "reserved"),
+    *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke"),
+    *("event_count", "decorated", "place"),
 )
 TRACE_DTYPE: Final = np.dtype(
     [
@@ -91,6 +100,26 @@ class Workload(IntEnum):
     INPUT = 2
     SURFACE_CREATION = 3
     DRAG_DROP = 4
+    MEDIA = 5
+    CLIPBOARD = 6
+    EDITOR = 7
+    SURGE = 8
+    RESIZE = 9
+
+
+class Action(IntEnum):
+    """What an event of the timeline is; from MAXIMIZE on, the clients do it themselves."""
+
+    THEME_CHANGE = 1
+    CLOSE = 2
+    RESTORE = 3
+    MAXIMIZE = 4
+    UNMAXIMIZE = 5
+    FULLSCREEN = 6
+    UNFULLSCREEN = 7
+    MINIMIZE = 8
+    RESIZE = 9
+    SURGE = 10
 
 
 class Provocation(IntEnum):
@@ -103,6 +132,9 @@ class Provocation(IntEnum):
     CLIENT_FAULT = 4
     CLIENT_HANG = 5
     BAD_REQUEST = 6
+    ORDER = 7
+    RACE = 8
+    LOST_WAKEUP = 9
 
 
 class RunState(IntEnum):
@@ -148,6 +180,8 @@ class TraceKind(IntEnum):
     P_SPAWN = 32
     P_REAP = 33
     P_SNAPSHOT = 34
+    P_ACTION = 40
+    P_RESIZE = 41
     M_COMMIT_TO_PRESENT = 64
     M_BUFFER_COMMIT = 65
     M_EVENT_DELIVERY = 66
@@ -169,6 +203,11 @@ class TraceKind(IntEnum):
     M_LEAK = 82
     M_BASELINE = 83
     M_FREE_BLOCK = 84
+    M_MARKER = 96
+    M_PRESENTATION_JITTER = 97
+    M_CONFIGURE = 98
+    W_REQUESTS = 120
+    W_EVENTS = 121
 
 
 FIRST_MEASUREMENT: Final = 64
@@ -197,6 +236,8 @@ class Interface(IntEnum):
     XDG_POSITIONER = 19
     XDG_SURFACE = 20
     XDG_TOPLEVEL = 21
+    ZXDG_DECORATION_MANAGER_V1 = 22
+    ZXDG_TOPLEVEL_DECORATION_V1 = 23
 
 
 class BatchTag(IntEnum):
@@ -216,6 +257,15 @@ class BatchTag(IntEnum):
     FINISH = 12
     DRAG_DONE = 13
     LEAVE = 14
+    DECORATE = 15
+    SHELL = 16
+    RESIZE = 17
+    RECONFIGURE = 18
+    RETHEME = 19
+    COPY = 20
+    COPY_DONE = 21
+    PASTE = 22
+    PASTE_DONE = 23
 
 
 class Syscall(IntEnum):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
 from rayos_model import abi
-from rayos_model.abi import Provocation, ScenarioKind, Workload
+from rayos_model.abi import Action, Provocation, ScenarioKind, Workload
 from rayos_model.distribution import Distribution
 from rayos_model.scenario import NS, Scenario
 
@@ -32,6 +33,7 @@ class Settings:
     compositor_priority: int
     socket_bytes: int
     provoke: int
+    jitter_seed: int
     name: str
 
 
@@ -56,11 +58,27 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """`struct image_event`; fields in its order."""
+
+    at_ns: int
+    action: int
+    value: int
+    first_client: int
+    count: int
+
+    def concerns(self, client: int) -> bool:
+        """Whether it is about this client."""
+        return self.first_client <= client < self.first_client + self.count
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
-    """A whole image; a table is 1025 quantiles, ns."""
+    """A whole image; events in order of time; a table is 1025 quantiles, ns."""
 
     settings: Settings
     groups: tuple[Group, ...]
+    events: tuple[Event, ...]
     tables: tuple[tuple[int, ...], ...]
 
     @property
@@ -78,12 +96,13 @@ class Image:
     def pack(self) -> bytes:
         """The bytes the kernel reads through fw_cfg."""
         settings = astuple(self.settings)
-        body = abi.IMAGE_SETTINGS.pack(*settings[:-1], self.settings.name.encode("ascii"))
+        body = abi.IMAGE_SETTINGS.pack(*settings[:-1], 0, self.settings.name.encode("ascii"))
         body += b"".join(abi.IMAGE_GROUP.pack(*astuple(group), 0) for group in self.groups)
+        body += b"".join(abi.IMAGE_EVENT.pack(*astuple(event)) for event in self.events)
         body += b"".join(struct.pack(f"<{abi.QUANTILES}Q", *table) for table in self.tables)
         length = abi.IMAGE_HEADER.size + len(body)
-        counts = len(self.groups), len(self.tables)
-        return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), *counts, 0) + body
+        counts = len(self.groups), len(self.tables), 0, len(self.events), 0
+        return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), *counts) + body
 
 
 def build_image(scenario: Scenario, trace_points: bool = False, provoke: Provocation = Provocation.NONE) -> Image:
@@ -133,9 +152,26 @@ def build_image(scenario: Scenario, trace_points: bool = False, provoke: Provoca
         compositor_priority=machine.compositor_priority,
         socket_bytes=machine.socket_bytes,
         provoke=provoke,
+        jitter_seed=machine.jitter_seed,
         name=scenario.name,
     )
-    return Image(settings, tuple(groups), tuple(tables))
+    return Image(settings, tuple(groups), _events(scenario, groups), tuple(tables))
+
+
+def _events(scenario: Scenario, groups: Sequence[Group]) -> tuple[Event, ...]:
+    """The timeline in order of time. A theme change without a value turns to the other theme; the first is 2."""
+    clients, theme, events = sum(group.count for group in groups), 2, []
+    for entry in sorted(scenario.timeline, key=lambda entry: entry.at_s):
+        first, count = (0, clients) if entry.group is None else _clients_of(groups[entry.group])
+        value = entry.value or 0
+        if entry.action == "theme_change":
+            theme = value = value or 3 - theme
+        events.append(Event(round(entry.at_s * NS), Action[entry.action.upper()], value, first, count))
+    return tuple(events)
+
+
+def _clients_of(group: Group) -> tuple[int, int]:
+    return group.first_client, group.count
 
 
 def _period_ns(rate_hz: float) -> int:
@@ -152,22 +188,27 @@ def parse_image(data: bytes) -> Image:
     """Read an image back. Raises `ValueError` when magic, version, length or CRC is wrong."""
     if len(data) < abi.IMAGE_HEADER.size:
         raise ValueError(f"image of {len(data)} bytes is shorter than its header")
-    magic, version, length, crc, group_count, table_count, _ = abi.IMAGE_HEADER.unpack_from(data)
+    magic, version, length, crc, group_count, table_count, _, event_count, _ = abi.IMAGE_HEADER.unpack_from(data)
     if magic != abi.IMAGE_MAGIC:
         raise ValueError(f"image magic is {magic!r}")
     if version != abi.ABI_VERSION:
         raise ValueError(f"image version is {version}, expected {abi.ABI_VERSION}")
     groups_at = abi.IMAGE_HEADER.size + abi.IMAGE_SETTINGS.size
-    tables_at = groups_at + group_count * abi.IMAGE_GROUP.size
+    events_at = groups_at + group_count * abi.IMAGE_GROUP.size
+    tables_at = events_at + event_count * abi.IMAGE_EVENT.size
     if not length == len(data) == tables_at + table_count * abi.QUANTILES * 8:
         raise ValueError(f"image length is {len(data)}, header says {length}")
     if zlib.crc32(data[abi.IMAGE_HEADER.size :]) != crc:
         raise ValueError("image CRC does not match")
     settings = abi.as_dict(abi.IMAGE_SETTINGS, abi.IMAGE_SETTINGS_FIELDS, data, abi.IMAGE_HEADER.size)
+    del settings["reserved"]
     settings["name"] = settings["name"].rstrip(b"\0").decode("ascii")
     groups = [
         Group(*abi.IMAGE_GROUP.unpack_from(data, groups_at + i * abi.IMAGE_GROUP.size)[:-1]) for i in range(group_count)
     ]
+    events = [
+        Event(*abi.IMAGE_EVENT.unpack_from(data, events_at + i * abi.IMAGE_EVENT.size)) for i in range(event_count)
+    ]
     layout = struct.Struct(f"<{abi.QUANTILES}Q")
     tables = [layout.unpack_from(data, tables_at + i * layout.size) for i in range(table_count)]
-    return Image(Settings(**settings), tuple(groups), tuple(tables))
+    return Image(Settings(**settings), tuple(groups), tuple(events), tuple(tables))

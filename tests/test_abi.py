@@ -16,12 +16,14 @@ STRUCTS = {
     "image_header": (abi.IMAGE_HEADER, abi.IMAGE_HEADER_FIELDS),
     "image_settings": (abi.IMAGE_SETTINGS, abi.IMAGE_SETTINGS_FIELDS),
     "image_group": (abi.IMAGE_GROUP, abi.IMAGE_GROUP_FIELDS),
+    "image_event": (abi.IMAGE_EVENT, abi.IMAGE_EVENT_FIELDS),
     "trace_header": (abi.TRACE_HEADER, abi.TRACE_HEADER_FIELDS),
     "client_config": (abi.CLIENT_CONFIGURATION, abi.CLIENT_CONFIGURATION_FIELDS),
 }
 ENUMS: dict[str, tuple[type[IntEnum], str]] = {
     "scenario_kind": (abi.ScenarioKind, "KIND_"),
     "workload": (abi.Workload, "WORKLOAD_"),
+    "action": (abi.Action, "ACTION_"),
     "provocation": (abi.Provocation, "PROVOKE_"),
     "run_state": (abi.RunState, "STATE_"),
     "thread_id": (abi.ThreadId, "THREAD_"),
@@ -32,7 +34,17 @@ ENUMS: dict[str, tuple[type[IntEnum], str]] = {
 }
 CONSTANTS = (
     *("ABI_VERSION", "QUANTILES", "TRACE_HEADER_PHYS", "TRACE_MAGIC", "BATCH_BYTES", "PIPE_BYTES", "MAX_HANDLES"),
-    *("MAX_CLIENTS", "CLIENT_TEXT", "CLIENT_CONFIG", "CLIENT_TABLES", "CLIENT_SHM", "CLIENT_STACK_TOP"),
+    *(
+        "MAX_CLIENTS",
+        "MAX_EVENTS",
+        "TRACE_WIRE",
+        "CLIENT_TEXT",
+        "CLIENT_CONFIG",
+        "CLIENT_EVENTS",
+        "CLIENT_TABLES",
+        "CLIENT_SHM",
+        "CLIENT_STACK_TOP",
+    ),
 )
 
 

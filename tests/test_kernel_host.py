@@ -99,6 +99,8 @@ def image(**changes: int) -> bytes:
         "compositor_priority": 20,
         "socket_bytes": 65536,
         "provoke": 0,
+        "jitter_seed": 0,
+        "reserved": 0,
     }
     group = {
         "period_ns": 16666666,
@@ -122,7 +124,7 @@ def image(**changes: int) -> bytes:
     body += abi.IMAGE_GROUP.pack(*group.values(), 0)
     body += struct.pack(f"<{abi.QUANTILES}Q", *range(abi.QUANTILES))
     length = abi.IMAGE_HEADER.size + len(body)
-    return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), 1, 1, 0) + body
+    return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), 1, 1, 0, 0, 0) + body
 
 
 def verdict(programs: dict[str, Path], folder: Path, data: bytes, *arguments: object) -> str:

@@ -115,7 +115,7 @@ void buffer_use(struct buffer *buffer)
 {
     if (!buffer)
         return;
-    buffer->uses++;
+    counters.buffers_busy += !buffer->uses++;
     buffer_reference(buffer);
 }
 
@@ -123,7 +123,8 @@ void buffer_unuse(struct buffer *buffer)
 {
     if (!buffer)
         return;
-    if (!--buffer->uses && buffer->object.client)
+    counters.buffers_free += !--buffer->uses;
+    if (!buffer->uses && buffer->object.client)
         event(buffer->object.client, buffer->object.id, EVENT_BUFFER_RELEASE);
     buffer_release(buffer);
 }

@@ -1,4 +1,4 @@
-/* The seat: one pointer and one keyboard, whose events the seat itself makes for clients of workload input. */
+/* The seat: one pointer and one keyboard, whose events the seat itself makes for clients whose workload takes input. */
 #include "protocol.h"
 
 enum { CAPABILITY_POINTER = 1, CAPABILITY_KEYBOARD = 2, KEY = 30 };
@@ -107,7 +107,11 @@ void seat_input(struct client *client)
     bool sent = client->input_count % 2 ? send_motion(client) : send_key(client);
     trace_point(P_INPUT, client->id, scheduled);
     clients_flush();
-    if (sent && client->inputs_queued - client->inputs_shown < MAX_INPUTS)
+    bool tracked = sent && client->inputs_queued - client->inputs_shown < MAX_INPUTS;
+    counters.input_produced++;
+    counters.input_delivered += tracked;
+    counters.input_coalesced += !tracked;
+    if (tracked)
         client->inputs[client->inputs_queued++ % MAX_INPUTS] = (struct input_event){scheduled, clock_ns()};
 }
 
@@ -121,7 +125,8 @@ void seat_commit(struct client *client)
 void seat_surface_shown(struct surface *surface, u64 now)
 {
     struct client *client = surface->object.client;
-    if (client->group->workload != WORKLOAD_INPUT || client->failed)
+    u32 workload = client->group->workload;
+    if ((workload != WORKLOAD_INPUT && workload != WORKLOAD_EDITOR) || client->failed)
         return;
     for (; client->inputs_shown != client->inputs_framed; client->inputs_shown++)
         trace_measure(M_INPUT_ROUND_TRIP, client->id, now - client->inputs[client->inputs_shown % MAX_INPUTS].scheduled_ns);

@@ -11,6 +11,7 @@ from rayos_model.image import Group, Image
 from rayos_model.model.client import Client
 from rayos_model.model.compositor import Compositor
 from rayos_model.model.costs import CostModel, Path
+from rayos_model.model.integration import Integration
 from rayos_model.model.memory import MemoryUse
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
 from rayos_model.model.supervisor import SECOND_NS, Supervisor
@@ -33,6 +34,8 @@ class Machine:
         self.settings = image.settings
         self.groups = image.groups
         self.tables = image.tables
+        self.events = image.events
+        self.integration = Integration(image, self.say, self._mark)
         self.refresh_ns = 10**12 // image.settings.refresh_mhz
         self.client_costs = CostModel(parameters, "client")
         self.compositor_costs = CostModel(parameters, "compositor")
@@ -63,6 +66,7 @@ class Machine:
         settings, processor = self.settings, self.processor
         self.say("RAYOS_SOAK:START", len(self._group_of), settings.duration_ns // SECOND_NS)
         self.measure(TraceKind.M_BASELINE, 0, self.memory.baseline, ThreadId.LAUNCHER)
+        self.integration.start()
         for thread in (self.supervisor.reporter, self.supervisor.launcher, self.compositor.thread):
             processor.spawn(thread)
         launcher = self.supervisor.launcher
@@ -72,7 +76,8 @@ class Machine:
         leaked = self.memory.pages - self.memory.baseline
         self.measure(TraceKind.M_PAGES_PEAK, 0, self.memory.peak, ThreadId.LAUNCHER)
         self.measure(TraceKind.M_LEAK, 0, leaked, ThreadId.LAUNCHER)
-        passed = not self.supervisor.failed and leaked == 0
+        verified = self.integration.finish(leaked)
+        passed = verified and not self.supervisor.failed and leaked == 0
         self.say("RAYOS_SOAK:COMPLETE", "pass" if passed else "fail")
         self.trace.flush()
         return passed
@@ -87,6 +92,11 @@ class Machine:
     def say(self, marker: str, *fields: object) -> None:
         """Writes one marker line."""
         self._line(":".join((marker, *map(str, fields))))
+
+    def _mark(self, number: int) -> None:
+        """The time of an integration marker's line."""
+        if not self.compositor.note_marker(number):
+            self.measure(TraceKind.M_MARKER, number, 0, ThreadId.LAUNCHER)
 
     def measure(self, kind: TraceKind, subject: int, arg: int, thread: int) -> None:
         """Writes one measurement record, now."""

@@ -35,5 +35,6 @@ u32 mock_killed(void);                       /* clients killed so far */
 void mock_fail_allocations(u32 client, u32 one_in); /* ... while handling that client's batches; 0: never */
 extern u64 mock_paint_cost_ns;               /* added by every blit */
 extern u32 mock_socket_bytes;
+extern struct image_event mock_event;         /* the timeline, before mock_start(); count 0: none */
 void mock_check_clean(void);                 /* no heap, no reference is left */
 #endif
