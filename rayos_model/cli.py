@@ -167,6 +167,8 @@ def run(
         console = _console()
         console.print(metrics([result]))
         console.print(verdicts(result))
+        for violation in _violations(result):
+            console.print(violation, soft_wrap=True)
         console.print(f"run: {result.path}", soft_wrap=True)
     raise typer.Exit(0 if result.passed else 1)
 
@@ -322,6 +324,16 @@ def markers_check(log: Annotated[Path, typer.Argument(metavar="LOG", help="A ser
         print(f"{log}: {problem}")
     print(f"{len(parsed.markers)} markers, {len(parsed.unknown)} unknown, {len(problems)} problems")
     raise typer.Exit(1 if problems else 0)
+
+
+def _violations(run: Run) -> list[str]:
+    """The rules a run breaks, each with the moments around the breach."""
+    if not run.scenario.constraints:
+        return []
+    from rayos_model import markers, timeline
+
+    moments = timeline.timeline(markers.parse(run.markers()), run.trace(*timeline.KINDS))
+    return [str(violation) for violation in timeline.check(run.scenario.constraints, moments)]
 
 
 def _has_qemu() -> bool:

@@ -37,7 +37,7 @@ _MEMORY = Tolerance(0.05, True, "a planner's decision does not change within 5 %
 TOLERANCES: Final[Mapping[str, Tolerance]] = {
     **{
         f"{operation}.{quantile}": _TIME
-        for operation in ("commit_to_present", "buffer_commit", "event_delivery")
+        for operation in ("commit_to_present", "buffer_commit", "event_delivery", "configure")
         for quantile in ("p50", "p95", "p99")
     },
     "frame_rate.mean": _RATE,

@@ -22,6 +22,7 @@ from rayos_model import __version__
 from rayos_model.abi import Records
 from rayos_model.criteria import Verdict, evaluate
 from rayos_model.errors import BadInput, RayosError, StorageFailure
+from rayos_model.markers import Log
 from rayos_model.metrics import Metrics, MetricsCollector
 from rayos_model.scenario import Scenario, load
 from rayos_model.trace import TraceWriter, read_trace
@@ -195,12 +196,27 @@ class RunWriter:
             self._close(quietly=True)
             raise
         metrics = self._collector.result()
-        verdicts = tuple(evaluate(self.scenario, metrics))
+        verdicts = (*evaluate(self.scenario, metrics), *self._story())
         self._write(METRICS, json.dumps(metrics.to_dict(), separators=(",", ":")))
         self._write(VERDICTS, json.dumps([verdict.to_dict() for verdict in verdicts], indent=1))
         self._write(PROVENANCE, json.dumps(self._provenance, indent=1))
         os.rename(self._aside, self.target)
         self.run = Run(self.target, self.scenario, self._provenance, metrics, verdicts)
+
+    def _story(self) -> list[Verdict]:
+        """What the run's own markers and the scenario's rules say of it."""
+        if self.scenario.kind != "integration" and not self.scenario.constraints:
+            return []
+        from rayos_model import markers, timeline
+
+        log = markers.parse((self._aside / MARKERS).read_text(encoding="utf-8", errors="replace"))
+        verdicts = integration_verdicts(log) if self.scenario.kind == "integration" else []
+        moments = timeline.timeline(log, read_trace(self._aside / TRACE, timeline.KINDS))
+        broken = {violation.constraint for violation in timeline.check(self.scenario.constraints, moments)}
+        for number, constraint in enumerate(self.scenario.constraints):
+            rule = timeline.describe(constraint)
+            verdicts.append(Verdict(f"constraint.{number}", None, rule, "", constraint not in broken))
+        return verdicts
 
     def _close(self, quietly: bool = False) -> None:
         for part in (self._trace, self._markers):
@@ -212,6 +228,15 @@ class RunWriter:
 
     def _write(self, name: str, text: str) -> None:
         (self._aside / name).write_text(text + "\n", encoding="utf-8")
+
+
+def integration_verdicts(log: Log) -> list[Verdict]:
+    """A verdict for each check an integration scenario's log tells, and one for how it says it ended."""
+    checks = log.named("RAYOS_INTEGRATION:VERIFY")
+    verdicts = [Verdict(f"verify.{one['check']}", None, "pass", "", one["result"] == "pass") for one in checks]
+    complete = log.named("RAYOS_INTEGRATION:SCENARIO_COMPLETE")
+    passed = len(complete) == 1 and complete[0]["result"] == "pass"
+    return [*verdicts, Verdict("scenario_complete", None, "pass", "", passed)]
 
 
 def scenario_json(scenario: Scenario) -> str:
