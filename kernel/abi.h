@@ -13,7 +13,7 @@ typedef unsigned long long u64;
 typedef signed int i32;
 typedef signed long long i64;
 
-#define ABI_VERSION 1
+#define ABI_VERSION 2
 
 /* ---- Scenario image: fw_cfg file "opt/rayos/scenario" --------------------------------------- */
 #define IMAGE_MAGIC "RAYOSIMG"
@@ -38,6 +38,7 @@ struct image_settings { /* follows the header */
     u64 repaint_window_ns;
     u64 ping_interval_ns;
     u64 hang_timeout_ns;
+    u64 warmup_ns;     /* latencies count from here on */
     u32 kind;          /* enum scenario_kind */
     u32 vcpus;
     u32 memory_mb;
@@ -53,7 +54,21 @@ struct image_settings { /* follows the header */
     char name[64];     /* NUL-terminated */
 };
 
-struct image_group { /* group_count of them follow the settings */
+#define LOAD_STEPS 16
+
+struct image_load { /* follows the settings: background load, all zero where there is none */
+    u64 step_ns;          /* how long each step lasts; 0: the whole load, all the time */
+    u64 latency_limit_ns; /* a second whose commit-to-present p99 is above it takes the load one step down; 0: none */
+    u32 step_count;       /* of steps_ppm, at most LOAD_STEPS; 0: the whole load, all the time */
+    u32 cpu_threads;      /* computing ring-3 threads */
+    u32 cpu_priority;
+    u32 memory_ppm;       /* share of all memory to be in use, parts per million */
+    u32 disk_iops;        /* requests a second */
+    u32 disk_depth;       /* requests in flight */
+    u32 steps_ppm[LOAD_STEPS]; /* levels, in the order in which they are applied: share of the whole load */
+};
+
+struct image_group { /* group_count of them follow the load */
     u64 period_ns;     /* 1/rate; 0 where the workload has no rate */
     u64 start_ns;      /* first client of the group is spawned here ... */
     u64 stagger_ns;    /* ... and each next one this much later */
@@ -162,6 +177,7 @@ enum trace_kind {
     P_SPAWN = 32,     /* process created;  subject client, arg pages */
     P_REAP = 33,      /* process freed;    subject client, arg pages */
     P_SNAPSHOT = 34,  /* second's snapshot printed */
+    P_PROFILE = 35,   /* second's memory profile printed; kind performance */
     /* compositor, on: */
     P_ACTION = 40,    /* carried out an event of the timeline; subject enum action, arg clients concerned */
     P_RESIZE = 41,    /* one step of an interactive resize;    subject client, arg step */
@@ -176,8 +192,8 @@ enum trace_kind {
     M_FLIP,               /* 70 arg vblank index */
     M_DROPPED,            /* 71 arg vblank index */
     M_IDLE,               /* 72 arg idle ns of this second, all vCPUs; at each snapshot */
-    M_PAGES,              /* 73 arg pages in use; at each snapshot */
-    M_HEAP,               /* 74 arg heap bytes in use; at each snapshot */
+    M_PAGES,              /* 73 arg pages in use, subject page allocations so far; at each snapshot */
+    M_HEAP,               /* 74 arg heap bytes in use, subject objects allocated so far; at each snapshot */
     M_PAGES_PEAK,         /* 75 arg most pages ever in use; once, at the end */
     M_TIMER,              /* 76 timer deadline to the scheduler, CPU was idle; the switch follows */
     M_CLIENT_CREATED,     /* 77 arg generation */

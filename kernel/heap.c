@@ -25,7 +25,7 @@ static const u16 cell_bytes[] = { 64, 96, 128, 192, 256, 336, 448, 576, 1008, 13
 #define CLASSES (sizeof cell_bytes / sizeof *cell_bytes)
 static struct slab with_room[CLASSES]; /* circular, through a head; lazily linked */
 static struct slab *cached[CLASSES];   /* at most one empty slab a class is kept */
-static u64 bytes_used;
+static u64 bytes_used, allocations;
 
 static void slab_link(struct slab *slab)
 {
@@ -118,6 +118,7 @@ void *heap_alloc(size_t bytes, const char *owner, bool zero)
         u64 red = RED_AFTER;
         memcpy((u8 *)(header + 1) + bytes, &red, 8);
         bytes_used += bytes;
+        allocations++;
     }
     service_end(flags);
     if (!header)
@@ -156,6 +157,11 @@ void kfree(void *object)
 u64 heap_bytes(void)
 {
     return bytes_used;
+}
+
+u64 heap_allocations(void)
+{
+    return allocations;
 }
 
 void heap_trim(void)

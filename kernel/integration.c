@@ -144,6 +144,7 @@ bool integration_finish(i64 pages, i64 heap)
     verify("input", c->input_produced == c->input_delivered + c->input_coalesced);
     verify("configures", c->configures_sent == c->configures_settled);
     verify("transfers", c->pipe_in == c->pipe_out + c->pipe_dropped);
+    verify("theme", c->themes_told == c->themes_followed);
     verify("timeline", timeline_complete());
     mark();
     print_line("RAYOS_INTEGRATION:SCENARIO_COMPLETE:%s:%s", scenario()->name, failures ? "fail" : "pass");

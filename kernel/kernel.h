@@ -17,6 +17,7 @@ void print_line(const char *format, ...) __attribute__((format(printf, 1, 2))); 
 /* trace.c. Both write always and keep conditionally, so their cost does not depend on what is kept. */
 u64 trace_point(enum trace_kind kind, u32 subject, u64 arg);    /* closes a segment of the current thread; when */
 void trace_measure(enum trace_kind kind, u32 subject, u64 arg);
+void trace_wire(enum trace_kind kind, u32 client, const u8 *data, u32 bytes); /* nothing unless the image asks for it */
 
 /* heap.c: red zones on both sides, owner kept, checked at kfree; never returns uninitialised memory */
 void *kalloc(size_t bytes, const char *owner); /* zeroed; NULL when out of memory */
@@ -24,6 +25,7 @@ void kfree(void *object);
 
 /* random.c */
 struct random { u64 state, increment; };
+u32 random_next(struct random *r);
 void random_seed(struct random *r, u64 seed, u32 client, u32 generation, u32 stream);
 u64 random_quantile(struct random *r, const u64 *table); /* see docs/mechanism.md */
 
@@ -65,6 +67,7 @@ void display_flip(void);                   /* back becomes visible (ramfb), the 
 
 /* scenario.c: the validated image */
 const struct image_settings *scenario(void);
+const struct image_load *scenario_load(void);
 const struct image_group *scenario_group(u32 client);
 const u64 *scenario_table(u32 index);
 u32 scenario_clients(void);                /* total over the groups */
@@ -73,8 +76,22 @@ const struct image_event *scenario_event(u32 index);
 
 /* wayland/compositor.c */
 [[noreturn]] void compositor_main(void);   /* body of THREAD_COMPOSITOR */
-u32 compositor_second_p99_us(void);        /* commit-to-present p99 of the second just ended; resets it */
-u32 compositor_second_flips(void);         /* page flips of the second just ended; resets it */
+
+/* histogram.c: latencies, ns */
+#define HISTOGRAM_BUCKETS 4352             /* up to 2^40 ns; what is longer counts as that */
+struct histogram { u64 count, maximum_ns; u32 buckets[HISTOGRAM_BUCKETS]; };
+void histogram_add(struct histogram *h, u64 ns);
+u64 histogram_quantile(const struct histogram *h, u32 ppm); /* value of rank ceil(ppm / 10^6 * count); 0 when empty */
+
+/* profile.c: what the measurements of a run add up to; the RAYOS_PERF lines */
+/* Counts one record; interrupts off. */
+void profile_measure(enum trace_kind kind, u64 arg, u64 now);
+void profile_point(enum trace_kind kind, u64 cpu_ns, u64 now);
+struct second { u32 p99_us, flips; };      /* of commit-to-present; page flips */
+struct second profile_second(void);        /* of the second just ended */
+void profile_start(void);
+void profile_memory(void);                 /* once a second */
+void profile_report(void);                 /* once, at the end */
 /* library */
 void *memcpy(void *to, const void *from, size_t n);
 void *memset(void *to, int value, size_t n);

@@ -17,6 +17,7 @@ void page_free_run(void *first, u64 pages);
 u64 pages_used(void);                    /* of all memory, kernel included */
 u64 pages_peak(void);
 u64 pages_free(void);
+u64 pages_allocations(void);             /* calls that were granted, ever */
 u64 pages_largest_run(void);             /* longest run of free frames */
 
 /* vm.c */
@@ -50,6 +51,7 @@ u64 window_physical(const void *address);/* of a page in the window */
 
 void zero_pages(void *page, u64 pages);  /* entry.S */
 u64 heap_bytes(void);                    /* heap.c: requested bytes in use */
+u64 heap_allocations(void);              /* objects granted, ever */
 void heap_trim(void);                    /* gives cached empty slabs back */
 void *heap_alloc(size_t bytes, const char *owner, bool zero);
 #endif

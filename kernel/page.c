@@ -15,7 +15,7 @@ static struct free_block lists[ORDERS]; /* circular, through a head */
 static u32 nonempty;                    /* bit o: lists[o] has a block */
 static u8 *order_of;
 static u64 *used_map;
-static u64 frames, free_count, peak_used;
+static u64 frames, free_count, peak_used, allocations;
 
 static u64 frame_of(const void *page) { return direct_physical(page) >> PAGE_SHIFT; }
 static struct free_block *block_at(u64 frame) { return direct(frame << PAGE_SHIFT); }
@@ -93,6 +93,7 @@ static void *take(u32 order)
         found--, push(frame + (1ull << found), found);
     mark(frame, 1ull << order, true);
     free_count -= 1ull << order;
+    allocations++;
     return block_at(frame);
 }
 
@@ -162,6 +163,7 @@ void page_free_run(void *first, u64 pages)
 u64 pages_used(void) { return frames - free_count; }
 u64 pages_peak(void) { return peak_used; }
 u64 pages_free(void) { return free_count; }
+u64 pages_allocations(void) { return allocations; }
 
 u64 pages_largest_run(void)
 {

@@ -2,6 +2,7 @@
 #include "memory.h"
 #include "process.h"
 #include "integration.h"
+#include "planted.h"
 
 struct pipe {
     u32 readers, writers;               /* references to each end */
@@ -73,6 +74,7 @@ i64 pipe_read(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes)
     while (!pipe->used) {
         if (!pipe->writers)
             return 0;
+        planted_window(PROVOKE_LOST_WAKEUP);
         if (!wait(p, pipe, false))
             return -E_INVALID;
     }
@@ -105,7 +107,9 @@ i64 pipe_write(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes)
         part = bytes - done < room ? bytes - done : room;
         copy_in(&p->space, pipe->data + at, buffer + done, part);
         pipe->used += (u32)part;
-        counters.pipe_in += part;
+        u64 before = counters.pipe_in;
+        planted_window(PROVOKE_RACE);
+        counters.pipe_in = before + part;
         wake(pipe, false);
     }
     return (i64)bytes;

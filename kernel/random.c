@@ -1,7 +1,7 @@
 /* PCG32 (XSH-RR 64/32) and draws from a quantile table; docs/mechanism.md states both. */
 #include "kernel.h"
 
-static u32 random_next(struct random *r)
+u32 random_next(struct random *r)
 {
     u64 old = r->state;
     r->state = old * 6364136223846793005ull + r->increment;

@@ -7,8 +7,14 @@
 #define MAX_VALUE_NS ((1ull << 42) - 1) /* of a quantile: its interpolation stays within 64 bits */
 #define MAX_TIME_NS (1ull << 58)
 
-struct view { const struct image_header *header; const struct image_settings *settings; const struct image_group *groups;
-    const struct image_event *events; const u64 *tables; };
+struct view {
+    const struct image_header *header;
+    const struct image_settings *settings;
+    const struct image_load *load;
+    const struct image_group *groups;
+    const struct image_event *events;
+    const u64 *tables;
+};
 
 bool scenario_validate(const void *image, size_t bytes, const char **why);
 void scenario_use(const void *image);
@@ -17,9 +23,10 @@ static struct view view_of(const void *image)
 {
     const struct image_header *header = image;
     const struct image_settings *settings = (const void *)(header + 1);
-    const struct image_group *groups = (const void *)(settings + 1);
+    const struct image_load *load = (const void *)(settings + 1);
+    const struct image_group *groups = (const void *)(load + 1);
     const struct image_event *events = (const void *)(groups + header->group_count);
-    return (struct view){ header, settings, groups, events, (const u64 *)(events + header->timeline_count) };
+    return (struct view){ header, settings, load, groups, events, (const u64 *)(events + header->timeline_count) };
 }
 
 static u32 crc32(const u8 *data, size_t bytes)
@@ -43,7 +50,7 @@ static bool within(u64 value, u64 low, u64 high) { return value >= low && value 
 
 static const char *check_header(const struct image_header *h, size_t bytes)
 {
-    if (bytes < sizeof *h + sizeof(struct image_settings) || bytes > MAX_IMAGE)
+    if (bytes < sizeof *h + sizeof(struct image_settings) + sizeof(struct image_load) || bytes > MAX_IMAGE)
         return "length";
     if (memcmp(h->magic, IMAGE_MAGIC, 8))
         return "magic";
@@ -55,7 +62,7 @@ static const char *check_header(const struct image_header *h, size_t bytes)
         return "table_count";
     if (h->timeline_count > MAX_EVENTS)
         return "timeline_count";
-    u64 need = sizeof *h + sizeof(struct image_settings) + h->group_count * sizeof(struct image_group) +
+    u64 need = sizeof *h + sizeof(struct image_settings) + sizeof(struct image_load) + h->group_count * sizeof(struct image_group) +
                h->timeline_count * sizeof(struct image_event) + (u64)h->table_count * QUANTILES * sizeof(u64);
     if (h->length != bytes || need != bytes)
         return "length";
@@ -78,6 +85,8 @@ static const char *check_settings(const struct image_settings *s)
         return "ping_interval_ns";
     if (s->hang_timeout_ns > MAX_TIME_NS)
         return "hang_timeout_ns";
+    if (s->warmup_ns >= s->duration_ns)
+        return "warmup_ns";
     if (!within(s->kind, KIND_SOAK, KIND_INTEGRATION))
         return "kind";
     if (!within(s->vcpus, 1, 1))
@@ -103,6 +112,29 @@ static const char *check_settings(const struct image_settings *s)
     return NULL;
 }
 
+static const char *check_load(const struct image_load *l)
+{
+    if (l->step_count > LOAD_STEPS)
+        return "load:step_count";
+    if (l->step_count && !within(l->step_ns, 1000000000, MAX_TIME_NS / LOAD_STEPS))
+        return "load:step_ns";
+    if (l->latency_limit_ns > MAX_TIME_NS)
+        return "load:latency_limit_ns";
+    if (l->cpu_threads > 256)
+        return "load:cpu_threads";
+    if (l->cpu_priority > 31)
+        return "load:cpu_priority";
+    if (l->memory_ppm > 1000000)
+        return "load:memory_ppm";
+    if (l->disk_iops > 10000000)
+        return "load:disk_iops";
+    if (l->disk_depth > 64)
+        return "load:disk_depth";
+    for (u32 i = 0; i < l->step_count; i++)
+        if (l->steps_ppm[i] > 1000000)
+            return "load:steps_ppm";
+    return NULL;
+}
 enum {
     THINKS = 1 << WORKLOAD_RENDERING | 1 << WORKLOAD_INPUT | 1 << WORKLOAD_MEDIA | 1 << WORKLOAD_EDITOR | 1 << WORKLOAD_SURGE,
     GAPS = 1 << WORKLOAD_INPUT | 1 << WORKLOAD_SURFACE_CREATION | 1 << WORKLOAD_DRAG_DROP | 1 << WORKLOAD_CLIPBOARD |
@@ -186,6 +218,8 @@ bool scenario_validate(const void *image, size_t bytes, const char **why)
     struct view v = view_of(image);
     *why = check_settings(v.settings);
     if (!*why)
+        *why = check_load(v.load);
+    if (!*why)
         *why = check_groups(&v);
     if (!*why)
         *why = check_timeline(&v);
@@ -209,6 +243,7 @@ void scenario_use(const void *image)
 }
 
 const struct image_settings *scenario(void) { return used.settings; }
+const struct image_load *scenario_load(void) { return used.load; }
 const struct image_group *scenario_group(u32 client) { return &used.groups[group_of[client]]; }
 u32 scenario_clients(void) { return clients; }
 u32 scenario_events(void) { return used.header->timeline_count; }

@@ -115,7 +115,7 @@ void cpu_set_stack(u64 top);             /* where ring 3 enters the kernel */
 
 /* trace.c */
 void trace_header_init(void);
-void trace_init(u32 memory_mb, bool keep_points);
+void trace_init(u32 memory_mb, u32 keep_points);
 void trace_state(enum run_state state);
 void trace_framebuffer(u64 physical, u32 width, u32 height);
 bool trace_half_full(void);

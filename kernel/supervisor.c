@@ -120,6 +120,7 @@ static void start(void)
     heap_trim();
     baseline_pages = pages_used();
     baseline_heap = heap_bytes();
+    profile_start();
     u64 flags = service_begin();
     sched_start();
     trace_state(STATE_RUNNING);
@@ -143,6 +144,7 @@ static void start(void)
         failed = true;
     }
     failed |= !integration_finish(pages, heap);
+    profile_report();
     print_line("RAYOS_SOAK:COMPLETE:%s", failed ? "fail" : "pass");
     interrupts_off();
     trace_state(STATE_DONE);
@@ -191,13 +193,14 @@ static void snapshot(u64 idle)
 {
     u64 used = pages_used();
     trace_measure(M_IDLE, 0, idle);
-    trace_measure(M_PAGES, 0, used);
-    trace_measure(M_HEAP, 0, heap_bytes());
+    trace_measure(M_PAGES, (u32)pages_allocations(), used);
+    trace_measure(M_HEAP, (u32)heap_allocations(), heap_bytes());
     trace_measure(M_FREE_BLOCK, (u32)pages_free(), pages_largest_run());
     u64 busy_percent = idle >= SECOND ? 0 : (SECOND - idle + SECOND / 200) * 100 / SECOND;
-    print_line("RAYOS_SOAK:METRICS_SNAPSHOT:%llu:%llu:%u:%u", busy_percent, used * (PAGE_BYTES / 1024),
-               compositor_second_p99_us(), compositor_second_flips());
+    struct second ended = profile_second();
+    print_line("RAYOS_SOAK:METRICS_SNAPSHOT:%llu:%llu:%u:%u", busy_percent, used * (PAGE_BYTES / 1024), ended.p99_us, ended.flips);
     trace_point(P_SNAPSHOT, 0, 0);
+    profile_memory();
 }
 
 void reporter_main(void *unused)

@@ -7,6 +7,7 @@
 
 #define PRESENT 1ull
 #define USER 4ull
+#define UNCACHED 0x10ull
 #define LARGE 0x80ull
 #define ADDRESS 0x000ffffffffff000ull
 #define ENTRIES 512
@@ -86,7 +87,13 @@ static void map_image(void)
         if (at != boot_stack_guard)
             *boot_entry_at((u64)at, 0) = image_physical(at) | PRESENT | flags;
     }
-    *boot_entry_at(DEVICE_BASE, 0) = 0xfee00000 | PRESENT | MAP_WRITE | MAP_NX | 0x10; /* local APIC, uncached */
+}
+
+static void map_devices(void)
+{
+    *boot_entry_at(DEVICE_BASE, 0) = APIC_PHYSICAL | PRESENT | MAP_WRITE | MAP_NX | UNCACHED;
+    for (u64 at = 0; at < VIRTIO_PAGES * PAGE_BYTES; at += PAGE_BYTES)
+        *boot_entry_at(VIRTIO_BASE + at, 0) = (VIRTIO_PHYSICAL + at) | PRESENT | MAP_WRITE | MAP_NX | UNCACHED;
 }
 
 /* Twice as many pages as there is memory: even one-page objects, each with its guard, always find room. */
@@ -106,6 +113,7 @@ void memory_init(u64 limit)
     kernel_root = memory_boot_alloc(1);
     map_direct(limit);
     map_image();
+    map_devices();
     make_window(limit);
     write_cr3(current_root = kernel_root);
     page_init(boot_next, limit);

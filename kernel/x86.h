@@ -9,15 +9,21 @@
 /* Address map. User: abi.h. Kernel, shared by every address space:
  *   DIRECT_BASE   all RAM, read-write, never executable (kernel text and constants read-only)
  *   WINDOW_BASE   the window: kernel stacks and shared memory, a guard page after each
- *   DEVICE_BASE   the local APIC
+ *   DEVICE_BASE   the local APIC, then the virtio transports, uncached
  *   KERNEL_BASE   the kernel image: text RX, constants R, data RW */
 #ifndef DIRECT_BASE /* tests on the host put it elsewhere */
 #define DIRECT_BASE 0xffff800000000000ull
 #endif
 #define WINDOW_BASE 0xffffc00000000000ull
 #define DEVICE_BASE 0xffffffffc0000000ull
+#define VIRTIO_BASE (DEVICE_BASE + PAGE_BYTES)
 #define KERNEL_BASE 0xffffffff80000000ull
 #define USER_END 0x7ffff000ull
+
+#define APIC_PHYSICAL 0xfee00000ull
+#define VIRTIO_PHYSICAL 0xfeb00000ull /* QEMU's microvm: 24 transports of 512 bytes */
+#define VIRTIO_PAGES 3
+#define VIRTIO_TRANSPORT_BYTES 512
 
 #define SELECTOR_KERNEL_CODE 0x08
 #define SELECTOR_KERNEL_DATA 0x10

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-ABI_VERSION: Final = 1
+ABI_VERSION: Final = 2
 
 IMAGE_MAGIC: Final = b"RAYOSIMG"
 QUANTILES: Final = 1025
@@ -27,6 +27,7 @@ MAX_HANDLES: Final = 32
 MAX_CLIENTS: Final = 1024
 MAX_EVENTS: Final = 64
 TRACE_WIRE: Final = 2
+LOAD_STEPS: Final = 16
 CLIENT_TEXT: Final = 0x400000
 CLIENT_CONFIG: Final = 0x10000000
 CLIENT_EVENTS: Final = 0x10000100
@@ -42,11 +43,16 @@ IMAGE_HEADER_FIELDS: Final = (
     *("magic", "version", "length", "crc32", "group_count", "table_count", "reserved"),
     *("timeline_count", "reserved_too"),
 )
-IMAGE_SETTINGS: Final = struct.Struct("<6Q12I64s")
+IMAGE_SETTINGS: Final = struct.Struct("<7Q12I64s")
 IMAGE_SETTINGS_FIELDS: Final = (
-    *("seed", "duration_ns", "quantum_ns", "repaint_window_ns", "ping_interval_ns", "hang_timeout_ns"),
+    *("seed", "duration_ns", "quantum_ns", "repaint_window_ns", "ping_interval_ns", "hang_timeout_ns", "warmup_ns"),
     *("kind", "vcpus", "memory_mb", "width", "height", "refresh_mhz", "trace_points", "compositor_priority"),
     *("socket_bytes", "provoke", "jitter_seed", "reserved", "name"),
+)
+IMAGE_LOAD: Final = struct.Struct("<2Q6I64s")
+IMAGE_LOAD_FIELDS: Final = (
+    *("step_ns", "latency_limit_ns", "step_count", "cpu_threads", "cpu_priority", "memory_ppm", "disk_iops"),
+    *("disk_depth", "steps_ppm"),
 )
 IMAGE_GROUP: Final = struct.Struct("<4Q10IQ")
 IMAGE_GROUP_FIELDS: Final = (
@@ -180,6 +186,7 @@ class TraceKind(IntEnum):
     P_SPAWN = 32
     P_REAP = 33
     P_SNAPSHOT = 34
+    P_PROFILE = 35
     P_ACTION = 40
     P_RESIZE = 41
     M_COMMIT_TO_PRESENT = 64

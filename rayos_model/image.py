@@ -23,6 +23,7 @@ class Settings:
     repaint_window_ns: int
     ping_interval_ns: int
     hang_timeout_ns: int
+    warmup_ns: int
     kind: int
     vcpus: int
     memory_mb: int
@@ -35,6 +36,26 @@ class Settings:
     provoke: int
     jitter_seed: int
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """`struct image_load`; fields in its order. `steps_ppm` holds as many levels as there are steps."""
+
+    step_ns: int = 0
+    latency_limit_ns: int = 0
+    cpu_threads: int = 0
+    cpu_priority: int = 0
+    memory_ppm: int = 0
+    disk_iops: int = 0
+    disk_depth: int = 0
+    steps_ppm: tuple[int, ...] = ()
+
+    def pack(self) -> bytes:
+        """The bytes of the struct."""
+        steps = struct.pack(f"<{abi.LOAD_STEPS}I", *self.steps_ppm, *[0] * (abi.LOAD_STEPS - len(self.steps_ppm)))
+        *times, threads, priority, memory, iops, depth, _ = astuple(self)
+        return abi.IMAGE_LOAD.pack(*times, len(self.steps_ppm), threads, priority, memory, iops, depth, steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +98,7 @@ class Image:
     """A whole image; events in order of time; a table is 1025 quantiles, ns."""
 
     settings: Settings
+    load: Load
     groups: tuple[Group, ...]
     events: tuple[Event, ...]
     tables: tuple[tuple[int, ...], ...]
@@ -97,6 +119,7 @@ class Image:
         """The bytes the kernel reads through fw_cfg."""
         settings = astuple(self.settings)
         body = abi.IMAGE_SETTINGS.pack(*settings[:-1], 0, self.settings.name.encode("ascii"))
+        body += self.load.pack()
         body += b"".join(abi.IMAGE_GROUP.pack(*astuple(group), 0) for group in self.groups)
         body += b"".join(abi.IMAGE_EVENT.pack(*astuple(event)) for event in self.events)
         body += b"".join(struct.pack(f"<{abi.QUANTILES}Q", *table) for table in self.tables)
@@ -105,8 +128,8 @@ class Image:
         return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), *counts) + body
 
 
-def build_image(scenario: Scenario, trace_points: bool = False, provoke: Provocation = Provocation.NONE) -> Image:
-    """Compile a scenario. `trace_points` keeps every control-flow point in the trace, not only measurements."""
+def build_image(scenario: Scenario, trace_points: int = False, provoke: Provocation = Provocation.NONE) -> Image:
+    """Compile a scenario. `trace_points` keeps every control-flow point in the trace; `abi.TRACE_WIRE` the wire too."""
     tables: dict[tuple[int, ...], int] = {}
 
     def table(distribution: Distribution) -> int:
@@ -142,6 +165,7 @@ def build_image(scenario: Scenario, trace_points: bool = False, provoke: Provoca
         repaint_window_ns=display.repaint_window_us * 1000,
         ping_interval_ns=round(machine.ping_interval_s * NS),
         hang_timeout_ns=round(machine.hang_timeout_s * NS),
+        warmup_ns=scenario.warmup_ns,
         kind=ScenarioKind[scenario.kind.upper()],
         vcpus=machine.vcpus,
         memory_mb=machine.memory_mb,
@@ -155,7 +179,7 @@ def build_image(scenario: Scenario, trace_points: bool = False, provoke: Provoca
         jitter_seed=machine.jitter_seed,
         name=scenario.name,
     )
-    return Image(settings, tuple(groups), _events(scenario, groups), tuple(tables))
+    return Image(settings, _load(scenario), tuple(groups), _events(scenario, groups), tuple(tables))
 
 
 def _events(scenario: Scenario, groups: Sequence[Group]) -> tuple[Event, ...]:
@@ -174,12 +198,26 @@ def _clients_of(group: Group) -> tuple[int, int]:
     return group.first_client, group.count
 
 
+def _load(scenario: Scenario) -> Load:
+    load = scenario.load
+    return Load(
+        step_ns=round(load.step_s * NS) if load.steps else 0,
+        latency_limit_ns=round(load.latency_limit_ms * 1e6) if load.latency_limit_ms else 0,
+        cpu_threads=load.cpu_threads,
+        cpu_priority=load.cpu_priority,
+        memory_ppm=round(load.memory_fraction * 1e6),
+        disk_iops=load.disk_iops,
+        disk_depth=load.disk_depth,
+        steps_ppm=tuple(round(step * 1e6) for step in load.steps),
+    )
+
+
 def _period_ns(rate_hz: float) -> int:
     """Rounded down, as the display's refresh period is, so that equal rates have equal periods; 0 for no rate."""
     return int(NS / rate_hz) if rate_hz else 0
 
 
-def compile_image(scenario: Scenario, trace_points: bool = False, provoke: Provocation = Provocation.NONE) -> bytes:
+def compile_image(scenario: Scenario, trace_points: int = False, provoke: Provocation = Provocation.NONE) -> bytes:
     """`build_image(…).pack()`: the bytes of the scenario image."""
     return build_image(scenario, trace_points, provoke).pack()
 
@@ -193,7 +231,8 @@ def parse_image(data: bytes) -> Image:
         raise ValueError(f"image magic is {magic!r}")
     if version != abi.ABI_VERSION:
         raise ValueError(f"image version is {version}, expected {abi.ABI_VERSION}")
-    groups_at = abi.IMAGE_HEADER.size + abi.IMAGE_SETTINGS.size
+    load_at = abi.IMAGE_HEADER.size + abi.IMAGE_SETTINGS.size
+    groups_at = load_at + abi.IMAGE_LOAD.size
     events_at = groups_at + group_count * abi.IMAGE_GROUP.size
     tables_at = events_at + event_count * abi.IMAGE_EVENT.size
     if not length == len(data) == tables_at + table_count * abi.QUANTILES * 8:
@@ -203,6 +242,9 @@ def parse_image(data: bytes) -> Image:
     settings = abi.as_dict(abi.IMAGE_SETTINGS, abi.IMAGE_SETTINGS_FIELDS, data, abi.IMAGE_HEADER.size)
     del settings["reserved"]
     settings["name"] = settings["name"].rstrip(b"\0").decode("ascii")
+    load = abi.as_dict(abi.IMAGE_LOAD, abi.IMAGE_LOAD_FIELDS, data, load_at)
+    steps = struct.unpack(f"<{abi.LOAD_STEPS}I", load.pop("steps_ppm"))
+    load["steps_ppm"] = steps[: load.pop("step_count")]
     groups = [
         Group(*abi.IMAGE_GROUP.unpack_from(data, groups_at + i * abi.IMAGE_GROUP.size)[:-1]) for i in range(group_count)
     ]
@@ -211,4 +253,4 @@ def parse_image(data: bytes) -> Image:
     ]
     layout = struct.Struct(f"<{abi.QUANTILES}Q")
     tables = [layout.unpack_from(data, tables_at + i * layout.size) for i in range(table_count)]
-    return Image(Settings(**settings), tuple(groups), tuple(events), tuple(tables))
+    return Image(Settings(**settings), Load(**load), tuple(groups), tuple(events), tuple(tables))

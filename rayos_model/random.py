@@ -10,6 +10,7 @@ from typing import Final
 
 STREAM_THINK: Final = 0
 STREAM_GAP: Final = 1
+STREAM_JITTER: Final = 2
 
 _MULTIPLIER: Final = 6364136223846793005
 _MASK64: Final = (1 << 64) - 1

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from rayos_model.abi import MAX_CLIENTS, MAX_EVENTS, PIPE_BYTES
+from rayos_model.abi import LOAD_STEPS, MAX_CLIENTS, MAX_EVENTS, PIPE_BYTES
 from rayos_model.criteria import parse_criterion
 from rayos_model.distribution import DISTRIBUTIONS, ZERO, Constant, Distribution, Exponential
 from rayos_model.errors import BadInput
@@ -153,6 +153,26 @@ class ClientGroup(_Part):
         return self.start_s + (self.count - 1) * self.stagger_ms / 1000
 
 
+class Load(_Part):
+    """Background load. With `steps`, each level (a share of all of it) is applied for `step_s`, one after the other."""
+
+    cpu_threads: int = Field(default=0, ge=0, le=256, description="computing threads")
+    cpu_priority: int = Field(default=10, ge=1, le=24)
+    memory_fraction: float = Field(default=0.0, ge=0, le=1, description="share of all memory to be in use")
+    disk_iops: int = Field(default=0, ge=0, le=10_000_000, description="disk requests a second")
+    disk_depth: int = Field(default=8, ge=1, le=64, description="disk requests in flight")
+    steps: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(default=(), max_length=LOAD_STEPS)
+    step_s: float = Field(default=5.0, ge=1, le=3600, description="how long each step lasts")
+    latency_limit_ms: float | None = Field(
+        default=None, gt=0, description="a second whose p99 of commit-to-present exceeds it takes the load a step down"
+    )
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any load at all."""
+        return bool(self.cpu_threads or self.memory_fraction or self.disk_iops)
+
+
 class TimelineEvent(_Part):
     """Something that happens to clients at a time, ns precision; kernel/abi.h, `enum action`."""
 
@@ -208,7 +228,7 @@ class Scenario(_Part):
     machine: Machine = Machine()
     display: Display = Display()
     clients: tuple[ClientGroup, ...] = Field(min_length=1)
-    load: dict[str, Any] = Field(default_factory=dict, description="background load; not supported yet")
+    load: Load = Load()
     faults: tuple[dict[str, Any], ...] = Field(default=(), description="injected failures; not supported yet")
     timeline: tuple[TimelineEvent, ...] = Field(
         default=(), max_length=MAX_EVENTS, description="what happens to clients at certain times"
@@ -218,7 +238,7 @@ class Scenario(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.load:
+        if self.load.any:
             raise ValueError("load: background load is not supported yet; expected it to be left out")
         if self.faults:
             raise ValueError("faults: fault injection is not supported yet; expected it to be left out")
@@ -374,6 +394,7 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
     tables: dict[str, type[BaseModel]] = {
         "machine": Machine,
         "display": Display,
+        "load": Load,
         "clients": ClientGroup,
         "timeline": TimelineEvent,
         "constraints": Constraint,

@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 STRUCTS = {
     "image_header": (abi.IMAGE_HEADER, abi.IMAGE_HEADER_FIELDS),
     "image_settings": (abi.IMAGE_SETTINGS, abi.IMAGE_SETTINGS_FIELDS),
+    "image_load": (abi.IMAGE_LOAD, abi.IMAGE_LOAD_FIELDS),
     "image_group": (abi.IMAGE_GROUP, abi.IMAGE_GROUP_FIELDS),
     "image_event": (abi.IMAGE_EVENT, abi.IMAGE_EVENT_FIELDS),
     "trace_header": (abi.TRACE_HEADER, abi.TRACE_HEADER_FIELDS),
@@ -34,17 +35,8 @@ ENUMS: dict[str, tuple[type[IntEnum], str]] = {
 }
 CONSTANTS = (
     *("ABI_VERSION", "QUANTILES", "TRACE_HEADER_PHYS", "TRACE_MAGIC", "BATCH_BYTES", "PIPE_BYTES", "MAX_HANDLES"),
-    *(
-        "MAX_CLIENTS",
-        "MAX_EVENTS",
-        "TRACE_WIRE",
-        "CLIENT_TEXT",
-        "CLIENT_CONFIG",
-        "CLIENT_EVENTS",
-        "CLIENT_TABLES",
-        "CLIENT_SHM",
-        "CLIENT_STACK_TOP",
-    ),
+    *("MAX_CLIENTS", "CLIENT_TEXT", "CLIENT_CONFIG", "CLIENT_TABLES", "CLIENT_SHM", "CLIENT_STACK_TOP", "LOAD_STEPS"),
+    *("MAX_EVENTS", "TRACE_WIRE", "CLIENT_EVENTS"),
 )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from rayos_model import abi
+from rayos_model.histogram import LatencyHistogram
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64",
@@ -28,7 +29,9 @@ PROGRAMS = {
     "memory": ["page.c", "heap.c", "library.c"],
     "random": ["random.c"],
     "scenario": ["scenario.c"],
-    "trace": ["trace.c", "page.c"],
+    "trace": ["trace.c", "page.c", "profile.c", "histogram.c"],
+    "histogram": ["histogram.c"],
+    "virtio": ["virtio.c", "page.c"],
 }
 ZIG = [
     sys.executable,
@@ -89,6 +92,7 @@ def image(**changes: int) -> bytes:
         "repaint_window_ns": 7 * 10**6,
         "ping_interval_ns": 10**9,
         "hang_timeout_ns": 3 * 10**9,
+        "warmup_ns": 0,
         "kind": 1,
         "vcpus": 1,
         "memory_mb": 128,
@@ -118,9 +122,11 @@ def image(**changes: int) -> bytes:
         "gap_table": 0,
         "transfer_bytes": 0,
     }
+    load = dict.fromkeys(abi.IMAGE_LOAD_FIELDS[:-1], 0)
     for name, value in changes.items():
-        (settings if name in settings else group)[name] = value
+        next(part for part in (settings, load, group) if name in part)[name] = value
     body = abi.IMAGE_SETTINGS.pack(*settings.values(), b"test")
+    body += abi.IMAGE_LOAD.pack(*load.values(), struct.pack("<2I", 0, 1_000_000))
     body += abi.IMAGE_GROUP.pack(*group.values(), 0)
     body += struct.pack(f"<{abi.QUANTILES}Q", *range(abi.QUANTILES))
     length = abi.IMAGE_HEADER.size + len(body)
@@ -139,6 +145,15 @@ def test_pages_and_heap_account_for_every_byte_and_find_damage(programs: dict[st
 
 def test_the_ring_keeps_order_and_meets_the_host_when_full(programs: dict[str, Path]) -> None:
     run(programs["trace"])
+
+
+def test_the_kernels_histogram_reads_as_ours(programs: dict[str, Path]) -> None:
+    values = [0, 1, 255, 256, 257, 1000, 1001, 65_535, 10**6, 123_456_789, 10**9, 10**12, *range(300, 90_000, 977)]
+    ours = LatencyHistogram()
+    ours.add(values)
+    for ppm in (1, 10_000, 500_000, 950_000, 990_000, 999_000, 1_000_000):
+        (theirs,) = run(programs["histogram"], ppm, *values).split()
+        assert int(theirs) == pytest.approx(ours.quantile(ppm / 1e6), abs=1), ppm
 
 
 def test_the_kernel_draws_what_mechanism_md_says(programs: dict[str, Path]) -> None:
@@ -176,18 +191,26 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("duration_ns", 0, "duration_ns"),
         ("quantum_ns", 1, "quantum_ns"),
         ("repaint_window_ns", 17 * 10**6, "repaint_window_ns"),
+        ("warmup_ns", 10**9, "warmup_ns"),
         ("kind", 6, "kind"),
         ("vcpus", 0, "vcpus"),
         ("memory_mb", 8, "memory_mb"),
         ("width", 0, "width"),
-        ("trace_points", 2, "trace_points"),
+        ("trace_points", 3, "trace_points"),
         ("compositor_priority", 32, "compositor_priority"),
         ("socket_bytes", 4095, "socket_bytes"),
-        ("provoke", 7, "provoke"),
+        ("provoke", 10, "provoke"),
+        ("step_count", 17, "load:step_count"),
+        ("step_count", 1, "load:step_ns"),
+        ("cpu_threads", 257, "load:cpu_threads"),
+        ("cpu_priority", 32, "load:cpu_priority"),
+        ("memory_ppm", 1_000_001, "load:memory_ppm"),
+        ("disk_iops", 10_000_001, "load:disk_iops"),
+        ("disk_depth", 65, "load:disk_depth"),
         ("count", 0, "group:clients"),
         ("count", 1025, "group:clients"),
         ("first_client", 1, "group:clients"),
-        ("workload", 5, "group:workload"),
+        ("workload", 10, "group:workload"),
         ("priority", 32, "group:priority"),
         ("surface_width", 641, "group:surface_width"),
         ("surface_height", 0, "group:surface_height"),
@@ -211,3 +234,7 @@ def test_a_damaged_image_is_refused(programs: dict[str, Path], tmp_path: Path) -
 
 def test_no_damage_makes_the_validator_read_outside_the_image(programs: dict[str, Path], tmp_path: Path) -> None:
     assert verdict(programs, tmp_path, image(), 3000) == "ok"
+
+
+def test_a_device_that_lies_reaches_no_driver(programs: dict[str, Path]) -> None:
+    run(programs["virtio"])

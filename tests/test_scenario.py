@@ -34,6 +34,7 @@ MISTAKES = {
     "several cpus": (HEAD + "[machine]\nvcpus = 4\n" + CLIENT, ("machine.vcpus", "expected 1", "4")),
     "faults": (HEAD + CLIENT + '[[faults]]\nkind = "crash"\n', ("faults", "not supported yet")),
     "load": (HEAD + CLIENT + "[load]\ncpu_threads = 8\n", ("load", "not supported yet")),
+    "load key": (HEAD + CLIENT + "[load]\ncpu_thread = 8\n", ("load.cpu_thread", "'cpu_threads'")),
     "surface beyond display": (HEAD + CLIENT + "surface = [1300, 10]\n", ("clients.0.surface", "1280×720", "1300×10")),
     "metric": (
         HEAD + CLIENT + '[criteria]\n"frame_rate.mim" = ">= 60"\n',

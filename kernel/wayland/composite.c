@@ -235,10 +235,8 @@ static bool show_surface(struct surface *surface, u64 now)
     struct client *client = surface->object.client;
     bool fresh = surface->framed_fresh;
     list_remove(&surface->frame_link);
-    if (fresh) {
+    if (fresh)
         trace_measure(M_COMMIT_TO_PRESENT, client->id, now - surface->framed_sent_ns);
-        histogram_add(now - surface->framed_sent_ns);
-    }
     while (!list_empty(&surface->framed_callbacks)) {
         struct callback *callback = CONTAINER(surface->framed_callbacks.next, struct callback, link);
         event(client, callback->object.id, EVENT_CALLBACK_DONE, (u32)(now / 1000000));
@@ -262,7 +260,6 @@ static void flip(u64 index)
     u64 now = clock_ns();
     frame_ready = false;
     counters.frames_shown++;
-    histogram_flip();
     trace_measure(M_FLIP, 0, index);
     u32 shown = 0;
     u64 freed = counters.shm_pages_freed;

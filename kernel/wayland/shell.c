@@ -191,7 +191,12 @@ static u32 theme = 2; /* server_side */
 
 static void decorate(struct decoration *decoration, event_set events)
 {
-    event(decoration->object.client, decoration->object.id, EVENT_DECORATION_CONFIGURE, decoration->own_mode ? decoration->own_mode : theme);
+    u32 mode = decoration->own_mode ? decoration->own_mode : theme;
+    event(decoration->object.client, decoration->object.id, EVENT_DECORATION_CONFIGURE, mode);
+    if (events) {
+        counters.themes_told++;
+        counters.themes_followed += mode == scenario_event((u32)__builtin_ctzll(events))->value;
+    }
     shell_configure(decoration->toplevel, events);
 }
 
@@ -276,6 +281,8 @@ void shell_event(u32 index)
         integration_expect(index, id);
         act(e, client);
     }
+    if (e->action == ACTION_THEME_CHANGE)
+        theme = e->value;                      /* too late, if it was not done above */
     integration_expect(index, scenario_clients());
     trace_point(P_ACTION, e->action, concerned);
 }

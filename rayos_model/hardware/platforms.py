@@ -72,6 +72,8 @@ def command_line(platform: Platform, *, vcpus: int, memory_mb: int) -> list[str]
         *("-nodefaults", "-no-user-config", "-display", "none"),
         *platform.arguments,
         *("-smp", str(vcpus), "-m", str(memory_mb)),
+        # Devices of virtio 1, which the processor that notifies them serves before it goes on.
+        *("-global", "virtio-mmio.force-legacy=false", "-global", "virtio-mmio.ioeventfd=off"),
         *("-kernel", "<kernel>", "-fw_cfg", f"name={FW_CFG_SCENARIO},file=<scenario>"),
         *("-device", "ramfb", "-device", "pvpanic"),
         *("-action", "panic=pause,reboot=shutdown,shutdown=pause"),

@@ -30,6 +30,8 @@ class Counters:
     pipe_in: int = 0
     pipe_out: int = 0
     pipe_dropped: int = 0
+    themes_told: int = 0
+    themes_followed: int = 0
 
 
 class Integration:
@@ -128,6 +130,7 @@ class Integration:
             "input": c.input_produced == c.input_delivered,
             "configures": c.configures_sent == c.configures_settled,
             "transfers": c.pipe_in == c.pipe_out + c.pipe_dropped,
+            "theme": c.themes_told == c.themes_followed,
             "timeline": not self._abandoned
             and all(
                 index in self._complete or (index not in self._begun and event.at_ns >= duration)

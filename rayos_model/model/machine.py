@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from simpy import Environment
 
-from rayos_model.abi import PAGE_KB, BatchTag, Records, ThreadId, TraceKind
+from rayos_model.abi import PAGE_KB, BatchTag, Records, ScenarioKind, ThreadId, TraceKind
 from rayos_model.image import Group, Image
 from rayos_model.model.client import Client
 from rayos_model.model.compositor import Compositor
@@ -14,9 +14,11 @@ from rayos_model.model.costs import CostModel, Path
 from rayos_model.model.integration import Integration
 from rayos_model.model.memory import MemoryUse
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
+from rayos_model.model.profile import Profile
 from rayos_model.model.supervisor import SECOND_NS, Supervisor
 from rayos_model.model.tracing import TraceBuffer
 from rayos_model.parameters import Parameters
+from rayos_model.random import STREAM_JITTER, Random
 
 
 class Machine:
@@ -41,7 +43,6 @@ class Machine:
         self.compositor_costs = CostModel(parameters, "compositor")
         self.launcher_costs = CostModel(parameters, "launcher")
         self.reporter_costs = CostModel(parameters, "reporter")
-        self.trace = TraceBuffer(records)
         self._line = line
         self._on_second = on_second
         scheduling = parameters.scheduling
@@ -49,8 +50,13 @@ class Machine:
             self.env,
             image.settings.quantum_ns,
             Overheads(round(scheduling.dispatch_ns), round(scheduling.interrupt_ns), round(scheduling.idle_wake_ns)),
+            Random(image.settings.jitter_seed, stream=STREAM_JITTER) if image.settings.jitter_seed else None,
         )
         self.memory = MemoryUse(parameters.memory, image.settings)
+        profiled = image.settings.kind == ScenarioKind.PERFORMANCE
+        self.profile = Profile(image.settings, self.memory, self.say) if profiled else None
+        self._records = records
+        self.trace = TraceBuffer(self._keep)
         self.clients: dict[int, Client] = {}
         self._group_of = {group.first_client + i: group for group in image.groups for i in range(group.count)}
         self.compositor = Compositor(self)
@@ -64,6 +70,8 @@ class Machine:
     def run(self) -> bool:
         """Runs the scenario to its end; whether the machine itself found nothing wrong."""
         settings, processor = self.settings, self.processor
+        if self.profile:
+            self.profile.start()
         self.say("RAYOS_SOAK:START", len(self._group_of), settings.duration_ns // SECOND_NS)
         self.measure(TraceKind.M_BASELINE, 0, self.memory.baseline, ThreadId.LAUNCHER)
         self.integration.start()
@@ -78,9 +86,16 @@ class Machine:
         self.measure(TraceKind.M_LEAK, 0, leaked, ThreadId.LAUNCHER)
         verified = self.integration.finish(leaked)
         passed = verified and not self.supervisor.failed and leaked == 0
-        self.say("RAYOS_SOAK:COMPLETE", "pass" if passed else "fail")
         self.trace.flush()
+        if self.profile:
+            self.profile.report()
+        self.say("RAYOS_SOAK:COMPLETE", "pass" if passed else "fail")
         return passed
+
+    def _keep(self, records: Records) -> None:
+        self._records(records)
+        if self.profile:
+            self.profile.feed(records)
 
     def _thread_ended(self, thread: Thread) -> None:
         client = self.clients.get(thread.index - ThreadId.CLIENT0)

@@ -152,6 +152,9 @@ class Shell:
 
     def _tell_theme(self, seat: Seat, events: frozenset[int]) -> None:
         self.compositor.tell(seat.client, wire.DECORATION_MODE)
+        for index in sorted(events)[:1]:
+            self.integration.counters.themes_told += 1
+            self.integration.counters.themes_followed += self._theme == self.integration.events[index].value
         self.configure(seat, events)
 
     def set_state(self, seat: Seat, sent: Sent) -> None:

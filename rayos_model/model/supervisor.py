@@ -117,3 +117,6 @@ class Supervisor:
             idle, idle_before = idle_now - idle_before, idle_now
             yield flow.to(("snapshot",))
             machine.snapshot(idle)
+            if machine.profile:
+                yield flow.to(("profile",))
+                machine.profile.memory()

@@ -14,6 +14,11 @@ struct cpu *this_cpu(void) { return &cpu; }
 u64 clock_ns(void) { return now; }
 u64 time_epoch_tsc(void) { return 7; }
 u8 sched_sleepers(void) { return 11; }
+u64 time_tsc_mult(void) { return 1ull << 32; }
+u64 heap_allocations(void) { return 0; }
+void print_line(const char *format, ...) { (void)format; }
+static const struct image_settings settings = { .warmup_ns = 500, .duration_ns = 1 << 20, .kind = KIND_SOAK };
+const struct image_settings *scenario(void) { return &settings; }
 static volatile struct trace_header *header(void) { return direct(TRACE_HEADER_PHYS); }
 
 void rendezvous_write(void)
@@ -43,6 +48,11 @@ int main(void)
     for (u64 i = 0; i < 3 * header()->ring_records; i++)
         trace_measure(M_FLIP, 5, i);
     CHECK(header()->head == 3 * header()->ring_records && meetings == 3 && !trace_half_full());
+    trace_measure(M_COMMIT_TO_PRESENT, 1, 2000000);
+    struct second second = profile_second();
+    CHECK(second.flips == (u32)(3 * header()->ring_records) && second.p99_us == 2000);
+    second = profile_second();
+    CHECK(second.flips == 0 && second.p99_us == 0);
 
     trace_init(64, true);
     trace_state(STATE_RUNNING);

@@ -88,19 +88,16 @@ static void a_window_resizes_and_unmaps(void)
     peer_end(p);
 }
 
-static void a_second_knows_its_flips_and_latency(void)
+static void a_frame_is_measured_to_its_flip(void)
 {
     struct peer *p = peer_new(MOCK_RENDERING);
     set_up(p);
     window(p, 100, 50, 1, 2);
     mock_run_until(after_vblank());
-    compositor_second_flips(), compositor_second_p99_us();
     frame(p, BUFFER_B, 100, 0, 50);
     mock_run_until(after_vblank());
-    u64 latency_us = mock_last(M_COMMIT_TO_PRESENT) / 1000, p99_us = compositor_second_p99_us();
-    CHECK(compositor_second_flips() == 1 && compositor_second_flips() == 0);
-    CHECK(latency_us > 10000 && p99_us + p99_us / 64 >= latency_us && p99_us <= latency_us + latency_us / 64); /* 64 buckets an octave */
-    CHECK(compositor_second_p99_us() == 0);
+    u64 latency_us = mock_last(M_COMMIT_TO_PRESENT) / 1000;
+    CHECK(latency_us > 10000 && latency_us < 34000); /* half a period to two */
     peer_end(p);
 }
 
@@ -382,7 +379,7 @@ int main(void)
     mock_start();
     frames_are_shown_and_answered();
     a_window_resizes_and_unmaps();
-    a_second_knows_its_flips_and_latency();
+    a_frame_is_measured_to_its_flip();
     a_late_pass_drops_a_frame();
     input_comes_and_is_measured();
     a_drop_reaches_the_peer();

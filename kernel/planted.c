@@ -1,0 +1,12 @@
+#include "planted.h"
+#include "x86.h"
+
+void planted_window(enum provocation bug)
+{
+    if (scenario()->provoke != bug)
+        return;
+    interrupts_on();
+    for (u32 i = 0; i < 100; i++)
+        __asm__ volatile(".rept 64; nop; .endr");
+    interrupts_off();
+}
