@@ -26,6 +26,6 @@ void integration_expect(u32 index, u32 client);/* ... and it concerns this clien
 event_set integration_take(u32 client, enum action action); /* events of that kind it has not reacted to yet */
 void integration_done(u32 client, event_set events);        /* what they wanted of it is on screen */
 void integration_closed(u32 client);           /* connection closed: that is what a close event wants */
-/* At the end; pages and heap bytes not returned. false: a check failed. */
-bool integration_finish(i64 pages, i64 heap);
+/* At the end: whether every client left by itself; pages and heap bytes not returned. false: a check failed. */
+bool integration_finish(bool all_left, i64 pages, i64 heap);
 #endif

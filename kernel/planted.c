@@ -6,7 +6,7 @@ void planted_window(enum provocation bug)
     if (scenario()->provoke != bug)
         return;
     interrupts_on();
-    for (u32 i = 0; i < 100; i++)
+    for (u32 i = 0; i < 320; i++)
         __asm__ volatile(".rept 64; nop; .endr");
     interrupts_off();
 }

@@ -4,6 +4,6 @@
 #define RAYOS_PLANTED_H
 #include "kernel.h"
 
-/* In a system call: lets interrupts in for a few microseconds, as no code here does, if that bug is wanted. */
+/* In a system call: lets interrupts in for some twenty microseconds, as no code here does, if that bug is wanted. */
 void planted_window(enum provocation bug);
 #endif

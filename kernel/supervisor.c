@@ -139,11 +139,12 @@ static void start(void)
     i64 pages = (i64)(pages_used() - baseline_pages), heap = (i64)(heap_bytes() - baseline_heap);
     trace_measure(M_PAGES_PEAK, 0, pages_peak());
     trace_measure(M_LEAK, (u32)heap, (u64)pages);
+    bool all_left = !failed;
     if (pages || heap) {
         print_line("RAYOS_DIAG:leak:%lld pages %lld heap bytes", pages, heap);
         failed = true;
     }
-    failed |= !integration_finish(pages, heap);
+    failed |= !integration_finish(all_left, pages, heap);
     profile_report();
     print_line("RAYOS_SOAK:COMPLETE:%s", failed ? "fail" : "pass");
     interrupts_off();

@@ -241,6 +241,39 @@ def calibrate(
     _console().print(f"{len(parameters.segments)} segment costs fitted: {target}", soft_wrap=True)
 
 
+@app.command(epilog="Example: `rayos shrink failing.toml --on kernel --out smallest.toml`")
+def shrink(
+    scenario_name: ScenarioArgument,
+    on: Annotated[Literal["model", "kernel"], typer.Option(help="The system it fails on.")],
+    platform: PlatformOption = "icount",
+    out: Annotated[Path | None, typer.Option(metavar="F", help="Where to; default: NAME-shrunk.toml here.")] = None,
+    attempts: Annotated[int, typer.Option(metavar="N", min=2, help="Stop after this many runs.")] = 200,
+) -> None:
+    """Make a failing scenario small: fewer clients, shorter, fewer events, as long as it fails the same way.
+
+    Leaves a scenario file with its seed; `rayos run` on it fails the same way.
+    """
+    from rayos_model.integration import to_toml
+    from rayos_model.shrink import failures_of
+    from rayos_model.shrink import shrink as smallest
+
+    what = scenario.load(scenario_name)
+    target = out or Path(f"{what.name}-shrunk.toml")
+    if target.exists():
+        raise BadInput(f"{target}: exists already; choose another --out or remove it")
+    system = _system(on, platform)
+
+    def show(smaller: scenario.Scenario, runs: int) -> None:
+        print(f"{runs} runs: {smaller.client_count} clients, {smaller.duration_s:g} s", file=sys.stderr)
+
+    found = smallest(what, lambda one: failures_of(system, one), attempts, show)
+    aside = target.with_name(f".{target.name}.new")
+    aside.write_text(f"# fails on the {on} by {found.failure}\n" + to_toml(found.scenario), encoding="utf-8")
+    aside.replace(target)
+    print(f"fails by {found.failure} with {found.scenario.client_count} clients in {found.scenario.duration_s:g} s")
+    print(f"scenario: {target}")
+
+
 @app.command(epilog="Example: `rayos report runs/* --html report.html`")
 def report(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories that `rayos run` made.")],

@@ -30,8 +30,9 @@ _LAST_LINES: Final = 20
 class KernelSystem:
     """Runs scenarios on the kernel, executed by one of `PLATFORMS`.
 
-    `trace_points` keeps every control-flow point in the trace, not measurements only;
-    `abi.TRACE_WIRE` the wire too. `provoke` plants a fault that one of the detectors must find. `limits` replaces the wall times after which a guest counts as hung.
+    `trace_points` keeps every control-flow point in the trace, not measurements only; `abi.TRACE_WIRE` the bytes on the
+    wire too. `provoke` plants a fault that one of the detectors must find. `limits` replaces the wall times after which
+    a guest counts as hung.
     """
 
     def __init__(

@@ -115,7 +115,7 @@ class Integration:
 
     # ---- the checks ----------------------------------------------------------------------------
 
-    def finish(self, leaked_pages: int) -> bool:
+    def finish(self, all_left: bool, leaked_pages: int) -> bool:
         """Prints the checks and the verdict, which it returns; nothing in scenarios of another kind."""
         if not self._prints:
             return True
@@ -123,7 +123,7 @@ class Integration:
         duration = self._settings.duration_ns
         checks = {
             "windows": c.windows_mapped == c.windows_unmapped and len(self._shown) == self._clients,
-            "clients": c.clients_connected == c.clients_closed,
+            "clients": c.clients_connected == c.clients_closed and all_left,
             "memory": leaked_pages == 0,
             "buffers": c.buffers_busy == c.buffers_free,
             "frames": 0 <= c.frames_painted - c.frames_shown <= 1 and c.callbacks_made == c.callbacks_ended,

@@ -84,7 +84,7 @@ class Machine:
         leaked = self.memory.pages - self.memory.baseline
         self.measure(TraceKind.M_PAGES_PEAK, 0, self.memory.peak, ThreadId.LAUNCHER)
         self.measure(TraceKind.M_LEAK, 0, leaked, ThreadId.LAUNCHER)
-        verified = self.integration.finish(leaked)
+        verified = self.integration.finish(not self.supervisor.failed, leaked)
         passed = verified and not self.supervisor.failed and leaked == 0
         self.trace.flush()
         if self.profile:
