@@ -144,21 +144,40 @@ def demo() -> None:
 
 @app.command(epilog="Example: `rayos run soak-16 --on kernel --duration 60 --out runs/mine`")
 def run(
-    scenario_name: ScenarioArgument,
-    on: Annotated[Literal["model", "kernel"], typer.Option(help="The system to run it on.")],
+    scenario_name: Annotated[
+        str | None, typer.Argument(metavar="SCENARIO", help="A shipped name, or the path of a TOML file.")
+    ] = None,
+    on: Annotated[Literal["model", "kernel"] | None, typer.Option(help="The system to run it on.")] = None,
     platform: PlatformOption = "icount",
     duration: DurationOption = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed for all random draws.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; default: a new one below runs/.")] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Boot this kernel, ISO or disk instead, and keep its marker log."),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1, help="Wall time an image has to say that it is complete.")
+    ] = 60.0,
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario on the model or on the kernel, judge it and keep the run.
 
+    With --image, boot any image that prints the markers on its serial console instead, and check what it printed.
     Exit status 0 when every criterion holds, 1 when one fails.
     """
-    what = scenario.load(scenario_name).with_overrides(duration_s=duration, seed=seed)
-    with showing() as progress:
-        result = execute(_system(on, platform), what, out, progress(f"{what.name} on {on}"))
+    if image is not None:
+        if scenario_name is not None or on is not None or duration is not None or seed is not None:
+            raise BadInput("--image boots what is in the image; leave out SCENARIO, --on, --duration and --seed")
+        from rayos_model.foreign import run_image
+
+        result = run_image(image, out, timeout)
+    elif scenario_name is None or on is None:
+        raise BadInput("expected SCENARIO and --on model or --on kernel, or --image FILE; see rayos run --help")
+    else:
+        what = scenario.load(scenario_name).with_overrides(duration_s=duration, seed=seed)
+        with showing() as progress:
+            result = execute(_system(on, platform), what, out, progress(f"{what.name} on {on}"))
     if as_json:
         _print_json(result.to_dict())
     else:

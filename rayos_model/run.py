@@ -11,7 +11,7 @@ import os
 import platform as host
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,6 +127,7 @@ class RunWriter:
         self.target = Path(out) if out else Path("runs", f"{scenario.name}-{system}-{started:%Y%m%d-%H%M%S-%f}")
         self.run: Run | None = None
         self._collector = MetricsCollector(scenario)
+        self._outcome: tuple[Metrics, tuple[Verdict, ...]] | None = None
         self._provenance: dict[str, Any] = {
             "system": system,
             "scenario": scenario.name,
@@ -171,6 +172,10 @@ class RunWriter:
         except OSError as error:
             raise _storage_failure(error, self.target) from error
 
+    def outcome(self, metrics: Metrics, verdicts: Iterable[Verdict]) -> None:
+        """What the run measured and how it is judged, where that does not come from its trace and its scenario."""
+        self._outcome = metrics, tuple(verdicts)
+
     def screenshot(self, png: bytes) -> None:
         """Keep a screenshot (PNG); a later one replaces it."""
         try:
@@ -195,13 +200,16 @@ class RunWriter:
         except OSError:
             self._close(quietly=True)
             raise
-        metrics = self._collector.result()
-        verdicts = (*evaluate(self.scenario, metrics), *self._story())
+        metrics, verdicts = self._outcome or self._judged()
         self._write(METRICS, json.dumps(metrics.to_dict(), separators=(",", ":")))
         self._write(VERDICTS, json.dumps([verdict.to_dict() for verdict in verdicts], indent=1))
         self._write(PROVENANCE, json.dumps(self._provenance, indent=1))
         os.rename(self._aside, self.target)
         self.run = Run(self.target, self.scenario, self._provenance, metrics, verdicts)
+
+    def _judged(self) -> tuple[Metrics, tuple[Verdict, ...]]:
+        metrics = self._collector.result()
+        return metrics, (*evaluate(self.scenario, metrics), *self._story())
 
     def _story(self) -> list[Verdict]:
         """What the run's own markers and the scenario's rules say of it."""
