@@ -49,8 +49,8 @@ struct image_settings { /* follows the header */
     u32 compositor_priority;
     u32 socket_bytes;  /* capacity of each direction of a client's socket */
     u32 provoke;       /* enum provocation: 0 in every ordinary run; proves the detectors in tests */
+    u32 input_source;  /* enum input_source */
     u32 jitter_seed;   /* perturbs each quantum, to try other interleavings; 0: quanta are exact */
-    u32 reserved;
     char name[64];     /* NUL-terminated */
 };
 
@@ -96,6 +96,7 @@ struct image_event { /* then timeline_count of these, in order of time; at most 
 /* then table_count tables of QUANTILES u64 each */
 
 enum scenario_kind { KIND_SOAK = 1, KIND_STRESS, KIND_FAILURE, KIND_PERFORMANCE, KIND_INTEGRATION };
+enum input_source { INPUT_SEAT = 0, INPUT_DEVICE }; /* who makes input events: the seat itself, or the host through the input devices */
 enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_SURFACE_CREATION, WORKLOAD_DRAG_DROP,
     WORKLOAD_MEDIA, WORKLOAD_CLIPBOARD, WORKLOAD_EDITOR, WORKLOAD_SURGE, WORKLOAD_RESIZE };
 /* The compositor's: those before ACTION_MAXIMIZE; the others are the clients' own, who ask for them. */
@@ -123,7 +124,17 @@ struct trace_header {
     u32 framebuffer_height;
     u32 state;          /* enum run_state */
     u32 lost;           /* records lost; any other value than 0 voids the run */
+    u32 request;        /* enum host_request, to be carried out when the machine runs on from this rendezvous */
+    u32 request_x;
+    u32 request_y;
+    u32 reserved;
 };
+enum host_request {
+    HOST_NOTHING = 0,
+    HOST_MOTION,        /* the tablet to (x, y), 0 to INPUT_RANGE over the screen */
+    HOST_KEY,           /* the keyboard's key of code x (as Linux numbers them) pressed (y = 1) or released (0) */
+};
+#define INPUT_RANGE 0x7fff
 enum run_state { STATE_BOOT = 0, STATE_RUNNING, STATE_DONE, STATE_PANIC };
 
 struct trace_record { /* 32 bytes */
@@ -146,6 +157,7 @@ enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAU
  * Pixels move a step at a time, 16 bytes an instruction: a row of w pixels takes ROW_STEPS(w) steps. */
 #define STEP_PIXELS 32
 #define ROW_STEPS(w) (((w) + STEP_PIXELS - 1) / STEP_PIXELS)
+#define PACK8(low, high) ((u32)(u8)(low) | (u32)(high) << 8)
 #define PACK(low, high) ((u64)(u32)(low) | (u64)(u32)(high) << 32)
 enum trace_kind {
     /* any thread */
@@ -168,11 +180,12 @@ enum trace_kind {
     P_COMPOSITE = 19, /* one composite pass;            subject blits | rectangles << 16, arg PACK(steps, rows) */
     P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown, arg pages of shared memory given back */
     P_VBLANK = 21,    /* vblank handled without a flip */
-    P_INPUT = 22,     /* seat produced an input event;  subject client */
+    P_INPUT = 22,     /* seat produced an input event;  subject client, arg events written */
     P_PING = 23,      /* ping round;                    subject clients pinged */
     P_DISCONNECT = 24,/* a client's objects destroyed;  subject client */
     P_DRAG = 25,      /* one step of a drag;            subject client, arg step */
     P_REPAINT = 26,   /* repaint point reached with nothing to paint */
+    P_DEVICE = 27,    /* an input device's report is there; subject client */
     /* launcher and reporter */
     P_SPAWN = 32,     /* process created;  subject client, arg pages */
     P_REAP = 33,      /* process freed;    subject client, arg pages */
@@ -204,9 +217,15 @@ enum trace_kind {
     M_LEAK,               /* 82 subject heap bytes, arg pages, not returned; once, at the end (0 when clean) */
     M_BASELINE,           /* 83 arg pages in use before the first client; subject heap bytes; once, at start */
     M_FREE_BLOCK,         /* 84 arg pages of the largest free block, subject free pages; at each snapshot */
-    M_MARKER = 96,        /* a RAYOS_INTEGRATION line was printed; subject how many before it */
-    M_PRESENTATION_JITTER,/* 97 media: how far two presentations in a row are from one period apart */
-    M_CONFIGURE,          /* 98 configure sent to the flip that shows what obeys it */
+
+    /* At each snapshot, of the second that ends; subject PACK8(lock id, times), arg PACK(total, longest), ns, saturating */
+    M_LOCK_HOLD = 96,     /* times the lock was taken, how long it was held */
+    M_LOCK_WAIT,          /* 97 times it was taken already, how long it was waited for; none when there were none */
+    M_READY_WAIT,         /* 98 subject dispatches of threads, arg from being ready to running */
+
+    M_MARKER,             /* 99 a RAYOS_INTEGRATION line was printed; subject how many before it */
+    M_PRESENTATION_JITTER,/* 100 media: how far two presentations in a row are from one period apart */
+    M_CONFIGURE,          /* 101 configure sent to the flip that shows what obeys it */
     /* Bytes on the wire, kept only if trace_points is TRACE_WIRE: subject client, arg the size, then 8 bytes a record */
     W_REQUESTS = 120,
     W_EVENTS = 121,

@@ -62,6 +62,66 @@ boot_high:
     call kernel_main
     ud2
 
+/* Where a further processor begins, in real mode: copied to TRAMPOLINE (smp.c), so addresses are taken relative to that.
+ * Uses the boot tables, which map the first GiB at 0, until it is in the high half. */
+#define TRAMPOLINE 0x8000
+#define COPIED(symbol) ((symbol) - trampoline + TRAMPOLINE)
+
+    .section .rodata.trampoline, "a", @progbits
+    .code16
+    .globl trampoline, trampoline_end
+trampoline:
+    cli
+    cld
+    xorw %ax, %ax
+    movw %ax, %ds
+    lgdtl COPIED(trampoline_gdt_pointer)
+    movl $0x11, %eax                    /* PE */
+    movl %eax, %cr0
+    ljmpl $0x18, $COPIED(trampoline_32)
+    .code32
+trampoline_32:
+    movw $0x10, %ax
+    movw %ax, %ds
+    movl $PHYS(boot_pml4), %eax
+    movl %eax, %cr3
+    movl $0x620, %eax                   /* as in boot_entry */
+    movl %eax, %cr4
+    movl $0xc0000080, %ecx
+    movl $0x901, %eax
+    xorl %edx, %edx
+    wrmsr
+    movl $0x80010033, %eax
+    movl %eax, %cr0
+    ljmp $8, $COPIED(trampoline_64)
+    .code64
+trampoline_64:
+    movabsq $ap_high, %rax
+    jmp *%rax
+    .balign 8
+trampoline_gdt:
+    .quad 0, 0x00209a0000000000, 0x00cf92000000ffff, 0x00cf9a000000ffff
+trampoline_gdt_pointer:
+    .word 31
+    .long COPIED(trampoline_gdt)
+trampoline_end:
+
+    .text
+ap_high:                                /* struct ap_start of sched.h: root, stack, cpu */
+    xorl %eax, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    movl %eax, %fs
+    movl %eax, %gs
+    movq ap_start(%rip), %rax
+    movq %rax, %cr3
+    movq ap_start + 8(%rip), %rsp
+    movq ap_start + 16(%rip), %rdi
+    xorl %ebp, %ebp
+    call smp_main
+    ud2
+
     .section .rodata.boot, "a", @progbits
     .balign 8
 boot_gdt:

@@ -18,7 +18,7 @@ stub_\vector:
     jmp interrupt_common
     .endm
     .set vector, 0
-    .rept 48
+    .rept 64
     STUB %vector
     .set vector, vector + 1
     .endr
@@ -175,7 +175,7 @@ interrupt_stubs:
     .quad stub_\vector
     .endm
     .set vector, 0
-    .rept 48
+    .rept 64
     ADDRESS %vector
     .set vector, vector + 1
     .endr

@@ -1,4 +1,4 @@
-/* Handles: a process's small integers for shared memory and pipe ends. Interrupts off protects a process's table. */
+/* Handles: a process's small integers for shared memory and pipe ends. LOCK_KERNEL protects a process's table. */
 #include "process.h"
 
 int handle_install(struct process *p, struct handle handle)

@@ -1,7 +1,7 @@
 /* The kernel heap: size classes in one-page slabs, page runs above that.
  *
  * An object is [header | object | red zone]; the header ends in a red zone too. Both are checked at kfree. A page of
- * the heap begins with struct slab, so an object's slab is found from its address. Interrupts off protects everything. */
+ * the heap begins with struct slab, so an object's slab is found from its address. LOCK_HEAP protects everything. */
 #include "memory.h"
 #include "sched.h"
 
@@ -111,7 +111,7 @@ void *heap_alloc(size_t bytes, const char *owner, bool zero)
     u32 class = 0;
     while (class < CLASSES && cell_bytes[class] < need)
         class++;
-    u64 flags = service_begin();
+    u64 flags = lock(LOCK_HEAP);
     struct header *header = class < CLASSES ? cell_take(class) : run_take(need);
     if (header) {
         *header = (struct header){ owner, (u32)bytes, LIVE, 0, RED_BEFORE };
@@ -120,7 +120,7 @@ void *heap_alloc(size_t bytes, const char *owner, bool zero)
         bytes_used += bytes;
         allocations++;
     }
-    service_end(flags);
+    unlock(LOCK_HEAP, flags);
     if (!header)
         return NULL;
     if (zero && class < CLASSES) /* runs come zeroed */
@@ -139,7 +139,7 @@ void kfree(void *object)
         return;
     struct header *header = (struct header *)object - 1;
     struct slab *slab = (struct slab *)((u64)header & ~(PAGE_BYTES - 1));
-    u64 flags = service_begin(), after;
+    u64 flags = lock(LOCK_HEAP), after;
     if (header->live != LIVE)
         panic_format("heap:not live:%llx", (u64)object);
     memcpy(&after, (u8 *)object + header->bytes, 8);
@@ -151,7 +151,7 @@ void kfree(void *object)
         page_free_run(slab, slab->pages);
     else
         cell_give(slab, header);
-    service_end(flags);
+    unlock(LOCK_HEAP, flags);
 }
 
 u64 heap_bytes(void)
@@ -166,7 +166,7 @@ u64 heap_allocations(void)
 
 void heap_trim(void)
 {
-    u64 flags = service_begin();
+    u64 flags = lock(LOCK_HEAP);
     for (u32 class = 0; class < CLASSES; class++) {
         if (cached[class]) {
             slab_unlink(cached[class]);
@@ -174,5 +174,5 @@ void heap_trim(void)
             cached[class] = NULL;
         }
     }
-    service_end(flags);
+    unlock(LOCK_HEAP, flags);
 }

@@ -19,6 +19,9 @@ u64 trace_point(enum trace_kind kind, u32 subject, u64 arg);    /* closes a segm
 void trace_measure(enum trace_kind kind, u32 subject, u64 arg);
 void trace_wire(enum trace_kind kind, u32 client, const u8 *data, u32 bytes); /* nothing unless the image asks for it */
 
+/* A rendezvous at which the host is asked for something; interrupts off. */
+void host_request(enum host_request what, u32 x, u32 y);
+
 /* heap.c: red zones on both sides, owner kept, checked at kfree; never returns uninitialised memory */
 void *kalloc(size_t bytes, const char *owner); /* zeroed; NULL when out of memory */
 void kfree(void *object);

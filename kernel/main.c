@@ -1,4 +1,5 @@
 /* Boot: from the loader's entry to the idle thread. */
+#include "input.h"
 #include "process.h"
 
 #define KERNEL_VERSION "1.0.0"
@@ -24,7 +25,7 @@ static void load_scenario(void)
 static void compositor_body(void *unused)
 {
     (void)unused;
-    interrupts_on();
+    service_end(FLAGS_IF);
     compositor_main();
 }
 
@@ -43,6 +44,7 @@ static void start_threads(void)
     start_thread(&compositor_thread, THREAD_COMPOSITOR, "compositor", scenario()->compositor_priority, compositor_body, true);
     sched_preempt();
     KERNEL_ASSERT(socket_compositor_ready(), "boot:compositor");
+    smp_start(scenario()->vcpus); /* until here all is on one processor */
     launcher_wake();
 }
 
@@ -50,7 +52,7 @@ void kernel_main(u32 start_info)
 {
     print_init();
     trace_header_init();
-    cpu_init();
+    cpu_init_boot();
     memory_find(start_info);
     load_scenario();
     print_line("RAYOS_BOOT:" KERNEL_VERSION ":%u", scenario()->memory_mb);
@@ -58,6 +60,7 @@ void kernel_main(u32 start_info)
     trace_init(scenario()->memory_mb, scenario()->trace_points);
     time_init();
     display_init();
+    input_init();
     process_init();
     sched_init();
     start_threads();

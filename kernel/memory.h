@@ -40,7 +40,7 @@ bool space_create(struct space *space);  /* false: out of memory */
 void space_destroy(struct space *space); /* frees tables and owned pages */
 bool space_map(struct space *space, u64 address, u64 physical, u64 flags); /* false: out of memory */
 void space_unmap(struct space *space, u64 address, u64 pages); /* pages mapped shared; tables stay until the space goes */
-void space_use(const struct space *space); /* loads CR3 when it differs */
+void space_use(const struct space *space); /* loads CR3 when it differs; NULL: the kernel alone; interrupts off */
 bool user_range(struct space *space, u64 address, u64 bytes, bool write); /* all of it mapped for the user */
 bool copy_in(struct space *space, void *to, u64 from, u64 bytes);
 bool copy_out(struct space *space, u64 to, const void *from, u64 bytes);

@@ -1,7 +1,7 @@
 /* Physical pages: a buddy allocator. Frames are numbered from physical 0; frames the allocator was never given
  * (firmware, kernel image, its own metadata) count as used for ever.
  *
- * Invariants (interrupts off): order_of[f] is ORDER_FREE | order exactly when f heads a free block, which is then on
+ * Invariants (under LOCK_PAGE): order_of[f] is ORDER_FREE | order exactly when f heads a free block, which is then on
  * lists[order]; used_map has bit f set exactly when frame f is in no free block; no two buddies are both free. */
 #include "memory.h"
 #include "sched.h"
@@ -119,13 +119,12 @@ void page_init(u64 first_free, u64 end)
 
 void *page_alloc(void)
 {
-    u64 flags = service_begin();
+    u64 flags = lock(LOCK_PAGE);
     void *page = take(0);
-    if (page) {
+    note_peak();
+    unlock(LOCK_PAGE, flags);
+    if (page)
         zero_pages(page, 1);
-        note_peak();
-    }
-    service_end(flags);
     return page;
 }
 
@@ -141,23 +140,24 @@ void *page_alloc_run(u64 pages)
         order++;
     if (order >= ORDERS)
         return NULL;
-    u64 flags = service_begin();
+    u64 flags = lock(LOCK_PAGE);
     void *first = take(order);
     if (first) {
         give_range(frame_of(first) + pages, frame_of(first) + (1ull << order));
-        zero_pages(first, pages);
         note_peak();
     }
-    service_end(flags);
+    unlock(LOCK_PAGE, flags);
+    if (first)
+        zero_pages(first, pages);
     return first;
 }
 
 void page_free_run(void *first, u64 pages)
 {
-    u64 flags = service_begin(), frame = frame_of(first);
+    u64 flags = lock(LOCK_PAGE), frame = frame_of(first);
     KERNEL_ASSERT(frame + pages <= frames && (used_map[frame >> 6] >> (frame & 63) & 1), "page:double free");
     give_range(frame, frame + pages);
-    service_end(flags);
+    unlock(LOCK_PAGE, flags);
 }
 
 u64 pages_used(void) { return frames - free_count; }

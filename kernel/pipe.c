@@ -1,4 +1,4 @@
-/* Pipes of PIPE_BYTES, one reader and one writer waiting at most. Interrupts off throughout. */
+/* Pipes of PIPE_BYTES, one reader and one writer waiting at most. LOCK_KERNEL is held throughout. */
 #include "memory.h"
 #include "process.h"
 #include "integration.h"

@@ -89,26 +89,31 @@ void print_line(const char *format, ...)
     va_start(arguments, format);
     put_format(&line, format, &arguments);
     va_end(arguments);
-    bool on = read_flags() & FLAGS_IF;
-    interrupts_off();
+    u64 flags = lock(LOCK_CONSOLE);
     emit(&line);
-    if (on)
-        interrupts_on();
+    unlock(LOCK_CONSOLE, flags);
 }
+
+static bool panicking;
 
 /* Takes nothing for granted: no locks, no per-cpu data. */
 [[noreturn]] static void stop(struct line *line)
 {
-    static bool stopping;
     interrupts_off();
-    if (!stopping) {
-        stopping = true;
+    if (!__atomic_exchange_n(&panicking, true, __ATOMIC_ACQ_REL)) {
+        smp_stop_others();
         emit(line);
         trace_state(STATE_PANIC);
-        rendezvous_write();
+        rendezvous_stopped();
     }
     for (;;)
         __asm__ volatile("hlt");
+}
+
+void stop_if_panicking(void)
+{
+    while (__atomic_load_n(&panicking, __ATOMIC_ACQUIRE))
+        __asm__ volatile("cli; hlt");
 }
 
 void panic_format(const char *format, ...)

@@ -1,4 +1,4 @@
-/* Client processes: their address space, birth and death. Interrupts off protects the table and every process in it.
+/* Client processes: their address space, birth and death. LOCK_KERNEL protects the table and every process in it.
  *
  * A process dies in process_exit or process_kill: from then on its thread never runs, its socket is closed, and it waits
  * on the dead list. Everything else it holds is freed by the launcher, in process_free. */
@@ -134,7 +134,7 @@ static bool map_config(struct process *p, u64 end_ns)
 
 /* ---- Birth ---- */
 
-/* First run of a client's thread, interrupts off: connects, then enters ring 3 as a system call would return to it.
+/* First run of a client's thread, under LOCK_KERNEL: connects, then enters ring 3 as a system call would return to it.
  * The stack looks as after a call: entry is a C function. */
 static void client_body(void *argument)
 {
@@ -142,6 +142,7 @@ static void client_body(void *argument)
     socket_connect(p->socket, p, trace_point(P_FIRST, p->client, 0));
     if (this_cpu()->resched)
         sched_preempt();
+    lock_release(LOCK_KERNEL);
     user_enter(program()->entry, CLIENT_STACK_TOP - 8);
 }
 
@@ -182,8 +183,7 @@ static void die(struct process *p, u32 reason)
         dead_last->next_dead = p;
     else
         dead_first = p;
-    dead_last = p;
-    launcher_wake();
+    dead_last = p; /* the launcher hears of it when its thread is off its processor */
 }
 
 void process_exit(u32 reason)
@@ -208,6 +208,8 @@ void process_kill(u32 client, u32 reason)
     if (p) {
         thread_kill(&p->thread);
         die(p, reason);
+        if (!p->thread.on_cpu)
+            launcher_wake();
     }
     service_end(flags);
 }
@@ -216,6 +218,8 @@ struct process *process_next_dead(void)
 {
     u64 flags = service_begin();
     struct process *p = dead_first;
+    if (p && p->thread.on_cpu) /* killed while it ran; its processor says when it has left it */
+        p = NULL;
     if (p)
         dead_first = p->next_dead;
     service_end(flags);

@@ -1,6 +1,6 @@
 /* The profiler: what the measurements of a run add up to. A histogram of each operation's latency and the CPU time of each
  * point, from the end of warm-up to the scenario's end (client creation, of which warm-up mostly consists, from 0); and
- * the second's figures for the snapshot. Filled where trace records are written, so under the same protection. */
+ * the second's figures for the snapshot. LOCK_TRACE protects it: it is filled where trace records are written. */
 #include "memory.h"
 #include "sched.h"
 
@@ -16,7 +16,7 @@ static const char *const point_names[POINTS] = {
     [P_WAKE] = "wake", [P_SHM] = "shm", [P_SHM_FREE] = "shm_free", [P_PIPE] = "pipe", [P_PIPE_IO] = "pipe_io",
     [P_FIRST] = "first", [P_TAKE] = "take", [P_REQUEST] = "request", [P_EVENTS] = "events",
     [P_COMPOSITE] = "composite", [P_FLIP] = "flip", [P_VBLANK] = "vblank", [P_INPUT] = "input", [P_PING] = "ping",
-    [P_DISCONNECT] = "disconnect", [P_DRAG] = "drag", [P_REPAINT] = "repaint", [P_SPAWN] = "spawn", [P_REAP] = "reap",
+    [P_DISCONNECT] = "disconnect", [P_DRAG] = "drag", [P_REPAINT] = "repaint", [P_DEVICE] = "device", [P_SPAWN] = "spawn", [P_REAP] = "reap",
     [P_SNAPSHOT] = "snapshot", [P_PROFILE] = "profile",
 };
 
@@ -55,12 +55,12 @@ void profile_point(enum trace_kind kind, u64 cpu_ns, u64 now)
 
 struct second profile_second(void)
 {
-    u64 flags = service_begin();
+    u64 flags = lock(LOCK_TRACE);
     struct second ended = { (u32)(histogram_quantile(&second_latency, 990000) / 1000), second_flips };
     if (second_latency.count)
         memset(&second_latency, 0, sizeof second_latency);
     second_flips = 0;
-    service_end(flags);
+    unlock(LOCK_TRACE, flags);
     return ended;
 }
 

@@ -89,7 +89,7 @@ static const char *check_settings(const struct image_settings *s)
         return "warmup_ns";
     if (!within(s->kind, KIND_SOAK, KIND_INTEGRATION))
         return "kind";
-    if (!within(s->vcpus, 1, 1))
+    if (!within(s->vcpus, 1, 16))
         return "vcpus";
     if (!within(s->memory_mb, 32, 3072))
         return "memory_mb";
@@ -107,6 +107,8 @@ static const char *check_settings(const struct image_settings *s)
         return "socket_bytes";
     if (s->provoke > PROVOKE_LOST_WAKEUP)
         return "provoke";
+    if (s->input_source > INPUT_DEVICE)
+        return "input_source";
     if (s->name[sizeof s->name - 1])
         return "name";
     return NULL;

@@ -1,25 +1,24 @@
 /* The scheduler: docs/mechanism.md, "Scheduler policy" and "Segments and points".
  *
- * Everything here runs with interrupts off. Invariants: a READY thread is in exactly the queue of its priority; bit p
- * of ready_map is set exactly when queue p is not empty; the timer is armed for the earlier of the running thread's
- * quantum end and the earliest sleeper. The idle thread is in no queue. */
+ * Everything here runs under LOCK_KERNEL, a switch included: who is switched to releases what the one before took.
+ * Invariants: a READY thread is in exactly the queue of its priority, and its context is saved; bit p of ready_map is set
+ * exactly when queue p is not empty; a processor's timer is armed for the earliest of the running thread's quantum end, its
+ * own earliest sleeper and, on several processors, the next tick. An idle thread is in no queue. */
 #include "memory.h"
 #include "process.h"
 #include "sched.h"
 
-#define MAX_SLEEPERS (MAX_CLIENTS + 16)
 #define WATCHDOG_NS 5000000000ull
 #define WATCHED_ABOVE 10
 #define IDLE_SPIN_NS 300000
 #define MIN_QUANTUM_NS 10000
 #define STREAM_JITTER 2
+#define TICK_NS 1000000 /* so that no processor keeps QEMU's one thread from the others for longer */
 
-enum leave { LEAVE_PREEMPTED, LEAVE_EXPIRED, LEAVE_BLOCKED };
+enum leave { LEAVE_PREEMPTED, LEAVE_EXPIRED, LEAVE_FOR_GOOD };
 
 static struct thread queues[PRIORITIES];         /* circular, through a head */
 static u32 ready_map;
-static struct thread *sleepers[MAX_SLEEPERS + 1]; /* binary heap from 1, ordered by (deadline, id) */
-static u32 sleeper_count;
 static struct random jitter;                     /* of quanta, if the scenario wants it */
 
 /* ---- Ready queues ---- */
@@ -77,61 +76,71 @@ static bool sooner(const struct thread *a, const struct thread *b)
     return a->deadline_ns != b->deadline_ns ? a->deadline_ns < b->deadline_ns : a->id < b->id;
 }
 
-static void sleeper_place(struct thread *t, u32 at)
+static void sleeper_place(struct cpu *cpu, struct thread *t, u32 at)
 {
-    sleepers[at] = t;
+    cpu->sleepers[at] = t;
     t->sleeper = at;
 }
 
-static void sleeper_up(struct thread *t, u32 at)
+static void sleeper_up(struct cpu *cpu, struct thread *t, u32 at)
 {
-    for (; at > 1 && sooner(t, sleepers[at / 2]); at /= 2)
-        sleeper_place(sleepers[at / 2], at);
-    sleeper_place(t, at);
+    for (; at > 1 && sooner(t, cpu->sleepers[at / 2]); at /= 2)
+        sleeper_place(cpu, cpu->sleepers[at / 2], at);
+    sleeper_place(cpu, t, at);
 }
 
-static void sleeper_down(struct thread *t, u32 at)
+static void sleeper_down(struct cpu *cpu, struct thread *t, u32 at)
 {
-    for (u32 child; (child = at * 2) <= sleeper_count; at = child) {
-        if (child < sleeper_count && sooner(sleepers[child + 1], sleepers[child]))
+    for (u32 child; (child = at * 2) <= cpu->sleeper_count; at = child) {
+        if (child < cpu->sleeper_count && sooner(cpu->sleepers[child + 1], cpu->sleepers[child]))
             child++;
-        if (!sooner(sleepers[child], t))
+        if (!sooner(cpu->sleepers[child], t))
             break;
-        sleeper_place(sleepers[child], at);
+        sleeper_place(cpu, cpu->sleepers[child], at);
     }
-    sleeper_place(t, at);
+    sleeper_place(cpu, t, at);
 }
 
 static void sleeper_add(struct thread *t)
 {
-    sleeper_up(t, ++sleeper_count);
+    sleeper_up(t->cpu, t, ++t->cpu->sleeper_count);
 }
 
 static void sleeper_remove(struct thread *t)
 {
+    struct cpu *cpu = t->cpu;
     u32 at = t->sleeper;
     t->sleeper = 0;
-    struct thread *last = sleepers[sleeper_count--];
+    struct thread *last = cpu->sleepers[cpu->sleeper_count--];
     if (last == t)
         return;
-    if (at > 1 && sooner(last, sleepers[at / 2]))
-        sleeper_up(last, at);
+    if (at > 1 && sooner(last, cpu->sleepers[at / 2]))
+        sleeper_up(cpu, last, at);
     else
-        sleeper_down(last, at);
+        sleeper_down(cpu, last, at);
+}
+
+static struct thread *sleeper_due(const struct cpu *cpu, u64 now)
+{
+    return cpu->sleeper_count && cpu->sleepers[1]->deadline_ns <= now ? cpu->sleepers[1] : NULL;
 }
 
 u8 sched_sleepers(void)
 {
-    return sleeper_count > 255 ? 255 : (u8)sleeper_count;
+    u32 count = this_cpu()->sleeper_count;
+    return count > 255 ? 255 : (u8)count;
 }
 
 /* ---- Timer ---- */
 
+/* Of the processor that this runs on; the deadline of one that is taken out elsewhere passes without effect. */
 static void set_timer(struct cpu *cpu, u64 now)
 {
     u64 deadline = cpu->current == &cpu->idle ? NEVER : cpu->quantum_end_ns;
-    if (sleeper_count && sleepers[1]->deadline_ns < deadline)
-        deadline = sleepers[1]->deadline_ns;
+    if (cpu->sleeper_count && cpu->sleepers[1]->deadline_ns < deadline)
+        deadline = cpu->sleepers[1]->deadline_ns;
+    if (cpu_count > 1 && cpu->current != &cpu->idle && deadline > now + TICK_NS)
+        deadline = now + TICK_NS;
     if (deadline == cpu->armed_ns)
         return;
     cpu->armed_ns = deadline;
@@ -150,12 +159,39 @@ static void watchdog(u64 now)
     }
 }
 
+/* ---- Choosing a processor ---- */
+
+/* Where a thread that became ready is to run: the processor whose thread is least urgent (idle is least of all); of idle
+ * ones that on which it ran last, if it is one of them, else the one of the lowest id. */
+static struct cpu *least_urgent(const struct thread *t)
+{
+    if (t->cpu->claim < 0)
+        return t->cpu;
+    struct cpu *best = cpus[0];
+    for (u32 i = 1; i < cpu_count; i++)
+        if (cpus[i]->claim < best->claim)
+            best = cpus[i];
+    return best;
+}
+
+/* A thread was queued: one processor, at most, is told. */
+static void claim_processor(struct thread *t)
+{
+    struct cpu *cpu = least_urgent(t);
+    if (t->priority <= cpu->claim)
+        return;
+    cpu->claim = t->priority;
+    cpu->resched = true;
+    if (cpu != this_cpu())
+        smp_kick(cpu);
+}
+
 /* ---- Switching ---- */
 
 static void leave_current(struct cpu *cpu, u64 now, enum leave why)
 {
     struct thread *t = cpu->current;
-    if (t == &cpu->idle || why == LEAVE_BLOCKED)
+    if (t == &cpu->idle || why == LEAVE_FOR_GOOD)
         return;
     t->ready_ns = now;
     if (why == LEAVE_EXPIRED) {
@@ -166,6 +202,17 @@ static void leave_current(struct cpu *cpu, u64 now, enum leave why)
     queue_head(t);
 }
 
+static void note_wait(struct cpu *cpu, const struct thread *t, u64 now)
+{
+    if (t == &cpu->idle)
+        return;
+    u64 waited = now - t->ready_ns;
+    cpu->ready_wait.count++;
+    cpu->ready_wait.total_ns += waited;
+    if (waited > cpu->ready_wait.longest_ns)
+        cpu->ready_wait.longest_ns = waited;
+}
+
 /* The switch instant is `now`: CPU time before it is the outgoing thread's, after it the incoming one's. */
 static void reschedule(enum leave why)
 {
@@ -174,10 +221,15 @@ static void reschedule(enum leave why)
     if (from == &cpu->idle && cpu->idle_wake_ns != NEVER) /* before the switch instant, so that idle pays for it */
         trace_measure(M_TIMER, 0, clock_ns() - cpu->idle_wake_ns);
     cpu->idle_wake_ns = NEVER;
+    if (from->state == THREAD_DEAD) {
+        why = LEAVE_FOR_GOOD;
+        launcher_wake(); /* it can be freed now */
+    }
     u64 now = clock_ns();
     leave_current(cpu, now, why);
     struct thread *to = queue_take(cpu);
     cpu->resched = false;
+    cpu->claim = to->priority;
     cpu->quantum_end_ns = now + to->quantum_left_ns;
     to->state = THREAD_RUNNING;
     if (to == from) {
@@ -187,10 +239,16 @@ static void reschedule(enum leave why)
     from->cpu_ns += now - cpu->since_ns;
     cpu->since_ns = now;
     cpu->current = to;
+    note_wait(cpu, to, now);
+    from->on_cpu = false;
+    to->on_cpu = true;
+    to->cpu = cpu;
     to->dispatches += to->dispatches != 255;
     set_timer(cpu, now);
     if (to->process)
         space_use(&to->process->space);
+    else if (cpu_count > 1) /* an address space is in use where its process runs, nowhere else */
+        space_use(NULL);
     cpu_set_stack(to->stack_top);
     thread_switch(from, to);
 }
@@ -198,8 +256,10 @@ static void reschedule(enum leave why)
 void sched_preempt(void)
 {
     struct cpu *cpu = this_cpu();
+    bool dead = cpu->current->state == THREAD_DEAD;
     cpu->resched = false;
-    if (ready_map && 31 - __builtin_clz(ready_map) > cpu->current->priority)
+    cpu->claim = cpu->current->priority;
+    if (dead || (ready_map && 31 - __builtin_clz(ready_map) > cpu->current->priority))
         reschedule(LEAVE_PREEMPTED);
 }
 
@@ -208,17 +268,17 @@ void thread_ready(struct thread *t)
     if (t->state != THREAD_BLOCKED)
         return;
     struct cpu *cpu = this_cpu();
+    u64 now = clock_ns();
     t->timed_out = false;
     if (t->sleeper) {
         bool first = t->sleeper == 1;
         sleeper_remove(t);
-        if (first)
-            set_timer(cpu, clock_ns());
+        if (first && t->cpu == cpu)
+            set_timer(cpu, now);
     }
-    t->ready_ns = cpu->since_ns;
+    t->ready_ns = now;
     queue_tail(t);
-    if (t->priority > cpu->current->priority)
-        cpu->resched = true;
+    claim_processor(t);
 }
 
 bool thread_block(u64 deadline_ns)
@@ -230,7 +290,7 @@ bool thread_block(u64 deadline_ns)
     t->deadline_ns = deadline_ns;
     if (deadline_ns != NEVER)
         sleeper_add(t);
-    reschedule(LEAVE_BLOCKED);
+    reschedule(LEAVE_FOR_GOOD);
     return !t->timed_out;
 }
 
@@ -244,16 +304,14 @@ void sched_timer(void)
     struct cpu *cpu = this_cpu();
     u64 now = clock_ns();
     cpu->armed_ns = NEVER;
-    if (cpu->current == &cpu->idle && sleeper_count && sleepers[1]->deadline_ns <= now)
-        cpu->idle_wake_ns = sleepers[1]->deadline_ns;
-    while (sleeper_count && sleepers[1]->deadline_ns <= now) {
-        struct thread *t = sleepers[1];
+    if (cpu->current == &cpu->idle && sleeper_due(cpu, now))
+        cpu->idle_wake_ns = cpu->sleepers[1]->deadline_ns;
+    for (struct thread *t; (t = sleeper_due(cpu, now));) {
         sleeper_remove(t);
         t->timed_out = true;
         t->ready_ns = now;
         queue_tail(t);
-        if (t->priority > cpu->current->priority)
-            cpu->resched = true;
+        claim_processor(t);
     }
     watchdog(now);
     struct thread *t = cpu->current;
@@ -268,6 +326,18 @@ void sched_timer(void)
         set_timer(cpu, now);
 }
 
+void sched_timer_stop(void)
+{
+    struct cpu *cpu = this_cpu();
+    cpu->armed_ns = NEVER;
+    timer_arm(0, NEVER);
+}
+
+void sched_timer_restart(void)
+{
+    set_timer(this_cpu(), clock_ns());
+}
+
 void thread_kill(struct thread *t)
 {
     KERNEL_ASSERT(t != current_thread(), "sched:killing itself");
@@ -276,6 +346,10 @@ void thread_kill(struct thread *t)
     if (t->state == THREAD_READY)
         queue_remove(t);
     t->state = THREAD_DEAD;
+    if (t->on_cpu) {
+        t->cpu->resched = true;
+        smp_kick(t->cpu);
+    }
     set_timer(this_cpu(), clock_ns());
 }
 
@@ -283,13 +357,35 @@ void thread_exit(void)
 {
     trace_point(P_EXIT, 0, 0);
     current_thread()->state = THREAD_DEAD;
-    reschedule(LEAVE_BLOCKED);
+    reschedule(LEAVE_FOR_GOOD);
     panic("sched:dead thread runs");
 }
 
 u64 idle_ns(void)
 {
-    return this_cpu()->idle.cpu_ns;
+    u64 flags = service_begin(), now = clock_ns(), sum = 0;
+    for (u32 i = 0; i < cpu_count; i++) {
+        const struct cpu *cpu = cpus[i];
+        sum += cpu->idle.cpu_ns + (cpu->current == &cpu->idle ? now - cpu->since_ns : 0);
+    }
+    service_end(flags);
+    return sum;
+}
+
+struct ready_wait sched_ready_wait(void)
+{
+    struct ready_wait sum = { 0 };
+    u64 flags = service_begin();
+    for (u32 i = 0; i < cpu_count; i++) {
+        struct ready_wait *one = &cpus[i]->ready_wait;
+        sum.count += one->count;
+        sum.total_ns += one->total_ns;
+        if (one->longest_ns > sum.longest_ns)
+            sum.longest_ns = one->longest_ns;
+        *one = (struct ready_wait){ 0 };
+    }
+    service_end(flags);
+    return sum;
 }
 
 /* ---- Threads ---- */
@@ -310,6 +406,7 @@ bool thread_init(struct thread *t, u16 id, const char *name, int priority, void 
     t->id = id;
     t->name = name;
     t->priority = (signed char)priority;
+    t->cpu = cpus[0];
     t->state = THREAD_BLOCKED;
     return true;
 }
@@ -321,12 +418,18 @@ void thread_free(struct thread *t)
 
 void sched_init(void)
 {
-    struct cpu *cpu = this_cpu();
     for (u32 p = 0; p < PRIORITIES; p++)
         queues[p].next = queues[p].previous = &queues[p];
+}
+
+void sched_init_cpu(struct cpu *cpu)
+{
+    cpu->current = &cpu->idle;
     cpu->idle.name = "idle";
-    cpu->idle.priority = -1;
+    cpu->idle.priority = cpu->claim = -1;
     cpu->idle.state = THREAD_RUNNING;
+    cpu->idle.on_cpu = true;
+    cpu->idle.cpu = cpu;
     cpu->armed_ns = cpu->idle_wake_ns = NEVER;
 }
 
@@ -345,10 +448,11 @@ void sched_start(void)
 }
 
 /* Halting makes QEMU's two threads meet, which costs the host as much as executing some 400 us of no-operations: when the
- * next interrupt is nearer than that, wait for it running. Virtual time is the same either way. */
+ * next interrupt is nearer than that, wait for it running. Virtual time is the same either way; not so with several
+ * processors, which would have to wait. */
 static void idle_wait(struct cpu *cpu)
 {
-    if (cpu->armed_ns == NEVER || cpu->armed_ns > clock_ns() + IDLE_SPIN_NS) {
+    if (cpu_count > 1 || cpu->armed_ns == NEVER || cpu->armed_ns > clock_ns() + IDLE_SPIN_NS) {
         halt();
         return;
     }
@@ -360,12 +464,12 @@ static void idle_wait(struct cpu *cpu)
 
 void sched_idle(void)
 {
-    for (;;) {
-        interrupts_off();
-        if (this_cpu()->resched)
-            sched_preempt();
-        if (trace_half_full())
-            rendezvous();
+    for (lock_release(LOCK_KERNEL);;) {
+        if (this_cpu()->resched) {
+            kernel_enter();
+            lock_release(LOCK_KERNEL);
+        }
+        trace_drain_early();
         idle_wait(this_cpu());
     }
 }

@@ -1,4 +1,4 @@
-/* Sockets between clients and the compositor: docs/mechanism.md, "Sockets". Interrupts off protects everything.
+/* Sockets between clients and the compositor: docs/mechanism.md, "Sockets". LOCK_KERNEL protects everything.
  *
  * Invariants: a socket is on the ready list exactly when it has an item for the compositor; a queue's bytes are the
  * payload bytes of its messages and never exceed the capacity; the process and the compositor hold one reference each. */
@@ -218,7 +218,7 @@ void socket_release(struct socket *s)
 
 u32 socket_live(void) { return live; }
 
-/* ---- The client's side; called with interrupts off ---- */
+/* ---- The client's side; called under LOCK_KERNEL ---- */
 
 struct socket *socket_create(u32 client, u32 capacity)
 {

@@ -38,7 +38,7 @@ static void sleep_until(u64 deadline_ns)
 static void hog(void *unused)
 {
     (void)unused;
-    interrupts_on();
+    service_end(FLAGS_IF);
     for (;;)
         __asm__ volatile(".rept 64; nop; .endr");
 }
@@ -167,7 +167,7 @@ static u64 launcher_deadline(bool killed)
 void launcher_main(void *unused)
 {
     (void)unused;
-    interrupts_on();
+    service_end(FLAGS_IF);
     start();
     u64 end = scenario()->duration_ns;
     for (bool killed = false;;) {
@@ -190,14 +190,37 @@ void launcher_main(void *unused)
 
 /* ---- Reporter ---- */
 
+static u64 packed_ns(u64 total, u64 longest)
+{
+    return PACK(total > 0xffffffff ? 0xffffffff : total, longest > 0xffffffff ? 0xffffffff : longest);
+}
+
+static u64 cycles_ns(u64 cycles) { return (u64)((unsigned __int128)cycles * time_tsc_mult() >> 32); }
+
+/* What threads waited for in the second that ends: locks, and a processor. */
+static void measure_contention(void)
+{
+    for (u32 id = 0; id < LOCKS; id++) {
+        struct lock_use use = lock_use(id);
+        if (lock_timed(id))
+            trace_measure(M_LOCK_HOLD, PACK8(id, use.taken), packed_ns(cycles_ns(use.held), cycles_ns(use.longest_held)));
+        if (use.contended)
+            trace_measure(M_LOCK_WAIT, PACK8(id, use.contended), packed_ns(cycles_ns(use.waited), cycles_ns(use.longest_waited)));
+    }
+    struct ready_wait wait = sched_ready_wait();
+    trace_measure(M_READY_WAIT, wait.count, packed_ns(wait.total_ns, wait.longest_ns));
+}
+
 static void snapshot(u64 idle)
 {
+    u64 whole = (u64)cpu_count * SECOND;
     u64 used = pages_used();
     trace_measure(M_IDLE, 0, idle);
     trace_measure(M_PAGES, (u32)pages_allocations(), used);
     trace_measure(M_HEAP, (u32)heap_allocations(), heap_bytes());
     trace_measure(M_FREE_BLOCK, (u32)pages_free(), pages_largest_run());
-    u64 busy_percent = idle >= SECOND ? 0 : (SECOND - idle + SECOND / 200) * 100 / SECOND;
+    measure_contention();
+    u64 busy_percent = idle >= whole ? 0 : (whole - idle + whole / 200) * 100 / whole;
     struct second ended = profile_second();
     print_line("RAYOS_SOAK:METRICS_SNAPSHOT:%llu:%llu:%u:%u", busy_percent, used * (PAGE_BYTES / 1024), ended.p99_us, ended.flips);
     trace_point(P_SNAPSHOT, 0, 0);
@@ -207,7 +230,7 @@ static void snapshot(u64 idle)
 void reporter_main(void *unused)
 {
     (void)unused;
-    interrupts_on();
+    service_end(FLAGS_IF);
     u64 idle_before = 0;
     for (u64 second = SECOND;; second += SECOND) {
         u64 flags = service_begin();

@@ -1,4 +1,4 @@
-/* System calls: abi.h. Interrupts are off from entry to return; a call that blocks switches away inside. Whatever a
+/* System calls: abi.h. LOCK_KERNEL is held from entry to return; a call that blocks switches away inside. Whatever a
  * blocked call holds must belong to its process, for a killed one never returns. */
 #include "process.h"
 
@@ -136,8 +136,10 @@ static i64 call(struct process *p, u64 number, u64 a, u64 b, u64 c, u64 d, u64 e
 i64 syscall(u64 a, u64 b, u64 c, u64 d, u64 e, u64 number);
 i64 syscall(u64 a, u64 b, u64 c, u64 d, u64 e, u64 number)
 {
+    kernel_enter();
     i64 result = call(current_thread()->process, number, a, b, c, d, e);
     if (this_cpu()->resched)
         sched_preempt();
+    lock_release(LOCK_KERNEL);
     return result;
 }

@@ -2,8 +2,11 @@
 #include "sched.h"
 
 #define APIC(offset) (*(volatile u32 *)(DEVICE_BASE + (offset)))
+#define APIC_TASK_PRIORITY 0x80
 #define APIC_EOI 0xb0
 #define APIC_SPURIOUS 0xf0
+#define APIC_COMMAND 0x300
+#define APIC_TARGET 0x310
 #define APIC_TIMER 0x320
 #define APIC_INITIAL 0x380
 #define APIC_CURRENT 0x390
@@ -40,10 +43,16 @@ static void calibrate(void)
         calibrated_mult = 1ull << 32;
 }
 
-void time_init(void)
+void apic_init(void)
 {
     APIC(APIC_SPURIOUS) = 0x100 | VECTOR_SPURIOUS;
     APIC(APIC_DIVIDE) = 0xb;
+    APIC(APIC_TIMER) = VECTOR_TIMER;
+}
+
+void time_init(void)
+{
+    apic_init();
     APIC(APIC_TIMER) = APIC_MASKED;
     calibrate();
     APIC(APIC_TIMER) = VECTOR_TIMER;
@@ -64,7 +73,18 @@ void timer_arm(u64 now_ns, u64 deadline_ns)
     APIC(APIC_INITIAL) = ns > 0xffffffff ? 0xffffffff : (u32)ns;
 }
 
-void timer_end_interrupt(void)
+void apic_end_interrupt(void)
 {
     APIC(APIC_EOI) = 0;
+}
+
+void apic_send(u32 cpu, u32 command)
+{
+    APIC(APIC_TARGET) = cpu << 24;
+    APIC(APIC_COMMAND) = command;
+}
+
+void apic_allow_above(u32 vector)
+{
+    APIC(APIC_TASK_PRIORITY) = vector;
 }

@@ -1,4 +1,4 @@
-/* The trace ring (abi.h): points and measurements, kept for the host. Interrupts off while a record is written. */
+/* The trace ring (abi.h): points and measurements, kept for the host. LOCK_TRACE protects all of it. */
 #include "memory.h"
 #include "sched.h"
 
@@ -46,6 +46,13 @@ void trace_framebuffer(u64 physical, u32 width, u32 height)
     header()->framebuffer_height = height;
 }
 
+/* The machine stops inside; meanwhile the host takes [drained, head). */
+static void rendezvous(void)
+{
+    rendezvous_write();
+    header()->drained = header()->head;
+}
+
 /* Always writes; the record stays when keep is 1, and is overwritten by the next when 0. */
 static void record(u64 time_ns, u32 kind, u32 subject, u64 arg, u64 cpu_ns, u32 irqs, u32 dispatches, u64 keep)
 {
@@ -57,7 +64,7 @@ static void record(u64 time_ns, u32 kind, u32 subject, u64 arg, u64 cpu_ns, u32 
     r->cpu_ns = cpu_ns > 0xffffffff ? 0xffffffff : (u32)cpu_ns;
     r->kind = (u16)kind;
     r->thread = current_thread()->id;
-    r->cpu = 0;
+    r->cpu = this_cpu()->id;
     r->irqs = (u8)irqs;
     r->dispatches = (u8)dispatches;
     r->sleepers = sched_sleepers();
@@ -68,7 +75,7 @@ static void record(u64 time_ns, u32 kind, u32 subject, u64 arg, u64 cpu_ns, u32 
 
 u64 trace_point(enum trace_kind kind, u32 subject, u64 arg)
 {
-    u64 flags = service_begin(), now = clock_ns();
+    u64 flags = lock(LOCK_TRACE), now = clock_ns();
     struct cpu *cpu = this_cpu();
     struct thread *t = cpu->current;
     u64 cpu_ns = t->cpu_ns + (now - cpu->since_ns);
@@ -77,16 +84,16 @@ u64 trace_point(enum trace_kind kind, u32 subject, u64 arg)
     t->cpu_ns = 0;
     t->irqs = t->dispatches = 0;
     cpu->since_ns = now;
-    service_end(flags);
+    unlock(LOCK_TRACE, flags);
     return now;
 }
 
 void trace_measure(enum trace_kind kind, u32 subject, u64 arg)
 {
-    u64 flags = service_begin(), now = clock_ns();
+    u64 flags = lock(LOCK_TRACE), now = clock_ns();
     profile_measure(kind, arg, now);
     record(now, kind, subject, arg, 0, 0, 0, keep_measures);
-    service_end(flags);
+    unlock(LOCK_TRACE, flags);
 }
 
 /* What travels on the wire, eight bytes a record after the size. */
@@ -94,24 +101,38 @@ void trace_wire(enum trace_kind kind, u32 client, const u8 *data, u32 bytes)
 {
     if (!wire_wanted)
         return;
-    u64 flags = service_begin(), now = clock_ns();
+    u64 flags = lock(LOCK_TRACE), now = clock_ns();
     record(now, kind, client, bytes, 0, 0, 0, keep_points);
     for (u32 at = 0; at < bytes; at += 8) {
         u64 word = 0;
         memcpy(&word, data + at, bytes - at < 8 ? bytes - at : 8);
         record(now, kind, client, word, 0, 0, 0, keep_points);
     }
-    service_end(flags);
+    unlock(LOCK_TRACE, flags);
 }
 
-bool trace_half_full(void)
+static bool half_full(void)
 {
     return header()->head - header()->drained > mask / 2;
 }
 
-/* The machine stops inside; meanwhile the host takes [drained, head). */
-void rendezvous(void)
+void host_request(enum host_request what, u32 x, u32 y)
 {
-    rendezvous_write();
-    header()->drained = header()->head;
+    u64 flags = lock(LOCK_TRACE);
+    header()->request_x = x;
+    header()->request_y = y;
+    header()->request = what;
+    rendezvous();
+    header()->request = HOST_NOTHING;
+    unlock(LOCK_TRACE, flags);
+}
+
+void trace_drain_early(void)
+{
+    if (!half_full())
+        return;
+    u64 flags = lock(LOCK_TRACE);
+    if (half_full()) /* still: another processor may have met the host */
+        rendezvous();
+    unlock(LOCK_TRACE, flags);
 }

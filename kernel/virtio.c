@@ -12,7 +12,7 @@ enum reg { /* word offsets; virtio 1.2, 4.2.2 */
     REG_DEVICE_FEATURES = 0x10 / 4, REG_DEVICE_FEATURES_SELECT = 0x14 / 4,
     REG_DRIVER_FEATURES = 0x20 / 4, REG_DRIVER_FEATURES_SELECT = 0x24 / 4,
     REG_QUEUE_SELECT = 0x30 / 4, REG_QUEUE_SIZE_MAX = 0x34 / 4, REG_QUEUE_SIZE = 0x38 / 4, REG_QUEUE_READY = 0x44 / 4,
-    REG_QUEUE_NOTIFY = 0x50 / 4, REG_STATUS = 0x70 / 4,
+    REG_QUEUE_NOTIFY = 0x50 / 4, REG_INTERRUPT_STATUS = 0x60 / 4, REG_INTERRUPT_ACKNOWLEDGE = 0x64 / 4, REG_STATUS = 0x70 / 4,
     REG_QUEUE_DESCRIPTORS = 0x80 / 4, REG_QUEUE_AVAILABLE = 0x90 / 4, REG_QUEUE_USED = 0xa0 / 4, REG_CONFIG = 0x100 / 4,
 };
 enum status { STATUS_ACKNOWLEDGE = 1, STATUS_DRIVER = 2, STATUS_DRIVER_OK = 4, STATUS_FEATURES_OK = 8 };
@@ -25,9 +25,13 @@ struct virtq_descriptor { u64 address; u32 bytes; u16 flags, next; };
 struct virtq_available { u16 flags, index, ring[]; };
 struct virtq_used { u16 flags, index; struct { u32 id, bytes; } ring[]; };
 
+enum io_apic { IO_APIC_SELECT = 0, IO_APIC_WINDOW = 0x10 / 4, IO_APIC_REDIRECTION = 0x10 };
+
 #ifdef RAYOS_HOST /* tests provide them */
 volatile u32 *virtio_transports(void);
+volatile u32 *virtio_io_apic(void);
 #else
+static volatile u32 *virtio_io_apic(void) { return (volatile u32 *)IO_APIC_BASE; }
 static volatile u32 *virtio_transports(void) { return (volatile u32 *)VIRTIO_BASE; }
 #endif
 
@@ -143,6 +147,27 @@ void virtqueue_notify(const struct virtqueue *queue)
 {
     barrier();
     queue->device->registers[REG_QUEUE_NOTIFY] = queue->index;
+}
+
+void virtqueue_interrupts(struct virtqueue *queue)
+{
+    queue->available->flags = 0;
+}
+
+/* QEMU's microvm gives transport i pin i of the second I/O APIC. */
+void virtio_interrupt_route(const struct virtio_device *device, u8 vector)
+{
+    u32 pin = (u32)(device->registers - virtio_transports()) / TRANSPORT_WORDS, entry = IO_APIC_REDIRECTION + 2 * pin;
+    volatile u32 *io_apic = virtio_io_apic();
+    io_apic[IO_APIC_SELECT] = entry + 1;
+    io_apic[IO_APIC_WINDOW] = 0;
+    io_apic[IO_APIC_SELECT] = entry;
+    io_apic[IO_APIC_WINDOW] = vector;
+}
+
+void virtio_interrupt_acknowledge(const struct virtio_device *device)
+{
+    device->registers[REG_INTERRUPT_ACKNOWLEDGE] = device->registers[REG_INTERRUPT_STATUS];
 }
 
 bool virtqueue_take(struct virtqueue *queue, u32 *chain, u32 *bytes)

@@ -2,7 +2,7 @@
  *
  * What a device writes (the used ring) is not trusted: a chain it returns must be one that it holds, and its byte count
  * within what the chain offered. A device that breaks a rule is broken from then on: virtqueue_take returns nothing more.
- * No interrupts: a driver takes what is there at times of its own choosing. No locks: a device belongs to one thread. */
+ * Interrupts only for a queue that asks for them; otherwise a driver takes what is there at times of its own choosing. No locks: a device belongs to one thread. */
 #ifndef RAYOS_VIRTIO_H
 #define RAYOS_VIRTIO_H
 #include "abi.h"
@@ -45,5 +45,8 @@ void virtio_set_config8(const struct virtio_device *device, u32 offset, u8 value
 /* Offers a chain that the device does not hold: first the buffers it reads, then those it writes. */
 void virtqueue_add(struct virtqueue *queue, u32 chain, const struct virtio_buffer *buffers, u32 readable, u32 writable);
 void virtqueue_notify(const struct virtqueue *queue); /* the device looks at what was added */
+void virtqueue_interrupts(struct virtqueue *queue);   /* the device interrupts when it has used a chain of this queue */
+void virtio_interrupt_route(const struct virtio_device *device, u8 vector); /* to the first processor, edge-triggered */
+void virtio_interrupt_acknowledge(const struct virtio_device *device);      /* before what it is about is taken */
 bool virtqueue_take(struct virtqueue *queue, u32 *chain, u32 *bytes); /* the next chain returned; false: none */
 #endif

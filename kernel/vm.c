@@ -17,10 +17,10 @@ extern u8 kernel_start[], kernel_text_end[], kernel_rodata_end[], kernel_end[], 
 static u64 ram_end;             /* physical; RAM from 1 MiB to here is contiguous */
 static u64 boot_next;           /* memory_boot_alloc's next page */
 static u64 kernel_root;
-static u64 current_root;        /* what CR3 holds */
 static u64 *window_tables;      /* all PTEs of the window, physically contiguous */
 static u64 *window_map;         /* bit per window page: taken */
 static u64 window_pages, window_hint;
+static bool window_stale;       /* other processors may remember mappings below the hint that are gone */
 
 u64 image_physical(const void *address) { return (u64)address - KERNEL_BASE; }
 
@@ -94,6 +94,7 @@ static void map_devices(void)
     *boot_entry_at(DEVICE_BASE, 0) = APIC_PHYSICAL | PRESENT | MAP_WRITE | MAP_NX | UNCACHED;
     for (u64 at = 0; at < VIRTIO_PAGES * PAGE_BYTES; at += PAGE_BYTES)
         *boot_entry_at(VIRTIO_BASE + at, 0) = (VIRTIO_PHYSICAL + at) | PRESENT | MAP_WRITE | MAP_NX | UNCACHED;
+    *boot_entry_at(IO_APIC_BASE, 0) = IO_APIC_PHYSICAL | PRESENT | MAP_WRITE | MAP_NX | UNCACHED;
 }
 
 /* Twice as many pages as there is memory: even one-page objects, each with its guard, always find room. */
@@ -115,7 +116,7 @@ void memory_init(u64 limit)
     map_image();
     map_devices();
     make_window(limit);
-    write_cr3(current_root = kernel_root);
+    write_cr3(this_cpu()->root = kernel_root);
     page_init(boot_next, limit);
 }
 
@@ -123,10 +124,20 @@ void memory_init(u64 limit)
 
 static bool window_taken(u64 page) { return window_map[page >> 6] >> (page & 63) & 1; }
 
+/* Addresses are used in turn, so one that was freed comes again only after the search has wrapped: the other processors
+ * need to forget what was mapped there no earlier. */
+static void window_wrap(void)
+{
+    window_hint = 0;
+    if (window_stale)
+        smp_flush_others();
+    window_stale = false;
+}
+
 /* First page of a run of `pages` free ones at or after the hint, wrapping once; window_pages: none. */
 static u64 window_search(u64 pages)
 {
-    for (u32 pass = 0; pass < 2; pass++, window_hint = 0) {
+    for (u32 pass = 0; pass < 2; pass++, window_wrap()) {
         u64 run = 0;
         for (u64 at = window_hint; at < window_pages; at++) {
             if (!run && !(at & 63) && window_map[at >> 6] == ~0ull) {
@@ -155,8 +166,9 @@ static void window_release(u64 first, u64 mapped, u64 pages)
         page_free(direct(window_tables[first + i] & ADDRESS));
         window_tables[first + i] = 0;
     }
+    window_stale = cpu_count > 1;
     if (mapped > 32)
-        write_cr3(current_root);
+        write_cr3(this_cpu()->root);
     else
         for (u64 i = 0; i < mapped; i++)
             flush_page(WINDOW_BASE + (first + i) * PAGE_BYTES);
@@ -167,7 +179,7 @@ void *window_alloc(u64 pages)
 {
     if (pages >= window_pages)
         return NULL;
-    u64 flags = service_begin(), first = window_search(pages + 1);
+    u64 flags = lock(LOCK_WINDOW), first = window_search(pages + 1);
     void *result = NULL;
     if (first < window_pages) {
         window_mark(first, pages + 1, true);
@@ -180,15 +192,15 @@ void *window_alloc(u64 pages)
         else
             window_release(first, i, pages);
     }
-    service_end(flags);
+    unlock(LOCK_WINDOW, flags);
     return result;
 }
 
 void window_free(void *address, u64 pages)
 {
-    u64 flags = service_begin();
+    u64 flags = lock(LOCK_WINDOW);
     window_release(((u64)address - WINDOW_BASE) >> PAGE_SHIFT, pages, pages);
-    service_end(flags);
+    unlock(LOCK_WINDOW, flags);
 }
 
 u64 window_physical(const void *address)
@@ -246,7 +258,7 @@ void space_unmap(struct space *space, u64 address, u64 pages)
             flush_page(address + i * PAGE_BYTES);
     }
     if (pages > 32)
-        write_cr3(current_root);
+        write_cr3(this_cpu()->root);
     memset(space->recent, 0, sizeof space->recent);
 }
 
@@ -264,18 +276,27 @@ static void free_tables(u64 *table, u32 level, u32 entries)
     page_free(table);
 }
 
-void space_destroy(struct space *space)
-{
-    if (current_root == space->root)
-        write_cr3(current_root = kernel_root);
-    free_tables(direct(space->root), 3, ENTRIES / 2);
-    space->root = 0;
-}
-
 void space_use(const struct space *space)
 {
-    if (space->root != current_root)
-        write_cr3(current_root = space->root);
+    struct cpu *cpu = this_cpu();
+    u64 root = space ? space->root : kernel_root;
+    if (root != cpu->root)
+        write_cr3(cpu->root = root);
+}
+
+static void space_leave(const struct space *space)
+{
+    u64 flags = service_begin();
+    if (this_cpu()->root == space->root)
+        space_use(NULL);
+    service_end(flags);
+}
+
+void space_destroy(struct space *space)
+{
+    space_leave(space);
+    free_tables(direct(space->root), 3, ENTRIES / 2);
+    space->root = 0;
 }
 
 /* The page of a user address through the direct map; NULL: not mapped, or not writable when it should be. */

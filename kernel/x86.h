@@ -9,7 +9,7 @@
 /* Address map. User: abi.h. Kernel, shared by every address space:
  *   DIRECT_BASE   all RAM, read-write, never executable (kernel text and constants read-only)
  *   WINDOW_BASE   the window: kernel stacks and shared memory, a guard page after each
- *   DEVICE_BASE   the local APIC, then the virtio transports, uncached
+ *   DEVICE_BASE   the local APIC, the virtio transports, the I/O APIC they interrupt through, uncached
  *   KERNEL_BASE   the kernel image: text RX, constants R, data RW */
 #ifndef DIRECT_BASE /* tests on the host put it elsewhere */
 #define DIRECT_BASE 0xffff800000000000ull
@@ -17,12 +17,14 @@
 #define WINDOW_BASE 0xffffc00000000000ull
 #define DEVICE_BASE 0xffffffffc0000000ull
 #define VIRTIO_BASE (DEVICE_BASE + PAGE_BYTES)
+#define IO_APIC_BASE (VIRTIO_BASE + VIRTIO_PAGES * PAGE_BYTES)
 #define KERNEL_BASE 0xffffffff80000000ull
 #define USER_END 0x7ffff000ull
 
 #define APIC_PHYSICAL 0xfee00000ull
 #define VIRTIO_PHYSICAL 0xfeb00000ull /* QEMU's microvm: 24 transports of 512 bytes */
 #define VIRTIO_PAGES 3
+#define IO_APIC_PHYSICAL 0xfec10000ull /* its second, which serves the transports */
 #define VIRTIO_TRANSPORT_BYTES 512
 
 #define SELECTOR_KERNEL_CODE 0x08
@@ -77,6 +79,8 @@ static inline void interrupts_off(void) { __asm__ volatile("cli" ::: "memory"); 
 static inline void interrupts_on(void) { __asm__ volatile("sti" ::: "memory"); }
 /* Interrupts on and halt, with no gap in which a wake-up could be missed. */
 static inline void halt(void) { __asm__ volatile("sti; hlt; cli" ::: "memory"); }
+/* One turn of a wait for another processor. */
+static inline void relax(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline u64 read_flags(void) { u64 f; __asm__ volatile("pushfq; popq %0" : "=r"(f)::"memory"); return f; }
 #endif
 #endif

@@ -47,7 +47,7 @@ IMAGE_SETTINGS: Final = struct.Struct("<7Q12I64s")
 IMAGE_SETTINGS_FIELDS: Final = (
     *("seed", "duration_ns", "quantum_ns", "repaint_window_ns", "ping_interval_ns", "hang_timeout_ns", "warmup_ns"),
     *("kind", "vcpus", "memory_mb", "width", "height", "refresh_mhz", "trace_points", "compositor_priority"),
-    *("socket_bytes", "provoke", "jitter_seed", "reserved", "name"),
+    *("socket_bytes", "provoke", "input_source", "jitter_seed", "name"),
 )
 IMAGE_LOAD: Final = struct.Struct("<2Q6I64s")
 IMAGE_LOAD_FIELDS: Final = (
@@ -61,10 +61,11 @@ IMAGE_GROUP_FIELDS: Final = (
 )
 IMAGE_EVENT: Final = struct.Struct("<Q4I")
 IMAGE_EVENT_FIELDS: Final = ("at_ns", "action", "value", "first_client", "count")
-TRACE_HEADER: Final = struct.Struct("<Q2I6Q4I")
+TRACE_HEADER: Final = struct.Struct("<Q2I6Q8I")
 TRACE_HEADER_FIELDS: Final = (
     *("magic", "abi_version", "record_bytes", "ring_phys", "ring_records", "head", "drained", "epoch_tsc"),
     *("framebuffer_phys", "framebuffer_width", "framebuffer_height", "state", "lost"),
+    *("request", "request_x", "request_y", "reserved"),
 )
 CLIENT_CONFIGURATION: Final = struct.Struct("<6Q12I")
 CLIENT_CONFIGURATION_FIELDS: Final = (
@@ -143,6 +144,19 @@ class Provocation(IntEnum):
     LOST_WAKEUP = 9
 
 
+class InputSource(IntEnum):
+    SEAT = 0
+    DEVICE = 1
+
+
+class HostRequest(IntEnum):
+    """What the guest asks the host for at a rendezvous."""
+
+    NOTHING = 0
+    MOTION = 1
+    KEY = 2
+
+
 class RunState(IntEnum):
     BOOT = 0
     RUNNING = 1
@@ -183,6 +197,7 @@ class TraceKind(IntEnum):
     P_DISCONNECT = 24
     P_DRAG = 25
     P_REPAINT = 26
+    P_DEVICE = 27
     P_SPAWN = 32
     P_REAP = 33
     P_SNAPSHOT = 34
@@ -210,9 +225,12 @@ class TraceKind(IntEnum):
     M_LEAK = 82
     M_BASELINE = 83
     M_FREE_BLOCK = 84
-    M_MARKER = 96
-    M_PRESENTATION_JITTER = 97
-    M_CONFIGURE = 98
+    M_LOCK_HOLD = 96
+    M_LOCK_WAIT = 97
+    M_READY_WAIT = 98
+    M_MARKER = 99
+    M_PRESENTATION_JITTER = 100
+    M_CONFIGURE = 101
     W_REQUESTS = 120
     W_EVENTS = 121
 

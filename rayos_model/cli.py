@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 import tempfile
 from collections import Counter
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NoReturn
+from typing import Annotated, Final, Literal, NoReturn
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from rayos_model import __version__, scenario
+from rayos_model import __version__, baseline, cli_comparison, scenario
+from rayos_model.cli_comparison import DEFAULT_HISTORY, HistoryOption
 from rayos_model.errors import BadInput, PlatformFailure, RayosError
 from rayos_model.progress import showing
 from rayos_model.run import Run
 from rayos_model.systems import System, execute
+from rayos_model.terminal import console as _console
+from rayos_model.terminal import print_json as _print_json
 
 app = typer.Typer(
     name="rayos",
@@ -38,6 +38,7 @@ scenarios_app = typer.Typer(help="The scenarios that come with the package, and 
 markers_app = typer.Typer(no_args_is_help=True, help="The marker lines of serial-console logs.")
 app.add_typer(scenarios_app, name="scenarios")
 app.add_typer(markers_app, name="markers")
+cli_comparison.register(app)
 
 _INTERRUPTED: Final = 130
 
@@ -109,7 +110,7 @@ def demo() -> None:
     Takes less than a minute and leaves two runs and a report below `runs/`.
     """
     from rayos_model.calibration import load_calibration
-    from rayos_model.crosscheck import compare, notices
+    from rayos_model.crosscheck import CrossCheck, check_runs
     from rayos_model.report.html import runs_page, write_page
     from rayos_model.report.tables import crosscheck as crosscheck_table
     from rayos_model.report.tables import verdicts
@@ -123,23 +124,20 @@ def demo() -> None:
         with showing() as progress:
             runs.append(execute(_system(name, "icount"), what, progress=progress(f"demo on {name}")))
     predicted, measured = runs
-    checks = compare(measured.metrics, predicted.metrics)
-    agree = all(check.ok for check in checks)
-    calibrated = load_calibration("icount").provenance.get("kernel_sha256")
-    said = notices(measured.provenance, predicted.provenance, calibrated)
-    check = {"scenario": what.name, "ok": agree, "metrics": [check.to_dict() for check in checks], "notices": said}
-    console.print(crosscheck_table(check))
-    for notice in said:
+    agreement = check_runs(measured, predicted, load_calibration("icount").provenance.get("kernel_sha256"))
+    check = CrossCheck(measured.platform, (agreement,)).to_dict()
+    console.print(crosscheck_table(check["scenarios"][0]))
+    for notice in agreement.notices:
         console.print(f"[bold]note:[/] {notice}")
     for one in runs:
         console.print(verdicts(one))
     page = measured.path.with_suffix(".html")
-    write_page(page, runs_page(runs, check={"ok": agree, "platform": measured.platform, "scenarios": [check]}))
+    write_page(page, runs_page(runs, check=check))
     passed = all(run.passed for run in runs)
     console.print(f"\n{'Every criterion holds on both.' if passed else 'A criterion FAILED; see the report.'}")
     console.print(f"Report: {page}\nRuns:   {runs[0].path}\n        {runs[1].path}", soft_wrap=True)
     console.print("Next:   rayos scenarios, then rayos run soak-4 --on kernel --duration 60")
-    raise typer.Exit(0 if passed and agree else 1)
+    raise typer.Exit(0 if passed and agreement.ok else 1)
 
 
 @app.command(epilog="Example: `rayos run soak-16 --on kernel --duration 60 --out runs/mine`")
@@ -159,6 +157,12 @@ def run(
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", min=1, help="Wall time an image has to say that it is complete.")
     ] = 60.0,
+    points: Annotated[
+        bool, typer.Option("--points", help="Keep the CPU time of every operation as well; kernel only.")
+    ] = False,
+    save_baseline: Annotated[
+        bool, typer.Option("--save-baseline", help="Keep a copy as what `rayos compare RUN` compares with.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario on the model or on the kernel, judge it and keep the run.
@@ -176,8 +180,15 @@ def run(
         raise BadInput("expected SCENARIO and --on model or --on kernel, or --image FILE; see rayos run --help")
     else:
         what = scenario.load(scenario_name).with_overrides(duration_s=duration, seed=seed)
+        if points and on == "model":
+            raise BadInput(
+                "--points needs --on kernel: the model spends its operations' CPU time, it does not measure it"
+            )
+        system = _system_with_points(platform) if points else _system(on, platform)
         with showing() as progress:
-            result = execute(_system(on, platform), what, out, progress(f"{what.name} on {on}"))
+            result = execute(system, what, out, progress(f"{what.name} on {on}"))
+    if save_baseline:
+        baseline.save(result)
     if as_json:
         _print_json(result.to_dict())
     else:
@@ -194,22 +205,30 @@ def run(
 
 @app.command(epilog="Example: `rayos crosscheck validation/mixed-4 validation/mixed-16 --json`")
 def crosscheck(
-    names: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="Shipped names or paths of TOML files.")],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[SCENARIO]...", help="Shipped names or paths of TOML files.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All shipped validation scenarios.")] = False,
     platform: PlatformOption = "icount",
     duration: DurationOption = None,
     recorded: Annotated[
         bool, typer.Option("--recorded", help="Compare with the kernel runs kept in calibration/; needs no QEMU.")
     ] = False,
     html: Annotated[Path | None, typer.Option(metavar="F", help="Write a self-contained page here as well.")] = None,
+    history: HistoryOption = DEFAULT_HISTORY,
     as_json: JsonOption = False,
 ) -> None:
     """Run scenarios on both systems and compare: does the model predict the kernel within tolerance?
 
     Without QEMU the recorded kernel runs take the kernel's place, and a notice says so.
     """
-    what = [scenario.load(name).with_overrides(duration_s=duration) for name in names]
+    chosen = [*(names or []), *(f"validation/{name}" for name in scenario.shipped("validation") if every)]
+    if not chosen:
+        raise BadInput("no scenario named: give names or paths, or --all for the shipped validation scenarios")
+    what = [scenario.load(name).with_overrides(duration_s=duration) for name in chosen]
     from rayos_model.calibration import load_calibration, load_recorded
     from rayos_model.crosscheck import crosscheck as compare
+    from rayos_model.history import append
 
     calibrated = load_calibration(platform).provenance.get("kernel_sha256")
     if not recorded and not _has_qemu():
@@ -218,6 +237,7 @@ def crosscheck(
     kernel = (lambda one: load_recorded(one, platform)) if recorded else _system("kernel", platform)
     with showing() as progress:
         result = compare(what, _system("model", platform), kernel, platform, calibrated, progress)
+    append(result, history)
     if as_json:
         _print_json(result.to_dict())
     else:
@@ -293,13 +313,19 @@ def shrink(
     print(f"scenario: {target}")
 
 
-@app.command(epilog="Example: `rayos report runs/* --html report.html`")
+@app.command(epilog="Example: `rayos report runs/demo-* --html report.html`")
 def report(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories that `rayos run` made.")],
     html: Annotated[Path | None, typer.Option(metavar="F", help="Write a self-contained page here as well.")] = None,
 ) -> None:
-    """Show runs side by side: verdicts and metrics, with figures in the page."""
+    """Show runs side by side: verdicts and metrics, with figures in the page.
+
+    Of runs made with `--points` also where the CPU time went; in the page as a flame graph.
+    """
+    from rayos_model.hot_paths import has_points, hot_paths
     from rayos_model.report import html as pages
+    from rayos_model.report.plots import label_of
+    from rayos_model.report.tables import hot_paths as hot_path_table
     from rayos_model.report.tables import metrics, verdicts
 
     runs = [Run.load(path) for path in paths]
@@ -307,6 +333,8 @@ def report(
     for one in runs:
         console.print(verdicts(one))
     console.print(metrics(runs))
+    for one in filter(has_points, runs):
+        console.print(hot_path_table(hot_paths(one), label_of(one)))
     if html is not None:
         pages.write_page(html, pages.runs_page(runs))
         console.print(f"page: {html}", soft_wrap=True)
@@ -399,6 +427,12 @@ def _has_qemu() -> bool:
     return True
 
 
+def _system_with_points(platform: str) -> System:
+    from rayos_model.hardware import KernelSystem
+
+    return KernelSystem(platform, trace_points=True)
+
+
 def _system(name: str, platform: str) -> System:
     if name == "kernel":
         from rayos_model.hardware import KernelSystem
@@ -408,23 +442,6 @@ def _system(name: str, platform: str) -> System:
     from rayos_model.model import ModelSystem
 
     return ModelSystem(load_calibration(platform))
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    print(json.dumps(_finite(document), indent=1, ensure_ascii=False, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN: what could not be predicted or measured becomes null."""
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 if __name__ == "__main__":

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
-import pandas as pd
 
-from rayos_model.abi import Records, TraceKind
-from rayos_model.metrics import Metrics
+from rayos_model.abi import Records
+from rayos_model.metrics import OPERATION_KIND, Metrics
+from rayos_model.pairing import pair
+from rayos_model.run import Run
 from rayos_model.scenario import Scenario
 from rayos_model.systems import ProgressFn, System, execute
+from rayos_model.trace import select
+from rayos_model.units import OPERATIONS, QUANTILE_OF
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +32,23 @@ class Tolerance:
     reason: str
 
 
-_TIME = Tolerance(0.05, True, "a planner's decision does not change within 5 %")
+_PLANNING = Tolerance(0.05, True, "a planner's decision does not change within 5 %")
+_TAIL = Tolerance(0.10, True, "a thousandth of the samples: few, so that one rank more or less is several per cent")
 _RATE = Tolerance(0.01, True, "fps are counted, not sampled: 1 % is less than one frame in a second")
 _POINTS = Tolerance(2.0, False, "shares of frames or of CPU time are read in whole points")
-_MEMORY = Tolerance(0.05, True, "a planner's decision does not change within 5 %")
 
 TOLERANCES: Final[Mapping[str, Tolerance]] = {
     **{
-        f"{operation}.{quantile}": _TIME
-        for operation in ("commit_to_present", "buffer_commit", "event_delivery", "configure")
-        for quantile in ("p50", "p95", "p99")
+        f"{operation}.{quantile}": _TAIL if quantile == "p999" else _PLANNING
+        for operation in OPERATIONS
+        for quantile in QUANTILE_OF
     },
     "frame_rate.mean": _RATE,
     "dropped_frames.percent": _POINTS,
     "cpu.mean": _POINTS,
-    "memory.peak": _MEMORY,
+    "memory.peak": _PLANNING,
 }
 """The metrics compared, in the order shown, and why each tolerance has its size."""
-
-PAIRED: Final = {
-    "commit_to_present": TraceKind.M_COMMIT_TO_PRESENT,
-    "buffer_commit": TraceKind.M_BUFFER_COMMIT,
-    "event_delivery": TraceKind.M_EVENT_DELIVERY,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +92,31 @@ class PairedCheck:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioCheck:
-    """One scenario's comparison; `measured` and `predicted` are the metrics of both runs, for plots."""
+    """One scenario's comparison."""
 
     scenario: str
     metrics: tuple[MetricCheck, ...]
     paired: tuple[PairedCheck, ...]
     notices: tuple[str, ...]
-    measured: Metrics
-    predicted: Metrics
-    screenshot: bytes | None = None
+    duration_s: float
+    kernel_sha256: str
 
     @property
     def ok(self) -> bool:
         """Whether every metric is within its tolerance."""
         return all(metric.ok for metric in self.metrics)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-serialisable form."""
+        return {
+            "scenario": self.scenario,
+            "ok": self.ok,
+            "metrics": [metric.to_dict() for metric in self.metrics],
+            "paired": [pair.to_dict() for pair in self.paired],
+            "notices": list(self.notices),
+            "duration_s": self.duration_s,
+            "kernel_sha256": self.kernel_sha256,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +136,7 @@ class CrossCheck:
         return {
             "ok": self.ok,
             "platform": self.platform,
-            "scenarios": [
-                {
-                    "scenario": check.scenario,
-                    "ok": check.ok,
-                    "metrics": [metric.to_dict() for metric in check.metrics],
-                    "paired": [pair.to_dict() for pair in check.paired],
-                    "notices": list(check.notices),
-                }
-                for check in self.scenarios
-            ],
+            "scenarios": [check.to_dict() for check in self.scenarios],
         }
 
 
@@ -175,20 +174,15 @@ def compare(measured: Metrics, predicted: Metrics) -> tuple[MetricCheck, ...]:
 def pair_events(measured: Records, predicted: Records) -> tuple[PairedCheck, ...]:
     """Compares the n-th event of each client, operation by operation, where both systems have one."""
     result = []
-    for operation, kind in PAIRED.items():
-        left, right = _numbered(measured, kind), _numbered(predicted, kind)
-        both = left.merge(right, on=["client", "n"], suffixes=("_measured", "_predicted"))
-        error = (both["ns_predicted"] / both["ns_measured"].clip(lower=1) - 1).abs().to_numpy()
+    for operation, kind in OPERATION_KIND.items():
+        left, right = select(measured, kind), select(predicted, kind)
+        at_left, at_right = pair(left, right)
+        one, other = left["arg"][at_left].astype(np.float64), right["arg"][at_right].astype(np.float64)
+        error = np.abs(other / np.maximum(one, 1) - 1)
         if len(error):
             share = float(np.mean(error <= 0.05))
-            result.append(PairedCheck(operation, len(left), len(right), len(both), float(np.median(error)), share))
+            result.append(PairedCheck(operation, len(left), len(right), len(error), float(np.median(error)), share))
     return tuple(result)
-
-
-def _numbered(trace: Records, kind: TraceKind) -> pd.DataFrame:
-    chosen = trace[trace["kind"] == kind]
-    frame = pd.DataFrame({"client": chosen["subject"].astype(np.int64), "ns": chosen["arg"].astype(np.int64)})
-    return frame.assign(n=frame.groupby("client").cumcount())
 
 
 def crosscheck(
@@ -204,41 +198,32 @@ def crosscheck(
     `kernel` is a system, or a function that gives the recorded run of a scenario. `calibrated_kernel` is the hash of
     the kernel that the model was calibrated on; a run of another is noticed loudly. Raises what running raises.
     """
-    return CrossCheck(
-        platform, tuple(_check(scenario, model, kernel, calibrated_kernel, progress) for scenario in scenarios)
+
+    def check(scenario: Scenario) -> ScenarioCheck:
+        def watch(system: str) -> ProgressFn | None:
+            return progress(f"{scenario.name} on {system}") if progress else None
+
+        with tempfile.TemporaryDirectory(prefix="rayos-crosscheck-") as scratch:
+            predicted = execute(model, scenario, Path(scratch, "model"), watch("model"))
+            if callable(kernel):
+                return check_runs(kernel(scenario), predicted, calibrated_kernel)
+            measured = execute(kernel, scenario, Path(scratch, "kernel"), watch("kernel"))
+            return check_runs(measured, predicted, calibrated_kernel)
+
+    return CrossCheck(platform, tuple(map(check, scenarios)))
+
+
+def check_runs(measured: Measured, predicted: Run, calibrated_kernel: str | None = None) -> ScenarioCheck:
+    """The comparison of two runs of one scenario; event by event where the kernel's run has kept its trace."""
+    kinds = tuple(OPERATION_KIND.values())
+    return ScenarioCheck(
+        predicted.scenario.name,
+        compare(measured.metrics, predicted.metrics),
+        pair_events(measured.trace(*kinds), predicted.trace(*kinds)) if isinstance(measured, Run) else (),
+        notices(measured.provenance, predicted.provenance, calibrated_kernel),
+        predicted.scenario.duration_s,
+        str(measured.provenance.get("kernel_sha256", "")),
     )
-
-
-def _check(
-    scenario: Scenario,
-    model: System,
-    kernel: System | Callable[[Scenario], Measured],
-    calibrated_kernel: str | None,
-    progress: Callable[[str], ProgressFn] | None,
-) -> ScenarioCheck:
-    def watch(system: str) -> ProgressFn | None:
-        return progress(f"{scenario.name} on {system}") if progress else None
-
-    with tempfile.TemporaryDirectory(prefix="rayos-crosscheck-") as scratch:
-        prediction = execute(model, scenario, Path(scratch, "model"), watch("model"))
-        paired: tuple[PairedCheck, ...] = ()
-        screenshot = None
-        if callable(kernel):
-            measurement: Measured = kernel(scenario)
-        else:
-            run = execute(kernel, scenario, Path(scratch, "kernel"), watch("kernel"))
-            measurement = run
-            paired = pair_events(run.trace(*PAIRED.values()), prediction.trace(*PAIRED.values()))
-            screenshot = run.screenshot.read_bytes() if run.screenshot else None
-        return ScenarioCheck(
-            scenario.name,
-            compare(measurement.metrics, prediction.metrics),
-            paired,
-            notices(measurement.provenance, prediction.provenance, calibrated_kernel),
-            measurement.metrics,
-            prediction.metrics,
-            screenshot,
-        )
 
 
 def notices(

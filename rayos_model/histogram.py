@@ -32,6 +32,11 @@ _LOW, _WIDTH = _bounds()
 _MIDDLE = _LOW + (_WIDTH - 1) / 2
 
 
+def representative(values_ns: ArrayLike) -> NDArray[np.float64]:
+    """The middle of the bin that each value (ns, not negative) falls into: what a histogram would know of it."""
+    return _MIDDLE[_bins(np.minimum(np.asarray(values_ns), _LONGEST_NS).astype(np.int64))]
+
+
 class LatencyHistogram:
     """Counts whole nanoseconds (0 … 2⁵² − 1; longer ones count as that); mean, minimum and maximum are exact.
 

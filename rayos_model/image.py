@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
 from rayos_model import abi
-from rayos_model.abi import Action, Provocation, ScenarioKind, Workload
+from rayos_model.abi import Action, InputSource, Provocation, ScenarioKind, Workload
 from rayos_model.distribution import Distribution
 from rayos_model.scenario import NS, Scenario
 
@@ -34,6 +34,7 @@ class Settings:
     compositor_priority: int
     socket_bytes: int
     provoke: int
+    input_source: int
     jitter_seed: int
     name: str
 
@@ -118,7 +119,7 @@ class Image:
     def pack(self) -> bytes:
         """The bytes the kernel reads through fw_cfg."""
         settings = astuple(self.settings)
-        body = abi.IMAGE_SETTINGS.pack(*settings[:-1], 0, self.settings.name.encode("ascii"))
+        body = abi.IMAGE_SETTINGS.pack(*settings[:-1], self.settings.name.encode("ascii"))
         body += self.load.pack()
         body += b"".join(abi.IMAGE_GROUP.pack(*astuple(group), 0) for group in self.groups)
         body += b"".join(abi.IMAGE_EVENT.pack(*astuple(event)) for event in self.events)
@@ -176,6 +177,7 @@ def build_image(scenario: Scenario, trace_points: int = False, provoke: Provocat
         compositor_priority=machine.compositor_priority,
         socket_bytes=machine.socket_bytes,
         provoke=provoke,
+        input_source=InputSource[scenario.input.source.upper()],
         jitter_seed=machine.jitter_seed,
         name=scenario.name,
     )
@@ -240,7 +242,6 @@ def parse_image(data: bytes) -> Image:
     if zlib.crc32(data[abi.IMAGE_HEADER.size :]) != crc:
         raise ValueError("image CRC does not match")
     settings = abi.as_dict(abi.IMAGE_SETTINGS, abi.IMAGE_SETTINGS_FIELDS, data, abi.IMAGE_HEADER.size)
-    del settings["reserved"]
     settings["name"] = settings["name"].rstrip(b"\0").decode("ascii")
     load = abi.as_dict(abi.IMAGE_LOAD, abi.IMAGE_LOAD_FIELDS, data, load_at)
     steps = struct.unpack(f"<{abi.LOAD_STEPS}I", load.pop("steps_ppm"))

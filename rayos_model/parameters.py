@@ -28,6 +28,7 @@ SIZES: Mapping[str, tuple[str, ...]] = {
     "flip": ("surfaces", "freed"),
     "action": ("clients",),
     "ping": ("clients",),
+    "input": ("events",),
     "request.wl_shm.create_pool": ("pages",),
     "request.wl_shm_pool.destroy": ("pages",),
     "reap": ("pages",),

@@ -63,7 +63,7 @@ class _Part(BaseModel):
 class Machine(_Part):
     """The machine and its scheduler."""
 
-    vcpus: int = Field(default=1, ge=1, le=1, description="number of CPUs; only 1 is supported so far")
+    vcpus: int = Field(default=1, ge=1, le=16, description="number of CPUs")
     memory_mb: int = Field(default=256, ge=32, le=65536)
     quantum_us: int = Field(default=10_000, ge=100, le=10_000_000, description="round-robin time slice")
     compositor_priority: int = Field(default=20, ge=1, le=24)
@@ -91,6 +91,14 @@ class Display(_Part):
                 f"got {self.repaint_window_us}"
             )
         return self
+
+
+class Input(_Part):
+    """Where the events for clients of workload input come from."""
+
+    source: Literal["seat", "device"] = Field(
+        default="seat", description="the seat itself, or the host through emulated input devices"
+    )
 
 
 class ClientGroup(_Part):
@@ -227,6 +235,7 @@ class Scenario(_Part):
     )
     machine: Machine = Machine()
     display: Display = Display()
+    input: Input = Input()
     clients: tuple[ClientGroup, ...] = Field(min_length=1)
     load: Load = Load()
     faults: tuple[dict[str, Any], ...] = Field(default=(), description="injected failures; not supported yet")
@@ -242,6 +251,8 @@ class Scenario(_Part):
             raise ValueError("load: background load is not supported yet; expected it to be left out")
         if self.faults:
             raise ValueError("faults: fault injection is not supported yet; expected it to be left out")
+        if self.input.source == "device" and self.machine.vcpus > 1:
+            raise ValueError(f"machine.vcpus: expected 1 with input.source = 'device', got {self.machine.vcpus}")
         if self.warmup_s is not None and self.warmup_s >= self.duration_s:
             raise ValueError(f"warmup_s: expected less than duration_s ({self.duration_s:g}), got {self.warmup_s:g}")
         if self.client_count > MAX_CLIENTS:
@@ -394,6 +405,7 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
     tables: dict[str, type[BaseModel]] = {
         "machine": Machine,
         "display": Display,
+        "input": Input,
         "load": Load,
         "clients": ClientGroup,
         "timeline": TimelineEvent,
@@ -434,8 +446,6 @@ def _describe(error: ErrorDetails) -> str:
             given = value.get("dist") if isinstance(value, dict) else value
             names = [name.strip(" '") for name in expected.replace(" or ", ", ").split(",")]
             return f"{key}: expected one of {', '.join(names)}, got {given!r}" + _suggest(str(given), names)
-        case "less_than_equal" if location == ("machine", "vcpus"):
-            return f"{key}: expected 1 (several CPUs are not supported yet), got {value!r}"
         case "float_parsing" | "float_type":
             return f"{key}: expected a number, got {value!r}"
         case "int_parsing" | "int_type" | "int_from_float":

@@ -108,6 +108,32 @@ def test_runs_are_reported_side_by_side(rayos: Rayos) -> None:
     assert "<svg" in Path("page.html").read_text()
 
 
+def test_a_run_is_compared_with_its_baseline(rayos: Rayos) -> None:
+    rayos("run", "small.toml", "--on", "model", "--out", "good", "--save-baseline")
+    status, out, err = rayos("compare", "good", "--html", "page.html")
+    assert (status, err) == (0, "")
+    assert "nothing regressed" in out
+    assert "Baseline against current" in Path("page.html").read_text()
+    rayos.plays(RecordedSystem(small_trace(50)))
+    rayos("run", "small.toml", "--on", "model", "--out", "bad")
+    status, out, _ = rayos("compare", "bad")
+    assert status == 1
+    assert "REGRESSED" in out
+    status, out, err = rayos("compare", "good", "bad", "--json")
+    document = json.loads(out)
+    assert (status, err, document["ok"]) == (1, "", False)
+    worse = {metric["name"] for metric in document["metrics"] if metric["verdict"] == "regressed"}
+    assert "frame_rate.mean" in worse
+
+
+def test_runs_that_are_not_comparable_are_bad_input(rayos: Rayos) -> None:
+    rayos("run", "small.toml", "--on", "model", "--out", "one")
+    rayos("run", "small.toml", "--on", "model", "--out", "two", "--seed", "7")
+    for arguments in (("one", "two"), ("one",), ("one", "one", "one"), ("one", "nowhere")):
+        status, out, err = rayos("compare", *arguments)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+
+
 def test_scenarios_are_listed_shown_and_described(rayos: Rayos) -> None:
     assert "soak-64" in rayos("scenarios")[1]
     assert "validation/mixed-4" in rayos("scenarios", "list")[1]

@@ -97,6 +97,17 @@ def test_icount_runs_are_the_same_byte_for_byte(run: tuple[Run, list[Progress]],
     assert first.metrics == second.metrics
 
 
+def test_input_through_the_devices_repeats_byte_for_byte(tmp_path: Path) -> None:
+    what = scenario(input={"source": "device"}, duration_s=3.0)
+    first, second = (execute(KernelSystem(trace_points=True), what, tmp_path / name) for name in ("a", "b"))
+    reports = first.trace(TraceKind.P_DEVICE)
+    assert len(reports) > 5
+    assert len(first.trace(TraceKind.M_INPUT_ROUND_TRIP)) > 5
+    # From the compositor's asking to the report's being there, however long the host took.
+    assert int(reports["cpu_ns"].max()) < 20_000
+    assert first.trace().tobytes() == second.trace().tobytes()
+
+
 def test_another_seed_is_another_run(run: tuple[Run, list[Progress]], tmp_path: Path) -> None:
     other = execute(KernelSystem(trace_points=True), scenario(seed=2), tmp_path / "other")
     assert run[0].trace().tobytes() != other.trace().tobytes()

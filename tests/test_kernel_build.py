@@ -37,7 +37,7 @@ def test_another_folder_builds_the_same_bits(sources: Path, tmp_path: Path, monk
 def test_a_built_kernel_is_taken_from_the_cache(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Path] = []
 
-    def fake(source: Path, target: Path) -> None:
+    def fake(source: Path, target: Path, defines: object) -> None:
         calls.append(target)
         target.write_bytes(b"kernel")
 

@@ -103,8 +103,8 @@ def image(**changes: int) -> bytes:
         "compositor_priority": 20,
         "socket_bytes": 65536,
         "provoke": 0,
+        "input_source": 0,
         "jitter_seed": 0,
-        "reserved": 0,
     }
     group = {
         "period_ns": 16666666,
@@ -200,6 +200,7 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("compositor_priority", 32, "compositor_priority"),
         ("socket_bytes", 4095, "socket_bytes"),
         ("provoke", 10, "provoke"),
+        ("input_source", 2, "input_source"),
         ("step_count", 17, "load:step_count"),
         ("step_count", 1, "load:step_ns"),
         ("cpu_threads", 257, "load:cpu_threads"),

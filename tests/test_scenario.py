@@ -31,7 +31,7 @@ MISTAKES = {
     "workload": (HEAD + '[[clients]]\nworkload = "rendring"\n', ("clients.0.workload", "did you mean 'rendering'?")),
     "distribution": (HEAD + CLIENT + 'think = { dist = "normal" }\n', ("clients.0.think", "exponential", "'normal'")),
     "no distribution": (HEAD + CLIENT + "think = 5\n", ("clients.0.think", "expected a distribution", "5")),
-    "several cpus": (HEAD + "[machine]\nvcpus = 4\n" + CLIENT, ("machine.vcpus", "expected 1", "4")),
+    "several cpus": (HEAD + "[machine]\nvcpus = 17\n" + CLIENT, ("machine.vcpus", "to 16", "17")),
     "faults": (HEAD + CLIENT + '[[faults]]\nkind = "crash"\n', ("faults", "not supported yet")),
     "load": (HEAD + CLIENT + "[load]\ncpu_threads = 8\n", ("load", "not supported yet")),
     "load key": (HEAD + CLIENT + "[load]\ncpu_thread = 8\n", ("load.cpu_thread", "'cpu_threads'")),

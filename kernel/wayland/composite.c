@@ -90,6 +90,17 @@ void stack_resize(struct surface *surface)
     stack_set(surface->level, surface->window);
 }
 
+struct surface *stack_at(i32 x, i32 y)
+{
+    struct rect pixel = {x, y, x + 1, y + 1};
+    for (u32 group = (mapped_count + 7) / 8; group--;) {
+        u32 bits = stack_overlaps(&stack, group, pixel);
+        if (bits)
+            return mapped[8 * group + 31 - (u32)__builtin_clz(bits)];
+    }
+    return NULL;
+}
+
 /* ---- Painting ---- */
 
 static u8 *back_at(i32 x, i32 y)

@@ -1,4 +1,6 @@
-/* The seat: one pointer and one keyboard, whose events the seat itself makes for clients whose workload takes input. */
+/* The seat: one pointer and one keyboard. Their events, for clients whose workload takes input, the seat makes itself or
+ * takes from the input devices, as the scenario says. */
+#include "../input.h"
 #include "protocol.h"
 
 enum { CAPABILITY_POINTER = 1, CAPABILITY_KEYBOARD = 2, KEY = 30 };
@@ -70,49 +72,123 @@ static void schedule(struct client *client, u64 last)
     timed_schedule(&client->input, last + random_quantile(&client->input_random, scenario_table(client->group->gap_table)));
 }
 
-static bool send_motion(struct client *client)
+/* Each sends an event to a client, after what must precede it, and returns how many events that took; 0: it has no such device. */
+
+static u32 send_motion(struct client *client, const struct surface *surface, i32 x, i32 y)
 {
     if (!client->pointer)
-        return false;
-    u32 id = client->pointer->id, x = (client->input_count * 7 % 64) << 8, y = (client->input_count * 5 % 64) << 8;
+        return 0;
+    u32 id = client->pointer->id, before = client->out_events;
     if (!client->pointer_inside)
-        event(client, id, EVENT_POINTER_ENTER, next_serial(), client->main->object.id, x, y);
+        event(client, id, EVENT_POINTER_ENTER, next_serial(), surface->object.id, (u32)x << 8, (u32)y << 8);
     client->pointer_inside = true;
-    event(client, id, EVENT_POINTER_MOTION, event_time(), x, y);
+    event(client, id, EVENT_POINTER_MOTION, event_time(), (u32)x << 8, (u32)y << 8);
     if (client->pointer->version >= 5)
         event(client, id, EVENT_POINTER_FRAME);
-    return true;
+    return client->out_events - before;
 }
 
-static bool send_key(struct client *client)
+static u32 send_key(struct client *client, const struct surface *surface, u32 key, bool pressed)
 {
     if (!client->keyboard)
-        return false;
-    u32 id = client->keyboard->id, pressed = client->input_count / 2 % 2;
+        return 0;
+    u32 id = client->keyboard->id, before = client->out_events;
     if (!client->keyboard_inside) {
-        event(client, id, EVENT_KEYBOARD_ENTER, next_serial(), client->main->object.id, "", 0);
+        event(client, id, EVENT_KEYBOARD_ENTER, next_serial(), surface->object.id, "", 0);
         event(client, id, EVENT_KEYBOARD_MODIFIERS, next_serial(), 0, 0, 0, 0);
     }
     client->keyboard_inside = true;
-    event(client, id, EVENT_KEYBOARD_KEY, next_serial(), event_time(), KEY, pressed);
-    return true;
+    event(client, id, EVENT_KEYBOARD_KEY, next_serial(), event_time(), key, (u32)pressed);
+    return client->out_events - before;
+}
+
+/* ---- Input devices: what they report goes to the window under the pointer ---- */
+
+static struct surface *focus;
+static i32 pointer_x, pointer_y;
+static bool key_down;
+
+static u32 send_leave(const struct surface *surface)
+{
+    struct client *client = surface->object.client;
+    u32 before = client->out_events;
+    if (client->pointer && client->pointer_inside) {
+        event(client, client->pointer->id, EVENT_POINTER_LEAVE, next_serial(), surface->object.id);
+        if (client->pointer->version >= 5)
+            event(client, client->pointer->id, EVENT_POINTER_FRAME);
+    }
+    if (client->keyboard && client->keyboard_inside)
+        event(client, client->keyboard->id, EVENT_KEYBOARD_LEAVE, next_serial(), surface->object.id);
+    client->pointer_inside = client->keyboard_inside = false;
+    return client->out_events - before;
+}
+
+/* The hand moves to one of seven places in the client's window in turn, or presses or releases the key. */
+static struct input_report ask(const struct client *client)
+{
+    struct rect window = client->main->window;
+    i32 part = (i32)(client->input_count % 7) + 1;
+    u32 x = (u32)(window.x0 + (window.x1 - window.x0) * part / 8), y = (u32)(window.y0 + (window.y1 - window.y0) * part / 8);
+    u32 width = scenario()->width, height = scenario()->height, whole = INPUT_RANGE + 1;
+    if (client->input_count % 2)
+        return input_ask(HOST_MOTION, (x * whole + width - 1) / width, (y * whole + height - 1) / height);
+    key_down = !key_down;
+    return input_ask(HOST_KEY, KEY, key_down);
+}
+
+/* The client that has been told; NULL: nobody. */
+static struct client *route(const struct input_report *report, u32 *written)
+{
+    if (report->moved) {
+        pointer_x = (i32)(report->x * scenario()->width / (INPUT_RANGE + 1));
+        pointer_y = (i32)(report->y * scenario()->height / (INPUT_RANGE + 1));
+        struct surface *under = stack_at(pointer_x, pointer_y);
+        if (focus && focus != under)
+            *written += send_leave(focus);
+        focus = under;
+    }
+    if (!focus)
+        return NULL;
+    struct client *client = focus->object.client;
+    u32 sent = report->moved ? send_motion(client, focus, pointer_x - focus->x, pointer_y - focus->y)
+                             : send_key(client, focus, report->key, report->pressed);
+    *written += sent;
+    return sent ? client : NULL;
+}
+
+/* ---- */
+
+static struct client *from_device(struct client *client, u32 *written)
+{
+    struct input_report report = ask(client);
+    trace_point(P_DEVICE, client->id, 0);
+    return route(&report, written);
+}
+
+static struct client *from_seat(struct client *client, u32 *written)
+{
+    i32 x = (i32)(client->input_count * 7 % 64), y = (i32)(client->input_count * 5 % 64);
+    *written = client->input_count % 2 ? send_motion(client, client->main, x, y)
+                                       : send_key(client, client->main, KEY, client->input_count / 2 % 2);
+    return *written ? client : NULL;
 }
 
 /* Timed only while client->main exists. */
 void seat_input(struct client *client)
 {
     u64 scheduled = client->input.time;
+    u32 written = 0, id = client->id;
     schedule(client, scheduled);
     client->input_count++;
-    bool sent = client->input_count % 2 ? send_motion(client) : send_key(client);
-    trace_point(P_INPUT, client->id, scheduled);
+    struct client *receiver = (scenario()->input_source == INPUT_DEVICE ? from_device : from_seat)(client, &written);
+    trace_point(P_INPUT, id, written);
     clients_flush();
-    bool tracked = sent && client->inputs_queued - client->inputs_shown < MAX_INPUTS;
+    bool tracked = receiver && receiver->inputs_queued - receiver->inputs_shown < MAX_INPUTS;
     counters.input_produced++;
     counters.input_delivered += tracked;
     counters.input_coalesced += !tracked;
     if (tracked)
-        client->inputs[client->inputs_queued++ % MAX_INPUTS] = (struct input_event){scheduled, clock_ns()};
+        receiver->inputs[receiver->inputs_queued++ % MAX_INPUTS] = (struct input_event){scheduled, clock_ns()};
 }
 
 /* Events queued before this batch was sent are answered by it. */
@@ -140,6 +216,10 @@ void seat_surface_shown(struct surface *surface, u64 now)
 void seat_surface_gone(struct surface *surface)
 {
     struct client *client = surface->object.client;
+    if (focus == surface) {
+        focus = NULL;
+        client->pointer_inside = client->keyboard_inside = false;
+    }
     if (client->main != surface)
         return;
     client->main = NULL;

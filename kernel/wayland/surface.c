@@ -259,6 +259,10 @@ HANDLER(surface_commit)
         surface->events |= integration_take(client->id, ACTION_SURGE);
     }
     client->buffer_committed = buffer;
+#ifdef RAYOS_SLOW_COMMIT /* turns of an empty loop: a slow-down planted by the test that must find it */
+    for (u32 turns = RAYOS_SLOW_COMMIT; turns; turns--)
+        __asm__ volatile("");
+#endif
 }
 
 static void callbacks_destroy(struct list *callbacks)

@@ -297,6 +297,7 @@ void composite_init(void);
 struct rect output_clip(i64 x0, i64 y0, i64 x1, i64 y1);
 void damage_add(struct rect rect);
 bool stack_push(struct surface *surface);      /* false: full */
+struct surface *stack_at(i32 x, i32 y);        /* the topmost window there; NULL: none */
 void stack_remove(struct surface *surface);
 void stack_resize(struct surface *surface);    /* its window changed */
 void composite_commit(struct surface *surface);/* to the tail of the surfaces of the next frame */

@@ -61,9 +61,10 @@ def kernel_sources() -> Path:
     raise KernelBuildError(f"kernel sources not found beside {package}")
 
 
-def build_kernel(cache: Path | None = None) -> KernelBinary:
+def build_kernel(cache: Path | None = None, defines: Sequence[str] = ()) -> KernelBinary:
     """Build the kernel, or take it from the cache folder (default: the user's cache).
 
+    ``defines`` are macros for the kernel's own sources, not the client program's, as ``NAME`` or ``NAME=VALUE``.
     Safe against concurrent builds: one builds, the others wait for its result.
     Raises KernelBuildError when the compiler is missing or refuses the sources.
     """
@@ -71,10 +72,10 @@ def build_kernel(cache: Path | None = None) -> KernelBinary:
     folder = (cache or default_cache()) / "kernel"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        target = folder / f"{_key(sources)}.elf"
+        target = folder / f"{_key(sources, defines)}.elf"
         with _lock(folder / "lock"):
             if not target.is_file():
-                _build(sources, target)
+                _build(sources, target, defines)
             return KernelBinary(target, hashlib.sha256(target.read_bytes()).hexdigest())
     except OSError as error:
         raise KernelBuildError(f"cannot build the kernel in {folder}: {error}") from error
@@ -92,9 +93,9 @@ def _read(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def _key(sources: Mapping[str, bytes]) -> str:
+def _key(sources: Mapping[str, bytes], defines: Sequence[str]) -> str:
     digest = hashlib.sha256()
-    flags = [_FORMAT, _compiler_version(), _KERNEL, _KERNEL_SSE, _CLIENT, _LINK]
+    flags = [_FORMAT, _compiler_version(), _KERNEL, _KERNEL_SSE, _CLIENT, _LINK, *defines]
     digest.update("\0".join(flags).encode())
     for name, content in sources.items():
         digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
@@ -115,7 +116,7 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _build(sources: Mapping[str, bytes], target: Path) -> None:
+def _build(sources: Mapping[str, bytes], target: Path, defines: Sequence[str]) -> None:
     """Compile in a scratch folder, then move the result to its name in one step."""
     with tempfile.TemporaryDirectory(prefix="build-", dir=target.parent) as name:
         scratch = Path(name)
@@ -126,7 +127,8 @@ def _build(sources: Mapping[str, bytes], target: Path) -> None:
         client = {file: _CLIENT for file in sources if file.startswith("clients/") and file.endswith(".c")}
         _link(_objects({**client, "library.c": _CLIENT}, scratch, "client-"), "client.bin", "client.ld", scratch)
         kernel = [file for file in sources if file.endswith((".c", ".S")) and not file.startswith("clients/")]
-        flags = {file: _KERNEL_SSE if file in _SSE_FILES else _KERNEL for file in kernel}
+        macros = "".join(f" -D{define}" for define in defines)
+        flags = {file: (_KERNEL_SSE if file in _SSE_FILES else _KERNEL) + macros for file in kernel}
         _link(_objects(flags, scratch, "kernel-"), "kernel.elf", "kernel.ld", scratch)
         (scratch / "kernel.elf").replace(target)
 

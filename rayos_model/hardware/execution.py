@@ -40,11 +40,12 @@ class Execution:
     image: bytes
     vcpus: int
     memory_mb: int
+    devices: tuple[str, ...] = ()
 
     @property
     def command(self) -> list[str]:
         """QEMU's command line without this machine's paths."""
-        return command_line(self.platform, vcpus=self.vcpus, memory_mb=self.memory_mb)
+        return command_line(self.platform, vcpus=self.vcpus, memory_mb=self.memory_mb, devices=self.devices)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,7 +62,10 @@ def platform_named(name: str) -> Platform:
         raise BadInput(f"no platform is named {name!r}: expected one of {', '.join(PLATFORMS)}") from None
 
 
-def command_line(platform: Platform, *, vcpus: int, memory_mb: int) -> list[str]:
+INPUT_DEVICES: Final = ("-device", "virtio-tablet-device", "-device", "virtio-keyboard-device")
+
+
+def command_line(platform: Platform, *, vcpus: int, memory_mb: int, devices: Sequence[str] = ()) -> list[str]:
     """QEMU's command line with `<kernel>`, `<scenario>`, `<console>` and `<qmp>` where this machine's places go.
 
     It names no path, so it is what a run's provenance records.
@@ -76,6 +80,7 @@ def command_line(platform: Platform, *, vcpus: int, memory_mb: int) -> list[str]
         *("-global", "virtio-mmio.force-legacy=false", "-global", "virtio-mmio.ioeventfd=off"),
         *("-kernel", "<kernel>", "-fw_cfg", f"name={FW_CFG_SCENARIO},file=<scenario>"),
         *("-device", "ramfb", "-device", "pvpanic"),
+        *devices,
         *("-action", "panic=pause,reboot=shutdown,shutdown=pause"),
         *("-chardev", "file,id=console,path=<console>", "-serial", "chardev:console"),
         *("-chardev", "socket,id=qmp,fd=<qmp>", "-mon", "chardev=qmp,mode=control"),

@@ -32,6 +32,8 @@ _TICK_S: Final = 0.05
 _AFTER_PANIC_S: Final = 5.0
 """A guest that has printed its panic pauses at once; one too broken to do so is not waited for longer than this."""
 _HEADER_PLACE: Final = (abi.TRACE_HEADER_PHYS, abi.TRACE_HEADER.size)
+_KEYS: Final = {30: "a"}
+"""Linux's number of a key → QEMU's name."""
 _PANIC_LINE: Final = re.compile(r"RAYOS_PANIC:(.*)")
 
 
@@ -63,6 +65,9 @@ class TraceHeader:
     framebuffer: tuple[int, int, int]
     state: abi.RunState
     epoch_tsc: int
+    request: abi.HostRequest = abi.HostRequest.NOTHING
+    request_x: int = 0
+    request_y: int = 0
 
 
 async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader:
@@ -108,6 +113,7 @@ async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader
                 drained = header.head
                 if header.state is abi.RunState.RUNNING:
                     await session.resume()
+                    await _carry_out(session, header)
                 sink.records(records)
                 watch.progress()
                 if header.state is abi.RunState.PANIC:
@@ -221,7 +227,23 @@ def parse_header(memory: NDArray[np.uint8]) -> TraceHeader:
         framebuffer=(fields["framebuffer_phys"], fields["framebuffer_width"], fields["framebuffer_height"]),
         state=abi.RunState(fields["state"]),
         epoch_tsc=fields["epoch_tsc"],
+        request=abi.HostRequest(fields["request"]),
+        request_x=fields["request_x"],
+        request_y=fields["request_y"],
     )
+
+
+async def _carry_out(session: QemuSession, header: TraceHeader) -> None:
+    """What the guest asked for and now waits for; QEMU takes input only while the guest runs."""
+    x, y = header.request_x, header.request_y
+    match header.request:
+        case abi.HostRequest.MOTION:
+            await session.send_input(
+                {"type": "abs", "data": {"axis": "x", "value": x}}, {"type": "abs", "data": {"axis": "y", "value": y}}
+            )
+        case abi.HostRequest.KEY:
+            key = {"type": "qcode", "data": _KEYS[x]}
+            await session.send_input({"type": "key", "data": {"down": bool(y), "key": key}})
 
 
 async def _read_records(session: QemuSession, header: TraceHeader, drained: int) -> abi.Records:

@@ -151,6 +151,10 @@ class QemuSession:
         """Lets the guest run, at first and after each pause."""
         await self.execute("cont")
 
+    async def send_input(self, *events: dict[str, Any]) -> None:
+        """One report of the input devices, in the form of QMP's `input-send-event`; the guest must be running."""
+        await self.execute("input-send-event", events=list(events))
+
     async def next_event(self, timeout_s: float) -> tuple[str, dict[str, Any]] | None:
         """The next of `EVENTS` with its data, or None when there is none in time."""
         if self._listener.empty():

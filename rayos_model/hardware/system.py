@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from rayos_model.errors import PlatformFailure
 from rayos_model.hardware import build
 from rayos_model.hardware.execution import Execution, execute, probe, run_blocking
 from rayos_model.hardware.failures import KernelBuildFailed
-from rayos_model.hardware.platforms import DEFAULT_PLATFORM, platform_named
+from rayos_model.hardware.platforms import DEFAULT_PLATFORM, INPUT_DEVICES, platform_named
 from rayos_model.hardware.qemu import find_qemu
 from rayos_model.hardware.rendezvous import Limits
 from rayos_model.image import compile_image
@@ -32,7 +33,7 @@ class KernelSystem:
 
     `trace_points` keeps every control-flow point in the trace, not measurements only; `abi.TRACE_WIRE` the bytes on the
     wire too. `provoke` plants a fault that one of the detectors must find. `limits` replaces the wall times after which
-    a guest counts as hung.
+    a guest counts as hung. `defines` are macros to build the kernel with, as `NAME=VALUE`.
     """
 
     def __init__(
@@ -41,12 +42,14 @@ class KernelSystem:
         trace_points: int = False,
         provoke: Provocation = Provocation.NONE,
         limits: Limits | None = None,
+        defines: Sequence[str] = (),
     ) -> None:
         """Raises `BadInput` when no platform has that name."""
         self.platform = platform_named(platform)
         self.trace_points = trace_points
         self.provoke = provoke
         self.limits = limits
+        self.defines = defines
 
     @property
     def name(self) -> str:
@@ -61,13 +64,14 @@ class KernelSystem:
         """
         qemu = find_qemu()
         progress(Progress(0, scenario.duration_ns, phase="building the kernel"))
-        kernel = build_kernel()
+        kernel = build_kernel(self.defines)
         if self.platform.probed:
             progress(Progress(0, scenario.duration_ns, phase=f"trying {self.platform.name}"))
             probe(qemu, Path(kernel.path), self.platform)
         image = compile_image(scenario, self.trace_points, self.provoke)
         machine = scenario.machine
-        execution = Execution(qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb)
+        devices = INPUT_DEVICES if scenario.input.source == "device" else ()
+        execution = Execution(qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb, devices)
         limits = self.limits or Limits(total_s=_FIXED_WALL_S + _WALL_PER_VIRTUAL * scenario.duration_s)
         writer.provenance(
             platform=self.platform.name,
@@ -76,6 +80,7 @@ class KernelSystem:
             qemu_arguments=execution.command,
             trace_points=self.trace_points,
             provoke=self.provoke.name.lower(),
+            **({"kernel_defines": list(self.defines)} if self.defines else {}),
         )
         sink = _ToWriter(writer, scenario, progress)
         progress(Progress(0, scenario.duration_ns, phase="booting"))
@@ -116,10 +121,10 @@ class _ToWriter:
         self._writer.trace(records)
 
 
-def build_kernel() -> build.KernelBinary:
+def build_kernel(defines: Sequence[str] = ()) -> build.KernelBinary:
     """The kernel of this package, compiled where it is not yet. Raises `KernelBuildFailed` with the first error."""
     try:
-        return build.build_kernel()
+        return build.build_kernel(defines=defines)
     except build.KernelBuildError as error:
         first = next((line for line in error.output.splitlines() if "error:" in line), "")
         failure = KernelBuildFailed(f"{error}{': ' if first else ''}{first}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, ClassVar
 
-from rayos_model.abi import BatchTag, ThreadId, TraceKind, Workload
+from rayos_model.abi import BatchTag, InputSource, ThreadId, TraceKind, Workload
 from rayos_model.model import wire
 from rayos_model.model.client import Client, Sent, Write
 from rayos_model.model.costs import Flow, Path, Point
@@ -84,7 +84,8 @@ class Seat:
     surfaces: dict[bool, Surface] = field(default_factory=dict)  # by "secondary"
     bound: bool = False
     owes_pong_since: int | None = None
-    entered: bool = False
+    entered: bool = False  # the pointer is in its window
+    typed: bool = False  # it has the keyboard
     inputs: int = 0
     next_input_ns: int = 0
     next_step_ns: int = 0  # of the drag that it started
@@ -108,6 +109,8 @@ class Compositor:
         self.thread = Thread(ThreadId.COMPOSITOR, "compositor", settings.compositor_priority, self._body())
         self.seats: dict[int, Seat] = {}
         self.stack = Stack((0, 0, settings.width, settings.height))
+        self._devices = settings.input_source == InputSource.DEVICE
+        self._focus: int | None = None  # key of the surface under the pointer
         self._second_flips = 0
         self._second_latencies: list[int] = []  # commit to present, ns, of the second under way
         self._period = (10**12, settings.refresh_mhz)
@@ -402,6 +405,9 @@ class Compositor:
         self._counters.callbacks_ended += surface.callbacks
         if not secondary:
             self.shell.window_gone(seat)
+        if self._focus == surface.key:
+            self._focus = None
+            seat.entered = seat.typed = False
 
     def _destroyed(self, seat: Seat, sent: Sent) -> None:
         """Window and buffers go; each id is confirmed, the buffer on screen released."""
@@ -530,20 +536,42 @@ class Compositor:
         seat = self.seats.get(identity)
         if seat is None or seat.next_input_ns != time or not seat.surfaces:
             return  # meant for a client that has left
-        self.advance(("input",))
         seat.inputs += 1
-        odd = seat.inputs & 1
-        if odd and not seat.entered:
-            seat.entered = True
-            self.tell(seat.client, wire.POINTER_ENTER)
-        if seat.inputs == 2:
-            self.tell(seat.client, wire.KEYBOARD_ENTER)
-        self.tell(seat.client, wire.MOTION if odd else wire.KEY)
+        if self._devices:
+            self.advance(("device",))
+            receiver, told = self._from_device(seat)
+        else:
+            receiver, told = seat, _events(seat, motion=bool(seat.inputs & 1))
+        self.advance(("input", sum(kind.events for _, kind in told)))
+        for client, kind in told:
+            self.tell(client, kind)
         self._counters.input_produced += 1
-        self._counters.input_delivered += 1
-        seat.queued_inputs.append((time, self.machine.processor.now))
+        self._counters.input_coalesced += receiver is None
+        if receiver is not None:
+            self._counters.input_delivered += 1
+            receiver.queued_inputs.append((time, self.machine.processor.now))
         seat.next_input_ns = time + seat.client.gap()
         heappush(self._timed, (seat.next_input_ns, _INPUT, identity))
+
+    def _from_device(self, seat: Seat) -> tuple[Seat | None, list[tuple[Client, EventKind]]]:
+        """Who has the event that the hand over a client's window makes, and what each client is told."""
+        told: list[tuple[Client, EventKind]] = []
+        motion = bool(seat.inputs & 1)
+        if motion:
+            x0, y0, x1, y1 = seat.surfaces[False].rectangle
+            part = seat.inputs % 7 + 1
+            under = self.stack.at(x0 + (x1 - x0) * part // 8, y0 + (y1 - y0) * part // 8)
+            if self._focus is not None and self._focus != under:
+                old = self.seats[self._focus >> 1]
+                told += [(old.client, wire.POINTER_LEAVE)] * old.entered + [
+                    (old.client, wire.KEYBOARD_LEAVE)
+                ] * old.typed
+                old.entered = old.typed = False
+            self._focus = under
+        if self._focus is None:
+            return None, told
+        receiver = self.seats[self._focus >> 1]
+        return receiver, [*told, *_events(receiver, motion)]
 
     def _ping(self, time: int, _: int) -> None:
         settings = self.machine.settings
@@ -596,6 +624,22 @@ class Compositor:
         _RESIZE: _resize,
         _EVENT: _event,
     }
+
+
+def _events(seat: Seat, motion: bool) -> list[tuple[Client, EventKind]]:
+    """A motion or a key for a client, after what must precede it."""
+    kinds = []
+    if motion:
+        if not seat.entered:
+            seat.entered = True
+            kinds.append(wire.POINTER_ENTER)
+        kinds.append(wire.MOTION)
+    else:
+        if not seat.typed:
+            seat.typed = True
+            kinds.append(wire.KEYBOARD_ENTER)
+        kinds.append(wire.KEY)
+    return [(seat.client, kind) for kind in kinds]
 
 
 Effect = Callable[[Compositor, Seat, Sent], None]

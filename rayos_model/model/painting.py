@@ -58,6 +58,11 @@ class Stack:
         for rectangle in stale:
             del self._memo[rectangle]
 
+    def at(self, x: int, y: int) -> int | None:
+        """The key of the topmost surface at a pixel, None when there is none."""
+        under = (key for key, (x0, y0, x1, y1) in self.surfaces.items() if x0 <= x < x1 and y0 <= y < y1)
+        return next(reversed(list(under)), None)
+
     def paint(self, rectangles: Iterable[Rectangle]) -> Paint:
         """Work of painting each rectangle from the topmost surface that covers it wholly (or background) upward."""
         blits = rows = steps = 0

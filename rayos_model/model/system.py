@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rayos_model.errors import BadInput
 from rayos_model.image import build_image
 from rayos_model.model.machine import Machine
 from rayos_model.parameters import Parameters
@@ -21,7 +22,11 @@ class ModelSystem:
         self.parameters = parameters
 
     def run(self, scenario: Scenario, writer: RunWriter, progress: ProgressFn) -> None:
-        """Simulates the scenario to its end, feeding the writer; raises nothing of its own."""
+        """Simulates the scenario to its end, feeding the writer. Raises `BadInput` for more than one vCPU."""
+        if scenario.machine.vcpus > 1:
+            raise BadInput(
+                f"{scenario.name}: machine.vcpus: the model knows one processor so far; run it on the kernel"
+            )
         image = build_image(scenario)
         duration = image.settings.duration_ns
 

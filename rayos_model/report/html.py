@@ -14,16 +14,27 @@ from matplotlib.figure import Figure
 from rayos_model import __version__
 from rayos_model.criteria import Verdict
 from rayos_model.errors import StorageFailure
+from rayos_model.hot_paths import has_points, hot_paths
 from rayos_model.report import plots, tables
+from rayos_model.report.flame import flame_graph
 from rayos_model.run import Run
 from rayos_model.units import METRIC_UNITS, OPERATIONS, STATISTICS
 
+_HOTTEST: Final = 25
 _LEAST_FOR_TAIL: Final = 100
 """A tail of fewer samples than this shows chance, not the system."""
 
 
-def runs_page(runs: Sequence[Run], title: str = "", check: Mapping[str, Any] | None = None) -> str:
-    """A page for one or several runs, with the comparison `check` (`CrossCheck.to_dict()`) where there is one."""
+def runs_page(
+    runs: Sequence[Run],
+    title: str = "",
+    check: Mapping[str, Any] | None = None,
+    comparison: Mapping[str, Any] | None = None,
+) -> str:
+    """A page for one or several runs, with what was said about them where something was.
+
+    `check` is `CrossCheck.to_dict()`, `comparison` is `Comparison.to_dict()`.
+    """
     operations = plots.measured_operations(runs)
     labels = plots.labels_of(runs)
     names = [name for name in METRIC_UNITS if any(name in run.metrics.values for run in runs)]
@@ -53,6 +64,15 @@ def runs_page(runs: Sequence[Run], title: str = "", check: Mapping[str, Any] | N
             check_figures=[Markup(plots.svg(plots.prediction_bars(one))) for one in check["scenarios"]]
             if check
             else [],
+            profiles=[
+                (label, Markup(flame_graph(table)), table.head(_HOTTEST).to_dict("records"))
+                for run, label in zip(runs, labels, strict=True)
+                if has_points(run)
+                for table in [hot_paths(run)]
+            ],
+            comparison=comparison,
+            comparison_figure=Markup(plots.svg(plots.changes(comparison))) if comparison else "",
+            explanations=tables.explanations(comparison) if comparison else [],
             version=__version__,
         )
     )
@@ -86,6 +106,11 @@ def crosscheck_page(check: Mapping[str, Any], title: str = "Model against kernel
     return runs_page([], title, check)
 
 
+def comparison_page(runs: Sequence[Run], comparison: Mapping[str, Any]) -> str:
+    """A page for a comparison of two runs; `comparison` is `Comparison.to_dict()`."""
+    return runs_page(runs, f"{comparison['scenario']}: baseline against current", comparison=comparison)
+
+
 def event_pair(runs: Sequence[Run]) -> tuple[Run, Run] | None:
     """(kernel run, model run) when the runs are one of each of the same scenario."""
     if len(runs) != 2 or runs[0].scenario != runs[1].scenario:
@@ -107,7 +132,13 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("rayos_model.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"number": tables.number, "error": tables.error_text, "plain": _plain}
+    environment.filters |= {
+        "number": tables.number,
+        "error": tables.error_text,
+        "plain": _plain,
+        "change": tables.change_text,
+        "interval": tables.interval_text,
+    }
     return environment
 
 

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from rayos_model.abi import TraceKind
+from rayos_model.errors import BadInput, StorageFailure
+from rayos_model.history import SERIES
 from rayos_model.metrics import OPERATION_KIND
+from rayos_model.pairing import pair
 from rayos_model.run import Run
-from rayos_model.scenario import NS
 from rayos_model.units import OPERATIONS
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -111,6 +114,58 @@ def prediction_bars(check: Mapping[str, Any]) -> Figure:
     return figure
 
 
+def changes(comparison: Mapping[str, Any]) -> Figure:
+    """Relative changes with their intervals and noise floors; `comparison` is `Comparison.to_dict()`."""
+    rows = [row for row in comparison["metrics"] if row["low"] is not None and row["unit"] != "%"]
+    figure = Figure(figsize=(6, 0.9 + 0.24 * max(1, len(rows))), layout="constrained")
+    axis = figure.subplots()
+    for at, row in enumerate(rows):
+        colour = {"regressed": COLOURS[1], "improved": COLOURS[2]}.get(row["verdict"], COLOURS[0])
+        if row["floor"] is not None:
+            axis.barh(at, 200 * row["floor"], left=-100 * row["floor"], height=0.8, color=_GREY, alpha=0.2)
+        axis.plot([100 * row["low"], 100 * row["high"]], [at, at], color=colour, linewidth=1.4)
+        axis.plot(100 * row["change"], at, "o" if row["verdict"] in ("same", "not judged") else "D", color=colour)
+    axis.axvline(0, color=_GREY, linewidth=0.8)
+    axis.set_yticks(range(len(rows)), [row["name"] for row in rows])
+    axis.invert_yaxis()
+    axis.set_xlabel("change, % (bar: noise floor; line: 95 % interval)")
+    _tidy(axis)
+    return figure
+
+
+def history(results: pd.DataFrame, most: int = 7) -> Figure:
+    """Errors over time in tolerances, a line a series; the `most` series that came nearest to their tolerance.
+
+    `results` is what `history.load` gives.
+    """
+    results = results.assign(share=results["error"] / results["tolerance"])
+    series = [rows for _, rows in results.groupby(SERIES, sort=True)]
+    series.sort(key=lambda rows: -np.nan_to_num(rows["share"].abs().max(), nan=np.inf))
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axis = figure.subplots()
+    for index, rows in enumerate(series[:most]):
+        label = f"{rows['scenario'].iloc[0]} {rows['metric'].iloc[0]}"
+        axis.plot(rows["time"], rows["share"], marker="o", markersize=3, label=label, **_style(index))
+    for edge in (-1, 1):
+        axis.axhline(edge, color="black", linestyle="--", linewidth=1)
+    axis.set_ylabel("error, in tolerances (dashed: the tolerance)")
+    axis.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    figure.autofmt_xdate()
+    _tidy(axis)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure in the format that the ending says. Raises `BadInput` for an unknown one, `StorageFailure`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=150)
+    except ValueError as error:
+        raise BadInput(f"{path}: {str(error).splitlines()[0]}") from None
+    except OSError as error:
+        raise StorageFailure(f"{path}: cannot write the figure: {error.strerror or error}") from error
+
+
 def event_scatter(measured: Run, predicted: Run, operation: str = "commit_to_present", most: int = 20_000) -> Figure:
     """Latency of each event on one system against that of the same event on the other.
 
@@ -136,18 +191,10 @@ def event_scatter(measured: Run, predicted: Run, operation: str = "commit_to_pre
 
 def paired(first: Run, second: Run, operation: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Latencies, ns, of the events both runs have: two arrays of one shape, paired by client and ordinal."""
-    kind: TraceKind = OPERATION_KIND[operation]
-    tables = []
-    for run in (first, second):
-        records = run.trace(kind)
-        records = records[records["time_ns"] < run.scenario.duration_s * NS]
-        order = np.argsort(records["subject"], kind="stable")
-        subjects = records["subject"][order].astype(np.int64)
-        starts = np.searchsorted(subjects, subjects)
-        tables.append((subjects << 40 | (np.arange(len(subjects)) - starts), records["arg"][order].astype(np.int64)))
-    (keys_a, a), (keys_b, b) = tables
-    _, at_a, at_b = np.intersect1d(keys_a, keys_b, assume_unique=True, return_indices=True)
-    return a[at_a], b[at_b]
+    a, b = (run.trace(OPERATION_KIND[operation]) for run in (first, second))
+    a, b = (trace[trace["time_ns"] < first.scenario.duration_ns] for trace in (a, b))
+    at_a, at_b = pair(a, b)
+    return a["arg"][at_a].astype(np.int64), b["arg"][at_b].astype(np.int64)
 
 
 def svg(figure: Figure) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
@@ -89,8 +90,87 @@ def agreement(row: Mapping[str, Any]) -> Text:
     return Text("pass (within the measured 95 % interval)", style="green") if inside else outcome(row["ok"])
 
 
+_VERDICT_STYLES = {"regressed": "bold red", "improved": "green", "same": "", "not judged": "dim"}
+
+
+def changes(comparison: Mapping[str, Any]) -> Table:
+    """Baseline against current, metric by metric; `comparison` is `Comparison.to_dict()`."""
+    outcome = "nothing regressed" if comparison["ok"] else "REGRESSED"
+    where = f"{comparison['scenario']} on {comparison['system']} ({comparison['platform']})"
+    table = Table(title=f"{where}: {outcome}", title_justify="left")
+    table.add_column("metric")
+    for heading in ("baseline", "current", "change", "95 % interval", "noise floor"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for row in comparison["metrics"]:
+        unit = row["unit"]
+        table.add_row(
+            row["name"],
+            number(row["baseline"], unit),
+            number(row["current"], unit),
+            change_text(row["change"], row["name"]),
+            interval_text(row),
+            "–" if row["floor"] is None else change_text(row["floor"], row["name"]).lstrip("+"),
+            Text(row["verdict"], style=_VERDICT_STYLES[row["verdict"]]),
+        )
+    return table
+
+
+def change_text(change: float | None, name: str) -> str:
+    """A signed change: points for the share of dropped frames, relative otherwise."""
+    if change is None:
+        return "–"
+    return f"{change:+.2f} points" if name == "dropped_frames.percent" else f"{change:+.1%}"
+
+
+def interval_text(row: Mapping[str, Any]) -> str:
+    """The interval of a change; a dash where it is counted, not sampled."""
+    if row["low"] is None:
+        return "–"
+    low, high = (change_text(row[end], row["name"]) for end in ("low", "high"))
+    return f"{low.removesuffix(' points')} … {high}"
+
+
+def explanations(comparison: Mapping[str, Any], least_share: float = 0.01) -> list[str]:
+    """A line for each operation that a share of the change in CPU time comes from, the largest first."""
+    return [
+        f"{row['operation']} {row['change']:+.1%} ({row['low']:+.1%} … {row['high']:+.1%}): {row['expected_ns']:,.0f} "
+        f"→ {row['measured_ns']:,.0f} ns a call, {row['calls']:,} calls; explains {row['share']:.0%} of the change"
+        for row in comparison["operations"]
+        if row["share"] >= least_share and not row["low"] <= 0 <= row["high"]
+    ]
+
+
+def hot_paths(profile: pd.DataFrame, label: str, most: int = 15) -> Table:
+    """The operations that took most CPU time; `profile` is `hot_paths.hot_paths()`."""
+    table = Table(title=f"CPU time by operation: {label}", title_justify="left")
+    table.add_column("operation")
+    for heading in ("calls", "self time", "share", "mean", "longest"):
+        table.add_column(heading, justify="right")
+    for row in profile.head(most).to_dict("records"):
+        total, mean, longest = (number(row[name] / 1000, "us") for name in ("total_ns", "mean_ns", "max_ns"))
+        table.add_row(row["operation"], number(row["calls"]), total, f"{row['share']:.1%}", mean, longest)
+    return table
+
+
+def trends(history: pd.DataFrame) -> Table:
+    """The trend of each series of cross-checks; `history` is `history.trends()`."""
+    table = Table(title="errors of the predictions, nearest to their tolerance first", title_justify="left")
+    table.add_column("scenario")
+    table.add_column("metric", no_wrap=True)
+    for heading in ("checks", "failed", "kernels", "first", "last", "worst", "tolerance"):
+        table.add_column(heading, justify="right")
+    for row in history.to_dict("records"):
+        errors = (error_text(row[name], row["unit"]) for name in ("first", "last", "worst", "tolerance"))
+        counts = (str(row[name]) for name in ("checks", "failures", "kernels"))
+        table.add_row(
+            f"{row['scenario']} ({row['duration_s']:g} s, {row['platform']})", row["metric"], *counts, *errors
+        )
+    return table
+
+
 def error_text(error: float | None, unit: str) -> str:
     """An error or tolerance: points for a percentage, relative otherwise."""
-    if error is None:
+    if error is None or error != error:
         return "–"
     return f"{error:.2f} points" if unit == "%" else f"{error:.1%}"

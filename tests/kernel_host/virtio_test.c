@@ -18,6 +18,7 @@ static u64 seed = 7;
 static u32 chance(u32 below) { seed = seed * 6364136223846793005ull + 1442695040888963407ull; return (u32)(seed >> 33) % below; }
 
 volatile u32 *virtio_transports(void) { return registers; }
+volatile u32 *virtio_io_apic(void) { static u32 registers[8]; return registers; }
 
 static void put_device(u32 slot, u32 kind)
 {

@@ -1,0 +1,35 @@
+/* Ticket spinlocks: what their inline parts in lock.h leave over. */
+#include "lock.h"
+#include "sched.h"
+
+struct lock locks[LOCKS];
+
+static const char *const names[LOCKS] = { "kernel", "window", "heap", "page", "trace", "console" };
+
+void lock_wait(enum lock_id id, u32 ticket)
+{
+    struct lock *l = &locks[id];
+    u64 from = read_tsc();
+    while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket) {
+        smp_answer();
+        relax();
+    }
+    u64 waited = read_tsc() - from;
+    l->use.contended++;
+    l->use.waited += waited;
+    if (waited > l->use.longest_waited)
+        l->use.longest_waited = waited;
+}
+
+void lock_misused(enum lock_id id)
+{
+    panic_format("lock:%s taken out of order", names[id]);
+}
+
+/* Not under the lock itself: a use that is being counted meanwhile may be lost to the statistics, never to the lock. */
+struct lock_use lock_use(enum lock_id id)
+{
+    struct lock_use use = locks[id].use;
+    locks[id].use = (struct lock_use){ 0 };
+    return use;
+}

@@ -1,0 +1,38 @@
+"""What segments should cost by the calibrated parameters: the model's formula over a whole table at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from rayos_model.parameters import Parameters, Segment, sizes_key
+
+_NOT_A_SIZE = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "depth"}
+
+
+def expected_ns(table: pd.DataFrame, parameters: Parameters) -> pd.Series:
+    """CPU time of each segment of `calibration.segments.segments`, ns, interrupts and dispatches included.
+
+    NaN where neither the pair nor its last point was ever calibrated.
+    """
+    result = pd.Series(np.nan, index=table.index)
+    names = [name for name in table.columns if name not in _NOT_A_SIZE]
+    for pair, group in table.groupby("pair", sort=False):
+        segment = parameters.segments.get(str(pair)) or parameters.kinds.get(str(group["kind"].iloc[0]))
+        if segment is not None:
+            result[group.index] = _cost(group, segment, [name for name in names if group[name].notna().any()])
+    scheduling = parameters.scheduling
+    return result + scheduling.interrupt_ns * table["irqs"] + scheduling.dispatch_ns * table["dispatches"]
+
+
+def _cost(group: pd.DataFrame, segment: Segment, names: list[str]) -> pd.Series:
+    sizes = group[names]
+    line = segment.fixed_ns + sum(rate * sizes[name].fillna(0.0) for name, rate in segment.per_size_ns.items())
+    cost = pd.Series(line, index=group.index, dtype=np.float64)
+    if segment.by_sizes_ns:
+        kinds = sizes.drop_duplicates()
+        rows = kinds.to_dict("records")
+        keys = [sizes_key({str(name): size for name, size in row.items() if size == size}) for row in rows]
+        means = kinds.assign(mean=[segment.by_sizes_ns.get(key, np.nan) for key in keys])
+        cost = sizes.merge(means, how="left", on=names)["mean"].set_axis(group.index).fillna(cost)
+    return cost + segment.per_depth_ns * group["depth"]

@@ -1,0 +1,101 @@
+"""Which operation a slow-down comes from: the CPU time of a run's segments against what they cost before.
+
+A segment is compared with those of the baseline run that differ in nothing but their cost (same points, sizes, heap
+depth, interrupts and dispatches), or with its calibrated cost: a run that merely does more of something is not slower.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rayos_model.calibration.expected import expected_ns
+from rayos_model.calibration.segments import segments
+from rayos_model.comparison.blocks import Rates, block_count, block_of
+from rayos_model.parameters import Parameters
+from rayos_model.run import Run
+
+_NOT_A_KEY = ("time_ns", "thread", "cpu_ns", "kind")
+
+
+@dataclass(frozen=True, slots=True)
+class OperationChange:
+    """One operation (thread and point): how its CPU time a call differs from what was expected.
+
+    `expected_ns` is what its calls would have cost before, at their own sizes; `change` is relative, with its 95 %
+    interval (bootstrap over blocks of time). `contribution_ns` is the difference over all calls, `share` its part of
+    the sum of all operations' differences, signs aside. `compared` is the share of calls for which there is a like.
+    """
+
+    operation: str
+    calls: int
+    compared: float
+    expected_ns: float
+    measured_ns: float
+    change: float
+    low: float
+    high: float
+    contribution_ns: float
+    share: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-serialisable form."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def attribute(baseline: Run, current: Run) -> tuple[OperationChange, ...]:
+    """The operations whose cost changed from one run to the other, the largest contribution first. Both have points."""
+    table = segments(current.trace())
+    return _ranked(table, _like(segments(baseline.trace()), table), current)
+
+
+def attribute_to_calibration(parameters: Parameters, run: Run) -> tuple[OperationChange, ...]:
+    """The operations of a run with points that cost something else than calibrated, the largest contribution first."""
+    table = segments(run.trace())
+    return _ranked(table, expected_ns(table, parameters), run)
+
+
+def _like(before: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
+    """For each segment of `table` the mean cost of its like in `before`; NaN where there is none."""
+    keys = [name for name in table.columns if name not in _NOT_A_KEY]
+    known = before.reindex(columns=[*keys, "cpu_ns"]).fillna(-1.0)
+    costs = known.groupby(keys, sort=False)["cpu_ns"].mean().rename("like_ns")
+    joined = table[keys].fillna(-1.0).merge(costs, how="left", left_on=keys, right_index=True)
+    return joined["like_ns"]
+
+
+def _ranked(table: pd.DataFrame, expected: pd.Series, run: Run) -> tuple[OperationChange, ...]:
+    window = (0, max(run.scenario.duration_ns, int(table["time_ns"].max()) + 1))
+    block = block_of(table["time_ns"].to_numpy().astype(np.uint64), window)
+    operation, names = pd.factorize(table["kind"])
+    cost = np.column_stack([expected, table["cpu_ns"], np.ones(len(table))])
+    known = ~np.isnan(cost[:, 0])
+    sums = np.zeros((len(names), block_count(window), 3))
+    np.add.at(sums, (operation[known], block[known]), cost[known])
+    calls = np.bincount(operation)
+    differences = sums[:, :, 1].sum(axis=1) - sums[:, :, 0].sum(axis=1)
+    total = np.abs(differences).sum()
+    changes = []
+    rounding = 1e-9 * sums[:, :, 0].sum(axis=1)
+    for index in np.flatnonzero(np.abs(differences) > rounding).tolist():
+        before, after, compared = sums[index].sum(axis=0)
+        cost_a_call = Rates(sums[index][:, [0, 2]], sums[index][:, [1, 2]])
+        low, high = cost_a_call.interval()
+        changes.append(
+            OperationChange(
+                operation=str(names[index]),
+                calls=int(calls[index]),
+                compared=float(compared / calls[index]),
+                expected_ns=float(before / compared),
+                measured_ns=float(after / compared),
+                change=cost_a_call.change(),
+                low=low,
+                high=high,
+                contribution_ns=float(differences[index]),
+                share=float(abs(differences[index]) / total),
+            )
+        )
+    return tuple(sorted(changes, key=lambda change: -change.share))

@@ -1,0 +1,301 @@
+"""Two runs of one scenario on one system: which metrics changed, by how much, and is that more than noise?
+
+A metric has *regressed* when it is worse than the baseline's by more than its noise floor, and chance does not explain
+that. Chance is judged against a baseline made worse by the floor, so that what is rejected is "worse by no more than
+the floor"; the false discovery rate over all metrics is 5 % (Benjamini and Hochberg, 1995). Must not know what made the
+runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from scipy import stats
+
+from rayos_model.abi import Records, TraceKind
+from rayos_model.comparison.attribution import OperationChange, attribute
+from rayos_model.comparison.blocks import (
+    Latencies,
+    Percentages,
+    Rates,
+    Stream,
+    block_count,
+    block_of,
+    count_table,
+)
+from rayos_model.errors import BadInput
+from rayos_model.hot_paths import has_points
+from rayos_model.metrics import OPERATION_KIND
+from rayos_model.pairing import pair
+from rayos_model.run import Run
+from rayos_model.trace import select
+from rayos_model.units import METRIC_UNITS, QUANTILE_OF
+
+Verdict = Literal["regressed", "improved", "same", "not judged"]
+
+FALSE_DISCOVERY_RATE: Final = 0.05
+_LEAST_ABOVE: Final = 5
+"""With fewer samples above it, a quantile is a reading of single events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What a change must exceed: a share of the baseline, or points for a percentage of frames."""
+
+    size: float
+    reason: str
+
+
+_EXACT = Floor(0.01, "instructions are counted: any change is real, and less than 1 % is nobody's concern")
+_POINT = Floor(0.5, "half a point is one frame in 200")
+_MEDIAN = Floor(0.5, "medians of equal runs on a busy host of two cores differed by up to 56 %")
+_PACE = Floor(0.2, "paces of equal runs on a busy host of two cores differed by up to 15 %")
+_PAGES = Floor(0.01, "pages are counted, and less than 1 % is nobody's concern")
+_NONE = Floor(0.0, "must not grow at all")
+
+_COUNTED: Final = ("memory.peak", "memory.leak", "crashes", "hangs", "protocol_errors")
+_MORE_IS_BETTER: Final = ("frame_rate", "throughput")
+
+
+def floor_of(metric: str, deterministic: bool) -> Floor | None:
+    """The noise floor of a metric on a deterministic system or one that runs against the wall clock.
+
+    None where the host's noise leaves nothing to be said.
+    """
+    if metric in _COUNTED:
+        return _PAGES if metric == "memory.peak" else _NONE
+    if deterministic:
+        return _POINT if metric == "dropped_frames.percent" else _EXACT
+    if metric.endswith(".p50"):
+        return _MEDIAN
+    return _PACE if metric == "frame_rate.mean" or metric.startswith("throughput.") else None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One metric in both runs. `change` is relative to the baseline, or in points for a percentage of frames.
+
+    It is computed from the samples; the values are those of the runs' metrics, known to a histogram's bin. `low` and
+    `high` are its 95 % interval; `p` is that of a change within the floor, adjusted for the number of metrics. What is
+    counted rather than sampled has neither.
+    """
+
+    name: str
+    unit: str
+    baseline: float
+    current: float
+    change: float
+    low: float | None
+    high: float | None
+    p: float | None
+    floor: float | None
+    verdict: Verdict
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-serialisable form."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """How far an operation's latencies lie apart as a whole.
+
+    `cliffs_delta` is the share of all pairs of samples in which the current one is longer, less the share in which it
+    is shorter (Cliff, 1993; from Mann and Whitney's U). `shift_us` is the Hodges–Lehmann estimate over blocks. `paired`
+    is the number of events that both runs have.
+    """
+
+    operation: str
+    baseline_count: int
+    current_count: int
+    paired: int
+    cliffs_delta: float
+    shift_us: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-serialisable form."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All metrics, the worst first, and the operations that explain the change where both runs kept their points."""
+
+    scenario: str
+    system: str
+    platform: str
+    changes: tuple[Change, ...]
+    effects: tuple[Effect, ...]
+    operations: tuple[OperationChange, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing regressed."""
+        return not any(change.verdict == "regressed" for change in self.changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document of `rayos compare --json`."""
+        return {
+            "ok": self.ok,
+            "scenario": self.scenario,
+            "system": self.system,
+            "platform": self.platform,
+            "false_discovery_rate": FALSE_DISCOVERY_RATE,
+            "metrics": [change.to_dict() for change in self.changes],
+            "effects": [effect.to_dict() for effect in self.effects],
+            "operations": [operation.to_dict() for operation in self.operations],
+        }
+
+
+def compare_runs(baseline: Run, current: Run) -> Comparison:
+    """Compares two runs. Raises `BadInput` when they are not of one scenario, system and platform."""
+    _require_comparable(baseline, current)
+    deterministic = current.system == "model" or current.platform == "icount"
+    streams, effects = _streams(baseline, current)
+    floors = {name: floor_of(name, deterministic) for name in (*streams, *_COUNTED)}
+    judged = {name: stream for name, stream in streams.items() if floors[name] is not None}
+    p = [stream.p_beyond(floor.size) for name, stream in judged.items() if (floor := floors[name])]
+    adjusted = dict(zip(judged, map(float, stats.false_discovery_control(p) if p else ()), strict=True))
+    changes = [
+        _change(name, baseline.metrics[name], current.metrics[name], floor, streams.get(name), adjusted.get(name))
+        for name, floor in floors.items()
+        if name in baseline.metrics.values and name in current.metrics.values
+    ]
+    return Comparison(
+        current.scenario.name,
+        current.system,
+        current.platform,
+        tuple(sorted(changes, key=_urgency)),
+        effects,
+        attribute(baseline, current) if has_points(baseline) and has_points(current) else (),
+    )
+
+
+def _require_comparable(baseline: Run, current: Run) -> None:
+    for what in ("system", "platform"):
+        one, other = getattr(baseline, what), getattr(current, what)
+        if one != other:
+            raise BadInput(f"{baseline.path} and {current.path} are not comparable: {what} {one} and {other}")
+    if baseline.scenario != current.scenario:
+        raise BadInput(
+            f"{baseline.path} and {current.path} are not comparable: "
+            "the scenarios differ; name, duration, seed and everything else must be equal"
+        )
+
+
+def _urgency(change: Change) -> tuple[int, float]:
+    return ("regressed", "improved", "same", "not judged").index(change.verdict), -abs(change.change)
+
+
+def _change(
+    name: str, before: float, after: float, floor: Floor | None, stream: Stream | None, p: float | None
+) -> Change:
+    low, high = stream.interval() if stream else (None, None)
+    change = stream.change() if stream else _counted_change(before, after)
+    verdict: Verdict = "not judged" if floor is None else "same"
+    if (
+        floor is not None
+        and abs(change) > floor.size
+        and (stream is None or (p is not None and p <= FALSE_DISCOVERY_RATE))
+    ):
+        better = (change > 0) == name.startswith(_MORE_IS_BETTER)
+        verdict = "improved" if better else "regressed"
+    size = None if floor is None else floor.size
+    return Change(name, METRIC_UNITS[name], before, after, change, low, high, p, size, verdict)
+
+
+def _counted_change(before: float, after: float) -> float:
+    if before:
+        return after / before - 1
+    return float("inf") if after else 0.0
+
+
+def _streams(baseline: Run, current: Run) -> tuple[dict[str, Stream], tuple[Effect, ...]]:
+    """Every metric that is sampled, by blocks of both runs; and each operation's effect as a whole."""
+    scenario = current.scenario
+    window = (scenario.warmup_ns, scenario.duration_ns)
+    kinds = (*OPERATION_KIND.values(), TraceKind.M_FLIP, TraceKind.M_DROPPED)
+    traces = [run.trace(*kinds) for run in (baseline, current)]
+    streams: dict[str, Stream] = {}
+    effects = []
+    for operation, kind in OPERATION_KIND.items():
+        since = 0 if operation == "client_creation" else scenario.warmup_ns
+        samples = _Samples.of([select(trace, kind) for trace in traces], (since, scenario.duration_ns))
+        if samples.least >= 2 * _LEAST_ABOVE:
+            streams |= {f"{operation}.{name}": stream for name, stream in samples.statistics()}
+            effects.append(samples.effect(operation))
+    tables = [_flips(trace, window) for trace in traces]
+    streams["frame_rate.mean"] = Rates(*(table[:, [0, 2]] for table in tables))
+    streams["dropped_frames.percent"] = Percentages(*(table[:, [1, 3]] for table in tables))
+    for name, operation in (("commits", "buffer_commit"), ("events", "event_delivery")):
+        if isinstance(latencies := streams.get(f"{operation}.mean"), Latencies):
+            streams[f"throughput.{name}"] = Rates(*map(_per_block, (latencies.baseline, latencies.current)))
+    busy = [_busy(run) for run in (baseline, current)]
+    if busy[0].shape == busy[1].shape and len(busy[0]) > 1:
+        streams["cpu.mean"] = Rates(*busy)
+    return streams, tuple(effects)
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """One operation's latencies in both runs, ns, with the block of each; `paired` events lie in the same block."""
+
+    values: tuple[np.ndarray, np.ndarray]
+    blocks: tuple[np.ndarray, np.ndarray]
+    rows: int
+    paired: int
+
+    @classmethod
+    def of(cls, records: Sequence[Records], window: tuple[int, int]) -> _Samples:
+        first, second = records
+        blocks = block_of(first["time_ns"], window), block_of(second["time_ns"], window)
+        at_first, at_second = pair(first, second)
+        both = (blocks[0][at_first] >= 0) & (blocks[1][at_second] >= 0)
+        blocks[1][at_second[both]] = blocks[0][at_first[both]]
+        values = first["arg"].astype(np.float64), second["arg"].astype(np.float64)
+        return cls(values, blocks, block_count(window), int(np.count_nonzero(both)))
+
+    @property
+    def least(self) -> int:
+        """Samples of the run that has fewer."""
+        return min(int(np.count_nonzero(block >= 0)) for block in self.blocks)
+
+    def statistics(self) -> Iterator[tuple[str, Latencies]]:
+        mean = Latencies.of(self.values, self.blocks, self.rows)
+        yield "mean", mean
+        for name, p in QUANTILE_OF.items():
+            if self.least * (1 - p) >= _LEAST_ABOVE:
+                yield name, mean.quantile(p)
+
+    def effect(self, operation: str) -> Effect:
+        first, second = (value[block >= 0] for value, block in zip(self.values, self.blocks, strict=True))
+        u = float(stats.mannwhitneyu(second, first, method="asymptotic").statistic)
+        delta = 2 * u / (len(first) * len(second)) - 1
+        shift_us = Latencies.of(self.values, self.blocks, self.rows).shift() / 1000
+        return Effect(operation, len(first), len(second), self.paired, delta, shift_us)
+
+
+def _flips(trace: Records, window: tuple[int, int]) -> np.ndarray:
+    """Columns: flips, drops, seconds, flips and drops; a row a block."""
+    rows = block_count(window)
+    both = select(trace, TraceKind.M_FLIP, TraceKind.M_DROPPED)
+    dropped = (both["kind"] == TraceKind.M_DROPPED).astype(np.int64)
+    table = count_table(block_of(both["time_ns"], window), dropped, rows, 2)
+    seconds = np.full(rows, (window[1] - window[0]) / 1e9 / rows)
+    return np.column_stack([table, seconds, table.sum(axis=1)])
+
+
+def _per_block(counts: np.ndarray) -> np.ndarray:
+    return np.column_stack([counts.sum(axis=1), np.ones(len(counts))])
+
+
+def _busy(run: Run) -> np.ndarray:
+    """CPU per cent of each whole second after warm-up that has a snapshot, beside 1."""
+    cpu = np.array(run.metrics.seconds["cpu_percent"], np.float64)
+    index = np.arange(len(cpu))
+    whole = (index * 1e9 >= run.scenario.warmup_ns) & ((index + 1) * 1e9 <= run.scenario.duration_ns)
+    chosen = cpu[whole & ~np.isnan(cpu)]
+    return np.column_stack([chosen, np.ones(len(chosen))])
