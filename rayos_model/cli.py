@@ -410,10 +410,11 @@ def _violations(run: Run) -> list[str]:
     """The rules a run breaks, each with the moments around the breach."""
     if not run.scenario.constraints:
         return []
-    from rayos_model import markers, timeline
+    from rayos_model import markers
+    from rayos_model.moments import KINDS, check, timeline
 
-    moments = timeline.timeline(markers.parse(run.markers()), run.trace(*timeline.KINDS))
-    return [str(violation) for violation in timeline.check(run.scenario.constraints, moments)]
+    moments = timeline(markers.parse(run.markers()), run.trace(*KINDS))
+    return [str(violation) for violation in check(run.scenario.constraints, moments)]
 
 
 def _has_qemu() -> bool:

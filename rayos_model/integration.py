@@ -20,10 +20,10 @@ from typing import Any, Final, Self
 
 from rayos_model import markers, toml
 from rayos_model.metrics import Metrics
+from rayos_model.moments import KINDS, Moment, Violation, check, timeline
 from rayos_model.run import Run
 from rayos_model.scenario import ActionName, Scenario, WorkloadName, from_dict, load_shipped
 from rayos_model.systems import ProgressFn, System, execute
-from rayos_model.timeline import KINDS, Moment, Violation, check, timeline
 
 SHIPPED: Final = (
     *("desktop-workload", "sixteen-apps-drag-drop", "media-playback", "fullscreen-video"),

@@ -215,14 +215,15 @@ class RunWriter:
         """What the run's own markers and the scenario's rules say of it."""
         if self.scenario.kind != "integration" and not self.scenario.constraints:
             return []
-        from rayos_model import markers, timeline
+        from rayos_model import markers
+        from rayos_model.moments import KINDS, check, describe, timeline
 
         log = markers.parse((self._aside / MARKERS).read_text(encoding="utf-8", errors="replace"))
         verdicts = integration_verdicts(log) if self.scenario.kind == "integration" else []
-        moments = timeline.timeline(log, read_trace(self._aside / TRACE, timeline.KINDS))
-        broken = {violation.constraint for violation in timeline.check(self.scenario.constraints, moments)}
+        moments = timeline(log, read_trace(self._aside / TRACE, KINDS))
+        broken = {violation.constraint for violation in check(self.scenario.constraints, moments)}
         for number, constraint in enumerate(self.scenario.constraints):
-            rule = timeline.describe(constraint)
+            rule = describe(constraint)
             verdicts.append(Verdict(f"constraint.{number}", None, rule, "", constraint not in broken))
         return verdicts
 

@@ -204,7 +204,7 @@ class TimelineEvent(_Part):
 
 
 class Constraint(_Part):
-    """A rule about the order of a run's moments, named by patterns (`rayos_model.timeline`).
+    """A rule about the order of a run's moments, named by patterns (`rayos_model.moments`).
 
     With `within_s`, each `first` is followed by a `then` that soon. With `never`, none of those comes after a `first`
     before the next `then`. Otherwise both occur, and the first `first` comes before the first `then`.

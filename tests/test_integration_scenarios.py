@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -118,7 +119,17 @@ def test_model_and_kernel_tell_the_same_story(name: str, results: Results) -> No
     assert max(abs(a - b) for a, b in zip(*times, strict=True)) <= 2 * NS / 60
 
 
-def test_the_suite_runs_what_it_is_given(results: Results) -> None:
+@both_systems
+def test_the_same_scenario_is_the_same_run_byte_for_byte(system_name: str, results: Results, tmp_path: Path) -> None:
+    first = results("theme-change", system_name)
+    suite = IntegrationTestSuite([load_shipped("theme-change")])
+    again = suite.run(SystemUnderTest.named(system_name), tmp_path)["theme-change"]
+    assert again.run.markers() == first.run.markers()
+    assert again.run.trace().tobytes() == first.run.trace().tobytes()
+    assert again.state == first.state
+
+
+def test_the_suite_is_the_shipped_scenarios_unless_told_otherwise() -> None:
     suite = IntegrationTestSuite()
     assert [scenario.name for scenario in suite.scenarios] == list(SHIPPED)
     assert all(scenario.kind == "integration" for scenario in suite.scenarios)

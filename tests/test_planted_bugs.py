@@ -18,12 +18,12 @@ SEEDS = range(4)
 """Interleavings tried; 0 is the undisturbed one."""
 
 
-def busy_desktop() -> Scenario:
+def busy_desktop(vcpus: int = 1) -> Scenario:
     """Copies that begin at the same instant in every pair, short quanta, and two changes of theme."""
     return (
         ScenarioBuilder("busy")
         .lasting(3)
-        .machine(quantum_us=200, ping_interval_s=0.5, hang_timeout_s=0.4)
+        .machine(vcpus=vcpus, quantum_us=200, ping_interval_s=0.5, hang_timeout_s=0.4)
         .clients("clipboard", 8, rate_hz=15, transfer_bytes=30_000, stagger_ms=0)
         .clients("rendering", 2)
         .at(1, "theme_change")
@@ -40,8 +40,9 @@ def rayos(system: KernelSystem, monkeypatch: pytest.MonkeyPatch, *arguments: obj
     return int(caught.value.code or 0)
 
 
-def test_a_sound_kernel_ends_the_same_under_every_interleaving() -> None:
-    results = SystemUnderTest(KernelSystem()).interleavings(busy_desktop(), SEEDS)
+@pytest.mark.parametrize("vcpus", [1, 2])
+def test_a_sound_kernel_ends_the_same_under_every_interleaving(vcpus: int) -> None:
+    results = SystemUnderTest(KernelSystem()).interleavings(busy_desktop(vcpus), SEEDS)
     assert divergent(results) == []
     assert all(result.passed for result in results.values())
     times = {tuple(moment.time_ns for moment in result.timeline) for result in results.values()}

@@ -65,12 +65,16 @@ class Violation:
 
 
 def describe(constraint: Constraint) -> str:
-    """A rule in words."""
+    """A rule in words, milestones without their family."""
+    first, then, never = (
+        None if pattern is None else repr(re.sub(r"^INTEGRATION:(MILESTONE:)?", "", pattern))
+        for pattern in (constraint.first, constraint.then, constraint.never)
+    )
     if constraint.within_s is not None:
-        return f"{constraint.then!r} within {constraint.within_s:g} s of {constraint.first!r}"
-    if constraint.never is not None:
-        return f"never {constraint.never!r} between {constraint.first!r} and {constraint.then!r}"
-    return f"{constraint.first!r} before {constraint.then!r}"
+        return f"{then} within {constraint.within_s:g} s of {first}"
+    if never is not None:
+        return f"never {never} between {first} and {then}"
+    return f"{first} before {then}"
 
 
 def timeline(log: Log, records: Records) -> list[Moment]:

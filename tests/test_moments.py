@@ -8,11 +8,11 @@ import pytest
 from rayos_model.abi import TraceKind
 from rayos_model.errors import BadInput
 from rayos_model.integration import SHIPPED, ScenarioBuilder, to_toml
-from rayos_model.markers import parse
+from rayos_model.markers import order_problems, parse
+from rayos_model.moments import Moment, check, timeline
 from rayos_model.scenario import NS, Constraint, Scenario, from_dict, load, shipped
 from rayos_model.scenario import parse as parse_scenario
 from rayos_model.shrink import shrink
-from rayos_model.timeline import Moment, check, timeline
 from rayos_model.trace import record
 
 
@@ -179,3 +179,25 @@ def test_rules_follow_their_events_as_others_go() -> None:
 def test_what_does_not_fail_is_not_shrunk() -> None:
     with pytest.raises(BadInput, match="does not fail"):
         shrink(load("demo"), lambda _: frozenset())
+
+
+# ---- the log alone ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("SCENARIO_START:x MILESTONE:m VERIFY:a:pass SCENARIO_COMPLETE:x:pass", None),
+        ("SCENARIO_START:x VERIFY:a:fail SCENARIO_COMPLETE:x:fail", None),
+        ("SCENARIO_START:x VERIFY:a:fail SCENARIO_COMPLETE:x:pass", "passes with a failed check"),
+        ("SCENARIO_START:x SCENARIO_COMPLETE:y:pass", "but x was started"),
+        ("SCENARIO_START:x SCENARIO_START:y SCENARIO_COMPLETE:y:pass", "before x is complete"),
+        ("MILESTONE:m", "outside a scenario"),
+        ("SCENARIO_START:x", "the log ends before"),
+    ],
+)
+def test_the_order_of_integration_markers_is_checked(lines: str, problem: str | None) -> None:
+    log = parse("".join(f"RAYOS_INTEGRATION:{line}\n" for line in lines.split()))
+    problems = [*order_problems(log)]
+    assert len(problems) == (problem is not None)
+    assert problem is None or problem in problems[0]
