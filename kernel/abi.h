@@ -194,6 +194,7 @@ enum trace_kind {
     /* compositor, on: */
     P_ACTION = 40,    /* carried out an event of the timeline; subject enum action, arg clients concerned */
     P_RESIZE = 41,    /* one step of an interactive resize;    subject client, arg step */
+    P_MARKER = 42,    /* printed a milestone;                  arg letters of its event's name */
 
     /* Measurements: subject client, arg ns, unless said otherwise */
     M_COMMIT_TO_PRESENT = 64,

@@ -25,6 +25,34 @@ static bool printing(void) { return scenario()->kind == KIND_INTEGRATION; }
 /* Before its line: the record has the time of what the line tells, not of having told it. */
 static void mark(void) { trace_measure(M_MARKER, markers++, 0); }
 
+/* Milestones wait until the events of what reached them are queued. */
+enum what { STARTED, COMPLETE, ALL_SHOWN };
+static struct { u32 event; enum what what; } milestones[2 * MAX_EVENTS + 1];
+static u32 reached, printed;
+
+static void milestone(u32 event, enum what what)
+{
+    if (!printing())
+        return;
+    mark();
+    milestones[reached].event = event;
+    milestones[reached++].what = what;
+}
+
+void integration_print(void)
+{
+    for (; printed != reached; printed++) {
+        u32 event = milestones[printed].event;
+        enum what what = milestones[printed].what;
+        const char *name = what == ALL_SHOWN ? "" : names[scenario_event(event)->action];
+        if (what == ALL_SHOWN)
+            print_line("RAYOS_INTEGRATION:MILESTONE:all windows shown");
+        else
+            print_line("RAYOS_INTEGRATION:MILESTONE:%s %u %s", name, event, what == STARTED ? "started" : "complete");
+        trace_point(P_MARKER, 0, strlen(name));
+    }
+}
+
 void integration_start(void)
 {
     if (!printing())
@@ -33,23 +61,13 @@ void integration_start(void)
     print_line("RAYOS_INTEGRATION:SCENARIO_START:%s", scenario()->name);
 }
 
-static void milestone(u32 index, const char *what)
-{
-    if (!printing())
-        return;
-    mark();
-    print_line("RAYOS_INTEGRATION:MILESTONE:%s %u %s", names[scenario_event(index)->action], index, what);
-}
-
 void integration_window_shown(u32 client)
 {
     if (shown[client])
         return;
     shown[client] = true;
-    if (++windows_shown != scenario_clients() || !printing())
-        return;
-    mark();
-    print_line("RAYOS_INTEGRATION:MILESTONE:all windows shown");
+    if (++windows_shown == scenario_clients())
+        milestone(0, ALL_SHOWN);
 }
 
 /* ---- The timeline ---- */
@@ -59,26 +77,27 @@ static void settle(u32 index)
     if (expected[index] || complete[index])
         return;
     complete[index] = true;
-    milestone(index, "complete");
+    milestone(index, COMPLETE);
 }
 
 void integration_begin(u32 index)
 {
     begun[index] = true;
     expected[index] = 1;                       /* until every client it concerns is known */
-    milestone(index, "started");
+    milestone(index, STARTED);
 }
 
 void integration_expect(u32 index, u32 client)
 {
-    if (client == scenario_clients()) {        /* that was all */
-        expected[index]--;
-        settle(index);
-        return;
-    }
     expected[index]++;
     pending[client] |= 1ull << index;
     untaken[client] |= 1ull << index;
+}
+
+void integration_begun(u32 index)
+{
+    expected[index]--;
+    settle(index);
 }
 
 event_set integration_take(u32 client, enum action action)

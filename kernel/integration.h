@@ -23,9 +23,11 @@ void integration_start(void);
 void integration_window_shown(u32 client);     /* its main window is on screen */
 void integration_begin(u32 index);             /* an event's time has come */
 void integration_expect(u32 index, u32 client);/* ... and it concerns this client */
+void integration_begun(u32 index);             /* ... and no other */
 event_set integration_take(u32 client, enum action action); /* events of that kind it has not reacted to yet */
 void integration_done(u32 client, event_set events);        /* what they wanted of it is on screen */
 void integration_closed(u32 client);           /* connection closed: that is what a close event wants */
+void integration_print(void);                  /* the milestones reached since the last call */
 /* At the end: whether every client left by itself; pages and heap bytes not returned. false: a check failed. */
 bool integration_finish(bool all_left, i64 pages, i64 heap);
 #endif

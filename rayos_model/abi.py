@@ -204,6 +204,7 @@ class TraceKind(IntEnum):
     P_PROFILE = 35
     P_ACTION = 40
     P_RESIZE = 41
+    P_MARKER = 42
     M_COMMIT_TO_PRESENT = 64
     M_BUFFER_COMMIT = 65
     M_EVENT_DELIVERY = 66

@@ -27,6 +27,7 @@ SIZES: Mapping[str, tuple[str, ...]] = {
     "composite": ("steps", "rows", "blits", "rectangles"),
     "flip": ("surfaces", "freed"),
     "action": ("clients",),
+    "marker": ("letters",),
     "ping": ("clients",),
     "input": ("events",),
     "request.wl_shm.create_pool": ("pages",),

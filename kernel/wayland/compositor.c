@@ -79,6 +79,7 @@ static void handle_timed(struct timed *item)
         break;
     }
     clients_flush();
+    integration_print();
 }
 
 static void handle_socket(u64 deadline)
@@ -102,6 +103,7 @@ static void handle_socket(u64 deadline)
     case READY_DEADLINE:
         break;
     }
+    integration_print();
 }
 
 [[noreturn]] void compositor_main(void)

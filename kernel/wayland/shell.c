@@ -283,6 +283,6 @@ void shell_event(u32 index)
     }
     if (e->action == ACTION_THEME_CHANGE)
         theme = e->value;                      /* too late, if it was not done above */
-    integration_expect(index, scenario_clients());
+    integration_begun(index);
     trace_point(P_ACTION, e->action, concerned);
 }

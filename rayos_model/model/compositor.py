@@ -105,6 +105,7 @@ class Compositor:
         settings = machine.settings
         self.machine = machine
         self._counters = machine.integration.counters
+        self._printed = machine.integration.printed
         self.flow = Flow(machine.compositor_costs, machine.processor, _BLOCK)
         self.thread = Thread(ThreadId.COMPOSITOR, "compositor", settings.compositor_priority, self._body())
         self.seats: dict[int, Seat] = {}
@@ -244,6 +245,8 @@ class Compositor:
                 yield BLOCK
                 continue
             writes = self._gather_writes() if self._events else ()
+            while self._printed:
+                self.advance(("marker", self._printed.pop(0)))
             self._handling = False
             yield self._offset
             self._stamp(writes)

@@ -47,6 +47,7 @@ class Integration:
         self._say = say
         self._mark = mark
         self._markers = 0
+        self.printed: list[int] = []  # letters of the event's name, of milestones whose printing is not accounted yet
         self._shown: set[int] = set()
         self._begun: set[int] = set()
         self._complete: set[int] = set()
@@ -71,6 +72,7 @@ class Integration:
         self._shown.add(client)
         if len(self._shown) == self._clients:
             self._print("RAYOS_INTEGRATION:MILESTONE", "all windows shown")
+            self._account("")
 
     # ---- the timeline --------------------------------------------------------------------------
 
@@ -113,6 +115,11 @@ class Integration:
     def _milestone(self, index: int, what: str) -> None:
         name = Action(self.events[index].action).name.lower()
         self._print("RAYOS_INTEGRATION:MILESTONE", f"{name} {index} {what}")
+        self._account(name)
+
+    def _account(self, name: str) -> None:
+        if self._prints:
+            self.printed.append(len(name))
 
     # ---- the checks ----------------------------------------------------------------------------
 
