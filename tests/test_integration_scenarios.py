@@ -11,6 +11,7 @@ import pytest
 from rayos_model.crosscheck import compare
 from rayos_model.integration import SHIPPED, IntegrationResult, IntegrationTestSuite, SystemUnderTest
 from rayos_model.markers import parse
+from rayos_model.metrics import Metrics
 from rayos_model.scenario import NS, load_shipped
 
 CHECKS: Final = {
@@ -102,11 +103,19 @@ def test_window_rapid_resize(system_name: str, results: Results) -> None:
     assert result.metrics["configure.count"] > 300
 
 
+def few(metric: str, measured: Metrics) -> bool:
+    """Whether this is a p999 that fewer than ten samples decide."""
+    operation, _, statistic = metric.rpartition(".")
+    return statistic == "p999" and measured[f"{operation}.count"] < 10_000
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_model_and_kernel_agree(name: str, results: Results) -> None:
     measured, predicted = results(name, "kernel"), results(name, "model")
-    checks = [check for check in compare(measured.metrics, predicted.metrics) if check.name not in FIRST_CREATION]
-    assert [check for check in checks if not check.ok] == []
+    wrong = [check for check in compare(measured.metrics, predicted.metrics) if not check.ok]
+    assert [
+        check for check in wrong if check.name not in FIRST_CREATION and not few(check.name, measured.metrics)
+    ] == []
     for quantile in ("p50", "p99"):
         jitters = [result.metrics.values.get(f"presentation_jitter.{quantile}") for result in (measured, predicted)]
         if all(jitters):
