@@ -68,7 +68,16 @@ struct image_load { /* follows the settings: background load, all zero where the
     u32 steps_ppm[LOAD_STEPS]; /* levels, in the order in which they are applied: share of the whole load */
 };
 
-struct image_group { /* group_count of them follow the load */
+struct image_disk { /* follows the load: the disk and its cache, all zero where there is none */
+    u64 latency_ns;    /* of each request */
+    u64 bytes_per_s;   /* of each channel, after the latency */
+    u32 mb;
+    u32 channels;      /* requests it works on at a time; the others queue, first come, first served */
+    u32 cache_pages;   /* most blocks the buffer cache holds */
+    u32 reserved;
+};
+
+struct image_group { /* group_count of them follow the disk */
     u64 period_ns;     /* 1/rate; 0 where the workload has no rate */
     u64 start_ns;      /* first client of the group is spawned here ... */
     u64 stagger_ns;    /* ... and each next one this much later */
@@ -98,7 +107,9 @@ struct image_event { /* then timeline_count of these, in order of time; at most 
 enum scenario_kind { KIND_SOAK = 1, KIND_STRESS, KIND_FAILURE, KIND_PERFORMANCE, KIND_INTEGRATION };
 enum input_source { INPUT_SEAT = 0, INPUT_DEVICE }; /* who makes input events: the seat itself, or the host through the input devices */
 enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_SURFACE_CREATION, WORKLOAD_DRAG_DROP,
-    WORKLOAD_MEDIA, WORKLOAD_CLIPBOARD, WORKLOAD_EDITOR, WORKLOAD_SURGE, WORKLOAD_RESIZE };
+    WORKLOAD_MEDIA, WORKLOAD_CLIPBOARD, WORKLOAD_EDITOR, WORKLOAD_SURGE, WORKLOAD_RESIZE,
+    WORKLOAD_STRESS_DISK = 16, WORKLOAD_STRESS_MEMORY, /* and these: background load, in no group */
+    WORKLOAD_COMPUTE = 32 };
 /* The compositor's: those before ACTION_MAXIMIZE; the others are the clients' own, who ask for them. */
 enum action { ACTION_THEME_CHANGE = 1, ACTION_CLOSE, ACTION_RESTORE,
     ACTION_MAXIMIZE, ACTION_UNMAXIMIZE, ACTION_FULLSCREEN, ACTION_UNFULLSCREEN, ACTION_MINIMIZE, ACTION_RESIZE, ACTION_SURGE };
@@ -150,7 +161,7 @@ struct trace_record { /* 32 bytes */
     u8 sleepers;         /* threads that wait for a deadline, at this record (saturating) */
 };
 
-enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAUNCHER, THREAD_CLIENT0 = 16 };
+enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAUNCHER, THREAD_DISK = 5, THREAD_CLIENT0 = 16 };
 
 /* Points close a segment of their thread's control flow (docs/mechanism.md); their order is the contract
  * between kernel and model. PACK(low, high) fills the halves of arg.
@@ -191,10 +202,19 @@ enum trace_kind {
     P_REAP = 33,      /* process freed;    subject client, arg pages */
     P_SNAPSHOT = 34,  /* second's snapshot printed */
     P_PROFILE = 35,   /* second's memory profile printed; kind performance */
+    /* store (any process) and disk thread */
+    P_PUT = 40,       /* record put into the cache;      arg bytes */
+    P_GET = 41,       /* record found in the cache and copied out;  arg bytes */
+    P_DELETE = 42,
+    P_DURABLE = 43,   /* flush acknowledged */
+    P_MEMORY = 44,    /* subject 0 mapped, 1 unmapped, 2 refused; arg pages: of the last, those mapped before and returned */
+    P_DISK_SUBMIT = 45, /* one request to the device;    subject operation */
+    P_DISK_DONE = 46, /* one request delivered;          subject operation */
+    P_DISK_NOTIFY = 47, /* the device was told */
     /* compositor, on: */
-    P_ACTION = 40,    /* carried out an event of the timeline; subject enum action, arg clients concerned */
-    P_RESIZE = 41,    /* one step of an interactive resize;    subject client, arg step */
-    P_MARKER = 42,    /* printed a milestone;                  arg letters of its event's name */
+    P_ACTION = 50,    /* carried out an event of the timeline; subject enum action, arg clients concerned */
+    P_RESIZE = 51,    /* one step of an interactive resize;    subject client, arg step */
+    P_MARKER = 52,    /* printed a milestone;                  arg letters of its event's name */
 
     /* Measurements: subject client, arg ns, unless said otherwise */
     M_COMMIT_TO_PRESENT = 64,
@@ -224,9 +244,21 @@ enum trace_kind {
     M_LOCK_WAIT,          /* 97 times it was taken already, how long it was waited for; none when there were none */
     M_READY_WAIT,         /* 98 subject dispatches of threads, arg from being ready to running */
 
-    M_MARKER,             /* 99 a RAYOS_INTEGRATION line was printed; subject how many before it */
-    M_PRESENTATION_JITTER,/* 100 media: how far two presentations in a row are from one period apart */
-    M_CONFIGURE,          /* 101 configure sent to the flip that shows what obeys it */
+    /* Disk, store, memory stress */
+    M_DISK_REQUEST = 100,         /* a request was delivered;  subject block << 2 | operation (0 read, 1 write, 2 flush), arg ns */
+    M_DISK_RETRY,         /* 101 a request failed and is tried again; subject block, arg operation */
+    M_DISK_ERROR,         /* 102 a request failed for good;  subject block, arg operation */
+    M_CORRUPT,            /* 103 a block is not what was written there;  subject block */
+    M_CACHE,              /* 104 subject hits, arg misses of the second; at each snapshot */
+    M_CACHE_PAGES,        /* 105 subject dirty blocks, arg pages of the buffer cache; at each snapshot */
+    M_RECLAIM,            /* 106 arg pages taken from the buffer cache because memory was short */
+    M_REFUSED,            /* 107 memory was refused to a process;  subject client, arg pages it holds */
+    M_DURABLE,            /* 108 a flush was acknowledged;  subject client, arg the tag it gave */
+    M_VERIFIED,           /* 109 written by the host, after the run: subject blocks found wrong, arg blocks found whole */
+
+    M_MARKER,             /* 110 a RAYOS_INTEGRATION line was printed; subject how many before it */
+    M_PRESENTATION_JITTER,/* 111 media: how far two presentations in a row are from one period apart */
+    M_CONFIGURE,          /* 112 configure sent to the flip that shows what obeys it */
     /* Bytes on the wire, kept only if trace_points is TRACE_WIRE: subject client, arg the size, then 8 bytes a record */
     W_REQUESTS = 120,
     W_EVENTS = 121,
@@ -261,19 +293,36 @@ enum syscall {
     SYS_PIPE_WRITE = 7,  /* (handle, buf, bytes) -> bytes, blocks while full */
     SYS_CLOSE = 8,       /* (handle) */
     SYS_YIELD = 9,
+    SYS_SLEEP = 16,      /* (deadline_ns) */
+    SYS_PUT = 17,        /* (name, buf, bytes <= RECORD_BYTES) record is in the cache; blocks while that has no room */
+    SYS_GET = 18,        /* (name, buf, capacity) -> bytes */
+    SYS_DELETE = 19,     /* (name) */
+    SYS_FLUSH = 20,      /* (tag) blocks until all earlier puts and deletes are durable */
+    SYS_MEMORY = 21,     /* (pages) maps that many more at the end of CLIENT_MEMORY; negative: unmaps -> pages held */
 };
-enum error { E_INVALID = 22, E_NO_MEMORY = 12, E_BAD_HANDLE = 9, E_CLOSED = 32, E_FULL = 11, E_BAD_ADDRESS = 14, E_NO_CALL = 38 };
+enum error { E_INVALID = 22, E_NO_MEMORY = 12, E_BAD_HANDLE = 9, E_CLOSED = 32, E_FULL = 11, E_BAD_ADDRESS = 14, E_NO_CALL = 38,
+             E_NOT_FOUND = 2, E_IO = 5, E_NO_SPACE = 28 };
+#define NAME_BYTES 24    /* of a record, NUL included */
+#define RECORD_BYTES 4032
+#define STRESS_SLOTS 256       /* records of a disk stressor, put in turn */
+#define STRESS_FLUSH_EVERY 64  /* puts */
+#define STORE_RECORD_BYTES 48 /* memory the store takes for each block of the disk: index entry ... */
+#define PLACE_BYTES 20        /* ... and place; and for each block that the cache may hold */
+#define BUFFER_BYTES 40
 #define BATCH_BYTES 4096
 #define PIPE_BYTES 4096
+#define BLOCK_BYTES 4096
 #define MAX_HANDLES 32
 #define MAX_CLIENTS 1024
 
 /* ---- A client's configuration: read-only page in its address space ---------------------------- */
+#define COMPUTE_TURN_NS 50000 /* a computing process pauses after each */
 #define CLIENT_TEXT 0x400000ull
 #define CLIENT_CONFIG 0x10000000ull
 #define CLIENT_EVENTS 0x10000100ull /* in the same page */
 #define CLIENT_TABLES 0x10001000ull /* think table, then gap table; read-only */
 #define CLIENT_SHM 0x20000000ull
+#define CLIENT_MEMORY 0x40000000ull /* SYS_MEMORY; shared memory stays below it */
 #define CLIENT_STACK_TOP 0x7ffff000ull
 
 struct client_config {
@@ -292,8 +341,11 @@ struct client_config {
     u32 transfer_bytes;
     u32 peer;         /* drag_drop: client that receives the drop */
     u32 provoke;      /* enum provocation, for this client */
+    u32 level_ppm;    /* stressors: present share of their load; the kernel changes it */
+    u64 target_pages; /* stress_memory: to hold at full load */
     u32 event_count;  /* entries at CLIENT_EVENTS: what the timeline wants of this client itself */
     u32 decorated;    /* 1: the timeline changes its theme */
     u32 place;        /* in its group, from 0 */
+    u32 reserved;
 };
 #endif

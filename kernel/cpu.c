@@ -109,7 +109,7 @@ static void timer_interrupt(void)
     sched_timer();
     if (this_cpu()->resched)
         sched_preempt();
-    lock_release(LOCK_KERNEL);
+    kernel_leave();
 }
 
 /* Another processor has made a thread ready for this one, or killed the one that runs here. */
@@ -119,7 +119,7 @@ static void reschedule_interrupt(void)
     t->irqs += t->irqs != 255;
     apic_end_interrupt();
     kernel_enter();
-    lock_release(LOCK_KERNEL);
+    kernel_leave();
 }
 
 void interrupt(struct frame *frame)

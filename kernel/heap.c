@@ -24,7 +24,7 @@ static_assert(sizeof(struct header) == 32 && sizeof(struct slab) <= 48);
 static const u16 cell_bytes[] = { 64, 96, 128, 192, 256, 336, 448, 576, 1008, 1344, 2016 };
 #define CLASSES (sizeof cell_bytes / sizeof *cell_bytes)
 static struct slab with_room[CLASSES]; /* circular, through a head; lazily linked */
-static struct slab *cached[CLASSES];   /* at most one empty slab a class is kept */
+static struct slab *cached[CLASSES];   /* the empty slab that a class keeps, if any */
 static u64 bytes_used, allocations;
 
 static void slab_link(struct slab *slab)
@@ -162,6 +162,24 @@ u64 heap_bytes(void)
 u64 heap_allocations(void)
 {
     return allocations;
+}
+
+/* Behind the slabs in use, so that it is for those who find them full. */
+void heap_refill(void)
+{
+    u64 flags = lock(LOCK_HEAP);
+    for (u32 class = 0; class < CLASSES; class++) {
+        struct slab *slab = cached[class] ? NULL : slab_new(class), *head = &with_room[class];
+        if (!slab)
+            continue;
+        slab_unlink(slab);
+        slab->next = head;
+        slab->previous = head->previous;
+        head->previous->next = slab;
+        head->previous = slab;
+        cached[class] = slab;
+    }
+    unlock(LOCK_HEAP, flags);
 }
 
 void heap_trim(void)

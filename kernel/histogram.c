@@ -29,6 +29,14 @@ void histogram_add(struct histogram *h, u64 ns)
     h->buckets[bucket_of(ns)]++;
 }
 
+void histogram_merge(struct histogram *into, const struct histogram *h)
+{
+    into->count += h->count;
+    into->maximum_ns = h->maximum_ns > into->maximum_ns ? h->maximum_ns : into->maximum_ns;
+    for (u32 i = 0; i < HISTOGRAM_BUCKETS; i++)
+        into->buckets[i] += h->buckets[i];
+}
+
 u64 histogram_quantile(const struct histogram *h, u32 ppm)
 {
     u64 rank = (h->count * ppm + 999999) / 1000000, seen = 0;

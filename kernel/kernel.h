@@ -71,6 +71,7 @@ void display_flip(void);                   /* back becomes visible (ramfb), the 
 /* scenario.c: the validated image */
 const struct image_settings *scenario(void);
 const struct image_load *scenario_load(void);
+const struct image_disk *scenario_disk(void);
 const struct image_group *scenario_group(u32 client);
 const u64 *scenario_table(u32 index);
 u32 scenario_clients(void);                /* total over the groups */
@@ -84,6 +85,7 @@ const struct image_event *scenario_event(u32 index);
 #define HISTOGRAM_BUCKETS 4352             /* up to 2^40 ns; what is longer counts as that */
 struct histogram { u64 count, maximum_ns; u32 buckets[HISTOGRAM_BUCKETS]; };
 void histogram_add(struct histogram *h, u64 ns);
+void histogram_merge(struct histogram *into, const struct histogram *h);
 u64 histogram_quantile(const struct histogram *h, u32 ppm); /* value of rank ceil(ppm / 10^6 * count); 0 when empty */
 
 /* profile.c: what the measurements of a run add up to; the RAYOS_PERF lines */
@@ -91,7 +93,7 @@ u64 histogram_quantile(const struct histogram *h, u32 ppm); /* value of rank cei
 void profile_measure(enum trace_kind kind, u64 arg, u64 now);
 void profile_point(enum trace_kind kind, u64 cpu_ns, u64 now);
 struct second { u32 p99_us, flips; };      /* of commit-to-present; page flips */
-struct second profile_second(void);        /* of the second just ended */
+struct second profile_second(struct histogram *sum); /* of the second just ended; its latencies are added to sum, if not NULL */
 void profile_start(void);
 void profile_memory(void);                 /* once a second */
 void profile_report(void);                 /* once, at the end */

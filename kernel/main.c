@@ -63,6 +63,7 @@ void kernel_main(u32 start_info)
     input_init();
     process_init();
     sched_init();
+    disk_init();
     start_threads();
     sched_idle();
 }

@@ -14,6 +14,8 @@ void *page_alloc(void);
 void page_free(void *page);
 void *page_alloc_run(u64 pages);         /* physically contiguous */
 void page_free_run(void *first, u64 pages);
+void page_set_reclaim(u64 (*give_back)(u64 pages)); /* what can be given up when memory is short */
+bool page_short(void);                   /* so little is left that no process is given more */
 u64 pages_used(void);                    /* of all memory, kernel included */
 u64 pages_peak(void);
 u64 pages_free(void);
@@ -40,6 +42,8 @@ bool space_create(struct space *space);  /* false: out of memory */
 void space_destroy(struct space *space); /* frees tables and owned pages */
 bool space_map(struct space *space, u64 address, u64 physical, u64 flags); /* false: out of memory */
 void space_unmap(struct space *space, u64 address, u64 pages); /* pages mapped shared; tables stay until the space goes */
+u64 space_physical(const struct space *space, u64 address); /* of a mapped page; 0: not mapped */
+void space_free(struct space *space, u64 address); /* unmaps and frees one page that the space owns */
 void space_use(const struct space *space); /* loads CR3 when it differs; NULL: the kernel alone; interrupts off */
 bool user_range(struct space *space, u64 address, u64 bytes, bool write); /* all of it mapped for the user */
 bool copy_in(struct space *space, void *to, u64 from, u64 bytes);
@@ -52,6 +56,7 @@ u64 window_physical(const void *address);/* of a page in the window */
 void zero_pages(void *page, u64 pages);  /* entry.S */
 u64 heap_bytes(void);                    /* heap.c: requested bytes in use */
 u64 heap_allocations(void);              /* objects granted, ever */
+void heap_refill(void);                  /* one empty slab for each class: the next objects cost no page */
 void heap_trim(void);                    /* gives cached empty slabs back */
 void *heap_alloc(size_t bytes, const char *owner, bool zero);
 #endif

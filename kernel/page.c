@@ -8,6 +8,9 @@
 
 #define ORDERS 20
 #define ORDER_FREE 0x80
+#define RECLAIM_BELOW 32    /* share of all frames below which the free ones are too few */
+#define REFUSE_BELOW 64     /* share that is kept from processes that ask for memory of their own */
+#define RECLAIM_PAGES 32
 
 struct free_block { struct free_block *next, *previous; };
 
@@ -16,6 +19,7 @@ static u32 nonempty;                    /* bit o: lists[o] has a block */
 static u8 *order_of;
 static u64 *used_map;
 static u64 frames, free_count, peak_used, allocations;
+static u64 (*reclaim)(u64 pages);       /* gives back up to that many pages; returns how many */
 
 static u64 frame_of(const void *page) { return direct_physical(page) >> PAGE_SHIFT; }
 static struct free_block *block_at(u64 frame) { return direct(frame << PAGE_SHIFT); }
@@ -117,8 +121,29 @@ void page_init(u64 first_free, u64 end)
     peak_used = frames - free_count;
 }
 
+void page_set_reclaim(u64 (*give_back)(u64 pages)) { reclaim = give_back; }
+
+/* What can be given back is under LOCK_KERNEL: who allocates without it, or with more, goes without. */
+static bool may_reclaim(void)
+{
+    return reclaim && this_cpu()->locks_held == 1u << LOCK_KERNEL;
+}
+
+/* Takes back what can be had again before memory is gone. */
+static void make_room(void)
+{
+    if (free_count > frames / RECLAIM_BELOW || !may_reclaim())
+        return;
+    u64 pages = reclaim(RECLAIM_PAGES);
+    if (pages)
+        trace_measure(M_RECLAIM, 0, pages);
+}
+
+bool page_short(void) { return free_count <= frames / REFUSE_BELOW; }
+
 void *page_alloc(void)
 {
+    make_room();
     u64 flags = lock(LOCK_PAGE);
     void *page = take(0);
     note_peak();
@@ -140,6 +165,7 @@ void *page_alloc_run(u64 pages)
         order++;
     if (order >= ORDERS)
         return NULL;
+    make_room();
     u64 flags = lock(LOCK_PAGE);
     void *first = take(order);
     if (first) {
@@ -147,6 +173,8 @@ void *page_alloc_run(u64 pages)
         note_peak();
     }
     unlock(LOCK_PAGE, flags);
+    if (!first && may_reclaim() && reclaim(RECLAIM_PAGES)) /* until the run's frames are among those given back */
+        return page_alloc_run(pages);
     if (first)
         zero_pages(first, pages);
     return first;

@@ -24,6 +24,9 @@ static u32 group_index(u32 client)
     return (u32)(scenario_group(client) - scenario_group(0));
 }
 
+/* Not a client of the compositor: background load. */
+static bool is_load(const struct process *p) { return p->client >= scenario_clients(); }
+
 static void name_clients(void)
 {
     for (u32 client = 0; client < scenario_clients(); client++) {
@@ -100,33 +103,48 @@ static u32 peer_of(u32 client)
     return g->first_client + (client - g->first_client + 1) % g->count;
 }
 
+static void configure_client(struct client_config *config, struct image_event *events)
+{
+    const struct image_settings *s = scenario();
+    const struct image_group *g = scenario_group(config->id);
+    config->period_ns = g->period_ns;
+    config->workload = g->workload;
+    config->surface_width = g->surface_width;
+    config->surface_height = g->surface_height;
+    config->damage_ppm = g->damage_ppm;
+    config->transfer_bytes = g->transfer_bytes;
+    config->peer = peer_of(config->id);
+    config->place = config->id - g->first_client;
+    if (config->id == 0 && s->provoke >= PROVOKE_CLIENT_FAULT && s->provoke <= PROVOKE_BAD_REQUEST)
+        config->provoke = s->provoke;
+    for (u32 i = 0; i < scenario_events(); i++) {
+        const struct image_event *e = scenario_event(i);
+        if (config->id < e->first_client || config->id >= e->first_client + e->count)
+            continue;
+        config->decorated |= e->action == ACTION_THEME_CHANGE;
+        if (e->action >= ACTION_MAXIMIZE)
+            events[config->event_count++] = *e;
+    }
+}
+
 static bool map_config(struct process *p, u64 end_ns)
 {
     const struct image_settings *s = scenario();
-    const struct image_group *g = scenario_group(p->client);
-    bool provoked = p->client == 0 && s->provoke >= PROVOKE_CLIENT_FAULT && s->provoke <= PROVOKE_BAD_REQUEST;
     static struct {
         struct client_config config;
         _Alignas(CLIENT_EVENTS - CLIENT_CONFIG) struct image_event events[MAX_EVENTS];
     } page;                                    /* the launcher alone makes processes */
     page.config = (struct client_config){
-        .seed = s->seed, .end_ns = end_ns, .period_ns = g->period_ns, .refresh_ns = 1000000000000ull / s->refresh_mhz,
+        .seed = s->seed, .end_ns = end_ns, .refresh_ns = 1000000000000ull / s->refresh_mhz,
         .epoch_tsc = time_epoch_tsc(), .tsc_mult = time_tsc_mult(), .id = p->client, .generation = p->generation,
-        .workload = g->workload, .surface_width = g->surface_width, .surface_height = g->surface_height,
-        .damage_ppm = g->damage_ppm, .transfer_bytes = g->transfer_bytes, .peer = peer_of(p->client), .place = p->client - g->first_client,
-        .provoke = provoked ? s->provoke : PROVOKE_NONE,
     };
-    for (u32 i = 0; i < scenario_events(); i++) {
-        const struct image_event *e = scenario_event(i);
-        if (p->client < e->first_client || p->client >= e->first_client + e->count)
-            continue;
-        page.config.decorated |= e->action == ACTION_THEME_CHANGE;
-        if (e->action >= ACTION_MAXIMIZE)
-            page.events[page.config.event_count++] = *e;
-    }
+    if (is_load(p))
+        load_configure(&page.config);
+    else
+        configure_client(&page.config, page.events);
     if (!map_new(p, CLIENT_CONFIG, MAP_NX, &page, sizeof page))
         return false;
-    for (u32 i = 0; i < TABLE_PAGES; i++)
+    for (u32 i = 0; i < TABLE_PAGES && !is_load(p); i++)
         if (!space_map(&p->space, CLIENT_TABLES + i * PAGE_BYTES, group_tables[group_index(p->client)][i], MAP_SHARED | MAP_NX))
             return false;
     return true;
@@ -139,10 +157,12 @@ static bool map_config(struct process *p, u64 end_ns)
 static void client_body(void *argument)
 {
     struct process *p = argument;
-    socket_connect(p->socket, p, trace_point(P_FIRST, p->client, 0));
+    u64 now = trace_point(P_FIRST, p->client, 0);
+    if (p->socket)
+        socket_connect(p->socket, p, now);
     if (this_cpu()->resched)
         sched_preempt();
-    lock_release(LOCK_KERNEL);
+    kernel_leave();
     user_enter(program()->entry, CLIENT_STACK_TOP - 8);
 }
 
@@ -154,10 +174,12 @@ struct process *process_spawn(u32 client, u32 generation, u64 end_ns)
     p->client = client;
     p->generation = generation;
     p->thread.process = p;
+    bool load = is_load(p);
+    u32 priority = load ? scenario_load()->cpu_priority : scenario_group(client)->priority;
     bool made = space_create(&p->space) && map_program(p) && map_config(p, end_ns) &&
-                (p->socket = socket_create(client, scenario()->socket_bytes)) &&
-                thread_init(&p->thread, (u16)(THREAD_CLIENT0 + client), names[client],
-                            (int)scenario_group(client)->priority, client_body, p);
+                (load || (p->socket = socket_create(client, scenario()->socket_bytes))) &&
+                thread_init(&p->thread, (u16)(THREAD_CLIENT0 + client), load ? load_name(client) : names[client], (int)priority,
+                            client_body, p);
     if (!made) {
         process_free(p);
         return NULL;
@@ -176,7 +198,9 @@ static void die(struct process *p, u32 reason)
     p->dead = true;
     p->reason = reason;
     processes[p->client] = NULL;
-    socket_client_gone(p->socket);
+    store_forget(p);
+    if (p->socket)
+        socket_client_gone(p->socket);
     p->socket = NULL;
     p->next_dead = NULL;
     if (dead_first)
@@ -189,7 +213,7 @@ static void die(struct process *p, u32 reason)
 void process_exit(u32 reason)
 {
     struct process *p = current_thread()->process;
-    die(p, socket_disconnected(p->socket) && reason == 0 ? 3 : reason);
+    die(p, reason == 0 && p->socket && socket_disconnected(p->socket) ? 3 : reason);
     thread_exit();
 }
 
@@ -212,6 +236,14 @@ void process_kill(u32 client, u32 reason)
             launcher_wake();
     }
     service_end(flags);
+}
+
+void process_set_level(u32 client, u32 level_ppm)
+{
+    struct process *p = client < MAX_CLIENTS ? processes[client] : NULL;
+    u64 page = p ? space_physical(&p->space, CLIENT_CONFIG) : 0;
+    if (page)
+        ((struct client_config *)direct(page))->level_ppm = level_ppm;
 }
 
 struct process *process_next_dead(void)

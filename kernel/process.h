@@ -13,6 +13,8 @@ struct process {
     u32 client, generation;
     u32 reason;                     /* of M_CLIENT_DESTROYED, once dead */
     bool dead;
+    struct process *next_waiting;   /* for the disk: disk.c */
+    u64 memory_pages;               /* mapped from CLIENT_MEMORY on */
     const void *waits_for;          /* what its blocked thread waits for; only a wake for that reaches it */
     struct handle handles[MAX_HANDLES];
     u64 shm_address[MAX_HANDLES];   /* where a HANDLE_SHM is mapped; 0: not mapped */
@@ -25,6 +27,7 @@ struct process *process_spawn(u32 client, u32 generation, u64 end_ns); /* NULL: 
 [[noreturn]] void process_fault(u32 vector, u64 rip, u64 address);
 bool process_wait(struct process *p, const void *what, u64 deadline_ns); /* false: the deadline passed */
 void process_wake(struct process *p, const void *what); /* p may be NULL */
+void process_set_level(u32 client, u32 level_ppm); /* what a stressor reads; nothing if there is none */
 struct process *process_next_dead(void);        /* in order of death; NULL: none */
 void process_free(struct process *p);           /* everything it held */
 
@@ -45,6 +48,17 @@ void pipe_forget(struct pipe *pipe, const struct process *p); /* p no longer wai
 i64 pipe_read(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes);
 i64 pipe_write(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes);
 
+/* disk.c: the store's system calls; they block */
+#define PRIORITY_DISK 18
+void disk_init(void);                           /* recovery; nothing where the scenario has no disk */
+bool disk_close(void);
+void disk_snapshot(void);                       /* traces what the cache did in the second just ended */
+void store_forget(struct process *p);           /* it no longer waits */
+i64 sys_put(struct process *p, u64 name, u64 buffer, u64 bytes);
+i64 sys_get(struct process *p, u64 name, u64 buffer, u64 capacity);
+i64 sys_delete(struct process *p, u64 name);
+i64 sys_flush(struct process *p, u64 tag);
+
 /* socket.c, the client's side; both block and may not return (the process is killed while it waits) */
 struct socket *socket_create(u32 client, u32 capacity);
 void socket_connect(struct socket *socket, struct process *p, u64 now_ns);
@@ -55,6 +69,23 @@ bool socket_disconnected(const struct socket *socket);
 u32 socket_live(void);                          /* sockets the compositor has not released */
 void socket_start(void);                        /* the scenario starts: lets the compositor past its first wait */
 bool socket_compositor_ready(void);             /* the compositor has reached its first wait */
+
+/* load.c: background load, by processes without a socket. All but load_set and load_level: the launcher's. */
+bool load_start(void);                          /* the stressors of disk and memory; false: out of memory */
+void load_kill(void);                           /* those of them that are still there */
+const char *load_name(u32 id);
+void load_configure(struct client_config *config); /* of a process of the load, of which the id is set */
+void load_set(u32 level_ppm);                   /* share of the whole load that is to run from now on */
+u32 load_level(void);
+bool load_adjust(bool over);                    /* starts and ends computing processes; false: out of memory */
+bool load_reap(struct process *p);              /* frees a dead one; false: it is a client */
+u32 load_processes(void);                       /* not freed yet */
+
+/* stress.c: the RAYOS_STRESS lines and the levels of the load; nothing in scenarios of another kind but the whole load */
+void stress_start(void);
+void stress_second(u64 now, struct second ended, u64 busy_percent); /* the reporter's, at each second */
+struct histogram *stress_latency(void);         /* where the second's latencies belong; NULL: nowhere */
+void stress_report(bool passed);
 
 /* supervisor.c */
 [[noreturn]] void launcher_main(void *unused);

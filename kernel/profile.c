@@ -53,10 +53,12 @@ void profile_point(enum trace_kind kind, u64 cpu_ns, u64 now)
     points[kind].cpu_ns += cpu_ns;
 }
 
-struct second profile_second(void)
+struct second profile_second(struct histogram *sum)
 {
     u64 flags = lock(LOCK_TRACE);
     struct second ended = { (u32)(histogram_quantile(&second_latency, 990000) / 1000), second_flips };
+    if (sum)
+        histogram_merge(sum, &second_latency);
     if (second_latency.count)
         memset(&second_latency, 0, sizeof second_latency);
     second_flips = 0;

@@ -6,11 +6,13 @@
 #define MAX_IMAGE (16u << 20)
 #define MAX_VALUE_NS ((1ull << 42) - 1) /* of a quantile: its interpolation stays within 64 bits */
 #define MAX_TIME_NS (1ull << 58)
+#define FIXED_BYTES (sizeof(struct image_header) + sizeof(struct image_settings) + sizeof(struct image_load) + sizeof(struct image_disk))
 
 struct view {
     const struct image_header *header;
     const struct image_settings *settings;
     const struct image_load *load;
+    const struct image_disk *disk;
     const struct image_group *groups;
     const struct image_event *events;
     const u64 *tables;
@@ -24,9 +26,10 @@ static struct view view_of(const void *image)
     const struct image_header *header = image;
     const struct image_settings *settings = (const void *)(header + 1);
     const struct image_load *load = (const void *)(settings + 1);
-    const struct image_group *groups = (const void *)(load + 1);
+    const struct image_disk *disk = (const void *)(load + 1);
+    const struct image_group *groups = (const void *)(disk + 1);
     const struct image_event *events = (const void *)(groups + header->group_count);
-    return (struct view){ header, settings, load, groups, events, (const u64 *)(events + header->timeline_count) };
+    return (struct view){ header, settings, load, disk, groups, events, (const u64 *)(events + header->timeline_count) };
 }
 
 static u32 crc32(const u8 *data, size_t bytes)
@@ -50,7 +53,7 @@ static bool within(u64 value, u64 low, u64 high) { return value >= low && value 
 
 static const char *check_header(const struct image_header *h, size_t bytes)
 {
-    if (bytes < sizeof *h + sizeof(struct image_settings) + sizeof(struct image_load) || bytes > MAX_IMAGE)
+    if (bytes < FIXED_BYTES || bytes > MAX_IMAGE)
         return "length";
     if (memcmp(h->magic, IMAGE_MAGIC, 8))
         return "magic";
@@ -62,8 +65,8 @@ static const char *check_header(const struct image_header *h, size_t bytes)
         return "table_count";
     if (h->timeline_count > MAX_EVENTS)
         return "timeline_count";
-    u64 need = sizeof *h + sizeof(struct image_settings) + sizeof(struct image_load) + h->group_count * sizeof(struct image_group) +
-               h->timeline_count * sizeof(struct image_event) + (u64)h->table_count * QUANTILES * sizeof(u64);
+    u64 need = FIXED_BYTES + h->group_count * sizeof(struct image_group) + h->timeline_count * sizeof(struct image_event) +
+               (u64)h->table_count * QUANTILES * sizeof(u64);
     if (h->length != bytes || need != bytes)
         return "length";
     if (crc32((const u8 *)(h + 1), bytes - sizeof *h) != h->crc32)
@@ -118,7 +121,7 @@ static const char *check_load(const struct image_load *l)
 {
     if (l->step_count > LOAD_STEPS)
         return "load:step_count";
-    if (l->step_count && !within(l->step_ns, 1000000000, MAX_TIME_NS / LOAD_STEPS))
+    if (l->step_count && (!within(l->step_ns, 1000000000, MAX_TIME_NS / LOAD_STEPS) || l->step_ns % 1000000000))
         return "load:step_ns";
     if (l->latency_limit_ns > MAX_TIME_NS)
         return "load:latency_limit_ns";
@@ -130,7 +133,7 @@ static const char *check_load(const struct image_load *l)
         return "load:memory_ppm";
     if (l->disk_iops > 10000000)
         return "load:disk_iops";
-    if (l->disk_depth > 64)
+    if (l->disk_depth > 64 || (l->disk_iops && !l->disk_depth))
         return "load:disk_depth";
     for (u32 i = 0; i < l->step_count; i++)
         if (l->steps_ppm[i] > 1000000)
@@ -142,6 +145,23 @@ enum {
     GAPS = 1 << WORKLOAD_INPUT | 1 << WORKLOAD_SURFACE_CREATION | 1 << WORKLOAD_DRAG_DROP | 1 << WORKLOAD_CLIPBOARD |
            1 << WORKLOAD_EDITOR | 1 << WORKLOAD_RESIZE,
 };
+
+static const char *check_disk(const struct image_disk *d)
+{
+    if (!d->mb)
+        return NULL;
+    if (!within(d->mb, 1, 4096))
+        return "disk:mb";
+    if (d->latency_ns > 1000000000)
+        return "disk:latency_ns";
+    if (!within(d->bytes_per_s, 1000000, 1000000000000))
+        return "disk:bytes_per_s";
+    if (!within(d->channels, 1, 64))
+        return "disk:channels";
+    if (!within(d->cache_pages, 64, 1u << 20))
+        return "disk:cache_pages";
+    return NULL;
+}
 
 static const char *check_group(const struct image_group *g, const struct image_settings *s, u32 tables)
 {
@@ -181,12 +201,15 @@ static const char *check_table(const u64 *table)
 
 static const char *check_groups(const struct view *v)
 {
-    u32 clients = 0;
+    const struct image_load *load = v->load;
+    u32 clients = 0, others = load->cpu_threads + (load->disk_iops ? load->disk_depth : 0) + (load->memory_ppm != 0);
     for (u32 i = 0; i < v->header->group_count; i++) {
         const struct image_group *g = &v->groups[i];
         if (g->first_client != clients || !within(g->count, 1, MAX_CLIENTS - clients))
             return "group:clients";
         clients += g->count;
+        if (clients + others > MAX_CLIENTS)
+            return "load:processes";
         const char *why = check_group(g, v->settings, v->header->table_count);
         if (why)
             return why;
@@ -222,6 +245,8 @@ bool scenario_validate(const void *image, size_t bytes, const char **why)
     if (!*why)
         *why = check_load(v.load);
     if (!*why)
+        *why = check_disk(v.disk);
+    if (!*why)
         *why = check_groups(&v);
     if (!*why)
         *why = check_timeline(&v);
@@ -246,6 +271,7 @@ void scenario_use(const void *image)
 
 const struct image_settings *scenario(void) { return used.settings; }
 const struct image_load *scenario_load(void) { return used.load; }
+const struct image_disk *scenario_disk(void) { return used.disk; }
 const struct image_group *scenario_group(u32 client) { return &used.groups[group_of[client]]; }
 u32 scenario_clients(void) { return clients; }
 u32 scenario_events(void) { return used.header->timeline_count; }

@@ -2,8 +2,8 @@
  *
  * Everything here runs under LOCK_KERNEL, a switch included: who is switched to releases what the one before took.
  * Invariants: a READY thread is in exactly the queue of its priority, and its context is saved; bit p of ready_map is set
- * exactly when queue p is not empty; a processor's timer is armed for the earliest of the running thread's quantum end, its
- * own earliest sleeper and, on several processors, the next tick. An idle thread is in no queue. */
+ * exactly when queue p is not empty; a processor's timer is armed for the earlier of the running thread's quantum end and
+ * its own earliest sleeper. An idle thread is in no queue. */
 #include "memory.h"
 #include "process.h"
 #include "sched.h"
@@ -13,7 +13,6 @@
 #define IDLE_SPIN_NS 300000
 #define MIN_QUANTUM_NS 10000
 #define STREAM_JITTER 2
-#define TICK_NS 1000000 /* so that no processor keeps QEMU's one thread from the others for longer */
 
 enum leave { LEAVE_PREEMPTED, LEAVE_EXPIRED, LEAVE_FOR_GOOD };
 
@@ -134,17 +133,18 @@ u8 sched_sleepers(void)
 /* ---- Timer ---- */
 
 /* Of the processor that this runs on; the deadline of one that is taken out elsewhere passes without effect. */
-static void set_timer(struct cpu *cpu, u64 now)
+static void set_timer(struct cpu *cpu)
 {
     u64 deadline = cpu->current == &cpu->idle ? NEVER : cpu->quantum_end_ns;
     if (cpu->sleeper_count && cpu->sleepers[1]->deadline_ns < deadline)
         deadline = cpu->sleepers[1]->deadline_ns;
-    if (cpu_count > 1 && cpu->current != &cpu->idle && deadline > now + TICK_NS)
-        deadline = now + TICK_NS;
-    if (deadline == cpu->armed_ns)
-        return;
-    cpu->armed_ns = deadline;
-    timer_arm(now, deadline);
+    cpu->wanted_ns = deadline;
+}
+
+void timer_sync(struct cpu *cpu)
+{
+    cpu->armed_ns = cpu->wanted_ns;
+    timer_arm(clock_ns(), cpu->armed_ns);
 }
 
 /* A ready thread above WATCHED_ABOVE that has waited too long means that something more urgent does not let go. */
@@ -233,7 +233,7 @@ static void reschedule(enum leave why)
     cpu->quantum_end_ns = now + to->quantum_left_ns;
     to->state = THREAD_RUNNING;
     if (to == from) {
-        set_timer(cpu, now);
+        set_timer(cpu);
         return;
     }
     from->cpu_ns += now - cpu->since_ns;
@@ -244,7 +244,7 @@ static void reschedule(enum leave why)
     to->on_cpu = true;
     to->cpu = cpu;
     to->dispatches += to->dispatches != 255;
-    set_timer(cpu, now);
+    set_timer(cpu);
     if (to->process)
         space_use(&to->process->space);
     else if (cpu_count > 1) /* an address space is in use where its process runs, nowhere else */
@@ -274,7 +274,7 @@ void thread_ready(struct thread *t)
         bool first = t->sleeper == 1;
         sleeper_remove(t);
         if (first && t->cpu == cpu)
-            set_timer(cpu, now);
+            set_timer(cpu);
     }
     t->ready_ns = now;
     queue_tail(t);
@@ -323,7 +323,7 @@ void sched_timer(void)
         }
     }
     if (!cpu->resched)
-        set_timer(cpu, now);
+        set_timer(cpu);
 }
 
 void sched_timer_stop(void)
@@ -335,7 +335,7 @@ void sched_timer_stop(void)
 
 void sched_timer_restart(void)
 {
-    set_timer(this_cpu(), clock_ns());
+    set_timer(this_cpu());
 }
 
 void thread_kill(struct thread *t)
@@ -350,7 +350,7 @@ void thread_kill(struct thread *t)
         t->cpu->resched = true;
         smp_kick(t->cpu);
     }
-    set_timer(this_cpu(), clock_ns());
+    set_timer(this_cpu());
 }
 
 void thread_exit(void)
@@ -430,7 +430,7 @@ void sched_init_cpu(struct cpu *cpu)
     cpu->idle.state = THREAD_RUNNING;
     cpu->idle.on_cpu = true;
     cpu->idle.cpu = cpu;
-    cpu->armed_ns = cpu->idle_wake_ns = NEVER;
+    cpu->wanted_ns = cpu->armed_ns = cpu->idle_wake_ns = NEVER;
 }
 
 /* The clock starts at 0: what was accounted and armed before it is void. */
@@ -444,7 +444,7 @@ void sched_start(void)
     random_seed(&jitter, scenario()->jitter_seed, 0, 0, STREAM_JITTER);
     cpu->quantum_end_ns = scenario()->quantum_ns;
     cpu->armed_ns = NEVER;
-    set_timer(cpu, 0);
+    set_timer(cpu);
 }
 
 /* Halting makes QEMU's two threads meet, which costs the host as much as executing some 400 us of no-operations: when the
@@ -464,10 +464,10 @@ static void idle_wait(struct cpu *cpu)
 
 void sched_idle(void)
 {
-    for (lock_release(LOCK_KERNEL);;) {
+    for (kernel_leave();;) {
         if (this_cpu()->resched) {
             kernel_enter();
-            lock_release(LOCK_KERNEL);
+            kernel_leave();
         }
         trace_drain_early();
         idle_wait(this_cpu());

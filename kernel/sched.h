@@ -49,7 +49,8 @@ struct cpu {
     struct thread idle;
     u64 since_ns;            /* the current thread's time is accounted up to here */
     u64 quantum_end_ns;
-    u64 armed_ns;            /* what the timer is set to; NEVER: stopped */
+    u64 wanted_ns;           /* what the timer is to be set to when LOCK_KERNEL is released ... */
+    u64 armed_ns;            /* ... and what it is set to; NEVER: stopped */
     u64 idle_wake_ns;        /* deadline that ends the present idle period, or NEVER */
     u64 root;                /* what CR3 holds */
     struct tables *tables;   /* cpu.c */
@@ -93,13 +94,23 @@ static inline u64 service_begin(void)
     }
     return flags;
 }
+void timer_sync(struct cpu *cpu);
+
+/* Releases LOCK_KERNEL. Where processors take turns, setting a timer may cost this one its turn: not while others wait. */
+static inline void kernel_leave(void)
+{
+    struct cpu *cpu = this_cpu();
+    lock_release(LOCK_KERNEL);
+    if (cpu->wanted_ns != cpu->armed_ns)
+        timer_sync(cpu);
+}
 static inline void service_end(u64 flags)
 {
     if (!(flags & FLAGS_IF))
         return;
     if (this_cpu()->resched)
         sched_preempt();
-    lock_release(LOCK_KERNEL);
+    kernel_leave();
     interrupts_on();
 }
 

@@ -7,7 +7,7 @@ struct shm { void *data; u64 bytes, pages; u32 references; };
 
 struct shm *shm_create(u64 bytes)
 {
-    if (!bytes || bytes > CLIENT_STACK_TOP - CLIENT_SHM)
+    if (!bytes || bytes > CLIENT_MEMORY - CLIENT_SHM)
         return NULL;
     struct shm *shm = kalloc(sizeof *shm, "shm");
     if (!shm)

@@ -87,6 +87,7 @@ static void spawn(u32 client)
     u64 duration = scenario()->duration_ns, lifetime = scenario_group(client)->lifetime_ns, now = clock_ns();
     u64 end = lifetime && now + lifetime < duration ? now + lifetime : duration, before = pages_used();
     plan[client].spawn_ns = NEVER;
+    heap_refill(); /* so that no client's requests wait for pages, the first one's no more than another's */
     if (!process_spawn(client, plan[client].generation, end)) {
         print_line("RAYOS_DIAG:spawn:client %u out of memory", client);
         failed = true;
@@ -127,7 +128,9 @@ static void start(void)
     trace_measure(M_BASELINE, (u32)baseline_heap, baseline_pages);
     print_line("RAYOS_SOAK:START:%u:%llu", scenario_clients(), scenario()->duration_ns / SECOND);
     integration_start();
+    stress_start();
     make_plan();
+    failed = !load_start();
     thread_ready(&reporter_thread);
     socket_start();
     service_end(flags);
@@ -135,6 +138,8 @@ static void start(void)
 
 [[noreturn]] static void finish(void)
 {
+    while (!disk_close())
+        sleep_until(clock_ns() + SECOND / 1000);
     heap_trim();
     i64 pages = (i64)(pages_used() - baseline_pages), heap = (i64)(heap_bytes() - baseline_heap);
     trace_measure(M_PAGES_PEAK, 0, pages_peak());
@@ -146,6 +151,7 @@ static void start(void)
     }
     failed |= !integration_finish(all_left, pages, heap);
     profile_report();
+    stress_report(!failed);
     print_line("RAYOS_SOAK:COMPLETE:%s", failed ? "fail" : "pass");
     interrupts_off();
     trace_state(STATE_DONE);
@@ -161,6 +167,8 @@ static u64 launcher_deadline(bool killed)
     u64 closing = end + (killed ? GIVE_UP_AFTER_NS : KILL_AFTER_NS);
     if (scenario()->provoke && !provoked && deadline > SECOND)
         deadline = SECOND;
+    if (load_processes() && clock_ns() < end && deadline > end)
+        deadline = end;
     return deadline < closing ? deadline : closing;
 }
 
@@ -172,17 +180,22 @@ void launcher_main(void *unused)
     u64 end = scenario()->duration_ns;
     for (bool killed = false;;) {
         provoke();
-        for (struct process *p; (p = process_next_dead());)
-            reap(p);
+        for (struct process *p; (p = process_next_dead());) {
+            failed |= p->reason == 1;
+            if (!load_reap(p))
+                reap(p);
+        }
         for (u32 client; plan[client = next_client()].spawn_ns <= clock_ns();)
             spawn(client);
         u64 now = clock_ns();
-        if (now >= end && !alive && (!socket_live() || now >= end + GIVE_UP_AFTER_NS))
+        failed |= !load_adjust(now >= end);
+        if (now >= end && !alive && !load_processes() && (!socket_live() || now >= end + GIVE_UP_AFTER_NS))
             finish();
         if (now >= end + KILL_AFTER_NS && !killed) {
             killed = true;
             for (u32 client = 0; client < scenario_clients(); client++)
                 process_kill(client, 2);
+            load_kill();
         }
         sleep_until(launcher_deadline(killed));
     }
@@ -211,7 +224,7 @@ static void measure_contention(void)
     trace_measure(M_READY_WAIT, wait.count, packed_ns(wait.total_ns, wait.longest_ns));
 }
 
-static void snapshot(u64 idle)
+static void snapshot(u64 second, u64 idle)
 {
     u64 whole = (u64)cpu_count * SECOND;
     u64 used = pages_used();
@@ -219,12 +232,14 @@ static void snapshot(u64 idle)
     trace_measure(M_PAGES, (u32)pages_allocations(), used);
     trace_measure(M_HEAP, (u32)heap_allocations(), heap_bytes());
     trace_measure(M_FREE_BLOCK, (u32)pages_free(), pages_largest_run());
+    disk_snapshot();
     measure_contention();
     u64 busy_percent = idle >= whole ? 0 : (whole - idle + whole / 200) * 100 / whole;
-    struct second ended = profile_second();
+    struct second ended = profile_second(stress_latency());
     print_line("RAYOS_SOAK:METRICS_SNAPSHOT:%llu:%llu:%u:%u", busy_percent, used * (PAGE_BYTES / 1024), ended.p99_us, ended.flips);
     trace_point(P_SNAPSHOT, 0, 0);
     profile_memory();
+    stress_second(second, ended, busy_percent);
 }
 
 void reporter_main(void *unused)
@@ -237,7 +252,7 @@ void reporter_main(void *unused)
         while (clock_ns() < second)
             thread_block(second > scenario()->duration_ns ? NEVER : second);
         service_end(flags);
-        snapshot(idle_ns() - idle_before);
+        snapshot(second, idle_ns() - idle_before);
         idle_before = idle_ns();
     }
 }

@@ -5,7 +5,7 @@
 /* The lowest address at which `bytes` fit beside the mappings there are, a free page between any two. 0: none. */
 static u64 shm_place(const struct process *p, u64 bytes)
 {
-    u64 at = CLIENT_SHM, limit = CLIENT_STACK_TOP - (1ull << 20);
+    u64 at = CLIENT_SHM, limit = CLIENT_MEMORY;
     for (u32 i = 0; i < MAX_HANDLES; i++) {
         if (!p->shm_address[i])
             continue;
@@ -63,6 +63,8 @@ static i64 sys_shm_destroy(struct process *p, u64 index)
 
 static i64 sys_send(struct process *p, u64 buffer, u64 bytes, u64 handle, u64 tag, u64 drawn)
 {
+    if (!p->socket)
+        return -E_CLOSED;
     u64 sent_ns = trace_point(P_ENTER, (u32)tag, drawn);
     i64 result = socket_send(p, buffer, bytes, (i32)handle, sent_ns);
     if (result < 0)
@@ -115,12 +117,43 @@ static i64 sys_close(struct process *p, u64 index)
     return 0;
 }
 
+static void memory_unmap(struct process *p, u64 pages)
+{
+    for (u64 i = 0; i < pages; i++)
+        space_free(&p->space, CLIENT_MEMORY + --p->memory_pages * PAGE_BYTES);
+}
+
+/* A page that would leave too little for the kernel is refused like one that is not there. */
+static i64 sys_memory(struct process *p, i64 pages)
+{
+    u64 room = (CLIENT_STACK_TOP - (1ull << 20) - CLIENT_MEMORY) / PAGE_BYTES - p->memory_pages;
+    if (pages < 0 ? (u64)-pages > p->memory_pages : (u64)pages > room)
+        return -E_INVALID;
+    if (pages < 0)
+        memory_unmap(p, (u64)-pages);
+    for (i64 i = 0; i < pages; i++) {
+        void *page = page_alloc();
+        if (page && !page_short() && space_map(&p->space, CLIENT_MEMORY + p->memory_pages * PAGE_BYTES, direct_physical(page), MAP_WRITE | MAP_NX)) {
+            p->memory_pages++;
+            continue;
+        }
+        if (page)
+            page_free(page);
+        memory_unmap(p, (u64)i);
+        trace_measure(M_REFUSED, p->client, p->memory_pages);
+        trace_point(P_MEMORY, 2, (u64)i);
+        return -E_NO_MEMORY;
+    }
+    trace_point(P_MEMORY, pages < 0, (u64)(pages < 0 ? -pages : pages));
+    return (i64)p->memory_pages;
+}
+
 static i64 call(struct process *p, u64 number, u64 a, u64 b, u64 c, u64 d, u64 e)
 {
     switch (number) {
     case SYS_EXIT: process_exit(a ? 1 : 0);
     case SYS_SEND: return sys_send(p, a, b, c, d, e);
-    case SYS_RECEIVE: return socket_receive(p, a, b, c, d);
+    case SYS_RECEIVE: return !p->socket ? -E_CLOSED : socket_receive(p, a, b, c, d);
     case SYS_SHM_CREATE: return sys_shm_create(p, a, b);
     case SYS_SHM_DESTROY: return sys_shm_destroy(p, a);
     case SYS_PIPE: return sys_pipe(p, a);
@@ -128,6 +161,12 @@ static i64 call(struct process *p, u64 number, u64 a, u64 b, u64 c, u64 d, u64 e
     case SYS_PIPE_WRITE: return sys_pipe_io(p, a, b, c, true);
     case SYS_CLOSE: return sys_close(p, a);
     case SYS_YIELD: thread_yield(); return 0;
+    case SYS_SLEEP: process_wait(p, NULL, a); return 0;
+    case SYS_PUT: return sys_put(p, a, b, c);
+    case SYS_GET: return sys_get(p, a, b, c);
+    case SYS_DELETE: return sys_delete(p, a);
+    case SYS_FLUSH: return sys_flush(p, a);
+    case SYS_MEMORY: return sys_memory(p, (i64)a);
     default: return -E_NO_CALL;
     }
 }
@@ -140,6 +179,6 @@ i64 syscall(u64 a, u64 b, u64 c, u64 d, u64 e, u64 number)
     i64 result = call(current_thread()->process, number, a, b, c, d, e);
     if (this_cpu()->resched)
         sched_preempt();
-    lock_release(LOCK_KERNEL);
+    kernel_leave();
     return result;
 }

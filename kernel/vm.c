@@ -262,6 +262,21 @@ void space_unmap(struct space *space, u64 address, u64 pages)
     memset(space->recent, 0, sizeof space->recent);
 }
 
+u64 space_physical(const struct space *space, u64 address)
+{
+    u64 *entry = space_entry(space, address, false);
+    return entry ? *entry & ADDRESS : 0;
+}
+
+void space_free(struct space *space, u64 address)
+{
+    u64 *entry = space_entry(space, address, false);
+    page_free(direct(*entry & ADDRESS));
+    *entry = 0;
+    flush_page(address);
+    memset(space->recent, 0, sizeof space->recent);
+}
+
 static void free_tables(u64 *table, u32 level, u32 entries)
 {
     for (u32 i = 0; i < entries; i++) {

@@ -23,16 +23,26 @@ TRACE_MAGIC: Final = 0x45434152544F5952
 
 BATCH_BYTES: Final = 4096
 PIPE_BYTES: Final = 4096
+BLOCK_BYTES: Final = 4096
+STORE_RECORD_BYTES: Final = 48
+PLACE_BYTES: Final = 20
+BUFFER_BYTES: Final = 40
+NAME_BYTES: Final = 24
+RECORD_BYTES: Final = 4032
+STRESS_SLOTS: Final = 256
+STRESS_FLUSH_EVERY: Final = 64
 MAX_HANDLES: Final = 32
 MAX_CLIENTS: Final = 1024
 MAX_EVENTS: Final = 64
 TRACE_WIRE: Final = 2
 LOAD_STEPS: Final = 16
+COMPUTE_TURN_NS: Final = 50_000
 CLIENT_TEXT: Final = 0x400000
 CLIENT_CONFIG: Final = 0x10000000
 CLIENT_EVENTS: Final = 0x10000100
 CLIENT_TABLES: Final = 0x10001000
 CLIENT_SHM: Final = 0x20000000
+CLIENT_MEMORY: Final = 0x40000000
 CLIENT_STACK_TOP: Final = 0x7FFFF000
 
 PAGE_KB: Final = 4
@@ -54,6 +64,8 @@ IMAGE_LOAD_FIELDS: Final = (
     *("step_ns", "latency_limit_ns", "step_count", "cpu_threads", "cpu_priority", "memory_ppm", "disk_iops"),
     *("disk_depth", "steps_ppm"),
 )
+IMAGE_DISK: Final = struct.Struct("<2Q4I")
+IMAGE_DISK_FIELDS: Final = ("latency_ns", "bytes_per_s", "mb", "channels", "cache_pages", "reserved")
 IMAGE_GROUP: Final = struct.Struct("<4Q10IQ")
 IMAGE_GROUP_FIELDS: Final = (
     *("period_ns", "start_ns", "stagger_ns", "lifetime_ns", "first_client", "count", "workload", "priority"),
@@ -67,11 +79,11 @@ TRACE_HEADER_FIELDS: Final = (
     *("framebuffer_phys", "framebuffer_width", "framebuffer_height", "state", "lost"),
     *("request", "request_x", "request_y", "reserved"),
 )
-CLIENT_CONFIGURATION: Final = struct.Struct("<6Q12I")
+CLIENT_CONFIGURATION: Final = struct.Struct("<6Q10IQ4I")
 CLIENT_CONFIGURATION_FIELDS: Final = (
     *("seed", "end_ns", "period_ns", "refresh_ns", "epoch_tsc", "tsc_mult", "id", "generation", "workload"),
-    *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke"),
-    *("event_count", "decorated", "place"),
+    *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke", "level_ppm"),
+    *("target_pages", "event_count", "decorated", "place", "reserved"),
 )
 TRACE_DTYPE: Final = np.dtype(
     [
@@ -112,6 +124,9 @@ class Workload(IntEnum):
     EDITOR = 7
     SURGE = 8
     RESIZE = 9
+    STRESS_DISK = 16
+    STRESS_MEMORY = 17
+    COMPUTE = 32
 
 
 class Action(IntEnum):
@@ -169,6 +184,7 @@ class ThreadId(IntEnum):
     REPORTER = 1
     COMPOSITOR = 2
     LAUNCHER = 3
+    DISK = 5
     CLIENT0 = 16
 
 
@@ -202,9 +218,17 @@ class TraceKind(IntEnum):
     P_REAP = 33
     P_SNAPSHOT = 34
     P_PROFILE = 35
-    P_ACTION = 40
-    P_RESIZE = 41
-    P_MARKER = 42
+    P_PUT = 40
+    P_GET = 41
+    P_DELETE = 42
+    P_DURABLE = 43
+    P_MEMORY = 44
+    P_DISK_SUBMIT = 45
+    P_DISK_DONE = 46
+    P_DISK_NOTIFY = 47
+    P_ACTION = 50
+    P_RESIZE = 51
+    P_MARKER = 52
     M_COMMIT_TO_PRESENT = 64
     M_BUFFER_COMMIT = 65
     M_EVENT_DELIVERY = 66
@@ -229,9 +253,19 @@ class TraceKind(IntEnum):
     M_LOCK_HOLD = 96
     M_LOCK_WAIT = 97
     M_READY_WAIT = 98
-    M_MARKER = 99
-    M_PRESENTATION_JITTER = 100
-    M_CONFIGURE = 101
+    M_DISK_REQUEST = 100
+    M_DISK_RETRY = 101
+    M_DISK_ERROR = 102
+    M_CORRUPT = 103
+    M_CACHE = 104
+    M_CACHE_PAGES = 105
+    M_RECLAIM = 106
+    M_REFUSED = 107
+    M_DURABLE = 108
+    M_VERIFIED = 109
+    M_MARKER = 110
+    M_PRESENTATION_JITTER = 111
+    M_CONFIGURE = 112
     W_REQUESTS = 120
     W_EVENTS = 121
 
@@ -305,6 +339,12 @@ class Syscall(IntEnum):
     PIPE_WRITE = 7
     CLOSE = 8
     YIELD = 9
+    SLEEP = 16
+    PUT = 17
+    GET = 18
+    DELETE = 19
+    FLUSH = 20
+    MEMORY = 21
 
 
 def request_id(interface: int, opcode: int) -> int:

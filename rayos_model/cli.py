@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, NoReturn
 import typer
 from rich.table import Table
 
-from rayos_model import __version__, baseline, cli_comparison, scenario
+from rayos_model import __version__, baseline, cli_comparison, cli_planning, scenario
 from rayos_model.cli_comparison import DEFAULT_HISTORY, HistoryOption
 from rayos_model.errors import BadInput, PlatformFailure, RayosError
 from rayos_model.progress import showing
@@ -39,6 +39,7 @@ markers_app = typer.Typer(no_args_is_help=True, help="The marker lines of serial
 app.add_typer(scenarios_app, name="scenarios")
 app.add_typer(markers_app, name="markers")
 cli_comparison.register(app)
+cli_planning.register(app)
 
 _INTERRUPTED: Final = 130
 
@@ -68,7 +69,7 @@ def main() -> None:
         notes = [*getattr(error, "__notes__", ())] if isinstance(error, PlatformFailure) else []
         _fail("\n".join([str(error), *notes]), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; the incomplete run was removed", _INTERRUPTED)
+        _fail("interrupted; nothing incomplete is left, and finished points of a sweep are kept", _INTERRUPTED)
 
 
 def _fail(text: str, status: int) -> NoReturn:
@@ -157,8 +158,9 @@ def run(
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", min=1, help="Wall time an image has to say that it is complete.")
     ] = 60.0,
-    points: Annotated[
-        bool, typer.Option("--points", help="Keep the CPU time of every operation as well; kernel only.")
+    trace_points: Annotated[
+        bool,
+        typer.Option("--points", help="Keep every control-flow point: for timelines, hot paths and attribution."),
     ] = False,
     save_baseline: Annotated[
         bool, typer.Option("--save-baseline", help="Keep a copy as what `rayos compare RUN` compares with.")
@@ -180,13 +182,8 @@ def run(
         raise BadInput("expected SCENARIO and --on model or --on kernel, or --image FILE; see rayos run --help")
     else:
         what = scenario.load(scenario_name).with_overrides(duration_s=duration, seed=seed)
-        if points and on == "model":
-            raise BadInput(
-                "--points needs --on kernel: the model spends its operations' CPU time, it does not measure it"
-            )
-        system = _system_with_points(platform) if points else _system(on, platform)
         with showing() as progress:
-            result = execute(system, what, out, progress(f"{what.name} on {on}"))
+            result = execute(_system(on, platform, trace_points), what, out, progress(f"{what.name} on {on}"))
     if save_baseline:
         baseline.save(result)
     if as_json:
@@ -315,13 +312,26 @@ def shrink(
 
 @app.command(epilog="Example: `rayos report runs/demo-* --html report.html`")
 def report(
-    paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories that `rayos run` made.")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RUN]...", help="Directories that `rayos run` made.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(metavar="F", help="Write a self-contained page here as well.")] = None,
+    calibration: Annotated[
+        str | None, typer.Option(metavar="P", help="Report on the calibration of this platform instead.")
+    ] = None,
 ) -> None:
     """Show runs side by side: verdicts and metrics, with figures in the page.
 
     Of runs made with `--points` also where the CPU time went; in the page as a flame graph.
+
+    With `--calibration`: how well the model's parameters are known, which of them the calibration runs cannot tell
+    apart, and which of them each prediction depends on.
     """
+    if calibration is not None:
+        cli_comparison.report_calibration(calibration, html)
+        return
+    if not paths:
+        raise BadInput("no run named: give directories of runs, or --calibration PLATFORM")
     from rayos_model.hot_paths import has_points, hot_paths
     from rayos_model.report import html as pages
     from rayos_model.report.plots import label_of
@@ -428,21 +438,15 @@ def _has_qemu() -> bool:
     return True
 
 
-def _system_with_points(platform: str) -> System:
-    from rayos_model.hardware import KernelSystem
-
-    return KernelSystem(platform, trace_points=True)
-
-
-def _system(name: str, platform: str) -> System:
+def _system(name: str, platform: str, trace_points: bool = False) -> System:
     if name == "kernel":
         from rayos_model.hardware import KernelSystem
 
-        return KernelSystem(platform)
+        return KernelSystem(platform, trace_points)
     from rayos_model.calibration import load_calibration
     from rayos_model.model import ModelSystem
 
-    return ModelSystem(load_calibration(platform))
+    return ModelSystem(load_calibration(platform), trace_points)
 
 
 if __name__ == "__main__":

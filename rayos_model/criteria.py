@@ -25,7 +25,7 @@ _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
 _CRITERION = re.compile(r"\s*(<=|>=|==|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\s\d]*)\s*\Z")
 
 SOAK_DEFAULTS: Final = {"crashes": "== 0", "hangs": "== 0", "memory.leak": "== 0 kb"}
-"""What every soak and every integration scenario must fulfil besides its own criteria."""
+"""What every soak, stress test and integration scenario must fulfil besides its own criteria."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Verdict:
 
 def criteria_of(scenario: Scenario) -> dict[str, Criterion]:
     """The scenario's criteria, with the defaults of its kind where it has none of its own for that metric."""
-    defaults: Mapping[str, str] = SOAK_DEFAULTS if scenario.kind in ("soak", "integration") else {}
+    defaults: Mapping[str, str] = SOAK_DEFAULTS if scenario.kind in ("soak", "stress", "integration") else {}
     own = dict(scenario.criteria)
     return {metric: parse_criterion(metric, text) for metric, text in {**defaults, **own}.items()}
 

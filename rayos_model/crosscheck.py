@@ -48,6 +48,9 @@ TOLERANCES: Final[Mapping[str, Tolerance]] = {
     "dropped_frames.percent": _POINTS,
     "cpu.mean": _POINTS,
     "memory.peak": _PLANNING,
+    **{f"disk_request.{quantile}": _PLANNING for quantile in ("p50", "p95", "p99")},
+    "throughput.disk": _PLANNING,
+    "cache.hit_ratio": _POINTS,
 }
 """The metrics compared, in the order shown, and why each tolerance has its size."""
 
@@ -139,6 +142,11 @@ class CrossCheck:
             "platform": self.platform,
             "scenarios": [check.to_dict() for check in self.scenarios],
         }
+
+    def _repr_html_(self) -> str:
+        from rayos_model.report.html import crosscheck_summary
+
+        return crosscheck_summary(self.to_dict())
 
 
 class Measured(Protocol):

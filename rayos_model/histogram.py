@@ -1,4 +1,8 @@
-"""A log-linear histogram of latencies: constant memory for runs of any length, quantiles within 0.4 %."""
+"""A log-linear histogram of latencies: constant memory for runs of any length, quantiles within 0.4 %.
+
+The package `hdrhistogram` (at two significant digits, with as many counters) takes one value a call, which for an array
+of 200,000 takes a hundred times as long as counting the array at once, and it gives no intervals.
+"""
 
 from __future__ import annotations
 

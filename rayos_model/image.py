@@ -60,6 +60,17 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Disk:
+    """`struct image_disk`; fields in its order. All zero: there is no disk."""
+
+    latency_ns: int = 0
+    bytes_per_s: int = 0
+    mb: int = 0
+    channels: int = 0
+    cache_pages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """`struct image_group`; fields in its order. Tables are indices into `Image.tables`."""
 
@@ -100,6 +111,7 @@ class Image:
 
     settings: Settings
     load: Load
+    disk: Disk
     groups: tuple[Group, ...]
     events: tuple[Event, ...]
     tables: tuple[tuple[int, ...], ...]
@@ -121,6 +133,7 @@ class Image:
         settings = astuple(self.settings)
         body = abi.IMAGE_SETTINGS.pack(*settings[:-1], self.settings.name.encode("ascii"))
         body += self.load.pack()
+        body += abi.IMAGE_DISK.pack(*astuple(self.disk), 0)
         body += b"".join(abi.IMAGE_GROUP.pack(*astuple(group), 0) for group in self.groups)
         body += b"".join(abi.IMAGE_EVENT.pack(*astuple(event)) for event in self.events)
         body += b"".join(struct.pack(f"<{abi.QUANTILES}Q", *table) for table in self.tables)
@@ -181,7 +194,7 @@ def build_image(scenario: Scenario, trace_points: int = False, provoke: Provocat
         jitter_seed=machine.jitter_seed,
         name=scenario.name,
     )
-    return Image(settings, _load(scenario), tuple(groups), _events(scenario, groups), tuple(tables))
+    return Image(settings, _load(scenario), _disk(scenario), tuple(groups), _events(scenario, groups), tuple(tables))
 
 
 def _events(scenario: Scenario, groups: Sequence[Group]) -> tuple[Event, ...]:
@@ -198,6 +211,19 @@ def _events(scenario: Scenario, groups: Sequence[Group]) -> tuple[Event, ...]:
 
 def _clients_of(group: Group) -> tuple[int, int]:
     return group.first_client, group.count
+
+
+def _disk(scenario: Scenario) -> Disk:
+    machine = scenario.machine
+    if not machine.disk_mb:
+        return Disk()
+    return Disk(
+        latency_ns=round(machine.disk_latency_us * 1000),
+        bytes_per_s=round(machine.disk_mb_per_s * 1_000_000),
+        mb=machine.disk_mb,
+        channels=machine.disk_channels,
+        cache_pages=(machine.cache_mb << 20) // abi.BLOCK_BYTES,
+    )
 
 
 def _load(scenario: Scenario) -> Load:
@@ -234,7 +260,8 @@ def parse_image(data: bytes) -> Image:
     if version != abi.ABI_VERSION:
         raise ValueError(f"image version is {version}, expected {abi.ABI_VERSION}")
     load_at = abi.IMAGE_HEADER.size + abi.IMAGE_SETTINGS.size
-    groups_at = load_at + abi.IMAGE_LOAD.size
+    disk_at = load_at + abi.IMAGE_LOAD.size
+    groups_at = disk_at + abi.IMAGE_DISK.size
     events_at = groups_at + group_count * abi.IMAGE_GROUP.size
     tables_at = events_at + event_count * abi.IMAGE_EVENT.size
     if not length == len(data) == tables_at + table_count * abi.QUANTILES * 8:
@@ -246,6 +273,7 @@ def parse_image(data: bytes) -> Image:
     load = abi.as_dict(abi.IMAGE_LOAD, abi.IMAGE_LOAD_FIELDS, data, load_at)
     steps = struct.unpack(f"<{abi.LOAD_STEPS}I", load.pop("steps_ppm"))
     load["steps_ppm"] = steps[: load.pop("step_count")]
+    disk = Disk(*abi.IMAGE_DISK.unpack_from(data, disk_at)[:-1])
     groups = [
         Group(*abi.IMAGE_GROUP.unpack_from(data, groups_at + i * abi.IMAGE_GROUP.size)[:-1]) for i in range(group_count)
     ]
@@ -254,4 +282,4 @@ def parse_image(data: bytes) -> Image:
     ]
     layout = struct.Struct(f"<{abi.QUANTILES}Q")
     tables = [layout.unpack_from(data, tables_at + i * layout.size) for i in range(table_count)]
-    return Image(Settings(**settings), Load(**load), tuple(groups), tuple(events), tuple(tables))
+    return Image(Settings(**settings), Load(**load), disk, tuple(groups), tuple(events), tuple(tables))

@@ -19,6 +19,7 @@ from rayos_model.abi import Records, TraceKind
 from rayos_model.histogram import LatencyHistogram
 from rayos_model.resources import ResourceTracker
 from rayos_model.scenario import NS, Scenario
+from rayos_model.storage import StorageTracker
 from rayos_model.throughput import ThroughputCounter
 from rayos_model.units import METRIC_UNITS, OPERATIONS, QUANTILE_OF
 
@@ -93,8 +94,10 @@ class MetricsCollector:
         self._throughput = {
             name: ThroughputCounter(scenario, kind, 0 if kind == TraceKind.M_CLIENT_CREATION else None)
             for name, kind in _THROUGHPUT.items()
+            if kind != TraceKind.M_DISK_REQUEST or scenario.machine.disk_mb
         }
         self._resources = ResourceTracker(scenario)
+        self._storage = StorageTracker(scenario)
         seconds = np.arange(len(self._flips.seconds)) * NS
         self._measured_seconds = (seconds >= self._warmup_ns) & (seconds + NS <= self._duration_ns)
         self._p99_us = np.full(len(seconds), np.nan)
@@ -121,6 +124,7 @@ class MetricsCollector:
         for kind in self._counts:
             self._counts[kind] += int(np.count_nonzero(kinds == kind))
         self._resources.feed(records)
+        self._storage.feed(records)
 
     def _latency_by_second(self, records: Records) -> None:
         seconds = (records["time_ns"] // NS).astype(np.int64)
@@ -160,7 +164,7 @@ class MetricsCollector:
             put("frame_rate.max", float(fps.max()))
         flips, dropped = self._flips.measured, self._dropped.measured
         put("dropped_frames.percent", 100 * dropped / (flips + dropped) if flips + dropped else 0.0)
-        for name, value in self._resources.values().items():
+        for name, value in (self._resources.values() | self._storage.values()).items():
             put(name, value)
         put("crashes", self._counts[TraceKind.M_CRASH])
         put("hangs", self._counts[TraceKind.M_HANG])
@@ -181,6 +185,7 @@ class MetricsCollector:
 
 _THROUGHPUT: Final = {
     "frames": TraceKind.M_FLIP,
+    "disk": TraceKind.M_DISK_REQUEST,
     "commits": TraceKind.M_BUFFER_COMMIT,
     "events": TraceKind.M_EVENT_DELIVERY,
     "clients": TraceKind.M_CLIENT_CREATION,

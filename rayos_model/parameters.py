@@ -33,6 +33,7 @@ SIZES: Mapping[str, tuple[str, ...]] = {
     "request.wl_shm.create_pool": ("pages",),
     "request.wl_shm_pool.destroy": ("pages",),
     "reap": ("pages",),
+    "memory": ("pages",),
 }
 
 
@@ -77,6 +78,9 @@ class Scheduling(Frozen):
     dispatch_ns: float
     interrupt_ns: float
     idle_wake_ns: float
+    dispatch_ci95_ns: tuple[float, float] | None = None
+    interrupt_ci95_ns: tuple[float, float] | None = None
+    idle_wake_ci95_ns: tuple[float, float] | None = None
 
 
 class Memory(Frozen):
@@ -86,6 +90,8 @@ class Memory(Frozen):
     pages_per_client: float
     pages_per_shm_page: float
     residual_std_pages: float = 0.0
+    pages_per_client_ci95: tuple[float, float] | None = None
+    pages_per_shm_page_ci95: tuple[float, float] | None = None
 
 
 class Parameters(Frozen):

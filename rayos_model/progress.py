@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from rayos_model.systems import Progress, ProgressFn
@@ -26,6 +26,26 @@ def showing() -> Iterator[Callable[[str], ProgressFn]]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[facts]}"))
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         yield lambda label: _OnTerminal(bar, bar.add_task(label, total=None, facts=""))
+
+
+@contextmanager
+def counting(label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A callback that shows how many of how many pieces of work are done: `done(finished, total)`."""
+    if not sys.stderr.isatty():
+        last = time.monotonic()
+
+        def line(finished: int, total: int) -> None:
+            nonlocal last
+            if time.monotonic() - last >= _LINE_EVERY_S:
+                last = time.monotonic()
+                print(f"{label}: {finished} of {total} {unit}", file=sys.stderr, flush=True)
+
+        yield line
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit))
+    with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda finished, total: bar.update(task, completed=finished, total=total)
 
 
 class _Speed:

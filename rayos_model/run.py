@@ -113,6 +113,11 @@ class Run:
             "metrics": {name: value.to_dict() for name, value in self.metrics.values.items()},
         }
 
+    def _repr_html_(self) -> str:
+        from rayos_model.report.html import run_summary
+
+        return run_summary(self)
+
 
 class RunWriter:
     """Writes one run; a context manager. A system feeds it markers, trace and provenance while it runs.
@@ -175,6 +180,10 @@ class RunWriter:
     def outcome(self, metrics: Metrics, verdicts: Iterable[Verdict]) -> None:
         """What the run measured and how it is judged, where that does not come from its trace and its scenario."""
         self._outcome = metrics, tuple(verdicts)
+
+    def file(self, name: str) -> Path:
+        """The place of a further file, to be written by the caller; it becomes part of the run."""
+        return self._aside / name
 
     def screenshot(self, png: bytes) -> None:
         """Keep a screenshot (PNG); a later one replaces it."""

@@ -67,6 +67,13 @@ class Machine(_Part):
     memory_mb: int = Field(default=256, ge=32, le=65536)
     quantum_us: int = Field(default=10_000, ge=100, le=10_000_000, description="round-robin time slice")
     compositor_priority: int = Field(default=20, ge=1, le=24)
+    disk_mb: int = Field(default=0, ge=0, le=4096, description="size of the disk; 0: the machine has none")
+    disk_latency_us: float = Field(default=80.0, ge=0, le=1e6, description="what the disk takes for any request")
+    disk_mb_per_s: float = Field(
+        default=2000.0, ge=1, le=1e6, description="bandwidth of each channel; 1 MB = 10^6 bytes"
+    )
+    disk_channels: int = Field(default=8, ge=1, le=64, description="requests the disk works on at a time")
+    cache_mb: int = Field(default=8, ge=1, le=4096, description="most memory the buffer cache of the disk takes")
     socket_bytes: int = Field(default=16_384, ge=8192, le=1 << 20, description="capacity of each direction of a socket")
     jitter_seed: int = Field(
         default=0, ge=0, lt=1 << 32, description="perturbs every quantum, to try another interleaving; 0: exact quanta"
@@ -170,10 +177,20 @@ class Load(_Part):
     disk_iops: int = Field(default=0, ge=0, le=10_000_000, description="disk requests a second")
     disk_depth: int = Field(default=8, ge=1, le=64, description="disk requests in flight")
     steps: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(default=(), max_length=LOAD_STEPS)
-    step_s: float = Field(default=5.0, ge=1, le=3600, description="how long each step lasts")
+    step_s: int = Field(default=5, ge=1, le=3600, description="how long each step lasts, whole seconds")
     latency_limit_ms: float | None = Field(
         default=None, gt=0, description="a second whose p99 of commit-to-present exceeds it takes the load a step down"
     )
+    max_slope: float = Field(
+        default=2.0,
+        gt=0,
+        description="degradation is graceful up to this rise of the p99 ratio from no load to all of it",
+    )
+
+    @property
+    def processes(self) -> int:
+        """How many processes make the whole load."""
+        return self.cpu_threads + (self.disk_depth if self.disk_iops else 0) + (self.memory_fraction > 0)
 
     @property
     def any(self) -> bool:
@@ -247,16 +264,19 @@ class Scenario(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.load.any:
-            raise ValueError("load: background load is not supported yet; expected it to be left out")
+        if self.load.disk_iops and not self.machine.disk_mb:
+            raise ValueError("load.disk_iops: expected a machine with a disk; machine.disk_mb is 0")
         if self.faults:
             raise ValueError("faults: fault injection is not supported yet; expected it to be left out")
         if self.input.source == "device" and self.machine.vcpus > 1:
             raise ValueError(f"machine.vcpus: expected 1 with input.source = 'device', got {self.machine.vcpus}")
         if self.warmup_s is not None and self.warmup_s >= self.duration_s:
             raise ValueError(f"warmup_s: expected less than duration_s ({self.duration_s:g}), got {self.warmup_s:g}")
-        if self.client_count > MAX_CLIENTS:
-            raise ValueError(f"clients: expected at most {MAX_CLIENTS} in all, got {self.client_count}")
+        if self.client_count + self.load.processes > MAX_CLIENTS:
+            raise ValueError(
+                f"clients: expected at most {MAX_CLIENTS} in all, those of the load included, "
+                f"got {self.client_count + self.load.processes}"
+            )
         for i, group in enumerate(self.clients):
             width, height = group.surface
             if width > self.display.width or height > self.display.height:
@@ -264,9 +284,9 @@ class Scenario(_Part):
                     f"clients.{i}.surface: expected at most the display's {self.display.width}×{self.display.height}, "
                     f"got {width}×{height}"
                 )
-            if group.priority >= self.machine.compositor_priority:
+            if group.priority > self.machine.compositor_priority:
                 raise ValueError(
-                    f"clients.{i}.priority: expected less than machine.compositor_priority "
+                    f"clients.{i}.priority: expected no more than machine.compositor_priority "
                     f"({self.machine.compositor_priority}), got {group.priority}"
                 )
         for i, entry in enumerate(self.timeline):

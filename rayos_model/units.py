@@ -6,7 +6,7 @@ from typing import Final
 
 OPERATIONS: Final = (
     *("commit_to_present", "buffer_commit", "event_delivery"),
-    *("client_creation", "input_round_trip", "composition", "presentation_jitter", "configure"),
+    *("client_creation", "input_round_trip", "composition", "disk_request", "presentation_jitter", "configure"),
 )
 """Operations with a latency histogram; docs/metrics.md defines each."""
 
@@ -31,7 +31,15 @@ METRIC_UNITS: Final[dict[str, str]] = {
     "protocol_errors": "",
     "allocations.pages": "/s",
     "allocations.heap": "/s",
+    "disk.retries": "",
+    "disk.errors": "",
+    "disk.corrupt": "",
+    "disk.verified": "",
+    "cache.hit_ratio": "%",
+    "memory.reclaimed": "kb",
+    "memory.refused": "",
     "throughput.frames": "/s",
+    "throughput.disk": "/s",
     "throughput.commits": "/s",
     "throughput.events": "/s",
     "throughput.clients": "/s",

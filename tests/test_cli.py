@@ -31,7 +31,7 @@ class Rayos:
         self.plays(RecordedSystem(small_trace()))
 
     def plays(self, system: RecordedSystem) -> None:
-        self._monkeypatch.setattr(cli, "_system", lambda name, platform: system)
+        self._monkeypatch.setattr(cli, "_system", lambda name, platform, trace_points=False: system)
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         self._monkeypatch.setattr(sys, "argv", ["rayos", *arguments])
@@ -75,6 +75,15 @@ def test_json_is_one_document_and_nothing_else(rayos: Rayos) -> None:
         ("markers", "check", "nowhere.log"),
         ("frobnicate",),
         ("plan", "demo"),
+        ("plan", "demo", "--vary", "clients", "--slo", "commit_to_present.p99"),
+        ("plan", "demo", "--vary", "clients=1,2"),
+        ("plan", "demo", "--vary", "clients", "--plot", "plot.doc"),
+        ("sweep", "demo"),
+        ("sweep", "demo", "--set", "machine.quantm_us=100"),
+        ("sweep", "demo", "--set", "clients=1..4"),
+        ("sweep", "demo", "--set", "clients=1", "--jobs", "0"),
+        ("trace", "nowhere", "--perfetto", "f.pftrace"),
+        ("explain", "nowhere"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(rayos: Rayos, arguments: tuple[str, ...]) -> None:
@@ -129,9 +138,25 @@ def test_a_run_is_compared_with_its_baseline(rayos: Rayos) -> None:
 def test_runs_that_are_not_comparable_are_bad_input(rayos: Rayos) -> None:
     rayos("run", "small.toml", "--on", "model", "--out", "one")
     rayos("run", "small.toml", "--on", "model", "--out", "two", "--seed", "7")
-    for arguments in (("one", "two"), ("one",), ("one", "one", "one"), ("one", "nowhere")):
+    for arguments in (("one", "two"), ("one",), ("one", "one", "one"), ("one", "nowhere"), ("one", "--calibration")):
         status, out, err = rayos("compare", *arguments)
         assert (status, out, err.count("\n")) == (2, "", 1)
+
+
+def test_a_sweep_prints_and_keeps_its_table(rayos: Rayos) -> None:
+    options = ("--duration", "2", "--jobs", "1", "--out", "t.parquet", "--metric", "memory.peak")
+    status, out, err = rayos("sweep", "small.toml", "--set", "clients=1,2", *options)
+    assert (status, err) == (0, "")
+    assert "memory" in out and "clients" in out
+    assert Path("t.parquet").is_file()
+
+
+def test_a_plan_is_one_json_document(rayos: Rayos) -> None:
+    options = ("--vary", "clients=1..3", "--slo", "frame_rate.min>=60", "--duration", "3", "--jobs", "1", "--json")
+    status, out, _ = rayos("plan", "small.toml", *options)
+    document = json.loads(out)
+    assert (status, document["ok"], document["answers"][0]["value"]) == (0, True, 3)
+    assert document["objectives"] == ["frame_rate.min >=60", "memory.peak < 256 MB, all the machine has"]
 
 
 def test_scenarios_are_listed_shown_and_described(rayos: Rayos) -> None:

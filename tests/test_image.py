@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rayos_model import abi, scenario
-from rayos_model.image import Event, Group, Image, Load, Settings, build_image, compile_image, parse_image
+from rayos_model.image import Disk, Event, Group, Image, Load, Settings, build_image, compile_image, parse_image
 
 u32 = st.integers(0, 2**32 - 1)
 u64 = st.integers(0, 2**64 - 1)
@@ -17,10 +17,12 @@ groups = st.builds(Group, *[u64] * 4, *[u32] * 10)
 tables = st.tuples(u64, u64).map(lambda ends: (ends[0],) * (abi.QUANTILES - 1) + (ends[1],))
 events = st.builds(Event, u64, *[u32] * 4)
 loads = st.builds(Load, *[u64] * 2, *[u32] * 5, st.lists(u32, max_size=abi.LOAD_STEPS).map(tuple))
+disks = st.builds(Disk, *[u64] * 2, *[u32] * 3)
 images = st.builds(
     Image,
     settings_of,
     loads,
+    disks,
     st.lists(groups, max_size=5).map(tuple),
     st.lists(events, max_size=3).map(tuple),
     st.lists(tables, max_size=3).map(tuple),

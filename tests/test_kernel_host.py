@@ -31,7 +31,9 @@ PROGRAMS = {
     "scenario": ["scenario.c"],
     "trace": ["trace.c", "page.c", "profile.c", "histogram.c"],
     "histogram": ["histogram.c"],
+    "blit": ["wayland/blit.c"],
     "virtio": ["virtio.c", "page.c"],
+    "store": ["store.c", "cache.c", "page.c"],
 }
 ZIG = [
     sys.executable,
@@ -123,10 +125,12 @@ def image(**changes: int) -> bytes:
         "transfer_bytes": 0,
     }
     load = dict.fromkeys(abi.IMAGE_LOAD_FIELDS[:-1], 0)
+    disk = {"latency_ns": 80_000, "bytes_per_s": 10**9, "mb": 16, "channels": 4, "cache_pages": 256}
     for name, value in changes.items():
-        next(part for part in (settings, load, group) if name in part)[name] = value
+        next(part for part in (settings, load, disk, group) if name in part)[name] = value
     body = abi.IMAGE_SETTINGS.pack(*settings.values(), b"test")
     body += abi.IMAGE_LOAD.pack(*load.values(), struct.pack("<2I", 0, 1_000_000))
+    body += abi.IMAGE_DISK.pack(*disk.values(), 0)
     body += abi.IMAGE_GROUP.pack(*group.values(), 0)
     body += struct.pack(f"<{abi.QUANTILES}Q", *range(abi.QUANTILES))
     length = abi.IMAGE_HEADER.size + len(body)
@@ -141,6 +145,10 @@ def verdict(programs: dict[str, Path], folder: Path, data: bytes, *arguments: ob
 
 def test_pages_and_heap_account_for_every_byte_and_find_damage(programs: dict[str, Path]) -> None:
     run(programs["memory"])
+
+
+def test_a_blit_changes_exactly_its_pixels(programs: dict[str, Path]) -> None:
+    run(programs["blit"])
 
 
 def test_the_ring_keeps_order_and_meets_the_host_when_full(programs: dict[str, Path]) -> None:
@@ -208,6 +216,12 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("memory_ppm", 1_000_001, "load:memory_ppm"),
         ("disk_iops", 10_000_001, "load:disk_iops"),
         ("disk_depth", 65, "load:disk_depth"),
+        ("disk_iops", 1, "load:disk_depth"),
+        ("mb", 4097, "disk:mb"),
+        ("latency_ns", 1_000_000_001, "disk:latency_ns"),
+        ("bytes_per_s", 0, "disk:bytes_per_s"),
+        ("channels", 0, "disk:channels"),
+        ("cache_pages", 63, "disk:cache_pages"),
         ("count", 0, "group:clients"),
         ("count", 1025, "group:clients"),
         ("first_client", 1, "group:clients"),
@@ -239,3 +253,7 @@ def test_no_damage_makes_the_validator_read_outside_the_image(programs: dict[str
 
 def test_a_device_that_lies_reaches_no_driver(programs: dict[str, Path]) -> None:
     run(programs["virtio"])
+
+
+def test_no_power_cut_loses_an_acknowledged_record(programs: dict[str, Path]) -> None:
+    run(programs["store"])

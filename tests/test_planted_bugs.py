@@ -33,7 +33,7 @@ def busy_desktop(vcpus: int = 1) -> Scenario:
 
 
 def rayos(system: KernelSystem, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(cli, "_system", lambda name, platform: system)
+    monkeypatch.setattr(cli, "_system", lambda *_: system)
     monkeypatch.setattr(sys, "argv", ["rayos", *map(str, arguments)])
     with pytest.raises(SystemExit) as caught:
         cli.main()

@@ -33,7 +33,7 @@ MISTAKES = {
     "no distribution": (HEAD + CLIENT + "think = 5\n", ("clients.0.think", "expected a distribution", "5")),
     "several cpus": (HEAD + "[machine]\nvcpus = 17\n" + CLIENT, ("machine.vcpus", "to 16", "17")),
     "faults": (HEAD + CLIENT + '[[faults]]\nkind = "crash"\n', ("faults", "not supported yet")),
-    "load": (HEAD + CLIENT + "[load]\ncpu_threads = 8\n", ("load", "not supported yet")),
+    "load": (HEAD + CLIENT + "[load]\ndisk_iops = 500\n", ("load.disk_iops", "a machine with a disk")),
     "load key": (HEAD + CLIENT + "[load]\ncpu_thread = 8\n", ("load.cpu_thread", "'cpu_threads'")),
     "surface beyond display": (HEAD + CLIENT + "surface = [1300, 10]\n", ("clients.0.surface", "1280×720", "1300×10")),
     "metric": (

@@ -9,6 +9,7 @@ import pytest
 
 from rayos_model.abi import Provocation, TraceKind
 from rayos_model.hardware import KernelSystem, failures
+from rayos_model.markers import parse
 from rayos_model.run import Run
 from rayos_model.scenario import Scenario, from_dict
 from rayos_model.systems import execute
@@ -66,6 +67,67 @@ def test_locks_and_waiting_threads_are_measured(eight: Run) -> None:
     assert ((longest > 0) & (longest <= total) & (total < 1e9)).all()
     waits = eight.trace(TraceKind.M_READY_WAIT)
     assert (waits["subject"] > 500).all()
+
+
+def stressed(**load: object) -> Scenario:
+    return from_dict(
+        {
+            "name": "stressed",
+            "kind": "stress",
+            "duration_s": 6,
+            "machine": {"vcpus": 4},
+            "clients": [{"count": 4, "workload": "rendering", "surface": [160, 120]}],
+            "load": {"cpu_threads": 4, "steps": [0, 0.5, 1.0], "step_s": 2, **load},
+        }
+    )
+
+
+def fields(run: Run, name: str) -> list[list[float]]:
+    return [[float(v) for v in marker.values] for marker in parse(run.markers()).named(f"RAYOS_STRESS:{name}")]
+
+
+def test_the_load_takes_the_processors_it_is_meant_to_take(tmp_path: Path) -> None:
+    run = execute(KernelSystem(), stressed(), tmp_path)
+    levels, busy, _ = zip(*fields(run, "LOAD_APPLIED"), strict=True)
+    assert levels == (0, 0.5, 1)
+    assert busy[0] < 5
+    assert 50 <= busy[1] < 60  # two of four, and what the clients need
+    assert busy[2] >= 99
+    assert [level for level, _ in fields(run, "DEGRADATION")] == [0, 0.5, 1]
+    assert len(fields(run, "LATENCY_SAMPLE")) == 6
+    assert run.metrics["memory.leak"] == 0
+    assert run.metrics["frame_rate.min"] == 60
+
+
+def test_the_load_goes_down_step_by_step_when_latency_is_beyond_its_limit(tmp_path: Path) -> None:
+    # No second is ever within a limit of 1 ms: the vblank alone is further away.
+    run = execute(KernelSystem(), stressed(latency_limit_ms=1.0), tmp_path)
+    assert [level for level, _, _ in fields(run, "LOAD_APPLIED")] == [0, 0.5, 0, 0]
+    assert "no level above 0.000 from now on" in run.markers()
+
+
+def test_a_run_under_load_repeats_to_the_bit(tmp_path: Path) -> None:
+    first, second = (execute(KernelSystem(), stressed(), tmp_path / name) for name in ("first", "second"))
+    assert first.trace().tobytes() == second.trace().tobytes()
+    assert first.markers() == second.markers()
+
+
+def test_kernel_addresses_are_used_again_on_several_processors(tmp_path: Path) -> None:
+    # 24,576 pages of addresses; two clients use 41 for each surface, a hundred times a second: all of them in 3 s.
+    churn = {"workload": "surface_creation", "count": 2, "rate_hz": 100, "surface": [200, 200]}
+    again = from_dict(
+        {
+            "name": "window-wraps",
+            "duration_s": 7,
+            "machine": {"vcpus": 4, "memory_mb": 48},
+            "display": {"width": 320, "height": 240},
+            "clients": [churn],
+            "load": {"cpu_threads": 3},
+        }
+    )
+    run = execute(KernelSystem(), again, tmp_path / "run")
+    assert run.markers().splitlines()[-1] == "RAYOS_SOAK:COMPLETE:pass"
+    assert run.metrics["memory.leak"] == 0
 
 
 @pytest.mark.parametrize("vcpus", [2, 16])

@@ -1,5 +1,6 @@
 /* The client's one loop. A turn handles what was received, then does the first thing that is due: at most one batch. */
 #include "client.h"
+#include "compute.h"
 
 struct globals globals;
 struct random think, gap;
@@ -274,6 +275,10 @@ static const struct behaviour *const workloads[] = {
 void client_main(void)
 {
     const struct client_config *c = config();
+    if (c->workload == WORKLOAD_COMPUTE)
+        compute();
+    if (c->workload == WORKLOAD_STRESS_DISK || c->workload == WORKLOAD_STRESS_MEMORY)
+        stress_main();
     if (c->workload <= WORKLOAD_RESIZE)
         workload = workloads[c->workload];
     random_seed(&think, c->seed, c->id, c->generation, STREAM_THINK);

@@ -15,4 +15,5 @@ const u64 *think_table(void);
 const u64 *gap_table(void);
 
 [[noreturn]] void client_main(void);
+[[noreturn]] void stress_main(void); /* stress.c */
 #endif

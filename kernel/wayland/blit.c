@@ -13,20 +13,42 @@ static void copy_step(u8 *to, const u8 *from)
     store(to + 64, e), store(to + 80, f), store(to + 96, g), store(to + 112, h);
 }
 
+static inline __attribute__((always_inline)) void copy_part(u8 *to, const u8 *from, u64 bytes)
+{
+#pragma clang loop unroll(full)
+    for (u64 at = 0; at < bytes; at += 16)
+        store(to + at, load(from + at));
+}
+
+/* Less than a step: in two parts that meet or overlap, one at either end, so that it costs no more than a step. */
+static void copy_narrow(u8 *to, const u8 *from, u64 bytes)
+{
+    if (bytes >= 64) {
+        copy_part(to, from, 64);
+        copy_part(to + bytes - 64, from + bytes - 64, 64);
+    } else if (bytes >= 32) {
+        copy_part(to, from, 32);
+        copy_part(to + bytes - 32, from + bytes - 32, 32);
+    } else if (bytes >= 16) {
+        copy_part(to, from, 16);
+        copy_part(to + bytes - 16, from + bytes - 16, 16);
+    } else {
+        for (u64 at = 0; at < bytes; at += 4)
+            __builtin_memcpy(to + at, from + at, 4);
+    }
+}
+
 /* The last step of a row ends where the row ends, over part of the one before it. */
 static void copy_row(u8 *to, const u8 *from, u32 pixels)
 {
-    if (pixels >= STEP_PIXELS) {
-        u64 bytes = 4 * pixels, step = 4 * STEP_PIXELS;
-        for (u64 at = 0; at < bytes - step; at += step)
-            copy_step(to + at, from + at);
-        copy_step(to + bytes - step, from + bytes - step);
+    u64 bytes = 4 * pixels, step = 4 * STEP_PIXELS;
+    if (pixels < STEP_PIXELS) {
+        copy_narrow(to, from, bytes);
         return;
     }
-    for (; pixels >= 4; pixels -= 4, to += 16, from += 16)
-        store(to, load(from));
-    for (; pixels; pixels--, to += 4, from += 4)
-        __builtin_memcpy(to, from, 4);
+    for (u64 at = 0; at < bytes - step; at += step)
+        copy_step(to + at, from + at);
+    copy_step(to + bytes - step, from + bytes - step);
 }
 
 static void fill_step(u8 *to, __m128i four)

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, TraceKind
-from rayos_model.calibration.fit import fit_scheduling, fit_segments
+from rayos_model.calibration.fit import bootstrap, fit_scheduling, fit_segments
 from rayos_model.calibration.segments import segments
 from rayos_model.calibration.store import PARAMETERS, calibration_root
 from rayos_model.parameters import Memory, Parameters
@@ -99,7 +99,12 @@ def idle_wake_delays(trace: Records) -> NDArray[np.float64]:
 
 
 def memory_table(trace: Records, scenario: Scenario) -> pd.DataFrame:
-    """Pages in use at each snapshot beside what explains them: clients alive, shared pages; and the baseline."""
+    """Pages in use at each snapshot beside what explains them: clients alive, shared pages; and the baseline.
+
+    No rows for a scenario whose disk or load takes pages of its own: those are known, not fitted.
+    """
+    if scenario.machine.disk_mb or scenario.load.any:
+        return pd.DataFrame(columns=["base", "pages", "clients", "shared"], dtype=np.float64)
     framebuffers = 2 * -(-scenario.display.width * scenario.display.height * 4 // (PAGE_KB * 1024))
     baseline = int(trace["arg"][trace["kind"] == TraceKind.M_BASELINE][0])
     clients, shared = 0, 0
@@ -136,11 +141,14 @@ def fit_memory(table: pd.DataFrame) -> Memory:
     x = table[["clients", "shared"]].to_numpy(np.float64)
     y = table["pages"].to_numpy(np.float64)
     beta = np.linalg.lstsq(x, y, rcond=None)[0]
+    bounds = bootstrap(x, y)
     return Memory(
         base_pages=float(table["base"].median()),
         pages_per_client=float(beta[0]),
         pages_per_shm_page=float(beta[1]),
         residual_std_pages=float(np.std(y - x @ beta)),
+        pages_per_client_ci95=(float(bounds[0, 0]), float(bounds[1, 0])),
+        pages_per_shm_page_ci95=(float(bounds[0, 1]), float(bounds[1, 1])),
     )
 
 

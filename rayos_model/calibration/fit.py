@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.optimize import nnls
 
 from rayos_model.parameters import Scheduling, Segment, sizes_key
@@ -15,6 +16,7 @@ _BOOTSTRAPS = 200
 _BOOTSTRAP_ROWS = 2000
 _MOST_COMBINATIONS = 64
 _OFTEN = 5
+_LEAST_FOR_INTERVAL = 20
 _META = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "net_ns"}
 
 Array = NDArray[np.float64]
@@ -39,11 +41,24 @@ def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array) -> Scheduling:
     y = excess["cpu_ns"].to_numpy()[heavy]
     x = excess[["irqs", "dispatches"]].to_numpy()[heavy]
     interrupt_ns, dispatch_ns = nnls(x, y)[0] if len(y) >= 2 else (0.0, 0.0)
+    bounds = bootstrap(x, y) if len(y) >= _LEAST_FOR_INTERVAL else None
     return Scheduling(
         dispatch_ns=float(dispatch_ns),
         interrupt_ns=float(interrupt_ns),
         idle_wake_ns=float(np.median(idle_wake_ns)) if len(idle_wake_ns) else 0.0,
+        interrupt_ci95_ns=None if bounds is None else (float(bounds[0, 0]), float(bounds[1, 0])),
+        dispatch_ci95_ns=None if bounds is None else (float(bounds[0, 1]), float(bounds[1, 1])),
+        idle_wake_ci95_ns=_median_interval(idle_wake_ns),
     )
+
+
+def _median_interval(values: Array) -> tuple[float, float] | None:
+    """95 % order-statistics interval of the median; None where there are too few values."""
+    if len(values) < _LEAST_FOR_INTERVAL:
+        return None
+    low, high = (int(rank) for rank in stats.binom.interval(0.95, len(values), 0.5))
+    ordered = np.sort(values)
+    return float(ordered[max(low - 1, 0)]), float(ordered[min(high, len(values) - 1)])
 
 
 def fit_segments(table: pd.DataFrame, by: str, scheduling: Scheduling) -> dict[str, Segment]:
@@ -55,10 +70,10 @@ def fit_segments(table: pd.DataFrame, by: str, scheduling: Scheduling) -> dict[s
 
 def _fit_one(group: pd.DataFrame) -> Segment:
     y = group["net_ns"].to_numpy(np.float64)
-    names, x = _design(group)
+    names, x = design(group)
     beta, bounds = _solve(x, y), None
-    if len(y) >= 20 and np.ptp(y) > 0:
-        bounds = _bootstrap(x, y)
+    if len(y) >= _LEAST_FOR_INTERVAL and np.ptp(y) > 0:
+        bounds = bootstrap(x, y)
     residual = y - x @ beta
     rates = {name: float(rate) for name, rate in zip(names, beta[1:], strict=True)}
     depth_ns = rates.pop("depth", 0.0)
@@ -79,11 +94,11 @@ def _fit_one(group: pd.DataFrame) -> Segment:
     )
 
 
-def _design(group: pd.DataFrame) -> tuple[list[str], Array]:
+def design(group: pd.DataFrame) -> tuple[list[str], Array]:
     """The intercept and every size that varies and is not a linear function of those taken before it."""
     columns: list[Array] = [np.ones(len(group))]
     names: list[str] = []
-    for name in _size_columns(group):
+    for name in size_columns(group):
         candidate = group[name].fillna(0.0).to_numpy(np.float64)
         if np.ptp(candidate) == 0:
             continue
@@ -95,13 +110,13 @@ def _design(group: pd.DataFrame) -> tuple[list[str], Array]:
     return names, np.column_stack(columns)
 
 
-def _size_columns(group: pd.DataFrame) -> Iterator[str]:
+def size_columns(group: pd.DataFrame) -> Iterator[str]:
     return (column for column in group.columns if column not in _META and group[column].notna().any())
 
 
 def _means(group: pd.DataFrame) -> dict[str, float]:
     """Mean cost at each combination of sizes seen often, where a few combinations are all there is."""
-    columns = [column for column in _size_columns(group) if column != "depth"]
+    columns = [column for column in size_columns(group) if column != "depth"]
     if not columns or "steps" in columns:
         return {}
     means = group.groupby(columns, dropna=False)["net_ns"].agg(["mean", "size"])
@@ -119,7 +134,7 @@ def _solve(x: Array, y: Array) -> Array:
     return np.asarray(nnls(x / scale, np.maximum(y, 0.0))[0] / scale, np.float64)
 
 
-def _bootstrap(x: Array, y: Array) -> Array:
+def bootstrap(x: Array, y: Array) -> Array:
     """2.5 % and 97.5 % percentiles of the coefficients over resampled rows, shape (2, coefficients)."""
     rng = np.random.default_rng(0)
     rows = min(len(y), _BOOTSTRAP_ROWS)

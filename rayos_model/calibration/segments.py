@@ -43,12 +43,20 @@ REQUESTS: dict[Interface, tuple[str, ...]] = {
     Interface.ZXDG_TOPLEVEL_DECORATION_V1: ("destroy", "set_mode", "unset_mode"),
 }
 _PIPE_IO = ("pipe_read", "pipe_write", "close")
+_OPERATIONS = ("read", "write", "flush")
+#: Points whose subject says which of several things they are: 'disk_done.write', 'memory.map'.
+POINT_DETAILS: dict[TraceKind, tuple[str, ...]] = {
+    TraceKind.P_DISK_SUBMIT: _OPERATIONS,
+    TraceKind.P_DISK_DONE: _OPERATIONS,
+    TraceKind.P_MEMORY: ("map", "unmap", "refused"),
+}
 _POOL = ("request.wl_shm.create_pool", "request.wl_shm_pool.destroy")
 _THREADS = {
     ThreadId.IDLE: "idle",
     ThreadId.REPORTER: "reporter",
     ThreadId.COMPOSITOR: "compositor",
     ThreadId.LAUNCHER: "launcher",
+    ThreadId.DISK: "disk",
 }
 
 
@@ -63,7 +71,9 @@ def request_label(identity: int) -> str:
 def _labels(points: Records) -> pd.Series:
     kind, subject, arg = points["kind"], points["subject"], points["arg"]
     key = kind.astype(np.int64) << 32
-    tagged = np.isin(kind, (TraceKind.P_ENTER, TraceKind.P_SEND, TraceKind.P_PIPE_IO, TraceKind.P_ACTION))
+    tagged = np.isin(
+        kind, (TraceKind.P_ENTER, TraceKind.P_SEND, TraceKind.P_PIPE_IO, TraceKind.P_ACTION, *POINT_DETAILS)
+    )
     request = kind == TraceKind.P_REQUEST
     key[tagged] |= subject[tagged]
     key[request] |= (arg[request] & 0xFFFFFFFF).astype(np.int64)
@@ -78,6 +88,8 @@ def _label(kind: int, detail: int) -> str:
     name = TraceKind(kind).name.removeprefix("P_").lower()
     if kind == TraceKind.P_ACTION:
         return f"{name}.{Action(detail).name.lower()}"
+    if kind in POINT_DETAILS:
+        return f"{name}.{POINT_DETAILS[TraceKind(kind)][detail]}"
     return f"{name}.{BatchTag(detail).name.lower()}" if kind in (TraceKind.P_ENTER, TraceKind.P_SEND) else name
 
 

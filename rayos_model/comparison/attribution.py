@@ -53,9 +53,17 @@ def attribute(baseline: Run, current: Run) -> tuple[OperationChange, ...]:
 
 
 def attribute_to_calibration(parameters: Parameters, run: Run) -> tuple[OperationChange, ...]:
-    """The operations of a run with points that cost something else than calibrated, the largest contribution first."""
+    """The operations of a run with points that cost something else than calibrated, the largest contribution first.
+
+    Left out are those whose mean difference is within what the fit left unexplained (its residual standard deviation).
+    """
     table = segments(run.trace())
-    return _ranked(table, expected_ns(table, parameters), run)
+    residual_std = {pair: segment.residual_std_ns for pair, segment in parameters.segments.items()}
+    unexplained = table["pair"].map(residual_std).fillna(0.0).groupby(table["kind"]).mean().to_dict()
+    changes = _ranked(table, expected_ns(table, parameters), run)
+    return tuple(
+        change for change in changes if abs(change.measured_ns - change.expected_ns) > unexplained[change.operation]
+    )
 
 
 def _like(before: pd.DataFrame, table: pd.DataFrame) -> pd.Series:

@@ -41,6 +41,8 @@ class Execution:
     vcpus: int
     memory_mb: int
     devices: tuple[str, ...] = ()
+    disk: Path | None = None
+    """The disk's image; None: the machine has none."""
 
     @property
     def command(self) -> list[str]:
@@ -62,7 +64,8 @@ async def execute(execution: Execution, sink: Sink, limits: Limits) -> Outcome:
     """Boots the kernel, feeds `sink` to the end of the scenario, and takes a screenshot. Raises as `drive` does."""
     started = time.monotonic()
     command = [str(execution.qemu.path), *execution.command[1:]]
-    async with QemuSession(command, execution.image, {"<kernel>": str(execution.kernel)}) as session:
+    places = {"<kernel>": str(execution.kernel), "<disk>": str(execution.disk)}
+    async with QemuSession(command, execution.image, places) as session:
         header = await drive(session, sink, limits)
         screenshot: bytes | None = None
         if all(header.framebuffer):

@@ -63,10 +63,19 @@ def platform_named(name: str) -> Platform:
 
 
 INPUT_DEVICES: Final = ("-device", "virtio-tablet-device", "-device", "virtio-keyboard-device")
+DISK_DEVICES: Final = (
+    *("-blockdev", "driver=file,node-name=image,filename=<disk>"),
+    *("-blockdev", "driver=raw,node-name=disk,file=image,cache.no-flush=on"),
+    # The first is the disk. The second, before the same image, is never started: the kernel resets it to have all
+    # requests on the image come to their end while guest time stands still.
+    *("-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.0,share-rw=on,werror=report,rerror=report"),
+    *("-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.1,share-rw=on"),
+)
 
 
 def command_line(platform: Platform, *, vcpus: int, memory_mb: int, devices: Sequence[str] = ()) -> list[str]:
-    """QEMU's command line with `<kernel>`, `<scenario>`, `<console>` and `<qmp>` where this machine's places go.
+    """QEMU's command line with `<kernel>`, `<scenario>`, `<disk>`, `<console>` and `<qmp>` where this machine's places
+    go.
 
     It names no path, so it is what a run's provenance records.
     """

@@ -11,14 +11,16 @@ from typing import Final
 from rayos_model.abi import Provocation, Records
 from rayos_model.errors import PlatformFailure
 from rayos_model.hardware import build
+from rayos_model.hardware.disk import prepare, verify
 from rayos_model.hardware.execution import Execution, execute, probe, run_blocking
 from rayos_model.hardware.failures import KernelBuildFailed
-from rayos_model.hardware.platforms import DEFAULT_PLATFORM, INPUT_DEVICES, platform_named
+from rayos_model.hardware.platforms import DEFAULT_PLATFORM, DISK_DEVICES, INPUT_DEVICES, platform_named
 from rayos_model.hardware.qemu import find_qemu
 from rayos_model.hardware.rendezvous import Limits
 from rayos_model.image import compile_image
 from rayos_model.run import RunWriter
 from rayos_model.scenario import NS, Scenario
+from rayos_model.store import DurableLog
 from rayos_model.systems import Progress, ProgressFn
 
 _SNAPSHOT: Final = re.compile(r"RAYOS_SOAK:METRICS_SNAPSHOT:\d+:\d+:\d+:(\d+)")
@@ -33,7 +35,8 @@ class KernelSystem:
 
     `trace_points` keeps every control-flow point in the trace, not measurements only; `abi.TRACE_WIRE` the bytes on the
     wire too. `provoke` plants a fault that one of the detectors must find. `limits` replaces the wall times after which
-    a guest counts as hung. `defines` are macros to build the kernel with, as `NAME=VALUE`.
+    a guest counts as hung. `disk` is the image of a disk that an earlier run has left; without it a scenario with a
+    disk starts with an empty one. `defines` are macros to build the kernel with, as `NAME=VALUE`.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class KernelSystem:
         trace_points: int = False,
         provoke: Provocation = Provocation.NONE,
         limits: Limits | None = None,
+        disk: Path | None = None,
         defines: Sequence[str] = (),
     ) -> None:
         """Raises `BadInput` when no platform has that name."""
@@ -49,6 +53,7 @@ class KernelSystem:
         self.trace_points = trace_points
         self.provoke = provoke
         self.limits = limits
+        self.disk = disk
         self.defines = defines
 
     @property
@@ -70,8 +75,11 @@ class KernelSystem:
             probe(qemu, Path(kernel.path), self.platform)
         image = compile_image(scenario, self.trace_points, self.provoke)
         machine = scenario.machine
-        devices = INPUT_DEVICES if scenario.input.source == "device" else ()
-        execution = Execution(qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb, devices)
+        disk = prepare(scenario, self.disk, writer)
+        devices = (INPUT_DEVICES if scenario.input.source == "device" else ()) + (DISK_DEVICES if disk else ())
+        execution = Execution(
+            qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb, devices, disk
+        )
         limits = self.limits or Limits(total_s=_FIXED_WALL_S + _WALL_PER_VIRTUAL * scenario.duration_s)
         writer.provenance(
             platform=self.platform.name,
@@ -90,6 +98,9 @@ class KernelSystem:
             failure.add_note("the console's last lines:\n" + "\n".join(sink.last_lines))
             raise
         writer.provenance(wall_s=round(outcome.wall_s, 3))
+        if disk is not None:
+            progress(Progress(scenario.duration_ns, scenario.duration_ns, sink.fps, "verifying the disk"))
+            verify(disk, scenario, sink.durable, writer, given=disk == self.disk)
         if outcome.screenshot is not None:
             writer.screenshot(outcome.screenshot)
         progress(Progress(scenario.duration_ns, scenario.duration_ns, sink.fps, "done"))
@@ -104,12 +115,14 @@ class _ToWriter:
         self._duration_ns = scenario.duration_ns
         self._seconds = 0
         self.fps = 0.0
+        self.durable = DurableLog()
         self.last_lines: deque[str] = deque(maxlen=_LAST_LINES)
 
     def lines(self, lines: list[str]) -> None:
         before = self._seconds
         for line in lines:
             self._writer.marker(line)
+            self.durable.line(line)
             if match := _SNAPSHOT.search(line):
                 self._seconds += 1
                 self.fps = float(match.group(1))

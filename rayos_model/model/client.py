@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rayos_model.abi import PIPE_BYTES, Action, BatchTag, ThreadId, TraceKind, Workload
 from rayos_model.image import Group
 from rayos_model.model import wire
-from rayos_model.model.costs import Flow, Point
+from rayos_model.model.costs import Point
 from rayos_model.model.memory import PAGE_BYTES
 from rayos_model.model.painting import row_steps
 from rayos_model.model.processor import BLOCK, Body, Thread
@@ -62,7 +62,7 @@ class Client:
         self.id = identity
         self.end_ns = end_ns
         self.inbox: deque[Write] = deque()
-        self.flow = Flow(machine.client_costs, machine.processor, ("start",))
+        self.flow = machine.flow(machine.client_costs, ThreadId.CLIENT0 + identity, ("start",))
         self.thread = Thread(ThreadId.CLIENT0 + identity, f"client-{identity}", group.priority, self._body())
         self.connected_ns = 0
         self.end_reason = 0  # of M_CLIENT_DESTROYED: it left by itself

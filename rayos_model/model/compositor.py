@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rayos_model.abi import BatchTag, InputSource, ThreadId, TraceKind, Workload
 from rayos_model.model import wire
 from rayos_model.model.client import Client, Sent, Write
-from rayos_model.model.costs import Flow, Path, Point
+from rayos_model.model.costs import Path, Point
 from rayos_model.model.painting import Rectangle, Stack
 from rayos_model.model.processor import BLOCK, Body, Thread
 from rayos_model.model.shell import EFFECTS as SHELL_EFFECTS
@@ -106,7 +106,7 @@ class Compositor:
         self.machine = machine
         self._counters = machine.integration.counters
         self._printed = machine.integration.printed
-        self.flow = Flow(machine.compositor_costs, machine.processor, _BLOCK)
+        self.flow = machine.flow(machine.compositor_costs, ThreadId.COMPOSITOR, _BLOCK)
         self.thread = Thread(ThreadId.COMPOSITOR, "compositor", settings.compositor_priority, self._body())
         self.seats: dict[int, Seat] = {}
         self.stack = Stack((0, 0, settings.width, settings.height))
@@ -137,11 +137,11 @@ class Compositor:
 
     # ---- called by the reporter ----------------------------------------------------------------
 
-    def end_second(self) -> tuple[int, int]:
-        """Page flips and p99 commit-to-present (µs) of the second just ended; starts the next."""
+    def end_second(self) -> tuple[int, list[int]]:
+        """Page flips and sorted commit-to-present latencies (ns) of the second just ended; starts the next."""
         flips, latencies = self._second_flips, sorted(self._second_latencies)
         self._second_flips, self._second_latencies = 0, []
-        return flips, latencies[-(-99 * len(latencies) // 100) - 1] // 1000 if latencies else 0
+        return flips, latencies
 
     # ---- called by clients -------------------------------------------------------------------
 
@@ -259,6 +259,7 @@ class Compositor:
             if seat is None:
                 continue
             size, count = sum(kind.bytes for kind in kinds), sum(kind.events for kind in kinds)
+            self.flow.subject = identity
             self.advance(("events", size, count))
             writes.append((self._offset, seat.client, Write(0, size, kinds)))
         self._events.clear()
@@ -307,6 +308,7 @@ class Compositor:
         if seat is None:
             return
         path, effects = self._path(sent)
+        self.flow.subject = sent.client.id
         offsets, start = self.flow.along(path), self._offset
         for index, effect in effects:
             self._offset = start + offsets[index]
@@ -539,6 +541,7 @@ class Compositor:
         seat = self.seats.get(identity)
         if seat is None or seat.next_input_ns != time or not seat.surfaces:
             return  # meant for a client that has left
+        self.flow.subject = identity
         seat.inputs += 1
         if self._devices:
             self.advance(("device",))
@@ -596,6 +599,7 @@ class Compositor:
         seat = self.seats.get(identity)
         if seat is None or seat.next_step_ns != time or seat.drag_peer is None or seat.drag_peer.id not in self.seats:
             return
+        self.flow.subject = identity
         self.advance(("drag",))
         self.tell(seat.drag_peer, wire.DRAG_MOTION)
         if number < DRAG_STEPS:
@@ -609,6 +613,7 @@ class Compositor:
         for secondary in list(seat.surfaces):
             self._unmap(seat, secondary)
         self.shell.client_gone(seat)
+        self.flow.subject = client.id
         self.advance(("disconnect",))
         self.machine.supervisor.released(client)
 

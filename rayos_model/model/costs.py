@@ -70,14 +70,15 @@ class Path:
 
 
 class Flow:
-    """One thread's walk from point to point on a processor."""
+    """One thread's walk from point to point on a processor; `subject` is the client that its work is for."""
 
-    __slots__ = ("_costs", "_processor", "previous")
+    __slots__ = ("_costs", "_processor", "previous", "subject")
 
     def __init__(self, costs: CostModel, processor: Processor, start: Point) -> None:
         self._costs = costs
         self._processor = processor
         self.previous = start
+        self.subject = 0
 
     def to(self, point: Point) -> int:
         """Moves on to `point`; the segment's cost in ns of CPU time."""
@@ -88,3 +89,24 @@ class Flow:
         """Walks a whole path; the CPU time up to each of its points, ns."""
         previous, self.previous = self.previous, path.points[-1]
         return path.offsets(previous, self._processor.sleepers.bit_length())
+
+
+class RecordedFlow(Flow):
+    """A walk that also notes each point it comes to: (point, cost, subject), until somebody takes them away."""
+
+    __slots__ = ("crossed",)
+
+    def __init__(self, costs: CostModel, processor: Processor, start: Point) -> None:
+        super().__init__(costs, processor, start)
+        self.crossed: list[tuple[Point, int, int]] = []
+
+    def to(self, point: Point) -> int:
+        cost = super().to(point)
+        self.crossed.append((point, cost, self.subject))
+        return cost
+
+    def along(self, path: Path) -> tuple[int, ...]:
+        offsets = super().along(path)
+        costs = (offset - before for offset, before in zip(offsets, (0, *offsets), strict=False))
+        self.crossed += [(point, cost, self.subject) for point, cost in zip(path.points, costs, strict=True)]
+        return offsets

@@ -10,13 +10,18 @@ from rayos_model.abi import PAGE_KB, BatchTag, Records, ScenarioKind, ThreadId, 
 from rayos_model.image import Group, Image
 from rayos_model.model.client import Client
 from rayos_model.model.compositor import Compositor
-from rayos_model.model.costs import CostModel, Path
+from rayos_model.model.costs import CostModel, Flow, Path, Point, RecordedFlow
+from rayos_model.model.disk import DiskThread
 from rayos_model.model.integration import Integration
+from rayos_model.model.load import WHOLE_PPM, LoadGenerator
 from rayos_model.model.memory import MemoryUse
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
 from rayos_model.model.profile import Profile
+from rayos_model.model.stress import Stress, p99
+from rayos_model.model.stressors import DiskStressor, MemoryStressor, Stressor
 from rayos_model.model.supervisor import SECOND_NS, Supervisor
 from rayos_model.model.tracing import TraceBuffer
+from rayos_model.model.turns import TurnTaking
 from rayos_model.parameters import Parameters
 from rayos_model.random import STREAM_JITTER, Random
 
@@ -31,6 +36,7 @@ class Machine:
         records: Callable[[Records], None],
         line: Callable[[str], None],
         on_second: Callable[[int, int], None],
+        trace_points: bool = False,
     ) -> None:
         self.env = Environment(initial_time=0)
         self.settings = image.settings
@@ -46,21 +52,44 @@ class Machine:
         self._line = line
         self._on_second = on_second
         scheduling = parameters.scheduling
-        self.processor = Processor(
-            self.env,
-            image.settings.quantum_ns,
-            Overheads(round(scheduling.dispatch_ns), round(scheduling.interrupt_ns), round(scheduling.idle_wake_ns)),
-            Random(image.settings.jitter_seed, stream=STREAM_JITTER) if image.settings.jitter_seed else None,
+        overheads = Overheads(
+            round(scheduling.dispatch_ns), round(scheduling.interrupt_ns), round(scheduling.idle_wake_ns)
         )
-        self.memory = MemoryUse(parameters.memory, image.settings)
+        seed = image.settings.jitter_seed
+        jitter = Random(seed, stream=STREAM_JITTER) if seed else None
+        vcpus = image.settings.vcpus
+        self.processor = (
+            Processor(self.env, image.settings.quantum_ns, overheads, jitter)
+            if vcpus == 1
+            else TurnTaking(self.env, image.settings.quantum_ns, overheads, vcpus)
+        )
+        self.trace_points = trace_points
+        if trace_points:
+            self.processor.on_burst = lambda thread: self._points_of(thread, thread.time_at)
+            self.processor.on_block = lambda thread, since: self._points_of(thread, lambda offset: since + offset)
+        self._flows: dict[int, RecordedFlow] = {}  # by thread, where points are traced
+        self.load = image.load
+        self.memory = MemoryUse(parameters.memory, image.settings, image.disk)
         profiled = image.settings.kind == ScenarioKind.PERFORMANCE
         self.profile = Profile(image.settings, self.memory, self.say) if profiled else None
         self._records = records
         self.trace = TraceBuffer(self._keep)
         self.clients: dict[int, Client] = {}
         self._group_of = {group.first_client + i: group for group in image.groups for i in range(group.count)}
+        self.disk = DiskThread(self, image.disk, CostModel(parameters, "disk")) if image.disk.mb else None
+        if self.disk:
+            self.memory.reclaim = self.disk.store.shrink
+            self.memory.on_reclaim = self._reclaimed
+        self.stressors = self._make_stressors()
         self.compositor = Compositor(self)
+        self.load_generator = LoadGenerator(self)
         self.supervisor = Supervisor(self)
+        stressed = image.settings.kind == ScenarioKind.STRESS
+        self.stress = (
+            Stress(image.settings, image.load, self.load_generator, self.say, self._memory_percent)
+            if stressed
+            else None
+        )
         self.processor.on_exit = self._thread_ended
         self._send_paths: dict[tuple[BatchTag, int, int], Path] = {}
         self._second = 0
@@ -75,6 +104,12 @@ class Machine:
         self.say("RAYOS_SOAK:START", len(self._group_of), settings.duration_ns // SECOND_NS)
         self.measure(TraceKind.M_BASELINE, 0, self.memory.baseline, ThreadId.LAUNCHER)
         self.integration.start()
+        if self.disk:
+            processor.spawn(self.disk.thread)
+        if self.stress:
+            self.stress.start()
+        else:
+            self.load_generator.set(WHOLE_PPM)
         for thread in (self.supervisor.reporter, self.supervisor.launcher, self.compositor.thread):
             processor.spawn(thread)
         launcher = self.supervisor.launcher
@@ -89,8 +124,24 @@ class Machine:
         self.trace.flush()
         if self.profile:
             self.profile.report()
+        if self.stress:
+            self.stress.report(passed)
         self.say("RAYOS_SOAK:COMPLETE", "pass" if passed else "fail")
         return passed
+
+    def _make_stressors(self) -> dict[int, Stressor]:
+        load = self.load
+        first = len(self._group_of) + load.cpu_threads
+        made: list[Stressor] = []
+        if self.disk and load.disk_iops:
+            made += [DiskStressor(self, first + i, self.disk) for i in range(load.disk_depth)]
+        if load.memory_ppm:
+            made.append(MemoryStressor(self, first + len(made)))
+        return {stressor.id: stressor for stressor in made}
+
+    def _reclaimed(self, pages: int) -> None:
+        running = self.processor.running
+        self.measure(TraceKind.M_RECLAIM, 0, pages, running.index if running else ThreadId.IDLE)
 
     def _keep(self, records: Records) -> None:
         self._records(records)
@@ -101,6 +152,24 @@ class Machine:
         client = self.clients.get(thread.index - ThreadId.CLIENT0)
         if client is not None and client.thread is thread:
             self.supervisor.exited(client)
+            return
+        stressor = self.stressors.get(thread.index - ThreadId.CLIENT0)
+        if stressor is not None:
+            self.supervisor.stressor_exited(stressor)
+        elif thread.index >= ThreadId.CLIENT0 + self.client_count:
+            self.load_generator.ended(thread)
+
+    def _memory_percent(self) -> int:
+        return self.memory.pages * PAGE_KB * 100 // (self.settings.memory_mb * 1024)
+
+    def _points_of(self, thread: Thread, time_at: Callable[[int], int]) -> None:
+        """Writes the points that a thread came to in the burst it has consumed."""
+        flow = self._flows[thread.index]
+        consumed = 0
+        for point, cost, subject in flow.crossed:
+            consumed += cost
+            self.trace.point(time_at(consumed), point, subject, cost, thread.index, self.processor.sleepers)
+        flow.crossed.clear()
 
     # ---- what its parts use ------------------------------------------------------------------------
 
@@ -116,6 +185,18 @@ class Machine:
     def measure(self, kind: TraceKind, subject: int, arg: int, thread: int) -> None:
         """Writes one measurement record, now."""
         self.trace.measure(self.processor.now, kind, subject, arg, thread)
+
+    def flow(self, costs: CostModel, thread: int, start: Point) -> Flow:
+        """A new thread's walk from `start`."""
+        if not self.trace_points:
+            return Flow(costs, self.processor, start)
+        flow = self._flows[thread] = RecordedFlow(costs, self.processor, start)
+        return flow
+
+    @property
+    def client_count(self) -> int:
+        """Clients over all groups."""
+        return len(self._group_of)
 
     def group_of(self, client: int) -> Group:
         """The group a client belongs to."""
@@ -142,8 +223,12 @@ class Machine:
         pages = self.memory.pages
         self.measure(TraceKind.M_IDLE, 0, idle_ns, ThreadId.REPORTER)
         self.measure(TraceKind.M_PAGES, 0, pages, ThreadId.REPORTER)
+        if self.disk:
+            self.disk.snapshot()
         compositor = self.compositor
-        busy = round(100 * (1 - idle_ns / SECOND_NS))
-        flips, p99_us = compositor.end_second()
-        self.say("RAYOS_SOAK:METRICS_SNAPSHOT", busy, pages * PAGE_KB, p99_us, flips)
+        busy = round(100 * (1 - idle_ns / (SECOND_NS * self.settings.vcpus)))
+        flips, latencies = compositor.end_second()
+        self.say("RAYOS_SOAK:METRICS_SNAPSHOT", busy, pages * PAGE_KB, p99(latencies) // 1000, flips)
+        if self.stress:
+            self.stress.second(self._second, latencies, busy)
         self._on_second(self._second, flips)

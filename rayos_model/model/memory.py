@@ -2,49 +2,85 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
-from rayos_model.image import Settings
+from rayos_model.abi import BLOCK_BYTES, BUFFER_BYTES, PLACE_BYTES, STORE_RECORD_BYTES
+from rayos_model.image import Disk, Settings
 from rayos_model.parameters import Memory
 
 if TYPE_CHECKING:
     from rayos_model.model.client import Client
 
 PAGE_BYTES = 4096
+ENTRIES: Final = 512
+RECLAIM_BELOW: Final = 32
+REFUSE_BELOW: Final = 64
+RECLAIM_PAGES: Final = 32
+_DISK_PAGES: Final = 2 + 1 + 4
+"""Rings and headers of the driver, the disk thread's stack."""
+
+
+def store_pages(disk: Disk) -> int:
+    """Pages that the kernel takes at boot for a disk of that size and its cache; 0 without a disk."""
+    if not disk.mb:
+        return 0
+    blocks = (disk.mb << 20) // BLOCK_BYTES
+
+    def pages(count: int, bytes_each: int) -> int:
+        return -(-count * bytes_each // PAGE_BYTES)
+
+    def power(count: int) -> int:
+        return 1 << (count - 1).bit_length()
+
+    index = pages(blocks, STORE_RECORD_BYTES) + pages(blocks, PLACE_BYTES) + pages(power(blocks), 4)
+    return index + pages(disk.cache_pages, BUFFER_BYTES) + pages(power(disk.cache_pages), 8) + _DISK_PAGES
 
 
 class MemoryUse:
     """Counts pages in use and the most there ever were.
 
-    pages = base + two framebuffers + clients · pages_per_client + shared pages · pages_per_shm_page
+    pages = base + two framebuffers + the store's tables + clients · pages_per_client
+            + shared pages · pages_per_shm_page + pages taken one by one (cache, stressors' memory and its page tables)
+
+    When fewer than 1/32 of all pages are free, the cache is asked for some of its own; the last 1/64 is given to no
+    stressor.
     """
 
-    def __init__(self, parameters: Memory, settings: Settings) -> None:
+    def __init__(self, parameters: Memory, settings: Settings, disk: Disk) -> None:
         self._parameters = parameters
-        self.baseline = round(parameters.base_pages) + 2 * -(-settings.width * settings.height * 4 // PAGE_BYTES)
+        framebuffers = 2 * -(-settings.width * settings.height * 4 // PAGE_BYTES)
+        self.baseline = round(parameters.base_pages) + framebuffers + store_pages(disk)
+        self.total = (settings.memory_mb << 20) // PAGE_BYTES
+        self.reclaim: Callable[[int], int] | None = None
+        self.on_reclaim: Callable[[int], None] = lambda pages: None
+        self._taken = 0
+        self._tables: dict[object, int] = {}
         self.peak = self.baseline
-        self._clients: dict[Client, int] = {}  # process -> shared pages
+        self._clients: dict[object, int] = {}  # process -> shared pages
 
     @property
     def pages(self) -> int:
         """Pages in use now."""
         rates = self._parameters
         shared = sum(self._clients.values())
-        return self.baseline + round(len(self._clients) * rates.pages_per_client + shared * rates.pages_per_shm_page)
+        of_clients = len(self._clients) * rates.pages_per_client + shared * rates.pages_per_shm_page
+        return self.baseline + round(of_clients) + self._taken
 
-    def pages_of(self, client: Client) -> int:
+    def pages_of(self, client: object) -> int:
         """Pages that freeing a client's process returns."""
         rates = self._parameters
         return round(rates.pages_per_client + self._clients.get(client, 0) * rates.pages_per_shm_page)
 
-    def enter(self, client: Client) -> None:
+    def enter(self, client: object) -> None:
         """A client's process was created."""
         self._clients[client] = 0
         self._note()
 
-    def leave(self, client: Client) -> None:
+    def leave(self, client: object) -> None:
         """A client's process was freed, and with it its shared memory."""
         self._clients.pop(client, None)
+        self._taken -= self._tables.pop(client, 0)
 
     def allocate_shm(self, client: Client, pages: int) -> None:
         """A client created shared memory."""
@@ -54,6 +90,41 @@ class MemoryUse:
     def free_shm(self, client: Client, pages: int) -> None:
         """A client destroyed shared memory."""
         self._clients[client] -= pages
+
+    def take(self, pages: int) -> None:
+        """Pages that someone took one by one."""
+        self._taken += pages
+        self._note()
+
+    def give(self, pages: int) -> None:
+        """Pages of `take` or `map_pages` that came back."""
+        self._taken -= pages
+
+    def make_room(self) -> None:
+        """What an allocation does first when memory is short."""
+        if self.reclaim is None or self.total - self.pages > self.total // RECLAIM_BELOW:
+            return
+        if dropped := self.reclaim(RECLAIM_PAGES):
+            self.on_reclaim(dropped)
+
+    def map_pages(self, process: object, held: int, pages: int) -> int:
+        """Gives a process pages one by one, on top of those it holds; fewer than asked for: refused, none was given."""
+        for granted in range(pages):
+            self.make_room()
+            if self.total - self.pages - 1 <= self.total // REFUSE_BELOW:
+                self._taken -= granted
+                return granted
+            self._taken += 1
+            tables = 1 + -(-(held + granted + 1) // ENTRIES)
+            if tables > self._tables.get(process, 0):
+                self._taken += tables - self._tables.get(process, 0)
+                self._tables[process] = tables
+            self._note()
+        return pages
+
+    def target_pages(self, share_ppm: int) -> int:
+        """Pages that bring memory in use to that share of all there is."""
+        return max(0, self.total * share_ppm // 1_000_000 - self.pages)
 
     def _note(self) -> None:
         self.peak = max(self.peak, self.pages)

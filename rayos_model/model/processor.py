@@ -108,6 +108,8 @@ class Processor:
         self.now = int(env.now)  # the processor's own clock, never behind SimPy's
         self.running: Thread | None = None
         self.on_exit: Callable[[Thread], None] | None = None
+        self.on_burst: Callable[[Thread], None] | None = None  # a burst was consumed, `Thread.time_at` tells when
+        self.on_block: Callable[[Thread, int], None] | None = None  # blocks; its trailing time begins at this instant
         self.runnable_area = 0
         self.stay_ns = 0
         self.idle_before = 0  # idle ns up to the last time the processor left idle
@@ -302,7 +304,14 @@ class Processor:
         return thread
 
     def _set_aside(self, thread: Thread, *, head: bool) -> None:
-        """Takes the processor from a thread that could go on; what overhead it had left is lost."""
+        """Takes the processor from a thread that could go on; what overhead it had left is lost, as if never begun."""
+        lost = self._overhead
+        while lost and thread.interruptions:
+            progress, duration = thread.interruptions.pop()
+            if duration > lost:
+                thread.interruptions.append((progress, duration - lost))
+            lost = max(0, lost - duration)
+        thread.origin -= lost
         thread.state = READY
         thread.suspended_at = self.now
         queue = self._ready[thread.priority]
@@ -327,6 +336,8 @@ class Processor:
     def _advance(self, thread: Thread) -> bool:
         """Resumes the body until it wants CPU time; False when it blocked or ended instead."""
         thread.state = RUNNING
+        if self.on_burst is not None:
+            self.on_burst(thread)
         for wish in thread.body:
             if wish is BLOCK:
                 if self._block(thread):
@@ -346,6 +357,8 @@ class Processor:
     def _block(self, thread: Thread) -> bool:
         """Blocks the thread; False if its deadline has already passed, in which case it goes on."""
         deadline = thread.deadline
+        if self.on_block is not None:
+            self.on_block(thread, self.now + self._overhead)
         if deadline is not None:
             if deadline <= self.now:
                 return False

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from rayos_model.abi import ThreadId, TraceKind
 from rayos_model.model.client import Client
-from rayos_model.model.costs import Flow, Point
+from rayos_model.model.costs import Point
 from rayos_model.model.processor import BLOCK, Body, Thread
 from rayos_model.model.workloads import WORKLOADS
 
 if TYPE_CHECKING:
     from rayos_model.model.machine import Machine
+    from rayos_model.model.stressors import Stressor
 
 LAUNCHER_PRIORITY = 25
 REPORTER_PRIORITY = 30
@@ -28,8 +29,8 @@ class Supervisor:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.failed = False  # a crash, hang, leak or disconnection happened
-        self._launch = Flow(machine.launcher_costs, machine.processor, _BLOCK)
-        self._report = Flow(machine.reporter_costs, machine.processor, _BLOCK)
+        self._launch = machine.flow(machine.launcher_costs, ThreadId.LAUNCHER, _BLOCK)
+        self._report = machine.flow(machine.reporter_costs, ThreadId.REPORTER, _BLOCK)
         self.launcher = Thread(ThreadId.LAUNCHER, "launcher", LAUNCHER_PRIORITY, self._launcher())
         self.reporter = Thread(ThreadId.REPORTER, "reporter", REPORTER_PRIORITY, self._reporter())
         self._spawns = [
@@ -39,6 +40,7 @@ class Supervisor:
         ]
         heapify(self._spawns)
         self._exited: deque[Client] = deque()
+        self._stressors_exited: deque[Stressor] = deque()
         self._generations: dict[int, int] = {}
 
     def kill(self, client: Client) -> None:
@@ -54,6 +56,11 @@ class Supervisor:
         self._exited.append(client)
         self.machine.processor.wake(self.launcher)
 
+    def stressor_exited(self, stressor: Stressor) -> None:
+        """A stressor's thread ended: the launcher frees the process."""
+        self._stressors_exited.append(stressor)
+        self.machine.processor.wake(self.launcher)
+
     def released(self, client: Client) -> None:
         """The compositor dropped the client's objects and with them its references to shared memory."""
         self.machine.memory.leave(client)
@@ -62,21 +69,55 @@ class Supervisor:
     def _launcher(self) -> Body:
         machine, thread, flow = self.machine, self.launcher, self._launch
         duration = machine.settings.duration_ns
-        while self._spawns or machine.clients:
+        for stressor in list(machine.stressors.values()):
+            machine.memory.enter(stressor)
+            yield flow.to(("spawn",))
+            machine.processor.spawn(stressor.thread)
+        load = machine.load_generator
+        while self._spawns or machine.clients or machine.stressors or load.exists:
             now = machine.processor.now
             if self._exited:
                 yield from self._reap(self._exited.popleft())
+            elif self._stressors_exited:
+                yield from self._reap_stressor(self._stressors_exited.popleft())
             elif self._spawns and self._spawns[0][0] <= now:
                 _, identity, generation = heappop(self._spawns)
                 if now < duration:
                     yield from self._spawn(identity, generation)
+            elif load.due(now >= duration):
+                yield from load.adjust(now >= duration)
             else:
                 thread.deadline = self._spawns[0][0] if self._spawns else duration + 2 * SECOND_NS
+                if load.exists and now < duration:
+                    thread.deadline = min(thread.deadline, duration)
                 thread.trailing = flow.to(_BLOCK)
                 yield BLOCK
-                if not self._exited and machine.processor.now >= duration + 2 * SECOND_NS:
+                if (
+                    not self._exited
+                    and not self._stressors_exited
+                    and machine.processor.now >= duration + 2 * SECOND_NS
+                ):
                     for client in list(machine.clients.values()):
                         self.kill(client)
+        yield from self._close_disk()
+
+    def _close_disk(self) -> Body:
+        disk, processor = self.machine.disk, self.machine.processor
+        if disk is None:
+            return
+        epoch = disk.store.flush()
+        while not disk.store.flushed(epoch):
+            self.launcher.deadline = processor.now + SECOND_NS // 1000
+            self.launcher.trailing = self._launch.to(_BLOCK)
+            yield BLOCK
+        disk.store.shrink(disk.store.cached)
+
+    def _reap_stressor(self, stressor: Stressor) -> Body:
+        machine = self.machine
+        yield self._launch.to(("reap", machine.memory.pages_of(stressor)))
+        machine.memory.leave(stressor)
+        del machine.stressors[stressor.id]
+        machine.measure(TraceKind.M_CLIENT_DESTROYED, stressor.id, 0, ThreadId.LAUNCHER)
 
     def _spawn(self, identity: int, generation: int) -> Body:
         machine = self.machine
@@ -91,6 +132,7 @@ class Supervisor:
         machine.clients[identity] = client
         self._generations[identity] = generation
         machine.memory.enter(client)
+        self._launch.subject = identity
         yield self._launch.to(("spawn",))
         machine.say("RAYOS_SOAK:CLIENT_CREATED", identity)
         machine.measure(TraceKind.M_CLIENT_CREATED, identity, generation, ThreadId.LAUNCHER)
@@ -98,6 +140,7 @@ class Supervisor:
 
     def _reap(self, client: Client) -> Body:
         machine = self.machine
+        self._launch.subject = client.id
         yield self._launch.to(("reap", machine.memory.pages_of(client)))
         del machine.clients[client.id]
         machine.say("RAYOS_SOAK:CLIENT_DESTROYED", client.id)

@@ -2,43 +2,73 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from rayos_model.errors import BadInput
 from rayos_model.image import build_image
+from rayos_model.metrics import Metrics, MetricsCollector
 from rayos_model.model.machine import Machine
 from rayos_model.parameters import Parameters
 from rayos_model.run import RunWriter
 from rayos_model.scenario import Scenario
 from rayos_model.systems import Progress, ProgressFn
 
+TURN_TAKING: Final = ("icount",)
+"""Platforms whose processors share one clock (`host_parallelism` 1)."""
+
+VALIDATED_VCPUS: Final = (1, 8)
+"""Numbers of processors at which predictions were compared with the kernel."""
+
 
 class ModelSystem:
-    """Simulates scenarios with calibrated parameters; see docs/mechanism.md for what is simulated."""
+    """Simulates scenarios with calibrated parameters; see docs/mechanism.md for what is simulated.
+
+    `trace_points` keeps every control-flow point in the trace, not measurements only. The CPU time of a segment is then
+    its own demand, without interrupts and dispatches (the kernel's includes them, and counts them).
+    """
 
     name = "model"
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: Parameters, trace_points: bool = False) -> None:
         self.parameters = parameters
+        self.trace_points = trace_points
 
     def run(self, scenario: Scenario, writer: RunWriter, progress: ProgressFn) -> None:
-        """Simulates the scenario to its end, feeding the writer. Raises `BadInput` for more than one vCPU."""
-        if scenario.machine.vcpus > 1:
+        """Simulates the scenario to its end, feeding the writer.
+
+        Raises `BadInput` for several processors on a platform where they do not take turns, or whose points are wanted.
+        """
+        if scenario.machine.vcpus > 1 and self.parameters.platform not in TURN_TAKING:
             raise BadInput(
-                f"{scenario.name}: machine.vcpus: the model knows one processor so far; run it on the kernel"
+                f"{scenario.name}: machine.vcpus: the model knows processors that take turns, not parallel ones as "
+                f"those of platform {self.parameters.platform}; use --platform icount"
             )
+        if scenario.machine.vcpus > 1 and self.trace_points:
+            raise BadInput(f"{scenario.name}: machine.vcpus: the model traces points of one processor only")
         image = build_image(scenario)
         duration = image.settings.duration_ns
 
         def on_second(second: int, flips: int) -> None:
             progress(Progress(second * 1_000_000_000, duration, float(flips), "simulating"))
 
-        machine = Machine(image, self.parameters, writer.trace, writer.marker, on_second)
+        machine = Machine(image, self.parameters, writer.trace, writer.marker, on_second, self.trace_points)
         machine.run()
-        writer.provenance(platform=self.parameters.platform, calibration=_identity(self.parameters.provenance))
+        calibration = _identity(self.parameters.provenance)
+        writer.provenance(platform=self.parameters.platform, calibration=calibration, trace_points=self.trace_points)
+        if scenario.machine.vcpus not in VALIDATED_VCPUS:
+            writer.provenance(
+                extrapolation=f"no kernel run on {scenario.machine.vcpus} vCPUs was compared with the model"
+            )
         unseen = sorted(machine.compositor_costs.unseen | machine.client_costs.unseen)
         if unseen:
             writer.provenance(segments_not_calibrated=unseen)
+
+
+def simulate(scenario: Scenario, parameters: Parameters) -> Metrics:
+    """The metrics that a run of the model has, without keeping the run: for the many runs of a sweep or a search."""
+    collector = MetricsCollector(scenario)
+    Machine(build_image(scenario), parameters, collector.feed, lambda line: None, lambda second, flips: None).run()
+    return collector.result()
 
 
 def _identity(provenance: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from rayos_model import __version__
@@ -40,7 +40,7 @@ def runs_page(
     names = [name for name in METRIC_UNITS if any(name in run.metrics.values for run in runs)]
     names = [name for name in names if name.partition(".")[0] not in OPERATIONS]
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             title=title or ", ".join(dict.fromkeys(run.scenario.name for run in runs)) or "RayOS report",
@@ -72,7 +72,7 @@ def runs_page(
             ],
             comparison=comparison,
             comparison_figure=Markup(plots.svg(plots.changes(comparison))) if comparison else "",
-            explanations=tables.explanations(comparison) if comparison else [],
+            explanations=tables.explanations(comparison["operations"]) if comparison else [],
             version=__version__,
         )
     )
@@ -111,6 +111,46 @@ def comparison_page(runs: Sequence[Run], comparison: Mapping[str, Any]) -> str:
     return runs_page(runs, f"{comparison['scenario']}: baseline against current", comparison=comparison)
 
 
+def run_summary(run: Run) -> str:
+    """A run for a notebook: its verdicts and metrics as two small HTML tables."""
+    verdicts = [
+        (row.metric, row.required, tables.number(row.measured, row.unit), "pass" if row.ok else "FAIL")
+        for row in run.verdicts
+    ]
+    metrics = [(name, tables.number(value.value, value.unit)) for name, value in run.metrics.values.items()]
+    caption = f"{plots.label_of(run)}: {'passed' if run.passed else 'FAILED'}"
+    return _table(caption, ("criterion", "required", "measured", ""), verdicts) + (
+        f"<details><summary>{len(metrics)} metrics</summary>{_table('', ('metric', 'value'), metrics)}</details>"
+    )
+
+
+def crosscheck_summary(check: Mapping[str, Any]) -> str:
+    """A cross-check for a notebook, one HTML table a scenario."""
+    return "".join(
+        _table(
+            f"{scenario['scenario']}: model {'agrees' if scenario['ok'] else 'DISAGREES'} with kernel",
+            ("metric", "measured", "predicted", "error", ""),
+            [
+                (
+                    row["name"],
+                    tables.number(row["measured"], row["unit"]),
+                    tables.number(row["predicted"], row["unit"]),
+                    tables.error_text(row["error"], row["unit"]),
+                    str(tables.agreement(row)),
+                )
+                for row in scenario["metrics"]
+            ],
+        )
+        for scenario in check["scenarios"]
+    )
+
+
+def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    columns = "".join(f"<th>{escape(name)}</th>" for name in head)
+    return f"<table><caption>{escape(caption)}</caption><tr>{columns}</tr>{cells}</table>"
+
+
 def event_pair(runs: Sequence[Run]) -> tuple[Run, Run] | None:
     """(kernel run, model run) when the runs are one of each of the same scenario."""
     if len(runs) != 2 or runs[0].scenario != runs[1].scenario:
@@ -128,7 +168,8 @@ def write_page(path: Path, page: str) -> None:
         raise StorageFailure(f"{path}: cannot write the report: {error.strerror or error}") from error
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of all pages, with the filters that turn numbers into text."""
     environment = Environment(
         loader=PackageLoader("rayos_model.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )

@@ -21,6 +21,7 @@ from rayos_model.history import SERIES
 from rayos_model.metrics import OPERATION_KIND
 from rayos_model.pairing import pair
 from rayos_model.run import Run
+from rayos_model.stress import DegradationAnalyzer
 from rayos_model.units import OPERATIONS
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -57,7 +58,7 @@ def timeline(runs: Sequence[Run]) -> Figure:
         axis.set_ylabel(label)
         axis.set_ylim(bottom=0)
         axis.margins(y=0.15)
-        _tidy(axis)
+        tidy(axis)
     axes[-1].set_xlabel("time, s")
     if len(runs) > 1:
         axes[0].legend(loc="lower right", fontsize="small")
@@ -83,7 +84,7 @@ def latency_cdf(runs: Sequence[Run], operation: str, *, tail: bool = False) -> F
             axis.plot(values / per_unit, share, label=labels[index], drawstyle="steps-post", **_style(index))
     axis.set_xlabel(f"{operation.replace('_', ' ')}, {unit}")
     axis.set_ylabel("share of samples above" if tail else "share of samples up to")
-    _tidy(axis)
+    tidy(axis)
     if high > 0:
         _latency_scale(axis, low, high)
         axis.set_yscale("log" if tail else "linear")
@@ -110,7 +111,7 @@ def prediction_bars(check: Mapping[str, Any]) -> Figure:
     axis.set_xlim(-2.05, 2.05)
     axis.set_xlabel("error of the prediction, in tolerances (dashed: the tolerance)")
     axis.set_title(check["scenario"])
-    _tidy(axis)
+    tidy(axis)
     return figure
 
 
@@ -129,7 +130,30 @@ def changes(comparison: Mapping[str, Any]) -> Figure:
     axis.set_yticks(range(len(rows)), [row["name"] for row in rows])
     axis.invert_yaxis()
     axis.set_xlabel("change, % (bar: noise floor; line: 95 % interval)")
-    _tidy(axis)
+    tidy(axis)
+    return figure
+
+
+def residuals(rows: pd.DataFrame, pairs: Sequence[str] = ()) -> Figure:
+    """Residuals against fitted costs, of these pairs or of all; `rows` is `calibration.diagnostics.residuals()`."""
+    chosen = rows[rows["pair"].isin(pairs)] if pairs else rows
+    chosen = chosen[chosen["expected_ns"] > 0]
+    figure = Figure(figsize=_SMALL, layout="constrained")
+    axis = figure.subplots()
+    weight = rows["n"] * rows["cpu_ns"] / (rows["n"] * rows["cpu_ns"]).sum()
+    for index, (thread, group) in enumerate(chosen.groupby(chosen["kind"].str.partition(".")[0])):
+        relative = 100 * group["residual_ns"] / group["expected_ns"]
+        size = 4 + 400 * weight[group.index]
+        colour = COLOURS[index % 7]
+        dots = axis.scatter(group["expected_ns"], relative, s=size, alpha=0.5, color=colour, label=str(thread))
+        dots.set_rasterized(True)
+    axis.axhline(0, color=_GREY, linewidth=0.8)
+    if len(chosen):
+        _latency_scale(axis, float(chosen["expected_ns"].min()), float(chosen["expected_ns"].max()))
+    axis.set_xlabel("fitted cost, ns")
+    axis.set_ylabel("residual, %")
+    axis.legend(fontsize="small")
+    tidy(axis)
     return figure
 
 
@@ -151,7 +175,32 @@ def history(results: pd.DataFrame, most: int = 7) -> Figure:
     axis.set_ylabel("error, in tolerances (dashed: the tolerance)")
     axis.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     figure.autofmt_xdate()
-    _tidy(axis)
+    tidy(axis)
+    return figure
+
+
+def degradation(curves: Mapping[str, DegradationAnalyzer]) -> Figure:
+    """p99 of commit-to-present against the level of load, relative to the lowest, with 95 % bands; a line a curve.
+
+    `curves` maps a label to a curve. A level at which no frame was shown has no point. Dotted uprights mark the knees.
+    """
+    figure = Figure(figsize=_SMALL, layout="constrained")
+    axis = figure.subplots()
+    for index, (label, curve) in enumerate(curves.items()):
+        shown = [point for point in curve.points if np.isfinite(point.p99_ratio.value)]
+        levels = [100 * point.level for point in shown]
+        bands = [point.p99_ratio for point in shown]
+        axis.plot(levels, [band.value for band in bands], label=label, marker="o", markersize=3, **_style(index))
+        axis.fill_between(
+            levels, [b.low for b in bands], [b.high for b in bands], color=COLOURS[index % len(COLOURS)], alpha=0.15
+        )
+        if curve.knee is not None:
+            axis.axvline(100 * curve.knee, color=COLOURS[index % len(COLOURS)], linestyle=":", linewidth=1)
+    axis.set_xlabel("load, % of all of it")
+    axis.set_ylabel("p99 of commit to present, relative")
+    axis.set_ylim(bottom=0)
+    axis.legend(fontsize="small", loc="lower left")
+    tidy(axis)
     return figure
 
 
@@ -185,7 +234,7 @@ def event_scatter(measured: Run, predicted: Run, operation: str = "commit_to_pre
         axis.legend(fontsize="small")
     axis.set_xlabel(f"{operation.replace('_', ' ')} on {measured.system}, {unit}")
     axis.set_ylabel(f"on {predicted.system}, {unit}")
-    _tidy(axis)
+    tidy(axis)
     return figure
 
 
@@ -231,6 +280,7 @@ def _latency_scale(axis: Any, low: float, high: float) -> None:
     axis.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _tidy(axis: Any) -> None:
+def tidy(axis: Any) -> None:
+    """Grid and frame as all figures have them."""
     axis.grid(alpha=0.25)
     axis.spines[["top", "right"]].set_visible(False)

@@ -131,12 +131,12 @@ def interval_text(row: Mapping[str, Any]) -> str:
     return f"{low.removesuffix(' points')} … {high}"
 
 
-def explanations(comparison: Mapping[str, Any], least_share: float = 0.01) -> list[str]:
-    """A line for each operation that a share of the change in CPU time comes from, the largest first."""
+def explanations(operations: Sequence[Mapping[str, Any]], least_share: float = 0.01) -> list[str]:
+    """A line for each operation that a share of the change in CPU time comes from; `OperationChange.to_dict()`."""
     return [
         f"{row['operation']} {row['change']:+.1%} ({row['low']:+.1%} … {row['high']:+.1%}): {row['expected_ns']:,.0f} "
         f"→ {row['measured_ns']:,.0f} ns a call, {row['calls']:,} calls; explains {row['share']:.0%} of the change"
-        for row in comparison["operations"]
+        for row in operations
         if row["share"] >= least_share and not row["low"] <= 0 <= row["high"]
     ]
 
@@ -151,6 +151,32 @@ def hot_paths(profile: pd.DataFrame, label: str, most: int = 15) -> Table:
         total, mean, longest = (number(row[name] / 1000, "us") for name in ("total_ns", "mean_ns", "max_ns"))
         table.add_row(row["operation"], number(row["calls"]), total, f"{row['share']:.1%}", mean, longest)
     return table
+
+
+def confounded(pairs: Sequence[Mapping[str, Any]]) -> Table:
+    """Pairs whose sizes calibration cannot tell apart; entries are `Identifiability.to_dict()`."""
+    table = Table(title="sizes that calibration cannot tell apart", title_justify="left")
+    for heading in ("pair", "left out", "most alike"):
+        table.add_column(heading)
+    table.add_column("condition", justify="right")
+    table.add_column("costs")
+    for one in pairs:
+        alike = ", ".join(one["closest"] or ())
+        condition = f"{one['condition']:.0f}"
+        costs = "looked up" if one["looked_up"] else "by the line"
+        table.add_row(one["pair"], ", ".join(one["aliased"]), alike, condition, costs)
+    return table
+
+
+def sensitivities(table: pd.DataFrame, most: int = 3) -> Table:
+    """What each metric depends on most; `table` is what `sensitivity.sensitivity` gives."""
+    shown = Table(title="per cent of the metric for a per cent of the parameter", title_justify="left")
+    for heading in ("metric", "parameter"):
+        shown.add_column(heading)
+    shown.add_column("elasticity", justify="right")
+    for row in table.groupby("metric").head(most).sort_values("metric", kind="stable").to_dict("records"):
+        shown.add_row(row["metric"], row["parameter"], f"{row['elasticity']:+.2f}")
+    return shown
 
 
 def trends(history: pd.DataFrame) -> Table:

@@ -55,9 +55,13 @@ int main(void)
     trace_drain_early();
     CHECK(meetings == 4 && header()->drained == header()->head);
     trace_measure(M_COMMIT_TO_PRESENT, 1, 2000000);
-    struct second second = profile_second();
+    struct second second = profile_second(NULL);
     CHECK(second.flips == (u32)(header()->head - 1) && second.p99_us == 2000);
-    second = profile_second();
+    static struct histogram sum;
+    trace_measure(M_COMMIT_TO_PRESENT, 1, 3000000);
+    second = profile_second(&sum);
+    CHECK(second.p99_us == 3000 && sum.count == 1 && histogram_quantile(&sum, 500000) == 3000000);
+    second = profile_second(NULL);
     CHECK(second.flips == 0 && second.p99_us == 0);
 
     trace_init(64, true);

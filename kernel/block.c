@@ -1,0 +1,200 @@
+#include "block.h"
+#include "memory.h"
+#include "virtio.h"
+
+#define SECTOR_BYTES 512
+#define TRIES 3
+#define FEATURE_FLUSH (1ull << 9)
+#define CHAIN 3                       /* header, data, status */
+#define NONE (~0ull)
+
+enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4 };
+enum { STATUS_OK = 0 };
+
+struct header { u32 type, reserved; u64 sector; };
+struct slot {
+    enum block_operation operation;
+    u32 block, blocks, tries;
+    void *data;
+    u64 submitted_ns, deadline_ns, order;
+    bool busy, returned;
+};
+struct shared { struct header header; u8 status; u8 pad[15]; }; /* of a slot, with the device */
+
+static struct virtio_device device, fence_device;
+static struct virtqueue queue;
+static struct slot slots[BLOCK_SLOTS];
+static struct shared *shared;
+static bool can_flush, untold;
+static u32 blocks_total, in_flight;
+static u64 latency_ns, bytes_per_s, submitted;
+static u64 channel_free_ns[BLOCK_SLOTS];
+static u32 channels;
+
+u32 block_count(void) { return blocks_total; }
+u32 block_room(void) { return BLOCK_SLOTS - in_flight; }
+
+void block_start(void)
+{
+    memset(channel_free_ns, 0, sizeof channel_free_ns);
+}
+
+bool block_init(const struct image_disk *disk)
+{
+    u64 agreed;
+    static_assert(sizeof *shared * BLOCK_SLOTS <= PAGE_BYTES);
+    bool found = virtio_find(VIRTIO_BLOCK, 0, &device) && virtio_find(VIRTIO_BLOCK, 1, &fence_device);
+    if (!found || !virtio_negotiate(&device, FEATURE_FLUSH, &agreed))
+        return false;
+    shared = page_alloc();
+    if (!shared || !virtqueue_init(&queue, &device, 0, BLOCK_SLOTS, CHAIN))
+        return false;
+    virtio_start(&device);
+    can_flush = agreed & FEATURE_FLUSH;
+    latency_ns = disk->latency_ns;
+    bytes_per_s = disk->bytes_per_s;
+    channels = disk->channels;
+    u64 sectors = virtio_config32(&device, 0) | (u64)virtio_config32(&device, 4) << 32;
+    u64 want = ((u64)disk->mb << 20) / BLOCK_BYTES, have = sectors / (BLOCK_BYTES / SECTOR_BYTES);
+    blocks_total = (u32)(have < want ? have : want);
+    return blocks_total > 0;
+}
+
+/* The second device stands before the same image and is never started. Before a device confirms its reset, requests on
+ * its image have come to their end: when the write returns, everything submitted before is in the used ring. Guest time
+ * stands still meanwhile, however long the host takes. */
+static void fence(void)
+{
+    virtio_reset(&fence_device);
+}
+
+/* ---- Timing: `channels` servers, first come, first served ---- */
+
+static u64 service_end(enum block_operation operation, u32 blocks, u64 now)
+{
+    u32 first = 0;
+    u64 last_ns = now;
+    for (u32 c = 0; c < channels; c++) {
+        if (channel_free_ns[c] < channel_free_ns[first])
+            first = c;
+        if (channel_free_ns[c] > last_ns)
+            last_ns = channel_free_ns[c];
+    }
+    if (operation == BLOCK_FLUSH) /* after everything before it */
+        return last_ns + latency_ns;
+    u64 start = channel_free_ns[first] > now ? channel_free_ns[first] : now;
+    return channel_free_ns[first] = start + latency_ns + (u64)blocks * BLOCK_BYTES * 1000000000ull / bytes_per_s;
+}
+
+/* ---- Requests ---- */
+
+static void offer(u32 i, u64 now)
+{
+    struct slot *s = &slots[i];
+    static const u32 types[] = { [BLOCK_READ] = TYPE_IN, [BLOCK_WRITE] = TYPE_OUT, [BLOCK_FLUSH] = TYPE_FLUSH };
+    shared[i].header = (struct header){ types[s->operation], 0, (u64)s->block * (BLOCK_BYTES / SECTOR_BYTES) };
+    shared[i].status = 0xff;
+    struct virtio_buffer head = { direct_physical(&shared[i].header), sizeof(struct header) };
+    struct virtio_buffer status = { direct_physical(&shared[i].status), 1 };
+    struct virtio_buffer chain[CHAIN] = { head, { direct_physical(s->data), s->blocks * BLOCK_BYTES }, status };
+    if (s->operation == BLOCK_FLUSH)
+        chain[1] = status;
+    virtqueue_add(&queue, i, chain, s->operation == BLOCK_WRITE ? 2 : 1, s->operation == BLOCK_READ ? 2 : 1);
+    untold = true;
+    s->returned = false;
+    s->tries++;
+    s->order = submitted++;
+    s->deadline_ns = service_end(s->operation, s->blocks, now);
+}
+
+void block_submit(enum block_operation operation, u32 block, void *data, u32 blocks, u64 now)
+{
+    u32 i = 0;
+    while (slots[i].busy)
+        i++;
+    bool inside = operation == BLOCK_FLUSH || (blocks <= BLOCK_RUN && block < blocks_total && blocks <= blocks_total - block);
+    KERNEL_ASSERT(i < BLOCK_SLOTS && inside, "block:submit");
+    slots[i] = (struct slot){ .operation = operation, .block = block, .blocks = blocks, .data = data, .submitted_ns = now, .busy = true };
+    in_flight++;
+    if (operation == BLOCK_FLUSH && !can_flush) { /* a device without a volatile cache: done when those before it are */
+        slots[i].returned = true;
+        slots[i].order = submitted++;
+        slots[i].deadline_ns = service_end(operation, 0, now);
+        shared[i].status = STATUS_OK;
+        return;
+    }
+    offer(i, now);
+}
+
+bool block_notify(void)
+{
+    bool news = untold;
+    untold = false;
+    if (news)
+        virtqueue_notify(&queue);
+    return news;
+}
+
+static u32 earliest(void)
+{
+    u32 best = BLOCK_SLOTS;
+    for (u32 i = 0; i < BLOCK_SLOTS; i++) {
+        if (!slots[i].busy)
+            continue;
+        u64 deadline = best < BLOCK_SLOTS ? slots[best].deadline_ns : NONE;
+        if (best == BLOCK_SLOTS || slots[i].deadline_ns < deadline || (slots[i].deadline_ns == deadline && slots[i].order < slots[best].order))
+            best = i;
+    }
+    return best;
+}
+
+u64 block_deadline(void)
+{
+    return in_flight ? slots[earliest()].deadline_ns : NONE;
+}
+
+/* A device that broke a rule is reset, so that it writes nowhere any more; there is no disk from then on. */
+static void lose(const char *why)
+{
+    virtio_reset(&device);
+    print_line("RAYOS_DIAG:disk:lost:%s", why);
+    blocks_total = 0;
+    for (u32 i = 0; i < BLOCK_SLOTS; i++) {
+        slots[i].returned = true;
+        slots[i].tries = TRIES;
+        shared[i].status = 0xff;
+    }
+}
+
+static void collect(const struct slot *wanted)
+{
+    block_notify();
+    fence();
+    for (u32 chain, bytes; virtqueue_take(&queue, &chain, &bytes);)
+        slots[chain].returned = true;
+    if (queue.broken)
+        lose("it broke a rule of virtio");
+    else if (!wanted->returned)
+        lose("no answer");
+}
+
+bool block_next(u64 now, struct block_done *done)
+{
+    for (u32 i; in_flight && slots[i = earliest()].deadline_ns <= now;) {
+        struct slot *s = &slots[i];
+        if (!s->returned)
+            collect(s);
+        bool error = shared[i].status != STATUS_OK;
+        if (error && s->tries < TRIES) {
+            trace_measure(M_DISK_RETRY, s->block, s->operation);
+            offer(i, now);
+            continue;
+        }
+        *done = (struct block_done){ s->operation, s->block, s->data, error };
+        trace_measure(M_DISK_REQUEST, s->block << 2 | s->operation, now - s->submitted_ns);
+        s->busy = false;
+        in_flight--;
+        return true;
+    }
+    return false;
+}

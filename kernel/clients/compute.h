@@ -1,0 +1,4 @@
+#ifndef RAYOS_CLIENT_COMPUTE_H
+#define RAYOS_CLIENT_COMPUTE_H
+[[noreturn]] void compute(void);
+#endif

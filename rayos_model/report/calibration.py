@@ -1,0 +1,91 @@
+"""The page of a calibration: every parameter with its interval, residuals, identifiability, sensitivity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+from markupsafe import Markup
+
+from rayos_model import __version__, scenario
+from rayos_model.calibration import load_calibration
+from rayos_model.calibration.diagnostics import (
+    CONDITION_LIMIT,
+    Identifiability,
+    fits,
+    identifiability,
+    load_segments,
+    residuals,
+)
+from rayos_model.calibration.store import calibration_root
+from rayos_model.parameters import Parameters
+from rayos_model.report import plots
+from rayos_model.report.html import environment
+from rayos_model.sensitivity import sensitivity
+
+_SCENARIO: Final = "validation/mixed-4"
+_SECONDS: Final = 3.0
+_MOST_FIGURES: Final = 6
+_MOST_A_METRIC: Final = 5
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All that is known about how well a calibration is known."""
+
+    parameters: Parameters
+    segments: pd.DataFrame
+    fits: pd.DataFrame
+    identifiability: tuple[Identifiability, ...]
+    sensitivity: pd.DataFrame
+
+
+def diagnose(platform: str, watch: Callable[[int, int], None] | None = None) -> Diagnosis:
+    """Diagnostics of a platform's calibration. Raises `BadInput` when there is none. `watch`: see `sensitivity`."""
+    parameters = load_calibration(platform)
+    segments = load_segments(calibration_root() / platform)
+    return Diagnosis(
+        parameters,
+        residuals(segments, parameters),
+        fits(segments, parameters),
+        tuple(identifiability(segments, parameters)),
+        sensitivity(scenario.load(_SCENARIO).with_overrides(duration_s=_SECONDS), parameters, watch),
+    )
+
+
+def page(known: Diagnosis) -> str:
+    """The self-contained HTML page."""
+    parameters = known.parameters
+    scheduling, memory = parameters.scheduling, parameters.memory
+    dearest = known.fits["pair"].head(_MOST_FIGURES)
+    figures = [("All pairs", plots.residuals(known.segments))]
+    figures += [(pair, plots.residuals(known.segments, [pair])) for pair in dearest]
+    strongest = known.sensitivity.groupby("metric", sort=True).head(_MOST_A_METRIC)
+    return (
+        environment()
+        .get_template("calibration.html.j2")
+        .render(
+            title=f"Calibration of {parameters.platform}",
+            count=len(parameters.segments),
+            observations=int(known.fits["observations"].sum()),
+            provenance=parameters.provenance,
+            overheads=[
+                ("dispatch, ns", scheduling.dispatch_ns, scheduling.dispatch_ci95_ns),
+                ("interrupt, ns", scheduling.interrupt_ns, scheduling.interrupt_ci95_ns),
+                ("wake-up of an idle processor, ns", scheduling.idle_wake_ns, scheduling.idle_wake_ci95_ns),
+                ("base, pages", memory.base_pages, None),
+                ("pages a client", memory.pages_per_client, memory.pages_per_client_ci95),
+                ("pages a shared page", memory.pages_per_shm_page, memory.pages_per_shm_page_ci95),
+            ],
+            figures=[(heading, Markup(plots.svg(figure))) for heading, figure in figures],
+            checked=len(known.identifiability),
+            confounded=[one for one in known.identifiability if not one.ok],
+            limit=CONDITION_LIMIT,
+            sensitivity_of=f"{_SCENARIO}, {_SECONDS:g} s",
+            sensitivities=strongest.sort_values("metric", kind="stable").to_dict("records"),
+            segments=[(row, parameters.segments[row["pair"]]) for row in known.fits.to_dict("records")],
+            version=__version__,
+        )
+    )

@@ -1,0 +1,138 @@
+"""Figures and tables of where time goes and what matters, for terminal, notebook and page alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from rayos_model.analysis.bottleneck import PARTS
+from rayos_model.report.plots import COLOURS, svg, tidy
+from rayos_model.report.tables import number
+
+_HATCHES: Final = ("", "//", "", "..", "xx", "\\\\")
+LEAST_SWING: Final = 0.0005
+
+
+def split_figure(bands: Mapping[str, pd.DataFrame]) -> Figure:
+    """Commit-to-present by its parts, stacked, one bar a band of its distribution; `bands` maps a label to
+    `split_by_band`, for runs side by side.
+    """
+    labels = [f"{band}\n{name}" if len(bands) > 1 else band for band in _band_names(bands) for name in bands]
+    rows = [bands[name].loc[band] for band in _band_names(bands) for name in bands]
+    figure = Figure(figsize=(6, 1.2 + 0.4 * len(rows)), layout="constrained")
+    axis = figure.subplots()
+    left = np.zeros(len(rows))
+    for nth, part in enumerate(PARTS):
+        widths = np.array([row[part] for row in rows])
+        label = part.replace("_", " ")
+        axis.barh(labels, widths, left=left, color=COLOURS[nth], hatch=_HATCHES[nth], edgecolor="white", label=label)
+        left += widths
+    axis.invert_yaxis()
+    axis.set_xlabel("commit to present, ms")
+    figure.legend(loc="outside upper center", ncols=3, fontsize="small")
+    tidy(axis)
+    return figure
+
+
+def _band_names(bands: Mapping[str, pd.DataFrame]) -> list[str]:
+    return [str(band) for band in next(iter(bands.values())).index]
+
+
+def tornado_figure(table: pd.DataFrame, metric: str) -> Figure:
+    """One metric's swings around its base, widest first; `table` is that of `tornado`."""
+    rows = table[(table["metric"] == metric) & (table["swing"] >= LEAST_SWING)]
+    base = float(rows["base"].iloc[0])
+    scale, unit = (1000.0, "ms") if rows["unit"].iloc[0] == "us" and base >= 1000 else (1.0, rows["unit"].iloc[0])
+    figure = Figure(figsize=(6, 1 + 0.32 * len(rows)), layout="constrained")
+    axis = figure.subplots()
+    for column, colour, hatch in (("less", COLOURS[0], ""), ("more", COLOURS[1], "//")):
+        offsets = (rows[column] - base) / scale
+        axis.barh(rows["parameter"], offsets, left=base / scale, color=colour, hatch=hatch, label=column, alpha=0.85)
+    axis.axvline(base / scale, color="black", linewidth=1)
+    axis.invert_yaxis()
+    axis.set_xlabel(f"{metric}, {unit}")
+    axis.legend(fontsize="small")
+    tidy(axis)
+    return figure
+
+
+def utilisation_figure(table: pd.DataFrame, most: int = 12) -> Figure:
+    """Shares of the processor by thread and operation, the largest ones."""
+    rows = table.head(most)
+    figure = Figure(figsize=(6, 1 + 0.3 * len(rows)), layout="constrained")
+    axis = figure.subplots()
+    axis.barh(rows["thread"] + " " + rows["operation"], rows["cpu_percent"], color=COLOURS[0])
+    axis.invert_yaxis()
+    axis.set_xlabel("CPU, % of the measured time")
+    tidy(axis)
+    return figure
+
+
+def utilisation_table(table: pd.DataFrame, most: int = 12) -> Table:
+    """Who uses the processor, for what; the rest in one row."""
+    result = _table("who uses the processor", ("thread", "operation", "CPU %", "times", "mean"))
+    for row in table.head(most).to_dict("records"):
+        mean = number(row["mean_us"], "us")
+        cells = (f"{row['cpu_percent']:.3f}", f"{row['segments']:,}", mean)
+        result.add_row(row["thread"], row["operation"], *cells)
+    rest = table.iloc[most:]
+    if len(rest):
+        result.add_row("the rest", "", f"{rest['cpu_percent'].sum():.3f}", f"{rest['segments'].sum():,}", "")
+    return result
+
+
+def split_table(bands: pd.DataFrame) -> Table:
+    """Where commit-to-present goes, means of each band of its distribution."""
+    result = _table("where commit-to-present goes, ms", ("band", *(p.replace("_", " ") for p in PARTS), "total"))
+    for band, row in bands.iterrows():
+        result.add_row(str(band), *(f"{row[part]:.3f}" for part in (*PARTS, "total")))
+    return result
+
+
+def bounds_table(table: pd.DataFrame) -> Table:
+    """Measured values beside what laws say."""
+    result = _table("sanity lines", ("quantity", "measured", "analytic", "law"))
+    for row in table.to_dict("records"):
+        unit = row["unit"]
+        result.add_row(row["quantity"], number(row["measured"], unit), number(row["analytic"], unit), row["law"])
+    return result
+
+
+def tornado_table(table: pd.DataFrame, share: float) -> Table:
+    """What ± `share` of each parameter makes of each metric; swings that round to 0.0 % are left out."""
+    result = _table(
+        f"each parameter {share:.0%} less and more", ("metric", "parameter", "less", "base", "more", "swing")
+    )
+    for row in table[table["swing"] >= LEAST_SWING].to_dict("records"):
+        unit = row["unit"]
+        cells = [number(row[name], unit) if row[name] == row[name] else "–" for name in ("less", "base", "more")]
+        result.add_row(row["metric"], row["parameter"], *cells, f"{row['swing']:.1%}")
+    return result
+
+
+def page(title: str, figures: Mapping[str, Figure]) -> str:
+    """A self-contained HTML page of figures with their headings."""
+    name = escape(title)
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><h1>{name}</h1>'
+    return head + "".join(f"<h2>{escape(name)}</h2>{svg(figure)}" for name, figure in figures.items()) + "</html>\n"
+
+
+def write(target: Path, title: str, figures: Mapping[str, Figure]) -> None:
+    """The page as a file. Raises `StorageFailure`."""
+    from rayos_model.report.html import write_page
+
+    write_page(target, page(title, figures))
+
+
+def _table(title: str, head: tuple[str, ...]) -> Table:
+    result = Table(title=title, title_justify="left")
+    for nth, name in enumerate(head):
+        result.add_column(name, justify="left" if nth == 0 or name in ("operation", "law", "parameter") else "right")
+    return result

@@ -1,0 +1,159 @@
+"""Tables and figures of capacity plans, for terminal, notebook and page alike."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+from rich.table import Table
+from rich.text import Text
+
+from rayos_model.errors import StorageFailure
+from rayos_model.keys import describe
+from rayos_model.plan import Alternative, Answer, Confirmation, Plan
+from rayos_model.report.plots import COLOURS, svg, tidy
+from rayos_model.report.tables import number, outcome
+
+
+def headline(plan: Plan, answer: Answer) -> str:
+    """The answer in a sentence."""
+    where = f" with {describe(answer.settings)}" if answer.settings else ""
+    which = "largest" if plan.largest else "smallest"
+    objectives = " and ".join(f"{o.metric} {o.text}" for o in plan.objectives)
+    if answer.value is None:
+        return f"{plan.scenario}{where}: no {plan.key} meets {objectives}"
+    sure = f"{plan.confidence:.0%} confidence" if answer.certain else f"not certain at {plan.confidence:.0%} confidence"
+    past = ""
+    if answer.fails_at is not None:
+        past = f"; {plan.key} = {number(answer.fails_at.value)} fails: {answer.fails_at.binding}"
+    return f"{plan.scenario}{where}: the {which} {plan.key} is {number(answer.value)} for {objectives} ({sure}){past}"
+
+
+def alternatives(plan: Plan, answer: Answer) -> Table:
+    """What was tried on the model, in order of value, and what the kernel said."""
+    table = Table(title_justify="left")
+    table.add_column(plan.key, justify="right")
+    for objective in plan.objectives:
+        table.add_column(objective.metric.replace(".", ".\n", 1) + f"\n{objective.text.split(',')[0]}", justify="right")
+    table.add_column("runs", justify="right")
+    table.add_column("model")
+    if answer.confirmations:
+        table.add_column("kernel")
+    kernel = {c.value: c for c in answer.confirmations}
+    tried = {alternative.value: alternative for alternative in answer.tried}
+    for value in sorted({*tried, *kernel}):
+        model = tried.get(value, Alternative(value, 0))
+        cells = [_estimate(model, index) for index in range(len(plan.objectives))]
+        verdict = outcome(model.holds) if model.replications else Text("refused" if model.refused else "–")
+        if not model.certain and model.replications:
+            verdict = verdict + Text(" ?")
+        row: list[str | Text] = [number(value), *cells, str(model.replications or "–"), verdict]
+        if answer.confirmations:
+            row.append(_kernel(plan, kernel[value]) if value in kernel else Text("–"))
+        table.add_row(*row)
+    return table
+
+
+def _estimate(alternative: Alternative, index: int) -> str:
+    if index >= len(alternative.judgements) or alternative.judgements[index].estimate is None:
+        return "–"
+    judgement = alternative.judgements[index]
+    estimate, unit = judgement.estimate, judgement.objective.unit
+    assert estimate is not None
+    spread = f" ± {number(estimate.half_width, unit)}" if estimate.half_width else ""
+    return number(estimate.mean, unit) + spread
+
+
+def _kernel(plan: Plan, confirmation: Confirmation) -> Text:
+    first = plan.objectives[0]
+    return outcome(confirmation.holds) + Text(f" {number(confirmation.measured.get(first.metric), first.unit)}")
+
+
+def front(plan: Plan) -> pd.DataFrame:
+    """One row for each setting of the other knobs: settings, the answer, what binds past it, whether on the front."""
+    rows = [
+        {
+            **answer.settings,
+            plan.key: answer.value,
+            "binding": answer.fails_at.binding if answer.fails_at else "",
+            "certain": answer.certain,
+            "on_front": answer.on_front,
+        }
+        for answer in plan.answers
+    ]
+    return pd.DataFrame(rows)
+
+
+def front_table(plan: Plan) -> Table:
+    """The answers for all settings of the other knobs."""
+    frame = front(plan)
+    table = Table(title="Pareto front: * no other is at least as good in every key", title_justify="left")
+    for column in (*frame.columns[:-2], ""):
+        table.add_column(column, justify="left" if column == "binding" else "right")
+    for row in frame.itertuples(index=False):
+        value = [number(cell) if isinstance(cell, int | float) else str(cell) for cell in row[:-2]]
+        table.add_row(*value, "*" if row[-1] else "")
+    return table
+
+
+def figure(plan: Plan) -> Figure:
+    """Each objective against the varied key: estimates with intervals, the limit, the answer, the kernel's word."""
+    objectives = plan.objectives
+    result = Figure(figsize=(6, 2.3 * len(objectives)), layout="constrained")
+    axes = result.subplots(len(objectives), 1, sharex=True, squeeze=False)[:, 0]
+    for index, (axis, objective) in enumerate(zip(axes, objectives, strict=True)):
+        scale, unit = (1000.0, "ms") if objective.unit == "us" else (1.0, objective.unit)
+        for nth, answer in enumerate(plan.answers):
+            label = describe(answer.settings) or "model"
+            shown = sorted((a for a in answer.tried if a.judgements), key=lambda a: a.value)
+            estimates = [(a.value, a.judgements[index].estimate) for a in shown]
+            known = [(value, e) for value, e in estimates if e is not None]
+            axis.errorbar(
+                [value for value, _ in known],
+                [e.mean / scale for _, e in known],
+                yerr=[e.half_width / scale for _, e in known],
+                color=COLOURS[nth % 7],
+                marker="o",
+                markersize=3.5,
+                linewidth=1.2,
+                capsize=2,
+                label=label,
+            )
+            checks = [(c.value, c.measured.get(objective.metric)) for c in answer.confirmations]
+            measured = [(value, m / scale) for value, m in checks if m is not None]
+            if measured:
+                x, y = zip(*measured, strict=True)
+                axis.scatter(x, y, marker="x", color="black", zorder=3, label="kernel" if nth == 0 else None)
+            if answer.value is not None:
+                axis.axvline(answer.value, color=COLOURS[nth % 7], linestyle=":", linewidth=1)
+        axis.axhline(objective.value / scale, color="black", linestyle="--", linewidth=1)
+        axis.set_ylabel(f"{objective.metric}{', ' + unit if unit else ''}", fontsize="small")
+        tidy(axis)
+    axes[0].legend(fontsize="small")
+    axes[-1].set_xlabel(f"{plan.key} (dotted: the answer; dashed: the limit)")
+    return result
+
+
+def html(plan: Plan) -> str:
+    """The plan as HTML: the sentences, the figure, the answers."""
+    sentences = "".join(f"<p>{escape(headline(plan, answer))}</p>" for answer in plan.answers)
+    table = front(plan).to_html(index=False) if len(plan.answers) > 1 else ""
+    return f"<div>{sentences}{table}{svg(figure(plan))}</div>"
+
+
+def write(plan: Plan, target: Path) -> None:
+    """The figure as a file, or (`.html`) a page with sentences, table and figure. Raises `StorageFailure`."""
+    aside = target.with_name(f".{target.stem}.part{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.suffix == ".html":
+            head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(plan.scenario)}</title>'
+            aside.write_text(f"{head}{html(plan)}</html>\n", "utf-8")
+        else:
+            figure(plan).savefig(aside, dpi=150)
+        aside.replace(target)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise StorageFailure(f"{target}: cannot write the figure: {error.strerror or error}") from error

@@ -1,0 +1,87 @@
+"""Processors that take turns: the policy of docs/mechanism.md for several, checked alone."""
+
+from __future__ import annotations
+
+from simpy import Environment
+
+from rayos_model.abi import COMPUTE_TURN_NS
+from rayos_model.model.processor import BLOCK, EXITED, Body, Overheads, Thread
+from rayos_model.model.turns import ComputingThread, TurnTaking
+
+QUANTUM = 10_000_000
+
+
+def machine(vcpus: int) -> TurnTaking:
+    return TurnTaking(Environment(), QUANTUM, Overheads(), vcpus)
+
+
+def run(processor: TurnTaking, until: int) -> None:
+    """To that time: threads that compute for ever need events to stop at."""
+    processor.env.timeout(until)
+    processor.env.timeout(until + 1)
+    while processor.env.peek() <= until:
+        processor.env.step()
+
+
+def worker(processor: TurnTaking, done: list[int], burst: int) -> Body:
+    yield burst
+    done.append(processor.now)
+
+
+def sleeper(processor: TurnTaking, thread: list[Thread], woken: list[int], period: int, times: int) -> Body:
+    for n in range(1, times + 1):
+        thread[0].deadline = n * period
+        yield BLOCK
+        woken.append(processor.now)
+        yield 1000
+
+
+def test_one_clock_means_that_work_adds_up() -> None:
+    processor, done = machine(4), list[int]()
+    for index in range(4):
+        processor.spawn(Thread(16 + index, "w", 10, worker(processor, done, 1_000_000)))
+    run(processor, 10_000_000)
+    assert done == [1_000_000, 2_000_000, 3_000_000, 4_000_000]
+
+
+def test_processors_that_wait_for_their_turn_are_not_idle() -> None:
+    processor = machine(4)
+    for index in range(2):
+        processor.spawn(ComputingThread(16 + index, "c", 10))
+    run(processor, 50_000_000)
+    assert abs(processor.idle_ns() - 2 * processor.now) <= 2 * COMPUTE_TURN_NS
+
+
+def test_a_more_urgent_thread_waits_for_the_turns_of_those_that_compute_and_no_longer() -> None:
+    processor, woken, holder = machine(3), list[int](), list[Thread]()
+    for index in range(2):
+        processor.spawn(ComputingThread(16 + index, "c", 10))
+    thread = Thread(2, "urgent", 20, sleeper(processor, holder, woken, 3_000_000, 10))
+    holder.append(thread)
+    processor.spawn(thread)
+    run(processor, 40_000_000)
+    assert len(woken) == 10
+    late = [time - (n + 1) * 3_000_000 for n, time in enumerate(woken)]
+    assert all(0 <= delay <= 2 * COMPUTE_TURN_NS for delay in late)
+    assert any(late)
+
+
+def test_a_thread_that_is_killed_while_it_computes_leaves_its_processor() -> None:
+    processor, ended = machine(2), list[Thread]()
+    processor.on_exit = ended.append
+    thread = ComputingThread(16, "c", 10)
+    processor.spawn(thread)
+    processor.env.timeout(1_000_000).callbacks.append(lambda _: processor.kill(thread))
+    run(processor, 20_000_000)
+    assert ended == [thread]
+    assert thread.state == EXITED
+    assert processor.idle_ns() >= 2 * processor.now - 1_000_000 - 2 * COMPUTE_TURN_NS
+
+
+def test_equals_beyond_the_number_of_processors_take_their_quanta_in_turn() -> None:
+    processor, done = machine(2), list[int]()
+    for index in range(3):
+        processor.spawn(Thread(16 + index, "w", 10, worker(processor, done, 30_000_000)))
+    run(processor, 200_000_000)
+    assert len(done) == 3
+    assert done[-1] == 90_000_000
