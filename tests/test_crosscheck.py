@@ -223,7 +223,9 @@ def test_the_model_predicts_the_kernel_within_tolerance() -> None:
     one = check_form(document, "mixed-4")
     assert failed(one, besides="client_creation") == []
     assert status == (0 if document["ok"] else 1)
-    assert [pair["operation"] for pair in one["paired"]] == list(OPERATIONS)
+    assert [pair["operation"] for pair in one["paired"]] == [
+        one for one in OPERATIONS if one not in ("disk_request", "presentation_jitter", "configure")
+    ]
     for pair in one["paired"]:
         # Both systems draw the same random numbers: they tell the same story, not one with equal averages.
         assert pair["pairs"] >= 0.99 * max(pair["measured_count"], pair["predicted_count"])
@@ -238,7 +240,6 @@ def test_a_recorded_kernel_run_is_compared_without_qemu(monkeypatch: pytest.Monk
     assert one["paired"] == []  # a recording keeps no trace
 
 
-@pytest.mark.xfail(reason="the first client finds the heap without slabs; the model, which does not, is 9 to 11 % off")
 def test_the_slowest_client_creation_is_predicted() -> None:
     _, document, _ = rayos_crosscheck(MIXED, "--recorded")
     assert failed(document["scenarios"][0]) == []
