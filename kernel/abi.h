@@ -27,6 +27,8 @@ struct image_header {
     u32 group_count;
     u32 table_count;
     u32 fault_count;
+    u32 timeline_count;
+    u32 reserved;
 };
 
 struct image_settings { /* follows the header */
@@ -46,7 +48,7 @@ struct image_settings { /* follows the header */
     u32 width;         /* pixels */
     u32 height;
     u32 refresh_mhz;   /* millihertz */
-    u32 trace_points;  /* 1: keep points (kinds < 64) as well as measurements; 0: measurements only */
+    u32 trace_points;  /* 0: keep measurements only; 1: points (kinds < 64) too; TRACE_WIRE: the bytes on the wire too */
     u32 compositor_priority;
     u32 socket_bytes;  /* capacity of each direction of a client's socket */
     u32 provoke;       /* enum provocation: 0 in every ordinary run; proves the detectors in tests */
@@ -55,7 +57,7 @@ struct image_settings { /* follows the header */
     u32 client_pools;      /* pools a client may have; 0: no limit */
     u32 detectors_off;     /* bits 1 << enum detection; 0 in every ordinary run; proves that tests can fail */
     u32 input_source;  /* enum input_source */
-    u32 reserved;
+    u32 jitter_seed;   /* perturbs each quantum, to try other interleavings; 0: quanta are exact */
     char name[64];     /* NUL-terminated */
 };
 
@@ -96,7 +98,7 @@ struct image_group { /* group_count of them follow the disk */
     u32 damage_ppm;    /* repainted share of the surface's rows, parts per million */
     u32 think_table;   /* index of the table of think times, ns */
     u32 gap_table;     /* index of the table of gaps between actions (input, surface_creation, drag_drop), ns */
-    u32 transfer_bytes;/* drag_drop: size of the dropped data, at most PIPE_BYTES */
+    u32 transfer_bytes;/* drag_drop: size of the dropped data, at most PIPE_BYTES; clipboard: of the largest copy, any */
     u64 reserved;
 };
 
@@ -113,14 +115,27 @@ struct image_fault {
     u32 reserved;
 };
 #define VARIANT_ANY 0xffffffffu
+struct image_event { /* then timeline_count of these, in order of time; at most MAX_EVENTS */
+    u64 at_ns;
+    u32 action;        /* enum action */
+    u32 value;         /* theme_change: decoration mode; resize: steps */
+    u32 first_client;  /* what it concerns: these clients */
+    u32 count;
+};
+#define MAX_EVENTS 64
 /* then table_count tables of QUANTILES u64 each */
 
 enum scenario_kind { KIND_SOAK = 1, KIND_STRESS, KIND_FAILURE, KIND_PERFORMANCE, KIND_INTEGRATION };
 enum input_source { INPUT_SEAT = 0, INPUT_DEVICE }; /* who makes input events: the seat itself, or the host through the input devices */
 enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_SURFACE_CREATION, WORKLOAD_DRAG_DROP,
-                WORKLOAD_STRESS_DISK = 16, WORKLOAD_STRESS_MEMORY, /* and these: background load, in no group */
-                WORKLOAD_COMPUTE = 32 };
-enum provocation { PROVOKE_NONE = 0, PROVOKE_PANIC, PROVOKE_HANG, PROVOKE_LEAK, PROVOKE_CLIENT_FAULT, PROVOKE_CLIENT_HANG, PROVOKE_BAD_REQUEST };
+    WORKLOAD_MEDIA, WORKLOAD_CLIPBOARD, WORKLOAD_EDITOR, WORKLOAD_SURGE, WORKLOAD_RESIZE,
+    WORKLOAD_STRESS_DISK = 16, WORKLOAD_STRESS_MEMORY, /* and these: background load, in no group */
+    WORKLOAD_COMPUTE = 32 };
+/* The compositor's: those before ACTION_MAXIMIZE; the others are the clients' own, who ask for them. */
+enum action { ACTION_THEME_CHANGE = 1, ACTION_CLOSE, ACTION_RESTORE,
+    ACTION_MAXIMIZE, ACTION_UNMAXIMIZE, ACTION_FULLSCREEN, ACTION_UNFULLSCREEN, ACTION_MINIMIZE, ACTION_RESIZE, ACTION_SURGE };
+enum provocation { PROVOKE_NONE = 0, PROVOKE_PANIC, PROVOKE_HANG, PROVOKE_LEAK, PROVOKE_CLIENT_FAULT, PROVOKE_CLIENT_HANG, PROVOKE_BAD_REQUEST,
+    PROVOKE_ORDER, PROVOKE_RACE, PROVOKE_LOST_WAKEUP };
 
 enum fault_kind { /* variants from 0 */
     FAULT_CLIENT_CRASH = 1,     /* page fault, illegal instruction, kill */
@@ -213,7 +228,7 @@ enum trace_kind {
     P_REQUEST = 17,   /* handled one request;           subject client, arg PACK(REQUEST_ID(interface, opcode), bytes) */
     P_EVENTS = 18,    /* one queue-write to a client;   subject client, arg PACK(bytes, events) */
     P_COMPOSITE = 19, /* one composite pass;            subject blits | rectangles << 16, arg PACK(steps, rows) */
-    P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown */
+    P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown, arg pages of shared memory given back */
     P_VBLANK = 21,    /* vblank handled without a flip */
     P_INPUT = 22,     /* seat produced an input event;  subject client, arg events written */
     P_PING = 23,      /* ping round;                    subject clients pinged */
@@ -240,6 +255,10 @@ enum trace_kind {
     P_DISK_SUBMIT = 45, /* one request to the device;    subject operation */
     P_DISK_DONE = 46, /* one request delivered;          subject operation */
     P_DISK_NOTIFY = 47, /* the device was told */
+    /* compositor, on: */
+    P_ACTION = 50,    /* carried out an event of the timeline; subject enum action, arg clients concerned */
+    P_RESIZE = 51,    /* one step of an interactive resize;    subject client, arg step */
+    P_MARKER = 52,    /* printed a milestone;                  arg letters of its event's name */
 
     /* Measurements: subject client, arg ns, unless said otherwise */
     M_COMMIT_TO_PRESENT = 64,
@@ -284,7 +303,15 @@ enum trace_kind {
     M_REFUSED,            /* 107 memory was refused to a process;  subject client, arg pages it holds */
     M_DURABLE,            /* 108 a flush was acknowledged;  subject client, arg the tag it gave */
     M_VERIFIED,           /* 109 written by the host, after the run: subject blocks found wrong, arg blocks found whole */
+
+    M_MARKER,             /* 110 a RAYOS_INTEGRATION line was printed; subject how many before it */
+    M_PRESENTATION_JITTER,/* 111 media: how far two presentations in a row are from one period apart */
+    M_CONFIGURE,          /* 112 configure sent to the flip that shows what obeys it */
+    /* Bytes on the wire, kept only if trace_points is TRACE_WIRE: subject client, arg the size, then 8 bytes a record */
+    W_REQUESTS = 120,
+    W_EVENTS = 121,
 };
+#define TRACE_WIRE 2
 
 #define FAULT_SUBJECT(target, kind) ((u32)(target) | (u32)(kind) << 16)
 enum report { REPORT_INJECT = 0, REPORT_DETECTED, REPORT_RECOVERY_START, REPORT_RECOVERY_COMPLETE };
@@ -294,6 +321,7 @@ enum wayland_interface {
     WL_DISPLAY = 1, WL_REGISTRY, WL_CALLBACK, WL_COMPOSITOR, WL_SHM_POOL, WL_SHM, WL_BUFFER, WL_DATA_OFFER,
     WL_DATA_SOURCE, WL_DATA_DEVICE, WL_DATA_DEVICE_MANAGER, WL_SURFACE, WL_SEAT, WL_POINTER, WL_KEYBOARD,
     WL_OUTPUT, WL_REGION, XDG_WM_BASE, XDG_POSITIONER, XDG_SURFACE, XDG_TOPLEVEL,
+    ZXDG_DECORATION_MANAGER_V1, ZXDG_TOPLEVEL_DECORATION_V1,
 };
 #define REQUEST_ID(interface, opcode) ((u32)(interface) << 8 | (opcode))
 
@@ -302,6 +330,7 @@ enum batch_tag {
     TAG_REGISTRY = 1, TAG_BIND, TAG_ACK, TAG_FIRST, TAG_FRAME, TAG_PONG, TAG_NEW_SURFACE, TAG_DESTROY,
     TAG_DRAG, TAG_ACCEPT, TAG_RECEIVE, TAG_FINISH, TAG_DRAG_DONE, TAG_LEAVE,
     TAG_EXHAUST, TAG_HOSTILE, TAG_POISON,
+    TAG_DECORATE, TAG_SHELL, TAG_RESIZE, TAG_RECONFIGURE, TAG_RETHEME, TAG_COPY, TAG_COPY_DONE, TAG_PASTE, TAG_PASTE_DONE,
 };
 
 /* ---- System calls: number in rax; arguments rdi rsi rdx r10 r8; result rax, negative = -error ---- */
@@ -345,6 +374,7 @@ enum error { E_INVALID = 22, E_NO_MEMORY = 12, E_BAD_HANDLE = 9, E_CLOSED = 32, 
 #define COMPUTE_TURN_NS 50000 /* a computing process pauses after each */
 #define CLIENT_TEXT 0x400000ull
 #define CLIENT_CONFIG 0x10000000ull
+#define CLIENT_EVENTS 0x10000100ull /* in the same page */
 #define CLIENT_TABLES 0x10001000ull /* think table, then gap table; read-only */
 #define CLIENT_SHM 0x20000000ull
 #define CLIENT_MEMORY 0x40000000ull /* SYS_MEMORY; shared memory stays below it */
@@ -368,7 +398,9 @@ struct client_config {
     u32 provoke;      /* enum provocation, for this client */
     u32 fault;        /* what has struck it: kind << 4 | variant, in a deadlock the pair's first client << 16; 0: nothing */
     u32 level_ppm;    /* stressors: present share of their load; the kernel changes it */
-    u32 reserved;
+    u32 event_count;  /* entries at CLIENT_EVENTS: what the timeline wants of this client itself */
     u64 target_pages; /* stress_memory: to hold at full load */
+    u32 decorated;    /* 1: the timeline changes its theme */
+    u32 place;        /* in its group, from 0 */
 };
 #endif

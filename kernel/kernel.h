@@ -18,6 +18,7 @@ void print_number(char *text, u32 value);   /* its decimal digits and a NUL */
 /* trace.c. Both write always and keep conditionally, so their cost does not depend on what is kept. */
 u64 trace_point(enum trace_kind kind, u32 subject, u64 arg);    /* closes a segment of the current thread; when */
 void trace_measure(enum trace_kind kind, u32 subject, u64 arg);
+void trace_wire(enum trace_kind kind, u32 client, const u8 *data, u32 bytes); /* nothing unless the image asks for it */
 
 /* A rendezvous at which the host is asked for something; interrupts off. */
 void host_request(enum host_request what, u32 x, u32 y);
@@ -84,6 +85,8 @@ u32 scenario_clients(void);                /* total over the groups */
 u32 scenario_faults(void);
 const struct image_fault *scenario_fault(u32 index);
 bool detector_on(enum detection detector); /* always, but in tests of the tests */
+u32 scenario_events(void);                 /* of the timeline */
+const struct image_event *scenario_event(u32 index);
 
 /* wayland/compositor.c */
 [[noreturn]] void compositor_main(void);   /* body of THREAD_COMPOSITOR */

@@ -1,6 +1,8 @@
 /* Pipes of PIPE_BYTES, one reader and one writer waiting at most. LOCK_KERNEL is held throughout. */
 #include "memory.h"
 #include "process.h"
+#include "integration.h"
+#include "planted.h"
 
 struct pipe {
     u32 readers, writers;               /* references to each end */
@@ -43,6 +45,7 @@ void pipe_release(struct pipe *pipe, bool write_end)
     if (!--*references)
         wake(pipe, !write_end);
     if (!pipe->readers && !pipe->writers) {
+        counters.pipe_dropped += pipe->used;
         page_free(pipe->data);
         kfree(pipe);
     }
@@ -71,6 +74,7 @@ i64 pipe_read(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes)
     while (!pipe->used) {
         if (!pipe->writers)
             return 0;
+        planted_window(PROVOKE_LOST_WAKEUP);
         if (!wait(p, pipe, false))
             return -E_INVALID;
     }
@@ -83,6 +87,7 @@ i64 pipe_read(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes)
         pipe->head = (pipe->head + (u32)part) % PIPE_BYTES;
     }
     pipe->used -= (u32)n;
+    counters.pipe_out += n;
     wake(pipe, true);
     return (i64)n;
 }
@@ -102,6 +107,9 @@ i64 pipe_write(struct process *p, struct pipe *pipe, u64 buffer, u64 bytes)
         part = bytes - done < room ? bytes - done : room;
         copy_in(&p->space, pipe->data + at, buffer + done, part);
         pipe->used += (u32)part;
+        u64 before = counters.pipe_in;
+        planted_window(PROVOKE_RACE);
+        counters.pipe_in = before + part;
         wake(pipe, false);
     }
     return (i64)bytes;

@@ -97,7 +97,7 @@ static u32 peer_of(u32 client)
     return g->first_client + (client - g->first_client + 1) % g->count;
 }
 
-static void configure_client(struct client_config *config)
+static void configure_client(struct client_config *config, struct image_event *events)
 {
     const struct image_settings *s = scenario();
     const struct image_group *g = scenario_group(config->id);
@@ -108,22 +108,35 @@ static void configure_client(struct client_config *config)
     config->damage_ppm = g->damage_ppm;
     config->transfer_bytes = g->transfer_bytes;
     config->peer = peer_of(config->id);
-    if (config->id == 0 && s->provoke >= PROVOKE_CLIENT_FAULT)
+    config->place = config->id - g->first_client;
+    if (config->id == 0 && s->provoke >= PROVOKE_CLIENT_FAULT && s->provoke <= PROVOKE_BAD_REQUEST)
         config->provoke = s->provoke;
+    for (u32 i = 0; i < scenario_events(); i++) {
+        const struct image_event *e = scenario_event(i);
+        if (config->id < e->first_client || config->id >= e->first_client + e->count)
+            continue;
+        config->decorated |= e->action == ACTION_THEME_CHANGE;
+        if (e->action >= ACTION_MAXIMIZE)
+            events[config->event_count++] = *e;
+    }
 }
 
 static bool map_config(struct process *p, u64 end_ns)
 {
     const struct image_settings *s = scenario();
-    struct client_config config = {
+    static struct {
+        struct client_config config;
+        _Alignas(CLIENT_EVENTS - CLIENT_CONFIG) struct image_event events[MAX_EVENTS];
+    } page;                                    /* the launcher alone makes processes */
+    page.config = (struct client_config){
         .seed = s->seed, .end_ns = end_ns, .refresh_ns = 1000000000000ull / s->refresh_mhz,
         .epoch_tsc = time_epoch_tsc(), .tsc_mult = time_tsc_mult(), .id = p->client, .generation = p->generation,
     };
     if (is_load(p))
-        load_configure(&config);
+        load_configure(&page.config);
     else
-        configure_client(&config);
-    p->config = map_new(p, CLIENT_CONFIG, MAP_NX, &config, sizeof config);
+        configure_client(&page.config, page.events);
+    p->config = map_new(p, CLIENT_CONFIG, MAP_NX, &page, sizeof page);
     if (!p->config)
         return false;
     for (u32 i = 0; i < TABLE_PAGES && !is_load(p); i++)

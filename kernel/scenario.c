@@ -16,6 +16,7 @@ struct view {
     const struct image_disk *disk;
     const struct image_group *groups;
     const struct image_fault *faults;
+    const struct image_event *events;
     const u64 *tables;
 };
 
@@ -31,7 +32,8 @@ static struct view view_of(const void *image)
     const struct image_disk *disk = (const void *)(load + 1);
     const struct image_group *groups = (const void *)(disk + 1);
     const struct image_fault *faults = (const void *)(groups + header->group_count);
-    return (struct view){ header, settings, load, disk, groups, faults, (const u64 *)(faults + header->fault_count) };
+    const struct image_event *events = (const void *)(faults + header->fault_count);
+    return (struct view){ header, settings, load, disk, groups, faults, events, (const u64 *)(events + header->timeline_count) };
 }
 
 static u32 crc32(const u8 *data, size_t bytes)
@@ -76,7 +78,10 @@ static const char *check_header(const struct image_header *h, size_t bytes)
         return "table_count";
     if (h->fault_count > MAX_FAULTS)
         return "fault_count";
+    if (h->timeline_count > MAX_EVENTS)
+        return "timeline_count";
     u64 need = FIXED_BYTES + h->group_count * sizeof(struct image_group) + h->fault_count * sizeof(struct image_fault) +
+               h->timeline_count * sizeof(struct image_event) +
                (u64)h->table_count * QUANTILES * sizeof(u64);
     if (h->length != bytes || need != bytes)
         return "length";
@@ -119,13 +124,13 @@ static const char *check_settings(const struct image_settings *s)
         return "height";
     if ((u64)s->width * s->height * 8 > (u64)s->memory_mb << 19)
         return "display larger than half the memory";
-    if (s->trace_points > 1)
+    if (s->trace_points > TRACE_WIRE)
         return "trace_points";
     if (!within(s->compositor_priority, 1, 31))
         return "compositor_priority";
     if (!within(s->socket_bytes, BATCH_BYTES, 1u << 24))
         return "socket_bytes";
-    if (s->provoke > PROVOKE_BAD_REQUEST)
+    if (s->provoke > PROVOKE_LOST_WAKEUP)
         return "provoke";
     if (s->client_memory_kb > 1u << 21)
         return "client_memory_kb";
@@ -161,6 +166,11 @@ static const char *check_load(const struct image_load *l)
             return "load:steps_ppm";
     return NULL;
 }
+enum {
+    THINKS = 1 << WORKLOAD_RENDERING | 1 << WORKLOAD_INPUT | 1 << WORKLOAD_MEDIA | 1 << WORKLOAD_EDITOR | 1 << WORKLOAD_SURGE,
+    GAPS = 1 << WORKLOAD_INPUT | 1 << WORKLOAD_SURFACE_CREATION | 1 << WORKLOAD_DRAG_DROP | 1 << WORKLOAD_CLIPBOARD |
+           1 << WORKLOAD_EDITOR | 1 << WORKLOAD_RESIZE,
+};
 
 static const char *check_disk(const struct image_disk *d)
 {
@@ -187,7 +197,7 @@ static const char *check_group(const struct image_group *g, const struct image_s
         return "group:start_ns";
     if (g->lifetime_ns > MAX_TIME_NS)
         return "group:lifetime_ns";
-    if (g->workload > WORKLOAD_DRAG_DROP)
+    if (g->workload > WORKLOAD_RESIZE)
         return "group:workload";
     if (g->priority > 31)
         return "group:priority";
@@ -197,10 +207,9 @@ static const char *check_group(const struct image_group *g, const struct image_s
         return "group:surface_height";
     if (g->damage_ppm > 1000000)
         return "group:damage_ppm";
-    if (g->transfer_bytes > PIPE_BYTES)
+    if (g->workload != WORKLOAD_CLIPBOARD && g->transfer_bytes > PIPE_BYTES)
         return "group:transfer_bytes";
-    bool thinks = g->workload == WORKLOAD_RENDERING || g->workload == WORKLOAD_INPUT;
-    bool gaps = g->workload >= WORKLOAD_INPUT;
+    bool thinks = 1 << g->workload & THINKS, gaps = 1 << g->workload & GAPS;
     if (thinks && g->think_table >= tables)
         return "group:think_table";
     if (gaps && g->gap_table >= tables)
@@ -250,6 +259,24 @@ static const char *check_groups(const struct view *v, u32 *total)
     return NULL;
 }
 
+static const char *check_timeline(const struct view *v)
+{
+    const struct image_group *last = &v->groups[v->header->group_count - 1];
+    u32 clients = last->first_client + last->count;
+    for (u32 i = 0; i < v->header->timeline_count; i++) {
+        const struct image_event *e = &v->events[i];
+        if (e->at_ns > MAX_TIME_NS || (i && e->at_ns < e[-1].at_ns))
+            return "event:at_ns";
+        if (!within(e->action, ACTION_THEME_CHANGE, ACTION_SURGE))
+            return "event:action";
+        if (e->value > 1000 || (e->action == ACTION_THEME_CHANGE && !within(e->value, 1, 2)))
+            return "event:value";
+        if (e->first_client >= clients || !within(e->count, 1, clients - e->first_client))
+            return "event:clients";
+    }
+    return NULL;
+}
+
 bool scenario_validate(const void *image, size_t bytes, const char **why)
 {
     *why = check_header(image, bytes);
@@ -268,6 +295,8 @@ bool scenario_validate(const void *image, size_t bytes, const char **why)
         *why = check_groups(&v, &total);
     for (u32 i = 0; !*why && i < v.header->fault_count; i++)
         *why = check_fault(&v.faults[i], total);
+    if (!*why)
+        *why = check_timeline(&v);
     for (u32 i = 0; !*why && i < v.header->table_count; i++)
         *why = check_table(v.tables + (size_t)i * QUANTILES);
     return !*why;
@@ -295,6 +324,8 @@ u32 scenario_clients(void) { return clients; }
 u32 scenario_faults(void) { return used.header->fault_count; }
 const struct image_fault *scenario_fault(u32 index) { return &used.faults[index]; }
 bool detector_on(enum detection detector) { return !(used.settings->detectors_off >> detector & 1); }
+u32 scenario_events(void) { return used.header->timeline_count; }
+const struct image_event *scenario_event(u32 index) { return &used.events[index]; }
 
 const u64 *scenario_table(u32 index)
 {

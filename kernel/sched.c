@@ -11,11 +11,14 @@
 #define WATCHDOG_NS 5000000000ull
 #define WATCHED_ABOVE 10
 #define IDLE_SPIN_NS 300000
+#define MIN_QUANTUM_NS 10000
+#define STREAM_JITTER 2
 
 enum leave { LEAVE_PREEMPTED, LEAVE_EXPIRED, LEAVE_FOR_GOOD };
 
 static struct thread queues[PRIORITIES];         /* circular, through a head */
 static u32 ready_map;
+static struct random jitter;                     /* of quanta, if the scenario wants it */
 
 /* ---- Ready queues ---- */
 
@@ -31,9 +34,20 @@ static void queue_insert(struct thread *t, struct thread *after)
 
 static void queue_head(struct thread *t) { queue_insert(t, &queues[t->priority]); }
 
+/* A full quantum or, to try other interleavings, one that random draws shorten, mostly by a lot (docs/mechanism.md). */
+static u64 fresh_quantum(void)
+{
+    u64 full = scenario()->quantum_ns;
+    if (!scenario()->jitter_seed)
+        return full;
+    u32 draw = random_next(&jitter);
+    u64 half = full >> (draw & 7) >> 1, quantum = half + (half * (draw >> 22) >> 10);
+    return quantum > MIN_QUANTUM_NS ? quantum : MIN_QUANTUM_NS;
+}
+
 static void queue_tail(struct thread *t)
 {
-    t->quantum_left_ns = scenario()->quantum_ns;
+    t->quantum_left_ns = fresh_quantum();
     queue_insert(t, queues[t->priority].previous);
 }
 
@@ -306,7 +320,7 @@ void sched_timer(void)
     watchdog(now);
     struct thread *t = cpu->current;
     if (t != &cpu->idle && now >= cpu->quantum_end_ns) {
-        cpu->quantum_end_ns = now + scenario()->quantum_ns;
+        cpu->quantum_end_ns = now + fresh_quantum();
         if (ready_map >> t->priority & 1) {
             reschedule(LEAVE_EXPIRED);
             return;
@@ -444,6 +458,7 @@ void sched_start(void)
     cpu->since_ns = 0;
     cpu->current->cpu_ns = cpu->idle.cpu_ns = 0;
     cpu->current->irqs = cpu->current->dispatches = 0;
+    random_seed(&jitter, scenario()->jitter_seed, 0, 0, STREAM_JITTER);
     cpu->quantum_end_ns = scenario()->quantum_ns;
     cpu->armed_ns = NEVER;
     set_timer(cpu);

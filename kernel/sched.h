@@ -189,7 +189,7 @@ void cpu_set_stack(u64 top);             /* where ring 3 enters the kernel */
 
 /* trace.c */
 void trace_header_init(void);
-void trace_init(u32 memory_mb, bool keep_points);
+void trace_init(u32 memory_mb, u32 keep_points);
 void trace_state(enum run_state state);
 void trace_framebuffer(u64 physical, u32 width, u32 height);
 void trace_drain_early(void);            /* meets the host if half of the ring is undrained */

@@ -1,4 +1,5 @@
 /* Shared memory: pages contiguous in the kernel's window, mapped into the client that made them, reference-counted. */
+#include "integration.h"
 #include "memory.h"
 #include "process.h"
 
@@ -48,6 +49,7 @@ void shm_release(struct shm *shm)
     KERNEL_ASSERT(shm->references, "shm:released twice");
     if (!--shm->references) {
         held[shm->client] -= shm->pages;
+        counters.shm_pages_freed += shm->pages;
         window_free(shm->data, shm->pages);
         kfree(shm);
     }

@@ -194,6 +194,7 @@ bool socket_queue(struct socket *s, const void *data, u32 bytes, u32 events, boo
         if (motion)
             s->motion = message;
         process_wake(s->process, &s->to_client);
+        trace_wire(W_EVENTS, s->client, message->data, bytes);
         message->time_ns = trace_point(P_EVENTS, s->client, PACK(bytes, events));
     }
     service_end(flags);
@@ -283,6 +284,7 @@ i64 socket_send(struct process *p, u64 buffer, u64 bytes, i64 handle, u64 sent_n
     if (held)
         message->handle = handle_duplicate(held);
     append(&s->to_compositor, message);
+    trace_wire(W_REQUESTS, s->client, message->data, (u32)bytes);
     make_ready(s);
     return (i64)bytes;
 }

@@ -1,5 +1,6 @@
 /* The launcher (starts and ends clients, decides the verdict) and the reporter (a snapshot each second). */
 #include "process.h"
+#include "integration.h"
 
 #define SECOND 1000000000ull
 #define PRIORITY_LAUNCHER 25
@@ -138,6 +139,7 @@ static void start(void)
     trace_state(STATE_RUNNING);
     trace_measure(M_BASELINE, (u32)baseline_heap, baseline_pages);
     print_line("RAYOS_SOAK:START:%u:%llu", scenario_clients(), scenario()->duration_ns / SECOND);
+    integration_start();
     stress_start();
     make_plan();
     reported = scenario()->duration_ns < SECOND;
@@ -157,10 +159,12 @@ static void start(void)
     i64 pages = (i64)(pages_used() - baseline_pages), heap = (i64)(heap_bytes() - baseline_heap);
     trace_measure(M_PAGES_PEAK, 0, pages_peak());
     trace_measure(M_LEAK, (u32)heap, (u64)pages);
+    bool all_left = !failed;
     if (pages || heap) {
         print_line("RAYOS_DIAG:leak:%lld pages %lld heap bytes", pages, heap);
         failed = true;
     }
+    failed |= !integration_finish(all_left, pages, heap);
     profile_report();
     failed = !failure_finish(failed);
     stress_report(!failed);

@@ -6,7 +6,7 @@ static struct trace_record boot_ring[1];
 static struct trace_record *ring = boot_ring;
 static u64 mask;
 static u64 keep_points, keep_measures; /* 1 once the scenario runs */
-static bool points_wanted;
+static bool points_wanted, wire_wanted;
 
 static volatile struct trace_header *header(void)
 {
@@ -19,13 +19,14 @@ void trace_header_init(void)
     header()->magic = TRACE_MAGIC;
 }
 
-void trace_init(u32 memory_mb, bool points)
+void trace_init(u32 memory_mb, u32 points)
 {
     u64 bytes = memory_mb <= 128 ? 4ull << 20 : 8ull << 20;
     ring = page_alloc_run(bytes / PAGE_BYTES);
     KERNEL_ASSERT(ring, "boot:trace ring");
     mask = bytes / sizeof *ring - 1;
     points_wanted = points;
+    wire_wanted = points == TRACE_WIRE;
     header()->ring_phys = direct_physical(ring);
     header()->ring_records = mask + 1;
 }
@@ -92,6 +93,21 @@ void trace_measure(enum trace_kind kind, u32 subject, u64 arg)
     u64 flags = lock(LOCK_TRACE), now = clock_ns();
     profile_measure(kind, arg, now);
     record(now, kind, subject, arg, 0, 0, 0, keep_measures);
+    unlock(LOCK_TRACE, flags);
+}
+
+/* What travels on the wire, eight bytes a record after the size. */
+void trace_wire(enum trace_kind kind, u32 client, const u8 *data, u32 bytes)
+{
+    if (!wire_wanted)
+        return;
+    u64 flags = lock(LOCK_TRACE), now = clock_ns();
+    record(now, kind, client, bytes, 0, 0, 0, keep_points);
+    for (u32 at = 0; at < bytes; at += 8) {
+        u64 word = 0;
+        memcpy(&word, data + at, bytes - at < 8 ? bytes - at : 8);
+        record(now, kind, client, word, 0, 0, 0, keep_points);
+    }
     unlock(LOCK_TRACE, flags);
 }
 

@@ -34,10 +34,13 @@ STRESS_FLUSH_EVERY: Final = 64
 MAX_HANDLES: Final = 32
 MAX_CLIENTS: Final = 1024
 MAX_MUTEXES: Final = 64
+MAX_EVENTS: Final = 64
+TRACE_WIRE: Final = 2
 LOAD_STEPS: Final = 16
 COMPUTE_TURN_NS: Final = 50_000
 CLIENT_TEXT: Final = 0x400000
 CLIENT_CONFIG: Final = 0x10000000
+CLIENT_EVENTS: Final = 0x10000100
 CLIENT_TABLES: Final = 0x10001000
 CLIENT_SHM: Final = 0x20000000
 CLIENT_MEMORY: Final = 0x40000000
@@ -46,15 +49,18 @@ CLIENT_STACK_TOP: Final = 0x7FFFF000
 PAGE_KB: Final = 4
 """Size of a memory page, kB (1 kB = 1024 bytes)."""
 
-IMAGE_HEADER: Final = struct.Struct("<8s6I")
-IMAGE_HEADER_FIELDS: Final = ("magic", "version", "length", "crc32", "group_count", "table_count", "fault_count")
+IMAGE_HEADER: Final = struct.Struct("<8s8I")
+IMAGE_HEADER_FIELDS: Final = (
+    *("magic", "version", "length", "crc32", "group_count", "table_count", "fault_count"),
+    *("timeline_count", "reserved"),
+)
 IMAGE_SETTINGS: Final = struct.Struct("<10Q16I64s")
 IMAGE_SETTINGS_FIELDS: Final = (
     *("seed", "duration_ns", "quantum_ns", "repaint_window_ns", "ping_interval_ns", "hang_timeout_ns"),
     *("respawn_ns", "scrub_interval_ns", "lock_timeout_ns", "warmup_ns"),
     *("kind", "vcpus", "memory_mb", "width", "height", "refresh_mhz", "trace_points", "compositor_priority"),
     *("socket_bytes", "provoke", "client_memory_kb", "client_surfaces", "client_pools", "detectors_off"),
-    *("input_source", "reserved", "name"),
+    *("input_source", "jitter_seed", "name"),
 )
 IMAGE_LOAD: Final = struct.Struct("<2Q6I64s")
 IMAGE_LOAD_FIELDS: Final = (
@@ -74,17 +80,19 @@ IMAGE_FAULT_FIELDS: Final = (
 )
 VARIANT_ANY: Final = 0xFFFFFFFF
 FAULT_TARGET_HEAP: Final = MAX_CLIENTS
+IMAGE_EVENT: Final = struct.Struct("<Q4I")
+IMAGE_EVENT_FIELDS: Final = ("at_ns", "action", "value", "first_client", "count")
 TRACE_HEADER: Final = struct.Struct("<Q2I6Q8I")
 TRACE_HEADER_FIELDS: Final = (
     *("magic", "abi_version", "record_bytes", "ring_phys", "ring_records", "head", "drained", "epoch_tsc"),
     *("framebuffer_phys", "framebuffer_width", "framebuffer_height", "state", "lost"),
     *("request", "request_x", "request_y", "reserved"),
 )
-CLIENT_CONFIGURATION: Final = struct.Struct("<6Q12IQ")
+CLIENT_CONFIGURATION: Final = struct.Struct("<6Q12IQ2I")
 CLIENT_CONFIGURATION_FIELDS: Final = (
     *("seed", "end_ns", "period_ns", "refresh_ns", "epoch_tsc", "tsc_mult", "id", "generation", "workload"),
     *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke", "fault", "level_ppm"),
-    *("reserved", "target_pages"),
+    *("event_count", "target_pages", "decorated", "place"),
 )
 TRACE_DTYPE: Final = np.dtype(
     [
@@ -120,9 +128,29 @@ class Workload(IntEnum):
     INPUT = 2
     SURFACE_CREATION = 3
     DRAG_DROP = 4
+    MEDIA = 5
+    CLIPBOARD = 6
+    EDITOR = 7
+    SURGE = 8
+    RESIZE = 9
     STRESS_DISK = 16
     STRESS_MEMORY = 17
     COMPUTE = 32
+
+
+class Action(IntEnum):
+    """What an event of the timeline is; from MAXIMIZE on, the clients do it themselves."""
+
+    THEME_CHANGE = 1
+    CLOSE = 2
+    RESTORE = 3
+    MAXIMIZE = 4
+    UNMAXIMIZE = 5
+    FULLSCREEN = 6
+    UNFULLSCREEN = 7
+    MINIMIZE = 8
+    RESIZE = 9
+    SURGE = 10
 
 
 class Provocation(IntEnum):
@@ -135,6 +163,9 @@ class Provocation(IntEnum):
     CLIENT_FAULT = 4
     CLIENT_HANG = 5
     BAD_REQUEST = 6
+    ORDER = 7
+    RACE = 8
+    LOST_WAKEUP = 9
 
 
 class FaultKind(IntEnum):
@@ -245,6 +276,9 @@ class TraceKind(IntEnum):
     P_DISK_SUBMIT = 45
     P_DISK_DONE = 46
     P_DISK_NOTIFY = 47
+    P_ACTION = 50
+    P_RESIZE = 51
+    P_MARKER = 52
     M_COMMIT_TO_PRESENT = 64
     M_BUFFER_COMMIT = 65
     M_EVENT_DELIVERY = 66
@@ -282,6 +316,11 @@ class TraceKind(IntEnum):
     M_REFUSED = 107
     M_DURABLE = 108
     M_VERIFIED = 109
+    M_MARKER = 110
+    M_PRESENTATION_JITTER = 111
+    M_CONFIGURE = 112
+    W_REQUESTS = 120
+    W_EVENTS = 121
 
 
 FIRST_MEASUREMENT: Final = 64
@@ -310,6 +349,8 @@ class Interface(IntEnum):
     XDG_POSITIONER = 19
     XDG_SURFACE = 20
     XDG_TOPLEVEL = 21
+    ZXDG_DECORATION_MANAGER_V1 = 22
+    ZXDG_TOPLEVEL_DECORATION_V1 = 23
 
 
 class BatchTag(IntEnum):
@@ -332,6 +373,15 @@ class BatchTag(IntEnum):
     EXHAUST = 15
     HOSTILE = 16
     POISON = 17
+    DECORATE = 18
+    SHELL = 19
+    RESIZE = 20
+    RECONFIGURE = 21
+    RETHEME = 22
+    COPY = 23
+    COPY_DONE = 24
+    PASTE = 25
+    PASTE_DONE = 26
 
 
 class Syscall(IntEnum):

@@ -143,12 +143,21 @@ def demo() -> None:
 
 @app.command(epilog="Example: `rayos run soak-16 --on kernel --duration 60 --out runs/mine`")
 def run(
-    scenario_name: ScenarioArgument,
-    on: Annotated[Literal["model", "kernel"], typer.Option(help="The system to run it on.")],
+    scenario_name: Annotated[
+        str | None, typer.Argument(metavar="SCENARIO", help="A shipped name, or the path of a TOML file.")
+    ] = None,
+    on: Annotated[Literal["model", "kernel"] | None, typer.Option(help="The system to run it on.")] = None,
     platform: PlatformOption = "icount",
     duration: DurationOption = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed for all random draws.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; default: a new one below runs/.")] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Boot this kernel, ISO or disk instead, and keep its marker log."),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1, help="Wall time an image has to say that it is complete.")
+    ] = 60.0,
     trace_points: Annotated[
         bool,
         typer.Option("--points", help="Keep every control-flow point: for timelines, hot paths and attribution."),
@@ -160,11 +169,21 @@ def run(
 ) -> None:
     """Run a scenario on the model or on the kernel, judge it and keep the run.
 
+    With --image, boot any image that prints the markers on its serial console instead, and check what it printed.
     Exit status 0 when every criterion holds, 1 when one fails.
     """
-    what = scenario.load(scenario_name).with_overrides(duration_s=duration, seed=seed)
-    with showing() as progress:
-        result = execute(_system(on, platform, trace_points), what, out, progress(f"{what.name} on {on}"))
+    if image is not None:
+        if scenario_name is not None or on is not None or duration is not None or seed is not None:
+            raise BadInput("--image boots what is in the image; leave out SCENARIO, --on, --duration and --seed")
+        from rayos_model.foreign import run_image
+
+        result = run_image(image, out, timeout)
+    elif scenario_name is None or on is None:
+        raise BadInput("expected SCENARIO and --on model or --on kernel, or --image FILE; see rayos run --help")
+    else:
+        what = scenario.load(scenario_name).with_overrides(duration_s=duration, seed=seed)
+        with showing() as progress:
+            result = execute(_system(on, platform, trace_points), what, out, progress(f"{what.name} on {on}"))
     if save_baseline:
         baseline.save(result)
     if as_json:
@@ -175,6 +194,8 @@ def run(
         console = _console()
         console.print(metrics([result]))
         console.print(verdicts(result))
+        for violation in _violations(result):
+            console.print(violation, soft_wrap=True)
         console.print(f"run: {result.path}", soft_wrap=True)
     raise typer.Exit(0 if result.passed else 1)
 
@@ -254,6 +275,39 @@ def calibrate(
             what = scenario.load_shipped(name)
             record(execute(KernelSystem(platform), what, Path(scratch, name), progress(name)), target)
     _console().print(f"{len(parameters.segments)} segment costs fitted: {target}", soft_wrap=True)
+
+
+@app.command(epilog="Example: `rayos shrink failing.toml --on kernel --out smallest.toml`")
+def shrink(
+    scenario_name: ScenarioArgument,
+    on: Annotated[Literal["model", "kernel"], typer.Option(help="The system it fails on.")],
+    platform: PlatformOption = "icount",
+    out: Annotated[Path | None, typer.Option(metavar="F", help="Where to; default: NAME-shrunk.toml here.")] = None,
+    attempts: Annotated[int, typer.Option(metavar="N", min=2, help="Stop after this many runs.")] = 200,
+) -> None:
+    """Make a failing scenario small: fewer clients, shorter, fewer events, as long as it fails the same way.
+
+    Leaves a scenario file with its seed; `rayos run` on it fails the same way.
+    """
+    from rayos_model.integration import to_toml
+    from rayos_model.shrink import failures_of
+    from rayos_model.shrink import shrink as smallest
+
+    what = scenario.load(scenario_name)
+    target = out or Path(f"{what.name}-shrunk.toml")
+    if target.exists():
+        raise BadInput(f"{target}: exists already; choose another --out or remove it")
+    system = _system(on, platform)
+
+    def show(smaller: scenario.Scenario, runs: int) -> None:
+        print(f"{runs} runs: {smaller.client_count} clients, {smaller.duration_s:g} s", file=sys.stderr)
+
+    found = smallest(what, lambda one: failures_of(system, one), attempts, show)
+    aside = target.with_name(f".{target.name}.new")
+    aside.write_text(f"# fails on the {on} by {found.failure}\n" + to_toml(found.scenario), encoding="utf-8")
+    aside.replace(target)
+    print(f"fails by {found.failure} with {found.scenario.client_count} clients in {found.scenario.duration_s:g} s")
+    print(f"scenario: {target}")
 
 
 @app.command(epilog="Example: `rayos report runs/demo-* --html report.html`")
@@ -360,6 +414,17 @@ def markers_check(log: Annotated[Path, typer.Argument(metavar="LOG", help="A ser
         print(f"{log}: {problem}")
     print(f"{len(parsed.markers)} markers, {len(parsed.unknown)} unknown, {len(problems)} problems")
     raise typer.Exit(1 if problems else 0)
+
+
+def _violations(run: Run) -> list[str]:
+    """The rules a run breaks, each with the moments around the breach."""
+    if not run.scenario.constraints:
+        return []
+    from rayos_model import markers
+    from rayos_model.moments import KINDS, check, timeline
+
+    moments = timeline(markers.parse(run.markers()), run.trace(*KINDS))
+    return [str(violation) for violation in check(run.scenario.constraints, moments)]
 
 
 def _has_qemu() -> bool:

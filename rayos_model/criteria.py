@@ -25,7 +25,7 @@ _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
 _CRITERION = re.compile(r"\s*(<=|>=|==|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\s\d]*)\s*\Z")
 
 SOAK_DEFAULTS: Final = {"crashes": "== 0", "hangs": "== 0", "memory.leak": "== 0 kb"}
-"""What every soak and stress test must fulfil besides its own criteria."""
+"""What every soak, stress test and integration scenario must fulfil besides its own criteria."""
 
 FAILURE_DEFAULTS: Final = {
     "faults.undetected": "== 0",
@@ -39,6 +39,7 @@ FAILURE_DEFAULTS: Final = {
 _DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {
     "soak": SOAK_DEFAULTS,
     "stress": SOAK_DEFAULTS,
+    "integration": SOAK_DEFAULTS,
     "failure": FAILURE_DEFAULTS,
 }
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import astuple, dataclass
 
 from rayos_model import abi
-from rayos_model.abi import Detection, FaultKind, InputSource, Provocation, ScenarioKind, Workload
+from rayos_model.abi import Action, Detection, FaultKind, InputSource, Provocation, ScenarioKind, Workload
 from rayos_model.distribution import Distribution
 from rayos_model.faults import FAULT_VARIANTS
 from rayos_model.scenario import NS, Scenario
@@ -43,7 +43,7 @@ class Settings:
     client_pools: int
     detectors_off: int
     input_source: int
-    reserved: int
+    jitter_seed: int
     name: str
 
 
@@ -113,14 +113,30 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """`struct image_event`; fields in its order."""
+
+    at_ns: int
+    action: int
+    value: int
+    first_client: int
+    count: int
+
+    def concerns(self, client: int) -> bool:
+        """Whether it is about this client."""
+        return self.first_client <= client < self.first_client + self.count
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
-    """A whole image; a table is 1025 quantiles, ns."""
+    """A whole image; events in order of time; a table is 1025 quantiles, ns."""
 
     settings: Settings
     load: Load
     disk: Disk
     groups: tuple[Group, ...]
     faults: tuple[Fault, ...]
+    events: tuple[Event, ...]
     tables: tuple[tuple[int, ...], ...]
 
     @property
@@ -143,19 +159,20 @@ class Image:
         body += abi.IMAGE_DISK.pack(*astuple(self.disk), 0)
         body += b"".join(abi.IMAGE_GROUP.pack(*astuple(group), 0) for group in self.groups)
         body += b"".join(abi.IMAGE_FAULT.pack(*astuple(fault), 0) for fault in self.faults)
+        body += b"".join(abi.IMAGE_EVENT.pack(*astuple(event)) for event in self.events)
         body += b"".join(struct.pack(f"<{abi.QUANTILES}Q", *table) for table in self.tables)
         length = abi.IMAGE_HEADER.size + len(body)
-        counts = len(self.groups), len(self.tables), len(self.faults)
+        counts = len(self.groups), len(self.tables), len(self.faults), len(self.events), 0
         return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), *counts) + body
 
 
 def build_image(
     scenario: Scenario,
-    trace_points: bool = False,
+    trace_points: int = False,
     provoke: Provocation = Provocation.NONE,
     detectors_off: Collection[Detection] = (),
 ) -> Image:
-    """Compile a scenario. `trace_points` keeps every control-flow point in the trace, not only measurements.
+    """Compile a scenario. `trace_points` keeps every control-flow point in the trace; `abi.TRACE_WIRE` the wire too.
 
     `detectors_off` blinds detectors, which proves that a test that relies on them can fail.
     """
@@ -213,10 +230,11 @@ def build_image(
         client_pools=scenario.limits.client_pools,
         detectors_off=sum(1 << detector for detector in set(detectors_off)),
         input_source=InputSource[scenario.input.source.upper()],
-        reserved=0,
+        jitter_seed=machine.jitter_seed,
         name=scenario.name,
     )
-    return Image(settings, _load(scenario), _disk(scenario), tuple(groups), tuple(_faults(scenario)), tuple(tables))
+    lists = (tuple(groups), tuple(_faults(scenario)), _events(scenario, groups), tuple(tables))
+    return Image(settings, _load(scenario), _disk(scenario), *lists)
 
 
 def _faults(scenario: Scenario) -> Iterator[Fault]:
@@ -235,6 +253,22 @@ def _faults(scenario: Scenario) -> Iterator[Fault]:
             first_client=first,
             client_count=count,
         )
+
+
+def _events(scenario: Scenario, groups: Sequence[Group]) -> tuple[Event, ...]:
+    """The timeline in order of time. A theme change without a value turns to the other theme; the first is 2."""
+    clients, theme, events = sum(group.count for group in groups), 2, []
+    for entry in sorted(scenario.timeline, key=lambda entry: entry.at_s):
+        first, count = (0, clients) if entry.group is None else _clients_of(groups[entry.group])
+        value = entry.value or 0
+        if entry.action == "theme_change":
+            theme = value = value or 3 - theme
+        events.append(Event(round(entry.at_s * NS), Action[entry.action.upper()], value, first, count))
+    return tuple(events)
+
+
+def _clients_of(group: Group) -> tuple[int, int]:
+    return group.first_client, group.count
 
 
 def _disk(scenario: Scenario) -> Disk:
@@ -271,7 +305,7 @@ def _period_ns(rate_hz: float) -> int:
 
 def compile_image(
     scenario: Scenario,
-    trace_points: bool = False,
+    trace_points: int = False,
     provoke: Provocation = Provocation.NONE,
     detectors_off: Collection[Detection] = (),
 ) -> bytes:
@@ -283,7 +317,9 @@ def parse_image(data: bytes) -> Image:
     """Read an image back. Raises `ValueError` when magic, version, length or CRC is wrong."""
     if len(data) < abi.IMAGE_HEADER.size:
         raise ValueError(f"image of {len(data)} bytes is shorter than its header")
-    magic, version, length, crc, group_count, table_count, fault_count = abi.IMAGE_HEADER.unpack_from(data)
+    magic, version, length, crc, group_count, table_count, fault_count, event_count, _ = abi.IMAGE_HEADER.unpack_from(
+        data
+    )
     if magic != abi.IMAGE_MAGIC:
         raise ValueError(f"image magic is {magic!r}")
     if version != abi.ABI_VERSION:
@@ -292,7 +328,8 @@ def parse_image(data: bytes) -> Image:
     disk_at = load_at + abi.IMAGE_LOAD.size
     groups_at = disk_at + abi.IMAGE_DISK.size
     faults_at = groups_at + group_count * abi.IMAGE_GROUP.size
-    tables_at = faults_at + fault_count * abi.IMAGE_FAULT.size
+    events_at = faults_at + fault_count * abi.IMAGE_FAULT.size
+    tables_at = events_at + event_count * abi.IMAGE_EVENT.size
     if not length == len(data) == tables_at + table_count * abi.QUANTILES * 8:
         raise ValueError(f"image length is {len(data)}, header says {length}")
     if zlib.crc32(data[abi.IMAGE_HEADER.size :]) != crc:
@@ -309,6 +346,9 @@ def parse_image(data: bytes) -> Image:
     faults = [
         Fault(*abi.IMAGE_FAULT.unpack_from(data, faults_at + i * abi.IMAGE_FAULT.size)[:-1]) for i in range(fault_count)
     ]
+    events = [
+        Event(*abi.IMAGE_EVENT.unpack_from(data, events_at + i * abi.IMAGE_EVENT.size)) for i in range(event_count)
+    ]
     layout = struct.Struct(f"<{abi.QUANTILES}Q")
     tables = [layout.unpack_from(data, tables_at + i * layout.size) for i in range(table_count)]
-    return Image(Settings(**settings), Load(**load), disk, tuple(groups), tuple(faults), tuple(tables))
+    return Image(Settings(**settings), Load(**load), disk, tuple(groups), tuple(faults), tuple(events), tuple(tables))

@@ -234,7 +234,37 @@ def _chatter(items: list[Item], text: str, number: int) -> None:
 
 
 def order_problems(log: Log) -> Iterator[str]:
-    """Breaches of order in a soak's log: one line each, none for a log without soak markers."""
+    """Breaches of order in a log: one line each, none for families it has no markers of."""
+    yield from _soak_problems(log)
+    yield from _integration_problems(log)
+
+
+def _integration_problems(log: Log) -> Iterator[str]:
+    running: Value | None = None
+    failed = False
+    for marker in log.markers:
+        event = marker.name.removeprefix("RAYOS_INTEGRATION:")
+        if event == marker.name:
+            continue
+        if event == "SCENARIO_START":
+            if running is not None:
+                yield f"line {marker.line}: scenario {marker['name']} starts before {running} is complete"
+            running, failed = marker["name"], False
+        elif running is None:
+            yield f"line {marker.line}: {marker.name} outside a scenario"
+        elif event == "VERIFY":
+            failed |= marker["result"] == "fail"
+        elif event == "SCENARIO_COMPLETE":
+            if marker["name"] != running:
+                yield f"line {marker.line}: scenario {marker['name']} is complete, but {running} was started"
+            if failed and marker["result"] == "pass":
+                yield f"line {marker.line}: scenario {marker['name']} passes with a failed check"
+            running = None
+    if running is not None:
+        yield f"the log ends before scenario {running} is complete"
+
+
+def _soak_problems(log: Log) -> Iterator[str]:
     soak = [marker for marker in log.markers if marker.name.startswith("RAYOS_SOAK:")]
     if not soak:
         return

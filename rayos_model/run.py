@@ -11,7 +11,7 @@ import os
 import platform as host
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from rayos_model import __version__
 from rayos_model.abi import Records
 from rayos_model.criteria import Verdict, evaluate
 from rayos_model.errors import BadInput, RayosError, StorageFailure
+from rayos_model.markers import Log
 from rayos_model.metrics import Metrics, MetricsCollector
 from rayos_model.scenario import Scenario, load
 from rayos_model.trace import TraceWriter, read_trace
@@ -131,6 +132,7 @@ class RunWriter:
         self.target = Path(out) if out else Path("runs", f"{scenario.name}-{system}-{started:%Y%m%d-%H%M%S-%f}")
         self.run: Run | None = None
         self._collector = MetricsCollector(scenario)
+        self._outcome: tuple[Metrics, tuple[Verdict, ...]] | None = None
         self._provenance: dict[str, Any] = {
             "system": system,
             "scenario": scenario.name,
@@ -175,6 +177,10 @@ class RunWriter:
         except OSError as error:
             raise _storage_failure(error, self.target) from error
 
+    def outcome(self, metrics: Metrics, verdicts: Iterable[Verdict]) -> None:
+        """What the run measured and how it is judged, where that does not come from its trace and its scenario."""
+        self._outcome = metrics, tuple(verdicts)
+
     def file(self, name: str) -> Path:
         """The place of a further file, to be written by the caller; it becomes part of the run."""
         return self._aside / name
@@ -203,13 +209,32 @@ class RunWriter:
         except OSError:
             self._close(quietly=True)
             raise
-        metrics = self._collector.result()
-        verdicts = tuple(evaluate(self.scenario, metrics))
+        metrics, verdicts = self._outcome or self._judged()
         self._write(METRICS, json.dumps(metrics.to_dict(), separators=(",", ":")))
         self._write(VERDICTS, json.dumps([verdict.to_dict() for verdict in verdicts], indent=1))
         self._write(PROVENANCE, json.dumps(self._provenance, indent=1))
         os.rename(self._aside, self.target)
         self.run = Run(self.target, self.scenario, self._provenance, metrics, verdicts)
+
+    def _judged(self) -> tuple[Metrics, tuple[Verdict, ...]]:
+        metrics = self._collector.result()
+        return metrics, (*evaluate(self.scenario, metrics), *self._story())
+
+    def _story(self) -> list[Verdict]:
+        """What the run's own markers and the scenario's rules say of it."""
+        if self.scenario.kind != "integration" and not self.scenario.constraints:
+            return []
+        from rayos_model import markers
+        from rayos_model.moments import KINDS, check, describe, timeline
+
+        log = markers.parse((self._aside / MARKERS).read_text(encoding="utf-8", errors="replace"))
+        verdicts = integration_verdicts(log) if self.scenario.kind == "integration" else []
+        moments = timeline(log, read_trace(self._aside / TRACE, KINDS))
+        broken = {violation.constraint for violation in check(self.scenario.constraints, moments)}
+        for number, constraint in enumerate(self.scenario.constraints):
+            rule = describe(constraint)
+            verdicts.append(Verdict(f"constraint.{number}", None, rule, "", constraint not in broken))
+        return verdicts
 
     def _close(self, quietly: bool = False) -> None:
         for part in (self._trace, self._markers):
@@ -221,6 +246,15 @@ class RunWriter:
 
     def _write(self, name: str, text: str) -> None:
         (self._aside / name).write_text(text + "\n", encoding="utf-8")
+
+
+def integration_verdicts(log: Log) -> list[Verdict]:
+    """A verdict for each check an integration scenario's log tells, and one for how it says it ended."""
+    checks = log.named("RAYOS_INTEGRATION:VERIFY")
+    verdicts = [Verdict(f"verify.{one['check']}", None, "pass", "", one["result"] == "pass") for one in checks]
+    complete = log.named("RAYOS_INTEGRATION:SCENARIO_COMPLETE")
+    passed = len(complete) == 1 and complete[0]["result"] == "pass"
+    return [*verdicts, Verdict("scenario_complete", None, "pass", "", passed)]
 
 
 def scenario_json(scenario: Scenario) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from rayos_model.abi import LOAD_STEPS, MAX_CLIENTS, PIPE_BYTES
+from rayos_model.abi import LOAD_STEPS, MAX_CLIENTS, MAX_EVENTS, PIPE_BYTES
 from rayos_model.criteria import parse_criterion
 from rayos_model.distribution import DISTRIBUTIONS, ZERO, Constant, Distribution, Exponential
 from rayos_model.errors import BadInput
@@ -22,7 +22,21 @@ from rayos_model.faults import FAULT_VARIANTS, FaultKindName
 
 NS: Final = 1_000_000_000
 
-WorkloadName = Literal["rendering", "input", "surface_creation", "drag_drop", "idle"]
+WorkloadName = Literal[
+    "rendering", "input", "surface_creation", "drag_drop", "idle", "media", "clipboard", "editor", "surge", "resize"
+]
+ActionName = Literal[
+    "theme_change",
+    "close",
+    "restore",
+    "maximize",
+    "unmaximize",
+    "fullscreen",
+    "unfullscreen",
+    "minimize",
+    "resize",
+    "surge",
+]
 KindName = Literal["soak", "stress", "failure", "performance", "integration"]
 
 DEFAULT_RATE_HZ: Final[dict[str, float]] = {
@@ -31,10 +45,16 @@ DEFAULT_RATE_HZ: Final[dict[str, float]] = {
     "surface_creation": 1.0,
     "drag_drop": 0.5,
     "idle": 0.0,
+    "media": 30.0,
+    "clipboard": 1.0,
+    "editor": 5.0,
+    "surge": 60.0,
+    "resize": 1.0,
 }
 """Actions a second of a client by workload, where its group does not say."""
 
-_GAPPED: Final = ("input", "surface_creation", "drag_drop")
+_GAPPED: Final = ("input", "surface_creation", "drag_drop", "clipboard", "editor", "resize")
+_TYPED_IN: Final = ("input", "editor")
 
 
 class _Part(BaseModel):
@@ -56,6 +76,9 @@ class Machine(_Part):
     disk_channels: int = Field(default=8, ge=1, le=64, description="requests the disk works on at a time")
     cache_mb: int = Field(default=8, ge=1, le=4096, description="most memory the buffer cache of the disk takes")
     socket_bytes: int = Field(default=16_384, ge=8192, le=1 << 20, description="capacity of each direction of a socket")
+    jitter_seed: int = Field(
+        default=0, ge=0, lt=1 << 32, description="perturbs every quantum, to try another interleaving; 0: exact quanta"
+    )
     ping_interval_s: float = Field(default=5.0, gt=0, le=1e6)
     hang_timeout_s: float = Field(default=4.0, gt=0, le=1e6)
     respawn_ms: float = Field(
@@ -148,12 +171,20 @@ class ClientGroup(_Part):
     stagger_ms: float = Field(default=10.0, ge=0, description="time between the starts of two clients of the group")
     lifetime_s: float | None = Field(default=None, gt=0, description="a client leaves after this and is started anew")
     priority: int = Field(default=10, ge=1, le=24)
-    transfer_bytes: int = Field(default=1024, ge=1, le=PIPE_BYTES, description="size of dropped data")
+    transfer_bytes: int = Field(
+        default=1024, ge=1, le=1 << 20, description="size of dropped data, or of the largest of what is copied"
+    )
 
     @model_validator(mode="after")
     def _fits_workload(self) -> Self:
         if self.workload == "idle" and self.rate_hz is not None:
             raise ValueError("an idle client has no rate_hz; expected it to be left out")
+        if self.workload != "clipboard" and self.transfer_bytes > PIPE_BYTES:
+            raise ValueError(f"expected transfer_bytes of at most {PIPE_BYTES}, got {self.transfer_bytes}")
+        if self.workload == "clipboard" and self.count % 2:
+            raise ValueError(
+                f"expected an even count: each second client pastes what the one before copies, got {self.count}"
+            )
         if self.workload not in _GAPPED and self.gap is not None:
             raise ValueError(f"a {self.workload} client has no gap; expected it to be left out")
         if self.workload in _GAPPED and self.gap_or_default.table()[1] == 0:
@@ -168,17 +199,17 @@ class ClientGroup(_Part):
     @property
     def damage_share(self) -> float:
         """Share of the surface's rows repainted each frame."""
-        return (0.25 if self.workload == "input" else 1.0) if self.damage is None else self.damage
+        return (0.25 if self.workload in _TYPED_IN else 1.0) if self.damage is None else self.damage
 
     @property
     def gap_or_default(self) -> Distribution:
-        """Gap between actions: exponential for input, constant for the others, with mean 1/rate."""
+        """Gap between actions: exponential for input and editor, constant for the others, with mean 1/rate."""
         if self.gap is not None:
             return self.gap
         if self.workload not in _GAPPED:
             return ZERO
         mean_us = 1e6 / self.rate
-        return Exponential(mean_us=mean_us) if self.workload == "input" else Constant(value_us=mean_us)
+        return Exponential(mean_us=mean_us) if self.workload in _TYPED_IN else Constant(value_us=mean_us)
 
     @property
     def last_start_s(self) -> float:
@@ -216,6 +247,47 @@ class Load(_Part):
         return bool(self.cpu_threads or self.memory_fraction or self.disk_iops)
 
 
+class TimelineEvent(_Part):
+    """Something that happens to clients at a time, ns precision; kernel/abi.h, `enum action`."""
+
+    at_s: float = Field(ge=0)
+    action: ActionName
+    group: int | None = Field(default=None, ge=0, description="index of its [[clients]]; default: all clients")
+    value: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="theme_change: 1 or 2, default the other one; resize: steps, default 16",
+    )
+
+    @model_validator(mode="after")
+    def _fits_action(self) -> Self:
+        if self.value is not None and self.action not in ("theme_change", "resize"):
+            raise ValueError(f"{self.action} takes no value; expected it to be left out")
+        if self.action == "theme_change" and self.value not in (None, 1, 2):
+            raise ValueError(f"expected value 1 or 2 of a theme_change, got {self.value}")
+        return self
+
+
+class Constraint(_Part):
+    """A rule about the order of a run's moments, named by patterns (`rayos_model.moments`).
+
+    With `within_s`, each `first` is followed by a `then` that soon. With `never`, none of those comes after a `first`
+    before the next `then`. Otherwise both occur, and the first `first` comes before the first `then`.
+    """
+
+    first: str = Field(min_length=1)
+    then: str = Field(min_length=1)
+    within_s: float | None = Field(default=None, gt=0)
+    never: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if self.within_s is not None and self.never is not None:
+            raise ValueError("expected within_s or never, got both")
+        return self
+
+
 class Scenario(_Part):
     """A complete scenario; `load` reads one, `with_overrides` varies it."""
 
@@ -234,6 +306,10 @@ class Scenario(_Part):
     load: Load = Load()
     limits: Limits = Limits()
     faults: tuple[Fault, ...] = Field(default=(), max_length=64, description="injected failures")
+    timeline: tuple[TimelineEvent, ...] = Field(
+        default=(), max_length=MAX_EVENTS, description="what happens to clients at certain times"
+    )
+    constraints: tuple[Constraint, ...] = Field(default=(), description="order and deadlines of the run's moments")
     criteria: dict[str, str] = Field(default_factory=dict, description='metric → "operator value unit"')
 
     @model_validator(mode="after")
@@ -265,6 +341,12 @@ class Scenario(_Part):
             raise ValueError(f'faults: expected kind = "failure" in a scenario with faults, got {self.kind!r}')
         for i, fault in enumerate(self.faults):
             self._check_fault(f"faults.{i}", fault)
+        for i, entry in enumerate(self.timeline):
+            if entry.group is not None and entry.group >= len(self.clients):
+                raise ValueError(
+                    f"timeline.{i}.group: expected at most {len(self.clients) - 1}, the last of [[clients]], "
+                    f"got {entry.group}"
+                )
         for metric, text in self.criteria.items():
             try:
                 parse_criterion(metric, text)
@@ -425,6 +507,8 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
         "limits": Limits,
         "clients": ClientGroup,
         "faults": Fault,
+        "timeline": TimelineEvent,
+        "constraints": Constraint,
     }
     for tag in location[:-1]:
         if tag in DISTRIBUTIONS:

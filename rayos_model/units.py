@@ -6,7 +6,7 @@ from typing import Final
 
 OPERATIONS: Final = (
     *("commit_to_present", "buffer_commit", "event_delivery"),
-    *("client_creation", "input_round_trip", "composition", "disk_request"),
+    *("client_creation", "input_round_trip", "composition", "disk_request", "presentation_jitter", "configure"),
 )
 """Operations with a latency histogram; docs/metrics.md defines each."""
 

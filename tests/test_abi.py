@@ -19,12 +19,14 @@ STRUCTS = {
     "image_disk": (abi.IMAGE_DISK, abi.IMAGE_DISK_FIELDS),
     "image_group": (abi.IMAGE_GROUP, abi.IMAGE_GROUP_FIELDS),
     "image_fault": (abi.IMAGE_FAULT, abi.IMAGE_FAULT_FIELDS),
+    "image_event": (abi.IMAGE_EVENT, abi.IMAGE_EVENT_FIELDS),
     "trace_header": (abi.TRACE_HEADER, abi.TRACE_HEADER_FIELDS),
     "client_config": (abi.CLIENT_CONFIGURATION, abi.CLIENT_CONFIGURATION_FIELDS),
 }
 ENUMS: dict[str, tuple[type[IntEnum], str]] = {
     "scenario_kind": (abi.ScenarioKind, "KIND_"),
     "workload": (abi.Workload, "WORKLOAD_"),
+    "action": (abi.Action, "ACTION_"),
     "provocation": (abi.Provocation, "PROVOKE_"),
     "fault_kind": (abi.FaultKind, "FAULT_"),
     "detection": (abi.Detection, "DETECTED_"),
@@ -41,6 +43,7 @@ CONSTANTS = (
     *("MAX_CLIENTS", "MAX_MUTEXES", "VARIANT_ANY", "FAULT_TARGET_HEAP", "LOAD_STEPS", "CLIENT_TEXT", "CLIENT_CONFIG"),
     *("CLIENT_TABLES", "CLIENT_SHM", "CLIENT_STACK_TOP", "CLIENT_MEMORY", "NAME_BYTES", "RECORD_BYTES", "STRESS_SLOTS"),
     *("STRESS_FLUSH_EVERY", "STORE_RECORD_BYTES", "PLACE_BYTES", "BUFFER_BYTES", "BLOCK_BYTES", "COMPUTE_TURN_NS"),
+    *("MAX_EVENTS", "TRACE_WIRE", "CLIENT_EVENTS"),
 )
 
 

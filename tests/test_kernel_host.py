@@ -114,7 +114,7 @@ def image(**changes: int) -> bytes:
         "client_pools": 0,
         "detectors_off": 0,
         "input_source": 0,
-        "reserved": 0,
+        "jitter_seed": 0,
     }
     group = {
         "period_ns": 16666666,
@@ -153,7 +153,7 @@ def image(**changes: int) -> bytes:
     body += abi.IMAGE_FAULT.pack(*fault.values(), 0)
     body += struct.pack(f"<{abi.QUANTILES}Q", *range(abi.QUANTILES))
     length = abi.IMAGE_HEADER.size + len(body)
-    return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), 1, 1, 1) + body
+    return abi.IMAGE_HEADER.pack(abi.IMAGE_MAGIC, abi.ABI_VERSION, length, zlib.crc32(body), 1, 1, 1, 0, 0) + body
 
 
 def verdict(programs: dict[str, Path], folder: Path, data: bytes, *arguments: object) -> str:
@@ -232,10 +232,10 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("vcpus", 0, "vcpus"),
         ("memory_mb", 8, "memory_mb"),
         ("width", 0, "width"),
-        ("trace_points", 2, "trace_points"),
+        ("trace_points", 3, "trace_points"),
         ("compositor_priority", 32, "compositor_priority"),
         ("socket_bytes", 4095, "socket_bytes"),
-        ("provoke", 7, "provoke"),
+        ("provoke", 10, "provoke"),
         ("input_source", 2, "input_source"),
         ("step_count", 17, "load:step_count"),
         ("step_count", 1, "load:step_ns"),
@@ -253,7 +253,7 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("count", 0, "group:clients"),
         ("count", 1025, "group:clients"),
         ("first_client", 1, "group:clients"),
-        ("workload", 5, "group:workload"),
+        ("workload", 10, "group:workload"),
         ("priority", 32, "group:priority"),
         ("surface_width", 641, "group:surface_width"),
         ("surface_height", 0, "group:surface_height"),

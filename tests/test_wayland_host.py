@@ -33,7 +33,7 @@ def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     def program(name: str) -> Path:
         target = folder / name
         if not target.exists():
-            compositor = sorted((ROOT / "kernel" / "wayland").glob("*.c"))
+            compositor = [ROOT / "kernel" / "integration.c", *sorted((ROOT / "kernel" / "wayland").glob("*.c"))]
             sources = [HARNESS / f"wayland_{name}.c", HARNESS / "wayland_mock.c", *compositor]
             command = [*COMPILERS[request.param], *COMMON, *map(str, sources), "-o", str(target)]
             done = subprocess.run(command, capture_output=True, text=True)
@@ -51,6 +51,11 @@ def run(program: Path, *arguments: object) -> None:
 
 def test_a_session_goes_as_the_protocol_says(build: Build) -> None:
     run(build("session"))
+
+
+def test_a_desktop_goes_as_the_protocol_says(build: Build) -> None:
+    """Maximise, fullscreen, minimise, resize with several configures in flight, decorations, the clipboard."""
+    run(build("desktop"))
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

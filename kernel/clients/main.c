@@ -11,7 +11,8 @@ static const u64 provoke_ns = 1000000000;
 
 /* Setting up: each stage is left by one batch, some wait for an event first. */
 static enum { CONNECTED, ASKED, SYNCED, BOUND, ACKNOWLEDGED, RUNNING } stage;
-static u32 names[XDG_TOPLEVEL + 1];            /* of the globals, by interface */
+bool leaving;
+static u32 names[ZXDG_TOPLEVEL_DECORATION_V1 + 1];            /* of the globals, by interface */
 static u32 sync_callback;
 static u32 ping_serial;                        /* to answer; 0: none */
 static bool provoked;
@@ -54,6 +55,18 @@ static void bind(void)
     stage = BOUND;
 }
 
+static u32 decoration_manager;
+
+/* After the first configure and before the first buffer, as the protocol wants; another configure comes of it. */
+static void decorate(void)
+{
+    decoration_manager = bind_global(ZXDG_DECORATION_MANAGER_V1, "zxdg_decoration_manager_v1", 1);
+    windows[0].decoration = id_new();
+    windows[0].serial = 0;
+    request(decoration_manager, DECORATION_MANAGER_GET, "uu", windows[0].decoration, windows[0].toplevel);
+    batch_send(TAG_DECORATE, -1);
+}
+
 static bool set_up_due(void)
 {
     return stage == CONNECTED || stage == SYNCED || (stage == BOUND && windows[0].serial) || stage == ACKNOWLEDGED;
@@ -64,7 +77,14 @@ static void set_up(void)
     switch (stage) {
     case CONNECTED: ask(); break;
     case SYNCED: bind(); break;
-    case BOUND: window_acknowledge(&windows[0]); stage = ACKNOWLEDGED; break;
+    case BOUND:
+        if (config()->decorated && !decoration_manager) {
+            decorate();
+            break;
+        }
+        window_acknowledge(&windows[0]);
+        stage = ACKNOWLEDGED;
+        break;
     case ACKNOWLEDGED: window_first(&windows[0], 2); stage = RUNNING; break;
     case ASKED: case RUNNING: break;
     }
@@ -72,22 +92,16 @@ static void set_up(void)
 
 /* ---- Events ---- */
 
-static bool equal(const char *a, const char *b)
-{
-    while (*a && *a == *b)
-        a++, b++;
-    return *a == *b;
-}
-
 static void global_event(const struct message *message)
 {
     static const struct { const char *name; u32 interface; } known[] = {
         {"wl_compositor", WL_COMPOSITOR}, {"wl_shm", WL_SHM}, {"wl_seat", WL_SEAT}, {"wl_output", WL_OUTPUT},
         {"wl_data_device_manager", WL_DATA_DEVICE_MANAGER}, {"xdg_wm_base", XDG_WM_BASE},
+        {"zxdg_decoration_manager_v1", ZXDG_DECORATION_MANAGER_V1},
     };
     const char *name = message_string(message, 1);
     for (u32 i = 0; name && i < sizeof known / sizeof *known; i++)
-        if (equal(name, known[i].name))
+        if (strings_equal(name, known[i].name))
             names[known[i].interface] = message_word(message, 0);
 }
 
@@ -99,6 +113,19 @@ static void display_event(const struct message *message)
         connection_closed = true; /* an error: nothing else will follow */
 }
 
+static void toplevel_event(struct window *window, const struct message *message, u64 now)
+{
+    if (message->opcode == TOPLEVEL_CONFIGURE) {
+        window->wanted_width = message_word(message, 0);
+        window->wanted_height = message_word(message, 1);
+    } else if (message->opcode == TOPLEVEL_CLOSE) {
+        if (workload->close)
+            workload->close(now);
+        else
+            leaving = true;
+    }
+}
+
 static bool window_event(struct window *window, const struct message *message, u64 now)
 {
     if (message->object == window->callback) {
@@ -107,6 +134,10 @@ static bool window_event(struct window *window, const struct message *message, u
             workload->frame(now);
     } else if (message->object == window->xdg_surface) {
         window->serial = message_word(message, 0);
+    } else if (message->object == window->toplevel) {
+        toplevel_event(window, message, now);
+    } else if (window->decoration && message->object == window->decoration) {
+        window->theme = message_word(message, 0);
     } else {
         return false;
     }
@@ -167,6 +198,7 @@ static void request_release(u32 object, u32 opcode)
     request_release(globals.seat, SEAT_RELEASE);
     request_release(globals.output, OUTPUT_RELEASE);
     request_release(globals.wm_base, WM_BASE_DESTROY);
+    request_release(decoration_manager, DECORATION_MANAGER_DESTROY);
     batch_send(TAG_LEAVE, -1);
     client_exit();
 }
@@ -202,6 +234,9 @@ static void provoke(void)
 
 static u64 earliest(u64 a, u64 b) { return a < b ? a : b; }
 
+/* A configure is obeyed when the frame before it is on screen, however many have come meanwhile. */
+static bool obey_due(void) { return windows[0].serial && !windows[0].callback; }
+
 static void turn(void)
 {
     u64 now = clock_ns();
@@ -211,24 +246,30 @@ static void turn(void)
         batch_send(TAG_PONG, -1);
         return;
     }
-    if (connection_closed || now >= config()->end_ns)
+    if (connection_closed || leaving || now >= config()->end_ns)
         leave();
     if (provoke_due() <= now) {
         provoke();
         return;
     }
     u64 due = stage == RUNNING && workload->due ? workload->due() : NEVER;
+    u64 wanted = stage == RUNNING ? timeline_due() : NEVER;
     if (stage != RUNNING && set_up_due())
         set_up();
+    else if (wanted <= now)
+        timeline_act(workload);
+    else if (stage == RUNNING && obey_due())
+        window_obey(&windows[0]);
     else if (due <= now)
         workload->act();
     else
-        receive(earliest(earliest(due, provoke_due()), config()->end_ns));
+        receive(earliest(earliest(earliest(due, wanted), provoke_due()), config()->end_ns));
 }
 
 static const struct behaviour *const workloads[] = {
     [WORKLOAD_IDLE] = &idle, [WORKLOAD_RENDERING] = &rendering, [WORKLOAD_INPUT] = &input,
-    [WORKLOAD_SURFACE_CREATION] = &surface_creation, [WORKLOAD_DRAG_DROP] = &drag_drop,
+    [WORKLOAD_SURFACE_CREATION] = &surface_creation, [WORKLOAD_DRAG_DROP] = &drag_drop, [WORKLOAD_MEDIA] = &media,
+    [WORKLOAD_CLIPBOARD] = &clipboard, [WORKLOAD_EDITOR] = &editor, [WORKLOAD_SURGE] = &surge, [WORKLOAD_RESIZE] = &resize,
 };
 
 void client_loop(void)
@@ -258,7 +299,7 @@ void client_main(void)
         compute();
     if (c->workload == WORKLOAD_STRESS_DISK || c->workload == WORKLOAD_STRESS_MEMORY)
         stress_main();
-    if (c->workload <= WORKLOAD_DRAG_DROP)
+    if (c->workload <= WORKLOAD_RESIZE)
         workload = workloads[c->workload];
     random_seed(&think, c->seed, c->id, c->generation, STREAM_THINK);
     random_seed(&gap, c->seed, c->id, c->generation, STREAM_GAP);

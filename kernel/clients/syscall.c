@@ -22,6 +22,7 @@ i64 syscall(u64 number, u64 a, u64 b, u64 c, u64 d, u64 e)
 }
 
 const struct client_config *config(void) { return (const struct client_config *)CLIENT_CONFIG; }
+const struct image_event *config_events(void) { return (const struct image_event *)CLIENT_EVENTS; }
 const u64 *think_table(void) { return (const u64 *)CLIENT_TABLES; }
 const u64 *gap_table(void) { return (const u64 *)CLIENT_TABLES + QUANTILES; }
 

@@ -10,6 +10,7 @@ u64 clock_ns(void);
 [[noreturn]] void client_exit(void);
 
 const struct client_config *config(void);
+const struct image_event *config_events(void);
 const u64 *think_table(void);
 const u64 *gap_table(void);
 

@@ -4,9 +4,6 @@ enum { FORMAT_XRGB8888 = 1 };
 
 struct window windows[2];
 
-static u32 width(void) { return config()->surface_width; }
-static u32 height(void) { return config()->surface_height; }
-
 static void set_title(struct window *window, const char *which)
 {
     char title[] = "RayOS client #0000 xxxx";
@@ -40,21 +37,22 @@ static void request_commit(struct window *window, u32 y, u32 rows)
 {
     window->callback = id_new();
     request(window->surface, SURFACE_ATTACH, "uuu", window->buffers[window->front], 0, 0);
-    request(window->surface, SURFACE_DAMAGE_BUFFER, "uuuu", 0, y, width(), rows);
+    request(window->surface, SURFACE_DAMAGE_BUFFER, "uuuu", 0, y, window->width, rows);
     request(window->surface, SURFACE_FRAME, "u", window->callback);
     request(window->surface, SURFACE_COMMIT, "");
 }
 
 static void draw(struct window *window, u32 y, u32 rows)
 {
-    u32 *pixels = window->pixels + (u64)window->front * width() * height();
-    draw_rows(pixels, width(), y, rows, config()->id, window->frames);
-    drawn(rows * ROW_STEPS(width()), rows);
+    u32 *pixels = window->pixels + (u64)window->front * window->width * window->height;
+    draw_rows(pixels, window->width, y, rows, config()->id + 5 * window->theme, window->frames);
+    drawn(rows * ROW_STEPS(window->width), rows);
 }
 
-void window_first(struct window *window, u32 buffers)
+/* New buffers, drawn whole, the first of them committed; not yet sent. */
+static void request_content(struct window *window, u32 buffers)
 {
-    u32 bytes = width() * height() * 4;
+    u32 width = window->width, height = window->height, bytes = width * height * 4;
     u64 address = 0;
     window->shm = (i32)syscall(SYS_SHM_CREATE, (u64)bytes * buffers, (u64)&address, 0, 0, 0);
     if (window->shm < 0)
@@ -63,34 +61,89 @@ void window_first(struct window *window, u32 buffers)
     window->buffer_count = buffers;
     window->front = window->frames = 0;
     for (window->front = buffers; window->front--;)
-        draw(window, 0, height());
+        draw(window, 0, height);
     window->front = 0;
     window->frames = 1;
+    window->stale = false;
     window->pool = id_new();
     request(globals.shm, SHM_CREATE_POOL, "uu", window->pool, bytes * buffers); /* the handle takes no bytes */
     for (u32 i = 0; i < buffers; i++) {
         window->buffers[i] = id_new();
-        request(window->pool, POOL_CREATE_BUFFER, "uuuuuu", window->buffers[i], i * bytes, width(), height(), width() * 4, FORMAT_XRGB8888);
+        request(window->pool, POOL_CREATE_BUFFER, "uuuuuu", window->buffers[i], i * bytes, width, height, width * 4, FORMAT_XRGB8888);
     }
-    request_commit(window, 0, height());
+    request_commit(window, 0, height);
+}
+
+void window_first(struct window *window, u32 buffers)
+{
+    window->width = config()->surface_width;
+    window->height = config()->surface_height;
+    request_content(window, buffers);
     batch_send(TAG_FIRST, window->shm);
 }
 
-/* First row of what changes in the n-th frame. */
-static u32 band(u32 n, u32 rows)
+static void request_destroy_buffers(const struct window *window)
 {
-    return (u32)((u64)n * rows % (height() - rows + 1));
+    for (u32 i = 0; i < window->buffer_count; i++)
+        request(window->buffers[i], BUFFER_DESTROY, "");
+    if (window->buffer_count)
+        request(window->pool, POOL_DESTROY, "");
+}
+
+static void reconfigure(struct window *window, u32 width, u32 height)
+{
+    const struct window old = *window;
+    window->width = width;
+    window->height = height;
+    request_content(window, old.buffer_count);
+    request_destroy_buffers(&old);
+    batch_send(TAG_RECONFIGURE, window->shm);
+    syscall(SYS_SHM_DESTROY, (u64)old.shm, 0, 0, 0, 0);
+}
+
+static void retheme(struct window *window)
+{
+    window->front = (window->front + 1) % window->buffer_count;
+    draw(window, 0, window->height);
+    window->frames++;
+    window->stale = true;
+    request_commit(window, 0, window->height);
+    batch_send(TAG_RETHEME, -1);
+}
+
+void window_obey(struct window *window)
+{
+    u32 width = window->wanted_width ? window->wanted_width : window->width;
+    u32 height = window->wanted_height ? window->wanted_height : window->height;
+    request(window->xdg_surface, XDG_SURFACE_ACK_CONFIGURE, "u", window->serial);
+    window->serial = 0;
+    if (width != window->width || height != window->height)
+        reconfigure(window, width, height);
+    else
+        retheme(window);
+}
+
+/* First row of what changes in the n-th frame. */
+static u32 band(const struct window *window, u32 n, u32 rows)
+{
+    return (u32)((u64)n * rows % (window->height - rows + 1));
 }
 
 void window_frame(struct window *window)
 {
-    u64 share = (u64)height() * config()->damage_ppm / 1000000;
-    u32 rows = share < 1 ? 1 : share > height() ? height() : (u32)share;
-    u32 y = band(window->frames, rows);
+    u32 height = window->height;
+    u64 share = (u64)height * config()->damage_ppm / 1000000;
+    u32 rows = share < 1 ? 1 : share > height ? height : (u32)share;
+    u32 y = band(window, window->frames, rows);
     window->front = (window->front + 1) % window->buffer_count;
-    if (rows < height() && window->frames > 1) /* this buffer missed the frame before */
-        draw(window, band(window->frames - 1, rows), rows);
-    draw(window, y, rows);
+    if (window->stale) {
+        draw(window, 0, height);
+    } else {
+        if (rows < height && window->frames > 1) /* this buffer missed the frame before */
+            draw(window, band(window, window->frames - 1, rows), rows);
+        draw(window, y, rows);
+    }
+    window->stale = false;
     window->frames++;
     request_commit(window, y, rows);
     batch_send(TAG_FRAME, -1);
@@ -100,13 +153,12 @@ void window_request_destroy(struct window *window)
 {
     if (!window->surface)
         return;
+    if (window->decoration)
+        request(window->decoration, DECORATION_DESTROY, "");
     request(window->toplevel, TOPLEVEL_DESTROY, "");
     request(window->xdg_surface, XDG_SURFACE_DESTROY, "");
     request(window->surface, SURFACE_DESTROY, "");
-    for (u32 i = 0; i < window->buffer_count; i++)
-        request(window->buffers[i], BUFFER_DESTROY, "");
-    if (window->buffer_count)
-        request(window->pool, POOL_DESTROY, "");
+    request_destroy_buffers(window);
 }
 
 void window_forget(struct window *window)

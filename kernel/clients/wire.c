@@ -125,3 +125,10 @@ const char *message_string(const struct message *message, u32 index)
     const char *string = (const char *)(message->words + index + 1);
     return string[bytes - 1] ? NULL : string;
 }
+
+bool strings_equal(const char *a, const char *b)
+{
+    while (*a && *a == *b)
+        a++, b++;
+    return *a == *b;
+}

@@ -80,6 +80,7 @@ void client_drop(struct client *client)
         return;
     client->failed = true;
     timed_cancel(&client->input);
+    shell_resize_end(client);
     drag_client_failed(client);
     socket_disconnect(client->socket);
 }
@@ -242,6 +243,7 @@ void client_connect(struct socket *socket)
     KERNEL_ASSERT(id < MAX_CLIENTS, "client-id");
     struct client *client = kalloc(sizeof *client, "client");
     u32 generation = connections[id]++;
+    counters.clients_connected++;
     if (!client) {
         refuse(socket);
         return;
@@ -252,6 +254,7 @@ void client_connect(struct socket *socket)
     client->group = scenario_group(id);
     client->input = (struct timed){.order = TIMED_INPUT, .client = id, .context = client};
     client->drag = (struct timed){.order = TIMED_DRAG, .client = id, .context = client};
+    client->resize = (struct timed){.order = TIMED_RESIZE, .client = id, .context = client};
     client->display = (struct object){.id = 1, .interface = WL_DISPLAY, .version = 1, .client = client};
     client->objects = kalloc(32 * sizeof *client->objects, "object map");
     if (!client->objects) {
@@ -273,6 +276,7 @@ void client_closed(struct socket *socket)
     if (client) {
         client->failed = client->closing = true;
         timed_cancel(&client->input);
+        shell_resize_end(client);
         drag_client_failed(client);
         objects_destroy(client);
         for (u32 i = 0; i < client->parked_count; i++)
@@ -283,6 +287,8 @@ void client_closed(struct socket *socket)
         kfree(client);
         socket_set_user(socket, NULL);
     }
+    counters.clients_closed++;
+    integration_closed(id);
     trace_point(P_DISCONNECT, id, 0);
     socket_release(socket);
     clients_flush();
@@ -308,6 +314,7 @@ HANDLER(display_sync)
     if (!callback)
         return;
     list_init(&callback->link);
+    counters.callbacks_made++;
     event(client, callback->object.id, EVENT_CALLBACK_DONE, next_serial());
     object_destroy(&callback->object);
 }

@@ -197,6 +197,9 @@ static void frame_surface(struct surface *surface)
     surface->framed_sent_ns = surface->sent_ns;
     surface->framed_fresh = surface->fresh;
     surface->fresh = false;
+    surface->framed_events = surface->events;
+    surface->framed_configured_ns = surface->configured_ns;
+    surface->events = surface->configured_ns = 0;
     list_move_all(&surface->framed_callbacks, &surface->waiting);
     surface->object.client->inputs_framed = surface->object.client->inputs_carried;
 }
@@ -214,9 +217,27 @@ void repaint(void)
     while (!list_empty(&committed))
         frame_surface(CONTAINER(committed.next, struct surface, committed_link));
     frame_ready = true;
+    counters.frames_painted++;
     frame_finished_ns = clock_ns();
     trace_measure(M_COMPOSITION, 0, frame_finished_ns - start);
     trace_point(P_COMPOSITE, painted.blits | rectangles << 16, PACK(painted.steps, painted.rows));
+}
+
+/* New content of a surface is on screen. */
+static void present(struct surface *surface, u64 now)
+{
+    struct client *client = surface->object.client;
+    if (client->group->workload == WORKLOAD_MEDIA && surface->presented_ns) {
+        u64 apart = now - surface->presented_ns, period = client->group->period_ns;
+        trace_measure(M_PRESENTATION_JITTER, client->id, apart > period ? apart - period : period - apart);
+    }
+    surface->presented_ns = now;
+    if (surface->framed_configured_ns)
+        trace_measure(M_CONFIGURE, client->id, now - surface->framed_configured_ns);
+    surface->framed_configured_ns = 0;
+    if (surface == client->main)
+        integration_window_shown(client->id);
+    seat_surface_shown(surface, now);
 }
 
 /* True if its latest content is on screen for the first time. */
@@ -242,7 +263,9 @@ static bool show_surface(struct surface *surface, u64 now)
         failure_shown(client->id);
     }
     if (fresh)
-        seat_surface_shown(surface, now);
+        present(surface, now);
+    integration_done(client->id, surface->framed_events);
+    surface->framed_events = 0;
     return fresh;
 }
 
@@ -251,11 +274,13 @@ static void flip(u64 index)
     display_flip();
     u64 now = clock_ns();
     frame_ready = false;
+    counters.frames_shown++;
     trace_measure(M_FLIP, 0, index);
     u32 shown = 0;
+    u64 freed = counters.shm_pages_freed;
     while (!list_empty(&frame))
         shown += show_surface(CONTAINER(frame.next, struct surface, frame_link), now);
-    trace_point(P_FLIP, shown, index);
+    trace_point(P_FLIP, shown, counters.shm_pages_freed - freed);
 }
 
 void vblank(u64 index, u64 time)

@@ -6,6 +6,8 @@ static u64 vblank_index, repaint_index, ping_index;
 static struct timed vblank_item = {.order = TIMED_VBLANK};
 static struct timed repaint_item = {.order = TIMED_REPAINT};
 static struct timed ping_item = {.order = TIMED_PING};
+static struct timed event_item = {.order = TIMED_EVENT};
+static u32 event_index;                        /* of the timeline, the next one */
 
 u32 next_serial(void)
 {
@@ -38,6 +40,14 @@ static void schedule_ping(void)
         timed_schedule(&ping_item, ++ping_index * scenario()->ping_interval_ns);
 }
 
+static void schedule_event(void)
+{
+    if (event_index < scenario_events())
+        timed_schedule(&event_item, scenario_event(event_index)->at_ns);
+    else
+        timed_cancel(&event_item);
+}
+
 static void handle_timed(struct timed *item)
 {
     u64 time = item->time;
@@ -60,8 +70,16 @@ static void handle_timed(struct timed *item)
         schedule_ping();
         xdg_ping_round(time);
         break;
+    case TIMED_RESIZE:
+        shell_resize_step(item->context);
+        break;
+    case TIMED_EVENT:
+        shell_event(event_index++);
+        schedule_event();
+        break;
     }
     clients_flush();
+    integration_print();
 }
 
 static void handle_socket(u64 deadline)
@@ -85,6 +103,7 @@ static void handle_socket(u64 deadline)
     case READY_DEADLINE:
         break;
     }
+    integration_print();
 }
 
 [[noreturn]] void compositor_main(void)
@@ -93,6 +112,7 @@ static void handle_socket(u64 deadline)
     timed_schedule(&vblank_item, vblank_time(0));
     timed_schedule(&repaint_item, repaint_time(0));
     schedule_ping();
+    schedule_event();
     handle_socket(0);                          /* returns once the scenario has started: no item is handled before */
     for (;;) {
         struct timed *item = timed_first();

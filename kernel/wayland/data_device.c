@@ -43,7 +43,7 @@ void drag_client_failed(struct client *client)
         drag_cancel(client);
     for (u32 slot = 0; slot < MAX_OFFERS; slot++) {
         const struct data_offer *offer = (struct data_offer *)client->offers[slot];
-        if (offer && offer->source)
+        if (offer && offer->source && !offer->source->selection)
             drag_cancel(offer->source->object.client);
     }
 }
@@ -53,7 +53,7 @@ static u32 position(u32 step)
     return (16 + 8 * step) << 8;
 }
 
-static struct client *peer_of(const struct client *client)
+struct client *peer_of(const struct client *client)
 {
     const struct image_group *group = client->group;
     return client_by_id(group->first_client + (client->id - group->first_client + 1) % group->count);
@@ -151,17 +151,6 @@ HANDLER(device_start_drag)
     drag_start(client, source);
 }
 
-/* Accepted and forgotten: there is no clipboard. */
-HANDLER(device_set_selection)
-{
-    (void)client;
-    struct data_source *source = (struct data_source *)arguments[0].o;
-    if (source && source->used)
-        object_error(object, DEVICE_USED_SOURCE, "the source was used before");
-    else if (source)
-        source->used = true;
-}
-
 /* ---- wl_data_source ---- */
 
 HANDLER(source_offer)
@@ -191,7 +180,9 @@ HANDLER(source_set_actions)
 void source_destroyed(struct object *object)
 {
     struct data_source *source = (struct data_source *)object;
-    if (source->offer) {
+    if (source->selection) {
+        selection_source_gone(source);
+    } else if (source->offer) {
         drag_leave(source->offer);
         drag_over(object->client);
     }
@@ -265,6 +256,10 @@ HANDLER(offer_set_actions)
         return;
     }
     const struct data_source *source = offer->source;
+    if (source && source->selection) {
+        object_error(object, OFFER_INVALID_OFFER, "actions are for drags");
+        return;
+    }
     u32 common = source ? actions & source->actions : 0;
     u32 action = preferred & common ? preferred : common & -common;
     if (!source || action == offer->action)
@@ -278,7 +273,9 @@ HANDLER(offer_set_actions)
 void offer_destroyed(struct object *object)
 {
     struct data_offer *offer = (struct data_offer *)object;
-    if (offer->source) {
+    if (offer->source && offer->source->selection) {
+        selection_offer_gone(offer);
+    } else if (offer->source) {
         struct client *giver = offer->source->object.client;
         event(giver, offer->source->object.id, EVENT_SOURCE_CANCELLED);
         drag_over(giver);

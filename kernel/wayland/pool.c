@@ -117,7 +117,7 @@ void buffer_use(struct buffer *buffer)
 {
     if (!buffer)
         return;
-    buffer->uses++;
+    counters.buffers_busy += !buffer->uses++;
     buffer_reference(buffer);
 }
 
@@ -125,7 +125,8 @@ void buffer_unuse(struct buffer *buffer)
 {
     if (!buffer)
         return;
-    if (!--buffer->uses && buffer->object.client)
+    counters.buffers_free += !--buffer->uses;
+    if (!buffer->uses && buffer->object.client)
         event(buffer->object.client, buffer->object.id, EVENT_BUFFER_RELEASE);
     buffer_release(buffer);
 }

@@ -89,7 +89,7 @@ const struct interface interfaces[] = {
         {"set_window_geometry", "iiii", 1, {0}, xdg_surface_set_window_geometry},
         {"ack_configure", "u", 1, {0}, xdg_surface_ack_configure}), xdg_surface_destroyed},
     [XDG_TOPLEVEL] = {"xdg_toplevel", REQUESTS(
-        {"destroy", "", 1, {0}, DESTROY},
+        {"destroy", "", 1, {0}, toplevel_destroy},
         {"set_parent", "O", 1, {XDG_TOPLEVEL}, toplevel_set_parent},
         {"set_title", "s", 1, {0}, IGNORED},
         {"set_app_id", "s", 1, {0}, IGNORED},
@@ -98,11 +98,18 @@ const struct interface interfaces[] = {
         {"resize", "ouu", 1, {WL_SEAT}, toplevel_resize},
         {"set_max_size", "ii", 1, {0}, toplevel_set_bounds},
         {"set_min_size", "ii", 1, {0}, toplevel_set_bounds},
-        {"set_maximized", "", 1, {0}, IGNORED},
-        {"unset_maximized", "", 1, {0}, IGNORED},
-        {"set_fullscreen", "O", 1, {WL_OUTPUT}, IGNORED},
-        {"unset_fullscreen", "", 1, {0}, IGNORED},
-        {"set_minimized", "", 1, {0}, IGNORED}), toplevel_destroyed},
+        {"set_maximized", "", 1, {0}, toplevel_set_maximized},
+        {"unset_maximized", "", 1, {0}, toplevel_unset_maximized},
+        {"set_fullscreen", "O", 1, {WL_OUTPUT}, toplevel_set_fullscreen},
+        {"unset_fullscreen", "", 1, {0}, toplevel_unset_fullscreen},
+        {"set_minimized", "", 1, {0}, toplevel_set_minimized}), toplevel_destroyed},
+    [ZXDG_DECORATION_MANAGER_V1] = {"zxdg_decoration_manager_v1", REQUESTS(
+        {"destroy", "", 1, {0}, DESTROY},
+        {"get_toplevel_decoration", "no", 1, {ZXDG_TOPLEVEL_DECORATION_V1, XDG_TOPLEVEL}, decoration_manager_get}), NULL},
+    [ZXDG_TOPLEVEL_DECORATION_V1] = {"zxdg_toplevel_decoration_v1", REQUESTS(
+        {"destroy", "", 1, {0}, DESTROY},
+        {"set_mode", "u", 1, {0}, decoration_set_mode},
+        {"unset_mode", "", 1, {0}, decoration_unset_mode}), decoration_destroyed},
 };
 
 const struct global globals[GLOBALS] = {
@@ -112,6 +119,7 @@ const struct global globals[GLOBALS] = {
     {WL_OUTPUT, 3, sizeof(struct object), output_bound},
     {WL_DATA_DEVICE_MANAGER, 3, sizeof(struct object), NULL},
     {XDG_WM_BASE, 3, sizeof(struct wm_base), wm_base_bound},
+    {ZXDG_DECORATION_MANAGER_V1, 1, sizeof(struct object), NULL},
 };
 
 const struct event_kind event_kinds[EVENTS] = {
@@ -134,6 +142,7 @@ const struct event_kind event_kinds[EVENTS] = {
     [EVENT_DEVICE_LEAVE] = {2, ""},
     [EVENT_DEVICE_MOTION] = {3, "uii"},
     [EVENT_DEVICE_DROP] = {4, ""},
+    [EVENT_DEVICE_SELECTION] = {5, "u"},
     [EVENT_SEAT_CAPABILITIES] = {0, "u"},
     [EVENT_SEAT_NAME] = {1, "s"},
     [EVENT_POINTER_ENTER] = {0, "uuii"},
@@ -152,4 +161,6 @@ const struct event_kind event_kinds[EVENTS] = {
     [EVENT_WM_BASE_PING] = {0, "u"},
     [EVENT_XDG_SURFACE_CONFIGURE] = {0, "u"},
     [EVENT_TOPLEVEL_CONFIGURE] = {0, "iia"},
+    [EVENT_TOPLEVEL_CLOSE] = {1, ""},
+    [EVENT_DECORATION_CONFIGURE] = {0, "u"},
 };

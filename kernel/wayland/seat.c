@@ -1,5 +1,5 @@
-/* The seat: one pointer and one keyboard. Their events, for clients of workload input, the seat makes itself or takes from
- * the input devices, as the scenario says. */
+/* The seat: one pointer and one keyboard. Their events, for clients whose workload takes input, the seat makes itself or
+ * takes from the input devices, as the scenario says. */
 #include "../input.h"
 #include "protocol.h"
 
@@ -183,7 +183,11 @@ void seat_input(struct client *client)
     struct client *receiver = (scenario()->input_source == INPUT_DEVICE ? from_device : from_seat)(client, &written);
     trace_point(P_INPUT, id, written);
     clients_flush();
-    if (receiver && receiver->inputs_queued - receiver->inputs_shown < MAX_INPUTS)
+    bool tracked = receiver && receiver->inputs_queued - receiver->inputs_shown < MAX_INPUTS;
+    counters.input_produced++;
+    counters.input_delivered += tracked;
+    counters.input_coalesced += !tracked;
+    if (tracked)
         receiver->inputs[receiver->inputs_queued++ % MAX_INPUTS] = (struct input_event){scheduled, clock_ns()};
 }
 
@@ -197,7 +201,8 @@ void seat_commit(struct client *client)
 void seat_surface_shown(struct surface *surface, u64 now)
 {
     struct client *client = surface->object.client;
-    if (client->group->workload != WORKLOAD_INPUT || client->failed)
+    u32 workload = client->group->workload;
+    if ((workload != WORKLOAD_INPUT && workload != WORKLOAD_EDITOR) || client->failed)
         return;
     for (; client->inputs_shown != client->inputs_framed; client->inputs_shown++)
         trace_measure(M_INPUT_ROUND_TRIP, client->id, now - client->inputs[client->inputs_shown % MAX_INPUTS].scheduled_ns);

@@ -63,14 +63,17 @@ HANDLER(surface_frame)
 {
     struct surface *surface = object;
     struct callback *callback = object_create(client, arguments[0].u, WL_CALLBACK, 1, sizeof *callback);
-    if (callback)
-        list_append(&surface->requested, &callback->link);
+    if (!callback)
+        return;
+    counters.callbacks_made++;
+    list_append(&surface->requested, &callback->link);
 }
 
 void callback_destroyed(struct object *object)
 {
     struct callback *callback = (struct callback *)object;
     list_remove(&callback->link);
+    counters.callbacks_ended++;
     kfree(callback);
 }
 
@@ -123,19 +126,40 @@ static struct rect window_of(const struct surface *surface)
 static void map(struct surface *surface)
 {
     place(surface);
+    surface->full = shell_full(surface->xdg);
     surface->window = window_of(surface);
     if (!stack_push(surface)) {
         client_no_memory(surface->object.client);
         return;
     }
     surface->mapped = true;
+    counters.windows_mapped++;
     damage_add(surface->window);
+}
+
+/* A window that becomes maximised or fullscreen comes to the top, and stays there. */
+static void change_full(struct surface *surface)
+{
+    surface->full = !surface->full;
+    if (!surface->full) {
+        place(surface);
+        return;
+    }
+    surface->x = surface->y = 0;
+    if (surface->minimized)
+        return;
+    stack_remove(surface);
+    stack_push(surface);
 }
 
 static void resize(struct surface *surface)
 {
     damage_add(surface->window);
+    if (surface->full != shell_full(surface->xdg))
+        change_full(surface);
     surface->window = window_of(surface);
+    if (surface->minimized)
+        return;
     stack_resize(surface);
     damage_add(surface->window);
 }
@@ -144,11 +168,36 @@ void surface_unmap(struct surface *surface)
 {
     if (!surface->mapped)
         return;
-    stack_remove(surface);
-    surface->mapped = false;
+    if (!surface->minimized)
+        stack_remove(surface);
+    surface->mapped = surface->minimized = surface->full = false;
+    counters.windows_unmapped++;
     damage_add(surface->window);
     if (surface->xdg)
         xdg_unmapped(surface->xdg);
+}
+
+/* Out of sight: what it commits until it is restored gets no frame callback and is not measured. */
+void surface_minimize(struct surface *surface)
+{
+    if (!surface->mapped || surface->minimized)
+        return;
+    stack_remove(surface);
+    surface->minimized = true;
+    list_remove(&surface->committed_link);
+    damage_add(surface->window);
+}
+
+void surface_restore(struct surface *surface, event_set events)
+{
+    surface->events |= events;
+    if (surface->minimized && !stack_push(surface)) {
+        client_no_memory(surface->object.client);
+        return;
+    }
+    surface->minimized = surface->fresh = false;
+    damage_add(surface->window);
+    composite_commit(surface);
 }
 
 /* ---- Commit ---- */
@@ -156,7 +205,7 @@ void surface_unmap(struct surface *surface)
 /* Pending damage joins that of the next pass. A window that just appeared or changed its size is damaged as a whole already. */
 static void apply_damage(struct surface *surface, bool whole)
 {
-    for (u32 i = 0; i < surface->damage_count && surface->mapped && !whole; i++) {
+    for (u32 i = 0; i < surface->damage_count && surface->mapped && !surface->minimized && !whole; i++) {
         i32 x0 = surface->damage[i].x0, y0 = surface->damage[i].y0, x1 = surface->damage[i].x1, y1 = surface->damage[i].y1;
         x0 = x0 > 0 ? x0 : 0;
         y0 = y0 > 0 ? y0 : 0;
@@ -183,9 +232,11 @@ static bool apply_buffer(struct surface *surface)
     if (!new) {
         surface_unmap(surface);
     } else if (surface->role == ROLE_TOPLEVEL && surface->xdg && surface->xdg->toplevel) {
+        if (!shell_full(surface->xdg))
+            surface->normal_width = new->width, surface->normal_height = new->height;
         if (!surface->mapped)
             map(surface);
-        else if (!same_size)
+        else if (!same_size || surface->full != shell_full(surface->xdg))
             resize(surface);
         else
             return false;
@@ -204,10 +255,12 @@ HANDLER(surface_commit)
     list_move_all(&surface->waiting, &surface->requested);
     bool whole = attaching && apply_buffer(surface);
     apply_damage(surface, whole);
-    if (attaching || !list_empty(&surface->waiting))
+    if ((attaching || !list_empty(&surface->waiting)) && !surface->minimized)
         composite_commit(surface);
-    if (buffer)
+    if (buffer) {
         seat_commit(client);
+        surface->events |= integration_take(client->id, ACTION_SURGE);
+    }
     client->buffer_committed = buffer;
 #ifdef RAYOS_SLOW_COMMIT /* turns of an empty loop: a slow-down planted by the test that must find it */
     for (u32 turns = RAYOS_SLOW_COMMIT; turns; turns--)

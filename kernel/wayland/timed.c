@@ -1,7 +1,7 @@
 /* The compositor's timed items: a binary heap; an item knows its slot, so moving and cancelling are logarithmic. */
 #include "wayland.h"
 
-enum { MAX_TIMED = 2 * MAX_CLIENTS + 3 };      /* input and drag of each client; vblank, repaint, ping */
+enum { MAX_TIMED = 3 * MAX_CLIENTS + 4 };      /* input, drag and resize of each client; vblank, repaint, ping, event */
 static struct timed *heap[MAX_TIMED + 1];      /* heap[1] is the first; heap[i]->slot == i */
 static u32 count;
 

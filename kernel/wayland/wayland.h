@@ -6,7 +6,7 @@
  */
 #ifndef RAYOS_WAYLAND_H
 #define RAYOS_WAYLAND_H
-#include "../kernel.h"
+#include "../integration.h"
 
 typedef signed short i16;
 
@@ -20,6 +20,7 @@ enum {
     MAX_INPUTS = 64,           /* input events of a client not yet shown */
     MAX_MIME = 64,             /* bytes of a MIME type, NUL included */
     MAX_MIMES = 4,             /* MIME types a data source offers */
+    MAX_CONFIGURES = 16,       /* in flight to a window; a later one waits */
     MAX_PARKED = 4,            /* handles that came ahead of their request */
     MAX_ARGUMENTS = 8,
     EVENT_ROOM = 512,          /* no event is longer */
@@ -60,7 +61,7 @@ static inline bool rect_empty(struct rect r) { return r.x0 >= r.x1 || r.y0 >= r.
 static inline u64 rect_key(struct rect r) { return (u64)(u16)r.x0 | (u64)(u16)r.y0 << 16 | (u64)(u16)r.x1 << 32 | (u64)(u16)r.y1 << 48; }
 
 /* ---- Timed items: a heap ordered by (time, order, client) ---- */
-enum timed_order { TIMED_VBLANK, TIMED_REPAINT, TIMED_INPUT, TIMED_DRAG, TIMED_PING };
+enum timed_order { TIMED_VBLANK, TIMED_REPAINT, TIMED_INPUT, TIMED_DRAG, TIMED_PING, TIMED_RESIZE, TIMED_EVENT };
 struct timed {
     u64 time;
     enum timed_order order;
@@ -119,28 +120,48 @@ struct surface {
     bool mapped;
     i32 x, y;
     struct rect window;        /* mapped: what it covers of the output */
-    u32 level;                 /* mapped: place in the stack */
+    u32 level;                 /* mapped and not minimised: place in the stack */
+    bool minimized;            /* mapped, but not in the stack; its commits wait to be shown */
+    bool full;                 /* maximised or fullscreen: lies at the origin */
+    i32 normal_width, normal_height; /* of its latest content that was not */
+    /* what its content obeys, on the way to the screen as above */
+    event_set events, framed_events;
+    u64 configured_ns, framed_configured_ns; /* when that configure was sent; 0: none since */
+    u64 presented_ns;          /* when new content was last shown */
 };
 
 struct wm_base { struct object object; u32 surfaces; };
 struct positioner { struct object object; i32 width, height, anchor_width, anchor_height; };
+struct configure { u32 serial, states; i32 width, height; u64 sent_ns; event_set events; };
 struct xdg_surface {
     struct object object;
     struct wm_base *wm_base;
     struct surface *surface;
     struct toplevel *toplevel;
-    u32 serial;                /* of the configure not yet acknowledged; 0: none */
     bool configured;           /* a configure was sent since the role was made or unmapped */
     bool acknowledged;
+    struct configure sent[MAX_CONFIGURES], acked, applied; /* in flight; acknowledged; obeyed by the content */
+    u32 sent_count;
+    bool has_acked;
+    bool owes_configure;       /* there was no room for it in flight */
+    event_set owed_events;
 };
-struct toplevel { struct object object; struct xdg_surface *xdg; bool secondary; };
+struct toplevel {
+    struct object object;
+    struct xdg_surface *xdg;
+    struct decoration *decoration;
+    bool secondary;
+    u32 states;                /* bit n: state n */
+    i32 width, height;         /* wanted; 0: the client's choice */
+};
+struct decoration { struct object object; struct toplevel *toplevel; u32 own_mode; /* asked for; 0: the theme's */ };
 
 struct data_source {
     struct object object;
     u32 mime_count;
     char mimes[MAX_MIMES][MAX_MIME];
     u32 actions;
-    bool actions_set, used;
+    bool actions_set, used, selection;
     struct data_offer *offer;  /* of the drag in progress */
 };
 struct data_offer {
@@ -200,6 +221,13 @@ struct client {
     struct timed drag;
     struct data_source *drag_source;   /* NULL: no drag */
     u32 drag_step;
+    /* the clipboard and the interactive resize it began */
+    struct data_source *selection;
+    struct toplevel *resized;  /* NULL: none */
+    struct timed resize;
+    u32 resize_step, resize_steps;
+    i32 resize_width, resize_height;
+    event_set resize_events;
 };
 
 /* compositor.c */
@@ -240,6 +268,8 @@ void buffer_unuse(struct buffer *buffer);
 const u8 *buffer_pixels(const struct buffer *buffer);
 /* surface.c */
 void surface_unmap(struct surface *surface);
+void surface_minimize(struct surface *surface);
+void surface_restore(struct surface *surface, event_set events);
 /* xdg.c */
 bool xdg_commit(struct xdg_surface *xdg, bool attaching); /* false: error sent */
 void xdg_unmapped(struct xdg_surface *xdg);
@@ -252,6 +282,20 @@ void seat_surface_gone(struct surface *surface);
 /* data_device.c */
 void drag_step(struct client *client);
 void drag_client_failed(struct client *client);
+struct client *peer_of(const struct client *client); /* the next client of its group; NULL if not connected */
+/* selection.c */
+void selection_source_gone(struct data_source *source);
+void selection_offer_gone(struct data_offer *offer);
+/* shell.c */
+void shell_configure(struct toplevel *toplevel, event_set events);
+bool shell_acknowledge(struct xdg_surface *xdg, u32 serial);
+bool shell_obeys(const struct xdg_surface *xdg, const struct buffer *buffer);
+void shell_apply(struct xdg_surface *xdg);     /* the content obeys what was acknowledged */
+bool shell_full(const struct xdg_surface *xdg);
+void shell_forget(struct xdg_surface *xdg);
+void shell_resize_step(struct client *client);
+void shell_resize_end(struct client *client);
+void shell_event(u32 index);                   /* of the timeline: its time has come */
 /* composite.c */
 void composite_init(void);
 struct rect output_clip(i64 x0, i64 y0, i64 x1, i64 y1);

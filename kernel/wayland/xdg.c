@@ -1,4 +1,4 @@
-/* xdg-shell: roles, configure before content, pings. Sizes are the client's choice (configure says 0, 0). */
+/* xdg-shell: roles, configure before content, pings. What configures say is shell.c's. */
 #include "protocol.h"
 
 void wm_base_bound(struct object *object)
@@ -141,6 +141,7 @@ void xdg_surface_destroyed(struct object *object)
     }
     if (xdg->toplevel)
         xdg->toplevel->xdg = NULL;
+    shell_forget(xdg);
     if (!object->client->closing) /* then it may be gone already */
         xdg->wm_base->surfaces--;
     kfree(xdg);
@@ -196,11 +197,10 @@ HANDLER(xdg_surface_ack_configure)
         object_error(object, XDG_SURFACE_NOT_CONSTRUCTED, "it has no role object");
         return;
     }
-    if (!xdg->serial || arguments[0].u != xdg->serial) {
+    if (!shell_acknowledge(xdg, arguments[0].u)) {
         object_error(object, XDG_SURFACE_INVALID_SERIAL, "no such configure");
         return;
     }
-    xdg->serial = 0;
     xdg->acknowledged = true;
     if (client->created)
         return;
@@ -220,12 +220,14 @@ bool xdg_commit(struct xdg_surface *xdg, bool attaching)
         return false;
     }
     if (!xdg->configured) {
-        struct client *client = xdg->object.client;
         xdg->configured = true;
-        xdg->serial = next_serial();
-        event(client, xdg->toplevel->object.id, EVENT_TOPLEVEL_CONFIGURE, 0, 0, "", 0);
-        event(client, xdg->object.id, EVENT_XDG_SURFACE_CONFIGURE, xdg->serial);
+        shell_configure(xdg->toplevel, 0);
     }
+    if (!attaching)
+        return true;
+    if (!shell_obeys(xdg, xdg->surface->pending))
+        return false;
+    shell_apply(xdg);
     return true;
 }
 
@@ -233,24 +235,26 @@ bool xdg_commit(struct xdg_surface *xdg, bool attaching)
 void xdg_unmapped(struct xdg_surface *xdg)
 {
     xdg->configured = xdg->acknowledged = false;
-    xdg->serial = 0;
+    shell_forget(xdg);
 }
 
 /* ---- xdg_toplevel ---- */
+
+HANDLER(toplevel_destroy)
+{
+    (void)client, (void)arguments;
+    struct toplevel *toplevel = object;
+    if (toplevel->decoration)
+        object_error(&toplevel->decoration->object, DECORATION_ORPHANED, "its toplevel goes before it");
+    else
+        object_destroy(object);
+}
 
 HANDLER(toplevel_set_parent)
 {
     (void)client;
     if (arguments[0].o == object)
         object_error(object, TOPLEVEL_INVALID_PARENT, "it cannot be its own parent");
-}
-
-HANDLER(toplevel_resize)
-{
-    (void)client;
-    u32 edges = arguments[2].u;
-    if (edges > 10 || (edges & 3) == 3 || (edges & 12) == 12)
-        object_error(object, TOPLEVEL_INVALID_RESIZE_EDGE, "no such edge");
 }
 
 HANDLER(toplevel_set_bounds)
@@ -264,6 +268,10 @@ void toplevel_destroyed(struct object *object)
 {
     struct toplevel *toplevel = (struct toplevel *)object;
     struct xdg_surface *xdg = toplevel->xdg;
+    if (object->client->resized == toplevel)
+        shell_resize_end(object->client);
+    if (toplevel->decoration)
+        toplevel->decoration->toplevel = NULL;
     if (xdg) {
         if (xdg->surface) {
             surface_unmap(xdg->surface);

@@ -9,7 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rayos_model.abi import FIRST_MEASUREMENT, BatchTag, FaultKind, Interface, Records, Report, ThreadId, TraceKind
+from rayos_model.abi import (
+    FIRST_MEASUREMENT,
+    Action,
+    BatchTag,
+    FaultKind,
+    Interface,
+    Records,
+    Report,
+    ThreadId,
+    TraceKind,
+)
 from rayos_model.parameters import heap_depth, size_names
 
 #: Requests of each interface in the order of their opcodes (published wayland.xml and xdg-shell.xml).
@@ -39,6 +49,8 @@ REQUESTS: dict[Interface, tuple[str, ...]] = {
         *("destroy", "set_parent", "set_title", "set_app_id", "show_window_menu", "move", "resize", "set_max_size"),
         *("set_min_size", "set_maximized", "unset_maximized", "set_fullscreen", "unset_fullscreen", "set_minimized"),
     ),
+    Interface.ZXDG_DECORATION_MANAGER_V1: ("destroy", "get_toplevel_decoration"),
+    Interface.ZXDG_TOPLEVEL_DECORATION_V1: ("destroy", "set_mode", "unset_mode"),
 }
 _PIPE_IO = ("pipe_read", "pipe_write", "close")
 _OPERATIONS = ("read", "write", "flush")
@@ -74,7 +86,14 @@ def request_label(identity: int) -> str:
 def _labels(points: Records) -> pd.Series:
     kind, subject, arg = points["kind"], points["subject"], points["arg"]
     key = kind.astype(np.int64) << 32
-    tagged_kinds = (TraceKind.P_ENTER, TraceKind.P_SEND, TraceKind.P_PIPE_IO, TraceKind.P_REPORT, *POINT_DETAILS)
+    tagged_kinds = (
+        TraceKind.P_ENTER,
+        TraceKind.P_SEND,
+        TraceKind.P_PIPE_IO,
+        TraceKind.P_REPORT,
+        TraceKind.P_ACTION,
+        *POINT_DETAILS,
+    )
     tagged = np.isin(kind, tagged_kinds)
     request = np.isin(kind, (TraceKind.P_REQUEST, TraceKind.P_INJECT))
     key[tagged] |= subject[tagged]
@@ -92,6 +111,8 @@ def _label(kind: int, detail: int) -> str:
     if kind == TraceKind.P_INJECT:
         return f"inject.{FaultKind(detail >> 4).name.lower()}.{detail & 15}"
     name = TraceKind(kind).name.removeprefix("P_").lower()
+    if kind == TraceKind.P_ACTION:
+        return f"{name}.{Action(detail).name.lower()}"
     if kind in POINT_DETAILS:
         return f"{name}.{POINT_DETAILS[TraceKind(kind)][detail]}"
     return f"{name}.{BatchTag(detail).name.lower()}" if kind in (TraceKind.P_ENTER, TraceKind.P_SEND) else name
@@ -111,6 +132,8 @@ def _sizes(points: Records, label: pd.Series) -> pd.DataFrame:
     counted = np.isin(kind, (TraceKind.P_FLIP, TraceKind.P_PING))
     a[counted] = subject[counted]
     b = np.where(packed, high, subject).astype(np.float64)
+    flips = kind == TraceKind.P_FLIP
+    b[flips] = points["arg"][flips]
     c = (subject & 0xFFFF).astype(np.float64)  # composite: blits in the low half, rectangles in the high
     d = (subject >> 16).astype(np.float64)
     pools = label.isin(_POOL).to_numpy()

@@ -33,17 +33,17 @@ _LAST_LINES: Final = 20
 class KernelSystem:
     """Runs scenarios on the kernel, executed by one of `PLATFORMS`.
 
-    `trace_points` keeps every control-flow point in the trace, not measurements only. `provoke` plants a fault that one
-    of the detectors must find; `detectors_off` blinds some of them, which proves that a test that relies on them can
-    fail. `limits` replaces the wall times after which a guest counts as hung. `disk` is the image of a disk that an
-    earlier run has left; without it a scenario with a disk starts with an empty one. `defines` are macros to build the
-    kernel with, as `NAME=VALUE`.
+    `trace_points` keeps every control-flow point in the trace, not measurements only; `abi.TRACE_WIRE` the bytes on the
+    wire too. `provoke` plants a fault that one of the detectors must find; `detectors_off` blinds some of them, which
+    proves that a test that relies on them can fail. `limits` replaces the wall times after which a guest counts as
+    hung. `disk` is the image of a disk that an earlier run has left; without it a scenario with a disk starts with an
+    empty one. `defines` are macros to build the kernel with, as `NAME=VALUE`.
     """
 
     def __init__(
         self,
         platform: str = DEFAULT_PLATFORM,
-        trace_points: bool = False,
+        trace_points: int = False,
         provoke: Provocation = Provocation.NONE,
         limits: Limits | None = None,
         disk: Path | None = None,

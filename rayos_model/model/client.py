@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from rayos_model.abi import PIPE_BYTES, BatchTag, Detection, FaultKind, ThreadId, TraceKind, Workload
+from rayos_model.abi import PIPE_BYTES, Action, BatchTag, Detection, FaultKind, ThreadId, TraceKind, Workload
 from rayos_model.image import Group
 from rayos_model.model import wire
 from rayos_model.model.costs import Point
@@ -14,7 +14,7 @@ from rayos_model.model.faulty import FAULTY
 from rayos_model.model.memory import PAGE_BYTES
 from rayos_model.model.painting import row_steps
 from rayos_model.model.processor import BLOCK, Body, Thread
-from rayos_model.model.wire import BATCHES, Batch, EventKind
+from rayos_model.model.wire import BATCHES, Batch, Configured, EventKind
 from rayos_model.random import STREAM_GAP, STREAM_THINK, Random
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class Sent:
     batch: Batch
     secondary: bool = False
     damage: tuple[int, int] = (0, 0)  # first row and number of rows, surface coordinates
+    detail: Any = None  # what else its requests say
     refused: Detection | None = None  # its last request is an error; how that is noticed
 
 
@@ -110,6 +111,13 @@ class Client:
         self.shm_pages = 0  # of the last shared memory this client created
         self._think = Random(machine.settings.seed, identity, generation, STREAM_THINK)
         self.gaps = Random(machine.settings.seed, identity, generation, STREAM_GAP)
+        self.width, self.height = group.surface_width, group.surface_height
+        self.leaving = False
+        events = [event for event in machine.events if event.concerns(identity)]
+        self._decorated = any(event.action == Action.THEME_CHANGE for event in events)
+        self._timeline = deque(event for event in events if event.action >= Action.MAXIMIZE)
+        self._configured: Configured | None = None  # the latest not obeyed yet
+        self._stale = False  # the buffer in the back shows another theme
         self._owes_pong = False
         self._woken = 0  # CPU ns of a wake-up at a deadline, spent with the action that follows at once
         self._seen: set[str] = set()
@@ -125,6 +133,13 @@ class Client:
     def event(self, kind: EventKind, now: int) -> None:
         """Any other event arrived."""
 
+    def surge(self, now: int) -> None:
+        """The timeline's surge."""
+
+    def close(self, now: int) -> None:
+        """The window was asked to close."""
+        self.leaving = True
+
     def due(self) -> int | None:
         """When the next action is due, ns; None while it waits for an event."""
         return None
@@ -135,7 +150,16 @@ class Client:
 
     def leave_batch(self) -> Batch:
         """The requests that undo everything at the end."""
-        return BATCHES[BatchTag.LEAVE]
+        batch = BATCHES[BatchTag.LEAVE]
+        if self._decorated:
+            requests = ("zxdg_toplevel_decoration_v1.destroy", *batch.requests, "zxdg_decoration_manager_v1.destroy")
+            batch = Batch(requests, batch.bytes + 16)
+        return batch
+
+    @property
+    def presents_media(self) -> bool:
+        """Whether its presentation has a rhythm to keep."""
+        return self.workload is Workload.MEDIA
 
     # ---- steps that workloads use ------------------------------------------------------------
 
@@ -157,6 +181,7 @@ class Client:
         batch: Batch | None = None,
         secondary: bool = False,
         damage: tuple[int, int] = (0, 0),
+        detail: Any = None,
         refused: Detection | None = None,
     ) -> Body:
         """Draws `rows` rows of `width` pixels, enters `send` and puts a batch into the socket.
@@ -171,16 +196,19 @@ class Client:
         yield before + sending
         # Overhead that a preemption cut short still counts in the mark: it must not lie beyond the burst's own end.
         sent_ns = min(self.thread.time_at(entering), self.machine.processor.now)
-        self.machine.compositor.deliver(Sent(self, tag, sent_ns, batch or BATCHES[tag], secondary, damage, refused))
+        sent = Sent(self, tag, sent_ns, batch or BATCHES[tag], secondary, damage, detail, refused)
+        self.machine.compositor.deliver(sent)
         yield 1  # the compositor preempts here; what it answers is seen when this returns
 
     def send_frame(self) -> Body:
         """Draws the damaged band of the next frame and commits it."""
-        width, height = self.group.surface_width, self.group.surface_height
+        width, height = self.width, self.height
         rows = max(1, height * self.group.damage_ppm // 1_000_000)
         y = self.frames * rows % (height - rows + 1)
         # The other buffer missed the frame before; the first two frames find theirs whole.
         drawn = 2 * rows if rows < height and self.frames > 1 else rows
+        if self._stale:
+            drawn, self._stale = height, False
         self.frames += 1
         self.frame_pending = True
         yield from self.send(BatchTag.FRAME, width, drawn, damage=(y, rows))
@@ -197,6 +225,40 @@ class Client:
         yield from self.send(
             BatchTag.FIRST, width, buffers * height, before=cost, batch=batch, secondary=secondary, damage=(0, height)
         )
+
+    def _obey(self, configured: Configured) -> Body:
+        """Acknowledges a configure with content that obeys it: new buffers for a new size, else all of it anew."""
+        self._configured = None
+        size = (configured.width or self.width, configured.height or self.height)
+        detail = (configured.serial, *size)
+        self.frame_pending = True
+        if size == (self.width, self.height):
+            self.frames += 1
+            self._stale = True
+            yield from self.send(BatchTag.RETHEME, self.width, self.height, damage=(0, self.height), detail=detail)
+            return
+        self.width, self.height = size
+        self.frames, self._stale = 1, False
+        before, self.shm_pages = self.shm_pages, self._shm_pages(2)
+        self.machine.memory.allocate_shm(self, self.shm_pages)
+        cost = self.flow.to(("shm", self.shm_pages))
+        yield from self.send(
+            BatchTag.RECONFIGURE, self.width, 2 * self.height, before=cost, damage=(0, self.height), detail=detail
+        )
+        yield self.flow.to(("shm_free", before))
+        self.machine.compositor.forget_shm(self, before)
+
+    def _shm_pages(self, buffers: int) -> int:
+        return -(-self.width * self.height * 4 * buffers // PAGE_BYTES)
+
+    def _timeline_action(self) -> Body:
+        action = Action(self._timeline.popleft().action)
+        if action is Action.SURGE:
+            self.surge(self.machine.processor.now)
+        elif action is Action.RESIZE:
+            yield from self.send(BatchTag.RESIZE)
+        else:
+            yield from self.send(BatchTag.SHELL, batch=wire.SHELL[action])
 
     # ---- being struck by a fault ---------------------------------------------------------------
 
@@ -215,6 +277,10 @@ class Client:
         yield from self._await("synced")
         yield from self.send(BatchTag.BIND)
         yield from self._await("configure")
+        if self._decorated:
+            yield from self.send(BatchTag.DECORATE)
+            yield from self._await("configure")
+        self._configured = None
         yield from self.send(BatchTag.ACK)
         yield from self.send_first(secondary=False)
         self.frame_pending = True
@@ -250,13 +316,20 @@ class Client:
                 yield from self.send(BatchTag.PONG)
                 continue
             now = processor.now
-            if now >= end:
+            if self.leaving or now >= end:
                 return
+            wanted = self._timeline[0].at_ns if self._timeline else end
+            if wanted <= now:
+                yield from self._timeline_action()
+                continue
+            if self._configured is not None and not self.frame_pending:
+                yield from self._obey(self._configured)
+                continue
             due = self.due()
             if due is not None and due <= now:
                 yield from self.act()
                 continue
-            yield from self.receive(end if due is None or due > end else due)
+            yield from self.receive(min(end, wanted) if due is None else min(end, wanted, due))
 
     def receive(self, deadline: int) -> Body:
         """One `recv`: takes what is queued, or waits for it until the deadline."""
@@ -297,7 +370,11 @@ class Client:
             self.input(now)
         elif name == "ping":
             self._owes_pong = True
+        elif name == "close":
+            self.close(now)
         else:
+            if isinstance(kind, Configured):
+                self._configured = kind
             self._seen.add(name)
             self.event(kind, now)
 
@@ -477,8 +554,3 @@ class DragDrop(Periodic):
             yield BLOCK
         cost = self._io("pipe_read") + self.flow.to(("pipe_read", 0)) + self.flow.to(("close",))
         yield from self.send(BatchTag.FINISH, before=cost)
-
-
-WORKLOADS: dict[int, type[Client]] = {
-    cls.workload: cls for cls in (Client, Rendering, Input, SurfaceCreation, DragDrop)
-}

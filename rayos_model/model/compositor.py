@@ -18,12 +18,14 @@ from rayos_model.model.client import Client, Sent, Write
 from rayos_model.model.costs import Path, Point
 from rayos_model.model.painting import Rectangle, Stack
 from rayos_model.model.processor import BLOCK, EXITED, Body, Thread
+from rayos_model.model.shell import EFFECTS as SHELL_EFFECTS
+from rayos_model.model.shell import Shell, ShellEffect, Toplevel
 from rayos_model.model.wire import EventKind
 
 if TYPE_CHECKING:
     from rayos_model.model.machine import Machine
 
-_VBLANK, _REPAINT, _INPUT, _DRAG, _PING = range(5)  # order among items of one instant
+_VBLANK, _REPAINT, _INPUT, _DRAG, _PING, _RESIZE, _EVENT = range(7)  # order among items of one instant
 _BLOCK: Point = ("block",)
 DRAG_STEPS = 8
 DRAG_STEP_NS = 16_000_000
@@ -40,6 +42,11 @@ class Surface:
     buffers: int = 0  # commits so far; from the second on a flip releases the buffer before
     sent_ns: int | None = None  # latest commit not yet shown
     callbacks: int = 0
+    replaces: bool = False  # a buffer was committed since the last pass
+    busy: int = 0  # buffers that are or will be its content
+    events: frozenset[int] = frozenset()  # of the timeline, done when its content is on screen
+    configured_ns: int | None = None  # when the configure was sent that its content is the first to obey
+    presented_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +68,11 @@ class Shown:
     """A surface's part in a finished frame."""
 
     surface: Surface
-    sent_ns: int
+    sent_ns: int | None
     callbacks: int
     releases: bool
+    events: frozenset[int]
+    configured_ns: int | None
     inputs: list[int]  # scheduled times of the input events that it answers
 
 
@@ -85,6 +94,8 @@ class Seat:
     pipe_full: bool = False
     drag_peer: Client | None = None
     drag_source: Client | None = None
+    toplevel: Toplevel = field(default_factory=Toplevel)
+    forgotten_pages: int = 0  # of shared memory that only the frame on screen still holds
 
 
 class Compositor:
@@ -93,6 +104,8 @@ class Compositor:
     def __init__(self, machine: Machine) -> None:
         settings = machine.settings
         self.machine = machine
+        self._counters = machine.integration.counters
+        self._printed = machine.integration.printed
         self.flow = machine.flow(machine.compositor_costs, ThreadId.COMPOSITOR, _BLOCK)
         self.thread = Thread(ThreadId.COMPOSITOR, "compositor", settings.compositor_priority, self._body())
         self.seats: dict[int, Seat] = {}
@@ -110,12 +123,16 @@ class Compositor:
         self._uncomposed: dict[int, Surface] = {}  # committed since the last pass, in order of commit
         self._frame: list[Shown] | None = None  # painted, waits for its flip
         self._frame_finished_ns = 0
-        self._paths: dict[tuple[BatchTag, int, int], tuple[Path, tuple[tuple[int, Effect], ...]]] = {}
+        self._paths: dict[tuple[BatchTag, int, str, int], tuple[Path, tuple[tuple[int, Effect], ...]]] = {}
         self._offset = 0  # ns into the burst being gathered
-        self._measures: list[tuple[int, TraceKind, int, int | None, int]] = []
+        self._handling = False  # an item is being handled
+        self._measures: list[tuple[int, TraceKind, int, int | Surface | None, int]] = []
         self._events: dict[int, list[EventKind]] = {}
         self._dropping: Client | None = None  # by an error in the batch being handled
+        self.shell = Shell(self)
         self._schedule_vblank(0)
+        for index, event in enumerate(machine.events):
+            heappush(self._timed, (event.at_ns, _EVENT, index))
         if settings.ping_interval_ns:
             heappush(self._timed, (settings.ping_interval_ns, _PING, 0))
 
@@ -137,6 +154,7 @@ class Compositor:
     def connect(self, client: Client) -> None:
         """A client connected."""
         self.seats[client.id] = Seat(client)
+        self._counters.clients_connected += 1
         self._ready.append(Connected(client))
         self.machine.processor.wake(self.thread)
 
@@ -160,6 +178,40 @@ class Compositor:
         ready, seat.pipe_full = seat.pipe_full, False
         return ready
 
+    def forget_shm(self, client: Client, pages: int) -> None:
+        """A client let go of shared memory that is still on screen."""
+        self.seats[client.id].forgotten_pages += pages
+
+    # ---- what the shell uses -------------------------------------------------------------------
+
+    def schedule_resize(self, time: int, identity: int) -> None:
+        """The next step of an interactive resize."""
+        heappush(self._timed, (time, _RESIZE, identity))
+
+    def add_damage(self, rectangle: Rectangle) -> None:
+        """A part of the output to paint."""
+        self._damage[rectangle] = None
+
+    def show(self, surface: Surface) -> None:
+        """A surface's state goes into the next frame."""
+        self._uncomposed.pop(surface.key, None)
+        self._uncomposed[surface.key] = surface
+
+    def withhold(self, surface: Surface) -> None:
+        """A surface's state does not go into the next frame."""
+        self._uncomposed.pop(surface.key, None)
+
+    def measure_presentation(self, surface: Surface) -> None:
+        """How far this presentation is from one period after the last."""
+        self._measures.append((self._offset, TraceKind.M_PRESENTATION_JITTER, surface.client.id, surface, 0))
+
+    def note_marker(self, number: int) -> bool:
+        """Records a marker's time if its cause is in the item being handled."""
+        if not self._handling:
+            return False
+        self.measure(TraceKind.M_MARKER, number)
+        return True
+
     # ---- timed items ---------------------------------------------------------------------------
 
     def vblank_ns(self, index: int) -> int:
@@ -177,6 +229,7 @@ class Compositor:
     def _body(self) -> Body:
         processor, thread, timed = self.machine.processor, self.thread, self._timed
         while True:
+            self._handling = True
             if timed[0][0] <= processor.now:
                 time, item, index = heappop(timed)
                 self._handlers[item](self, time, index)
@@ -191,9 +244,13 @@ class Compositor:
             else:
                 thread.deadline = timed[0][0]
                 thread.trailing = self.flow.to(_BLOCK)
+                self._handling = False
                 yield BLOCK
                 continue
             writes = self._gather_writes() if self._events else ()
+            while self._printed:
+                self.advance(("marker", self._printed.pop(0)))
+            self._handling = False
             yield self._offset
             self._stamp(writes)
             if self._dropping is not None:
@@ -209,7 +266,7 @@ class Compositor:
                 continue
             size, count = sum(kind.bytes for kind in kinds), sum(kind.events for kind in kinds)
             self.flow.subject = identity
-            self._advance(("events", size, count))
+            self.advance(("events", size, count))
             writes.append((self._offset, seat.client, Write(0, size, kinds)))
         self._events.clear()
         return writes
@@ -222,6 +279,11 @@ class Compositor:
             if kind is TraceKind.M_COMPOSITION:
                 self._frame_finished_ns = now
                 since = thread.time_at(arg)
+            if isinstance(since, Surface):
+                last, since.presented_ns = since.presented_ns, now
+                if last is None:
+                    continue
+                arg, since = abs(now - last - since.client.group.period_ns), None
             value = arg if since is None else now - since
             trace.measure(now, kind, subject, value, thread.index)
             if kind is TraceKind.M_COMMIT_TO_PRESENT:
@@ -247,25 +309,28 @@ class Compositor:
         """A failure was noticed at this point of the item being handled."""
         noticed = self.machine.failures.notice(client.id, how)
         if noticed is not None:
-            self._measure(TraceKind.M_FAULT_DETECTED, *noticed)
+            self.measure(TraceKind.M_FAULT_DETECTED, *noticed)
 
     def _refuse(self, sent: Sent, how: Detection) -> None:
         """The last request was an error: its client is told, and disconnected when the batch is done."""
         if not self.machine.failures.detector_on(Detection.PROTOCOL):
             return
         self._notice(sent.client, how)
-        self._measure(TraceKind.M_PROTOCOL_ERROR, sent.client.id, arg=_ERROR_CODES[how])
-        self._tell(sent.client, wire.ERROR)
+        self.measure(TraceKind.M_PROTOCOL_ERROR, sent.client.id, arg=_ERROR_CODES[how])
+        self.tell(sent.client, wire.ERROR)
         self._dropping = sent.client
         sent.client.dropped = True
 
-    def _advance(self, point: Point) -> None:
+    def advance(self, point: Point) -> None:
+        """Moves the compositor's thread on to a point."""
         self._offset += self.flow.to(point)
 
-    def _measure(self, kind: TraceKind, subject: int, since: int | None = None, arg: int = 0) -> None:
+    def measure(self, kind: TraceKind, subject: int, since: int | None = None, arg: int = 0) -> None:
+        """A measurement at the present offset: of `arg`, or of the time since `since`."""
         self._measures.append((self._offset, kind, subject, since, arg))
 
-    def _tell(self, client: Client, *kinds: EventKind) -> None:
+    def tell(self, client: Client, *kinds: EventKind) -> None:
+        """Adds events to what a client is told when the item is done."""
         self._events.setdefault(client.id, []).extend(kinds)
 
     # ---- requests ------------------------------------------------------------------------------
@@ -286,7 +351,8 @@ class Compositor:
 
     def _path(self, sent: Sent) -> tuple[Path, tuple[tuple[int, Effect], ...]]:
         """The points of a batch and the effects its requests have, by the index of their point."""
-        key = (sent.tag, len(sent.batch.requests), sent.client.shm_pages)
+        batch = sent.batch
+        key = (sent.tag, batch.bytes, batch.requests[0], sent.client.shm_pages)
         known = self._paths.get(key)
         if known is None:
             points: list[Point] = [("take", sent.batch.bytes)]
@@ -300,41 +366,63 @@ class Compositor:
         return known
 
     def _synced(self, seat: Seat, sent: Sent) -> None:
-        self._tell(sent.client, wire.SYNCED)
+        self.tell(sent.client, wire.SYNCED)
 
     def _configure(self, seat: Seat, sent: Sent) -> None:
         """An initial commit, without buffer: the surface is configured."""
-        if not seat.bound:
+        if sent.tag is BatchTag.BIND:
             seat.bound = True
-            self._tell(sent.client, wire.BOUND)
-        self._tell(sent.client, wire.CONFIGURE)
+            self.tell(sent.client, wire.BOUND)
+            self.shell.configure(seat)
+            return
+        self._counters.configures_sent += 1
+        self.tell(sent.client, wire.CONFIGURE)
 
     def _acknowledged(self, seat: Seat, sent: Sent) -> None:
-        if not sent.secondary:
-            self._measure(TraceKind.M_CLIENT_CREATION, sent.client.id, sent.client.connected_ns)
+        if sent.secondary:
+            self._counters.configures_settled += 1
+        else:
+            self.shell.acknowledge(seat, None)
+            self.measure(TraceKind.M_CLIENT_CREATION, sent.client.id, sent.client.connected_ns)
 
     def _commit(self, seat: Seat, sent: Sent) -> None:
         client = sent.client
-        self._measure(TraceKind.M_BUFFER_COMMIT, client.id, sent.sent_ns)
+        self.measure(TraceKind.M_BUFFER_COMMIT, client.id, sent.sent_ns)
         surface = seat.surfaces.get(sent.secondary)
         if surface is None:
-            surface = Surface(client.id * 2 + sent.secondary, client, self._place(client, sent.secondary))
+            surface = Surface(
+                client.id * 2 + sent.secondary,
+                client,
+                self.place(client, client.group.surface_width, client.group.surface_height, sent.secondary),
+            )
             seat.surfaces[sent.secondary] = surface
         x0, y0, x1, _y1 = surface.rectangle
         if not surface.mapped:
             surface.mapped = True
+            self._counters.windows_mapped += 1
             self.stack.map(surface.key, surface.rectangle)
+            if not sent.secondary:
+                seat.toplevel.normal = (x1 - x0, _y1 - y0)
+        hidden = seat.toplevel.minimized and not sent.secondary
         first, rows = sent.damage
-        self._damage[(x0, y0 + first, x1, y0 + first + rows)] = None
+        if not hidden:
+            self._damage[(x0, y0 + first, x1, y0 + first + rows)] = None
         surface.sent_ns = sent.sent_ns
         surface.buffers += 1
         surface.callbacks += 1
+        surface.busy += not surface.replaces
+        self._counters.buffers_busy += not surface.replaces
+        surface.replaces = True
+        self._counters.callbacks_made += 1
+        if not sent.secondary:
+            self.shell.committed(seat, surface)
         while seat.queued_inputs and seat.queued_inputs[0][1] < sent.sent_ns:
             seat.carried_inputs.append(seat.queued_inputs.popleft()[0])
-        self._uncomposed[surface.key] = surface
+        if not hidden:
+            self.show(surface)
 
-    def _place(self, client: Client, secondary: bool) -> Rectangle:
-        width, height = client.group.surface_width, client.group.surface_height
+    def place(self, client: Client, width: int, height: int, secondary: bool = False) -> Rectangle:
+        """Where a window of this size lies."""
         across, down = self.machine.settings.width, self.machine.settings.height
         x, y = 97 * client.id % (across - width + 1), 61 * client.id % (down - height + 1)
         if secondary and x + 16 + width <= across and y + 16 + height <= down:
@@ -348,8 +436,14 @@ class Compositor:
         self._uncomposed.pop(surface.key, None)
         if surface.mapped:
             self._damage[surface.rectangle] = None
-            self.stack.unmap(surface.key)
+            if surface.key in self.stack.surfaces:
+                self.stack.unmap(surface.key)
+            self._counters.windows_unmapped += 1
         surface.mapped = False
+        self._counters.buffers_free += surface.busy
+        self._counters.callbacks_ended += surface.callbacks
+        if not secondary:
+            self.shell.window_gone(seat)
         if self._focus == surface.key:
             self._focus = None
             seat.entered = seat.typed = False
@@ -360,10 +454,14 @@ class Compositor:
         self._unmap(seat, True)
         if leaving:
             self._unmap(seat, False)
-        self._tell(sent.client, wire.RELEASE, *[wire.DELETED] * (12 if leaving else 5))
+        extra = sum(request.startswith(_OWN_OBJECTS) for request in sent.batch.requests)
+        self.tell(sent.client, wire.RELEASE, *[wire.DELETED] * (12 + extra if leaving else 5))
+
+    def _buffers_destroyed(self, seat: Seat, sent: Sent) -> None:
+        self.tell(sent.client, *[wire.DELETED] * 3)
 
     def _source_destroyed(self, seat: Seat, sent: Sent) -> None:
-        self._tell(sent.client, wire.DELETED)
+        self.tell(sent.client, wire.DELETED)
 
     def _ponged(self, seat: Seat, sent: Sent) -> None:
         seat.owes_pong_since = None
@@ -371,11 +469,11 @@ class Compositor:
     def _start_drag(self, seat: Seat, sent: Sent) -> None:
         peer = self.machine.peer(sent.client)
         if seat.drag_peer is not None or peer is None or not self._has_window(peer):
-            self._tell(sent.client, wire.DRAG_CANCELLED)
+            self.tell(sent.client, wire.DRAG_CANCELLED)
             return
         seat.drag_peer = peer
         self.seats[peer.id].drag_source = sent.client
-        self._tell(peer, wire.DRAG_ENTER)
+        self.tell(peer, wire.DRAG_ENTER)
         seat.next_step_ns = self.machine.processor.now + DRAG_STEP_NS
         heappush(self._timed, (seat.next_step_ns, _DRAG, sent.client.id << 8 | 1))
 
@@ -385,16 +483,16 @@ class Compositor:
 
     def _drag_action(self, seat: Seat, sent: Sent) -> None:
         if seat.drag_source is not None:
-            self._tell(sent.client, wire.DRAG_ACTION)
-            self._tell(seat.drag_source, wire.DRAG_ACTION)
+            self.tell(sent.client, wire.DRAG_ACTION)
+            self.tell(seat.drag_source, wire.DRAG_ACTION)
 
     def _drag_receive(self, seat: Seat, sent: Sent) -> None:
         if seat.drag_source is not None:
-            self._tell(seat.drag_source, wire.DRAG_SEND)
+            self.tell(seat.drag_source, wire.DRAG_SEND)
 
     def _drag_finish(self, seat: Seat, sent: Sent) -> None:
         if seat.drag_source is not None:
-            self._tell(seat.drag_source, wire.DRAG_FINISHED)
+            self.tell(seat.drag_source, wire.DRAG_FINISHED)
             giver = self.seats.get(seat.drag_source.id)
             if giver is not None:
                 giver.drag_peer = None
@@ -404,56 +502,75 @@ class Compositor:
 
     def _repaint(self, time: int, index: int) -> None:
         if self._frame is not None or not self._damage:
-            self._advance(("repaint",))
+            self.advance(("repaint",))
             return
         start = self._offset
         damage, self._damage = self._damage, {}
         rectangles = len(damage) + len(self._previous)
         work = self.stack.paint({**damage, **self._previous})
         self._previous = damage
-        self._advance(("composite", work.steps, work.rows, work.blits, rectangles))
+        self.advance(("composite", work.steps, work.rows, work.blits, rectangles))
         self._frame = []
+        self._counters.frames_painted += 1
         for surface in self._uncomposed.values():
-            assert surface.sent_ns is not None
-            releases = surface.buffers > 1 and not surface.key & 1
+            releases = surface.replaces and surface.buffers > 1 and not surface.key & 1
             seat = self.seats[surface.client.id]
-            self._frame.append(Shown(surface, surface.sent_ns, surface.callbacks, releases, seat.carried_inputs))
+            told = (surface.events, surface.configured_ns, seat.carried_inputs)
+            self._frame.append(Shown(surface, surface.sent_ns, surface.callbacks, releases, *told))
             surface.sent_ns, surface.callbacks, seat.carried_inputs = None, 0, []
+            surface.replaces, surface.events, surface.configured_ns = False, frozenset(), None
         self._uncomposed = {}
-        self._measure(TraceKind.M_COMPOSITION, 0, arg=start)
+        self.measure(TraceKind.M_COMPOSITION, 0, arg=start)
 
     def _vblank(self, time: int, index: int) -> None:
         self._schedule_vblank(index + 1)
         frame = self._frame
         if frame is not None and self._frame_finished_ns < time:
             self._frame = None
-            self._advance(("flip", len(frame)))
-            self._measure(TraceKind.M_FLIP, 0, arg=index)
+            self._counters.frames_shown += 1
+            fresh = sum(shown.sent_ns is not None for shown in frame)
+            self.advance(("flip", fresh, sum(self._forgotten(shown.surface) for shown in frame)))
+            self.measure(TraceKind.M_FLIP, 0, arg=index)
             self._second_flips += 1
             for shown in frame:
                 self._present(shown)
         else:
             if frame is not None:
-                self._measure(TraceKind.M_DROPPED, 0, arg=index)
-            self._advance(("vblank",))
+                self.measure(TraceKind.M_DROPPED, 0, arg=index)
+            self.advance(("vblank",))
+
+    def _forgotten(self, surface: Surface) -> int:
+        """Pages that are given back as this surface is shown without the buffer that held them."""
+        seat = self.seats.get(surface.client.id)
+        if seat is None or not seat.forgotten_pages:
+            return 0
+        pages, seat.forgotten_pages = seat.forgotten_pages, 0
+        self.machine.memory.free_shm(surface.client, pages)
+        return pages
 
     def _present(self, shown: Shown) -> None:
         surface, client = shown.surface, shown.surface.client
+        self._counters.callbacks_ended += shown.callbacks
         if not surface.mapped:
             return
-        self._measure(TraceKind.M_COMMIT_TO_PRESENT, client.id, shown.sent_ns)
+        surface.busy -= shown.releases
+        self._counters.buffers_free += shown.releases
+        if shown.sent_ns is not None:
+            self.measure(TraceKind.M_COMMIT_TO_PRESENT, client.id, shown.sent_ns)
+            self.shell.presented(client, surface, shown.configured_ns)
+        self.machine.integration.done(client.id, shown.events)
         main = not surface.key & 1
         done = wire.DONE if main else wire.SECONDARY_DONE
-        self._tell(client, *[done] * shown.callbacks, *[wire.RELEASE] * shown.releases)
+        self.tell(client, *[done] * shown.callbacks, *[wire.RELEASE] * shown.releases)
         if main and not shown.releases:  # its first frame
             fault = self.machine.failures.shown(client.id)
             if fault is not None:
-                self._measure(TraceKind.M_FAULT_RECOVERED, fault.subject, fault.injected_ns)
+                self.measure(TraceKind.M_FAULT_RECOVERED, fault.subject, fault.injected_ns)
             client.presented = True
-        if client.workload is not Workload.INPUT:
+        if client.workload not in (Workload.INPUT, Workload.EDITOR) or shown.sent_ns is None:
             return
         for scheduled_ns in shown.inputs:
-            self._measure(TraceKind.M_INPUT_ROUND_TRIP, client.id, scheduled_ns)
+            self.measure(TraceKind.M_INPUT_ROUND_TRIP, client.id, scheduled_ns)
         seat = self.seats[client.id]
         if seat.next_input_ns == 0:
             seat.next_input_ns = self.machine.processor.now + client.gap()
@@ -466,14 +583,17 @@ class Compositor:
         self.flow.subject = identity
         seat.inputs += 1
         if self._devices:
-            self._advance(("device",))
+            self.advance(("device",))
             receiver, told = self._from_device(seat)
         else:
             receiver, told = seat, _events(seat, motion=bool(seat.inputs & 1))
-        self._advance(("input", sum(kind.events for _, kind in told)))
+        self.advance(("input", sum(kind.events for _, kind in told)))
         for client, kind in told:
-            self._tell(client, kind)
+            self.tell(client, kind)
+        self._counters.input_produced += 1
+        self._counters.input_coalesced += receiver is None
         if receiver is not None:
+            self._counters.input_delivered += 1
             receiver.queued_inputs.append((time, self.machine.processor.now))
         seat.next_input_ns = time + seat.client.gap()
         heappush(self._timed, (seat.next_input_ns, _INPUT, identity))
@@ -506,14 +626,14 @@ class Compositor:
             since = seat.owes_pong_since
             hangs = since is not None and time - since >= settings.hang_timeout_ns
             if since is not None and hangs and self.machine.failures.detector_on(Detection.HANG):
-                self._measure(TraceKind.M_HANG, seat.client.id, arg=time - since)
+                self.measure(TraceKind.M_HANG, seat.client.id, arg=time - since)
                 self._notice(seat.client, Detection.HANG)
                 self.machine.supervisor.kill(seat.client)
             elif seat.bound and since is None:
                 seat.owes_pong_since = time
-                self._tell(seat.client, wire.PING)
+                self.tell(seat.client, wire.PING)
                 pinged += 1
-        self._advance(("ping", pinged))
+        self.advance(("ping", pinged))
 
     def _drag(self, time: int, step: int) -> None:
         identity, number = step >> 8, step & 0xFF
@@ -521,21 +641,22 @@ class Compositor:
         if seat is None or seat.next_step_ns != time or seat.drag_peer is None or seat.drag_peer.id not in self.seats:
             return
         self.flow.subject = identity
-        self._advance(("drag",))
-        self._tell(seat.drag_peer, wire.DRAG_MOTION)
+        self.advance(("drag",))
+        self.tell(seat.drag_peer, wire.DRAG_MOTION)
         if number < DRAG_STEPS:
             seat.next_step_ns = time + DRAG_STEP_NS
             heappush(self._timed, (seat.next_step_ns, _DRAG, step + 1))
         else:
-            self._tell(seat.drag_peer, wire.DRAG_DROP)
+            self.tell(seat.drag_peer, wire.DRAG_DROP)
 
     def _disconnect(self, client: Client) -> None:
         seat = self.seats.pop(client.id)
         for secondary in list(seat.surfaces):
             self._unmap(seat, secondary)
         self._end_drags(seat)
+        self.shell.client_gone(seat)
         self.flow.subject = client.id
-        self._advance(("disconnect",))
+        self.advance(("disconnect",))
         self.machine.supervisor.released(client)
 
     def _end_drags(self, seat: Seat) -> None:
@@ -546,7 +667,13 @@ class Compositor:
             self.machine.processor.wake(peer.client.thread)
         if seat.drag_source is not None and seat.drag_source.id in self.seats:
             self.seats[seat.drag_source.id].drag_peer = None
-            self._tell(seat.drag_source, wire.DRAG_CANCELLED)
+            self.tell(seat.drag_source, wire.DRAG_CANCELLED)
+
+    def _resize(self, time: int, identity: int) -> None:
+        self.shell.resize_step(time, identity)
+
+    def _event(self, time: int, index: int) -> None:
+        self.shell.event(time, index)
 
     _handlers: ClassVar[dict[int, Callable[[Compositor, int, int], None]]] = {
         _VBLANK: _vblank,
@@ -554,6 +681,8 @@ class Compositor:
         _INPUT: _input,
         _DRAG: _drag,
         _PING: _ping,
+        _RESIZE: _resize,
+        _EVENT: _event,
     }
 
 
@@ -575,6 +704,13 @@ def _events(seat: Seat, motion: bool) -> list[tuple[Client, EventKind]]:
 
 _ERROR_CODES = {Detection.LIMIT: 2, Detection.PROTOCOL: 0}  # no_memory (or invalid_fd), invalid_object
 Effect = Callable[[Compositor, Seat, Sent], None]
+_OWN_OBJECTS = ("wl_data_source.destroy", "zxdg_")  # destroyed on leaving besides what every client has
+
+
+def _of_shell(effect: ShellEffect) -> Effect:
+    return lambda compositor, seat, sent: effect(compositor.shell, seat, sent)
+
+
 _EFFECTS: dict[BatchTag, dict[str, Effect]] = {
     BatchTag.REGISTRY: {"wl_display.sync": Compositor._synced},
     BatchTag.BIND: {"wl_surface.commit": Compositor._configure},
@@ -590,4 +726,12 @@ _EFFECTS: dict[BatchTag, dict[str, Effect]] = {
     BatchTag.RECEIVE: {"wl_data_offer.receive": Compositor._drag_receive},
     BatchTag.FINISH: {"wl_data_offer.finish": Compositor._drag_finish},
     BatchTag.DRAG_DONE: {"wl_data_source.destroy": Compositor._source_destroyed},
+    BatchTag.COPY_DONE: {"wl_data_source.destroy": Compositor._source_destroyed},
+    **{
+        tag: {request: _of_shell(effect) for request, effect in effects.items()}
+        for tag, effects in SHELL_EFFECTS.items()
+    },
 }
+for _tag in (BatchTag.RECONFIGURE, BatchTag.RETHEME):
+    _EFFECTS[_tag]["wl_surface.commit"] = Compositor._commit
+_EFFECTS[BatchTag.RECONFIGURE]["wl_shm_pool.destroy"] = Compositor._buffers_destroyed

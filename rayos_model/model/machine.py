@@ -13,6 +13,7 @@ from rayos_model.model.compositor import Compositor
 from rayos_model.model.costs import CostModel, Flow, Path, Point, RecordedFlow
 from rayos_model.model.disk import DiskThread
 from rayos_model.model.faults import Failures
+from rayos_model.model.integration import Integration
 from rayos_model.model.load import WHOLE_PPM, LoadGenerator
 from rayos_model.model.memory import MemoryUse
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
@@ -23,6 +24,7 @@ from rayos_model.model.supervisor import SECOND_NS, Supervisor
 from rayos_model.model.tracing import TraceBuffer
 from rayos_model.model.turns import TurnTaking
 from rayos_model.parameters import Parameters
+from rayos_model.random import STREAM_JITTER, Random
 
 
 class Machine:
@@ -41,6 +43,8 @@ class Machine:
         self.settings = image.settings
         self.groups = image.groups
         self.tables = image.tables
+        self.events = image.events
+        self.integration = Integration(image, self.say, self._mark)
         self.refresh_ns = 10**12 // image.settings.refresh_mhz
         self.client_costs = CostModel(parameters, "client")
         self.compositor_costs = CostModel(parameters, "compositor")
@@ -53,9 +57,11 @@ class Machine:
         overheads = Overheads(
             round(scheduling.dispatch_ns), round(scheduling.interrupt_ns), round(scheduling.idle_wake_ns)
         )
+        seed = image.settings.jitter_seed
+        jitter = Random(seed, stream=STREAM_JITTER) if seed else None
         vcpus = image.settings.vcpus
         self.processor = (
-            Processor(self.env, image.settings.quantum_ns, overheads)
+            Processor(self.env, image.settings.quantum_ns, overheads, jitter)
             if vcpus == 1
             else TurnTaking(self.env, image.settings.quantum_ns, overheads, vcpus)
         )
@@ -100,6 +106,7 @@ class Machine:
             self.profile.start()
         self.say("RAYOS_SOAK:START", len(self._group_of), settings.duration_ns // SECOND_NS)
         self.measure(TraceKind.M_BASELINE, 0, self.memory.baseline, ThreadId.LAUNCHER)
+        self.integration.start()
         if self.disk:
             processor.spawn(self.disk.thread)
         if self.stress:
@@ -117,7 +124,8 @@ class Machine:
         leaked = self.memory.pages - self.memory.baseline
         self.measure(TraceKind.M_PAGES_PEAK, 0, self.memory.peak, ThreadId.LAUNCHER)
         self.measure(TraceKind.M_LEAK, 0, leaked, ThreadId.LAUNCHER)
-        passed = self.failures.finish(not self.supervisor.failed and leaked == 0)
+        verified = self.integration.finish(not self.supervisor.failed, leaked)
+        passed = self.failures.finish(verified and not self.supervisor.failed and leaked == 0)
         self.trace.flush()
         if self.profile:
             self.profile.report()
@@ -173,6 +181,11 @@ class Machine:
     def say(self, marker: str, *fields: object) -> None:
         """Writes one marker line."""
         self._line(":".join((marker, *map(str, fields))))
+
+    def _mark(self, number: int) -> None:
+        """The time of an integration marker's line."""
+        if not self.compositor.note_marker(number):
+            self.measure(TraceKind.M_MARKER, number, 0, ThreadId.LAUNCHER)
 
     def measure(self, kind: TraceKind, subject: int, arg: int, thread: int) -> None:
         """Writes one measurement record, now."""

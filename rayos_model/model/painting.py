@@ -42,6 +42,12 @@ class Stack:
         self.surfaces[key] = rectangle
         self._forget(rectangle)
 
+    def resize(self, key: int, rectangle: Rectangle) -> None:
+        """Changes what a surface covers; its place in the stack stays."""
+        self._forget(self.surfaces[key])
+        self.surfaces[key] = rectangle
+        self._forget(rectangle)
+
     def unmap(self, key: int) -> None:
         """Takes a surface away."""
         self._forget(self.surfaces.pop(key))

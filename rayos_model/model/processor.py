@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from simpy import Environment, Event
 from simpy.events import Timeout
 
+from rayos_model.random import Random
+
 
 class Block:
     """What a thread yields to give up the processor; its deadline is in :attr:`Thread.deadline`."""
@@ -24,6 +26,7 @@ class Block:
 BLOCK = Block()
 Body = Generator[int | Block, None, None]
 
+MIN_QUANTUM_NS = 10_000
 NEW, READY, RUNNING, BLOCKED, EXITED = range(5)
 
 
@@ -95,9 +98,12 @@ class Processor:
     all threads are blocked.
     """
 
-    def __init__(self, env: Environment, quantum_ns: int, overheads: Overheads = Overheads()) -> None:
+    def __init__(
+        self, env: Environment, quantum_ns: int, overheads: Overheads = Overheads(), jitter: Random | None = None
+    ) -> None:
         self.env = env
         self.quantum_ns = quantum_ns
+        self._jitter = jitter
         self.overheads = overheads
         self.now = int(env.now)  # the processor's own clock, never behind SimPy's
         self.running: Thread | None = None
@@ -158,6 +164,14 @@ class Processor:
             return self.idle_before + self.now - self._idle_since
         return self.idle_before
 
+    def _fresh_quantum(self) -> int:
+        """A full quantum or, with jitter, one that random draws shorten; as in kernel/sched.c."""
+        if self._jitter is None:
+            return self.quantum_ns
+        draw = self._jitter.next()
+        half = self.quantum_ns >> (draw & 7) >> 1
+        return max(half + (half * (draw >> 22) >> 10), MIN_QUANTUM_NS)
+
     # ---- readiness ---------------------------------------------------------------------------
 
     def _make_ready(self, thread: Thread) -> None:
@@ -165,7 +179,7 @@ class Processor:
             self.sleepers -= 1
         thread.state = READY
         thread.ready_since = self.now
-        thread.quantum_left = self.quantum_ns
+        thread.quantum_left = self._fresh_quantum()
         self.runnable_area += self._runnable * (self.now - self._runnable_since)
         self._runnable_since = self.now
         self._runnable += 1
@@ -319,7 +333,7 @@ class Processor:
 
     def _rotate(self, thread: Thread) -> None:
         """Quantum expiry: one interrupt, a fresh quantum, and the tail of the queue if an equal is ready."""
-        thread.quantum_left = self.quantum_ns
+        thread.quantum_left = self._fresh_quantum()
         if self._ready[thread.priority]:
             self._set_aside(thread, head=False)
             self._overhead = self.overheads.interrupt

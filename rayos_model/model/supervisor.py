@@ -7,9 +7,10 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from rayos_model.abi import ThreadId, TraceKind
-from rayos_model.model.client import WORKLOADS, Client
+from rayos_model.model.client import Client
 from rayos_model.model.costs import Point
 from rayos_model.model.processor import BLOCK, Body, Thread
+from rayos_model.model.workloads import WORKLOADS
 
 if TYPE_CHECKING:
     from rayos_model.model.machine import Machine

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rayos_model.abi import BatchTag
+from rayos_model.abi import Action, BatchTag
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,10 @@ class Batch:
 
     requests: tuple[str, ...]
     bytes: int
+
+    def after(self, destroyed: tuple[str, ...]) -> Batch:
+        """This batch with further requests of eight bytes, which destroy objects, before its own."""
+        return Batch((*destroyed, *self.requests), self.bytes + 8 * len(destroyed)) if destroyed else self
 
 
 _SURFACE = (
@@ -65,9 +69,44 @@ BATCHES: dict[BatchTag, Batch] = {
         ("wl_surface.damage", "xdg_toplevel.set_title", "xdg_wm_base.pong") * 16 + ("wl_surface.damage",), 1208
     ),
     BatchTag.POISON: Batch(("none",), 8),
+    BatchTag.DECORATE: Batch(("wl_registry.bind", "zxdg_decoration_manager_v1.get_toplevel_decoration"), 68),
+    BatchTag.RESIZE: Batch(("xdg_toplevel.resize",), 20),
+    BatchTag.RECONFIGURE: Batch(
+        (
+            *(
+                "xdg_surface.ack_configure",
+                "wl_shm.create_pool",
+                "wl_shm_pool.create_buffer",
+                "wl_shm_pool.create_buffer",
+            ),
+            *(*_FRAME, "wl_buffer.destroy", "wl_buffer.destroy", "wl_shm_pool.destroy"),
+        ),
+        180,
+    ),
+    BatchTag.RETHEME: Batch(("xdg_surface.ack_configure", *_FRAME), 76),
+    BatchTag.COPY: Batch(
+        (
+            *("wl_data_device_manager.create_data_source", "wl_data_source.offer", "wl_data_source.offer"),
+            *("wl_data_source.offer", "wl_data_device.set_selection"),
+        ),
+        116,
+    ),
+    BatchTag.COPY_DONE: Batch(("wl_data_source.destroy",), 8),
+    BatchTag.PASTE_DONE: Batch(("wl_data_offer.destroy",), 8),
 }
 EXHAUST_SURFACES = Batch(("wl_compositor.create_surface",), 12)
 EXHAUST_POOLS = Batch(("wl_shm.create_pool",), 16)
+SHELL: dict[Action, Batch] = {
+    Action.MAXIMIZE: Batch(("xdg_toplevel.set_maximized",), 8),
+    Action.UNMAXIMIZE: Batch(("xdg_toplevel.unset_maximized",), 8),
+    Action.FULLSCREEN: Batch(("xdg_toplevel.set_fullscreen",), 12),
+    Action.UNFULLSCREEN: Batch(("xdg_toplevel.unset_fullscreen",), 8),
+    Action.MINIMIZE: Batch(("xdg_toplevel.set_minimized",), 8),
+}
+"""SHELL batches by what the timeline wants of a client."""
+MIME_BYTES = (40, 24, 24)  # of a request or event that names the type: text/plain;charset=utf-8, text/html, image/png
+PASTES = tuple(Batch(("wl_data_offer.receive",), size) for size in MIME_BYTES)
+SELECTION_SIZE = (24 + sum(MIME_BYTES), 2 + len(MIME_BYTES))  # data_offer, offers, selection: bytes, events
 LEAVE_BOTH = Batch((*_DESTROY, "wl_shm_pool.destroy", *_LEAVE), 136)  # the secondary window first
 FIRST_SECONDARY = Batch(("wl_shm.create_pool", "wl_shm_pool.create_buffer", *_FRAME), 112)
 
@@ -81,7 +120,21 @@ class EventKind:
     events: int
 
 
-SYNCED = EventKind("synced", 224, 8)  # six globals, wl_callback.done, delete_id
+@dataclass(frozen=True, slots=True)
+class Configured(EventKind):
+    """xdg_toplevel.configure, xdg_surface.configure; a width of 0 leaves the size to the client."""
+
+    serial: int
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, serial: int, width: int, height: int, states: int) -> Configured:
+        """A configure with this many states."""
+        return cls("configure", 32 + 4 * states, 2, serial, width, height)
+
+
+SYNCED = EventKind("synced", 272, 9)  # seven globals, wl_callback.done, delete_id
 CONFIGURE = EventKind("configure", 32, 2)  # xdg_toplevel.configure, xdg_surface.configure
 BOUND = EventKind("bound", 172, 9)  # formats, capabilities, geometry, mode
 DONE = EventKind("done", 24, 2)  # wl_callback.done, wl_display.delete_id
@@ -101,5 +154,9 @@ DRAG_DROP = EventKind("drop", 8, 1)
 DRAG_ACTION = EventKind("action", 12, 1)
 DRAG_SEND = EventKind("send", 40, 1)
 DRAG_CANCELLED = EventKind("cancelled", 8, 1)
+DECORATION_MODE = EventKind("decoration", 12, 1)
+CLOSE = EventKind("close", 8, 1)
+COPY_REPLACED = EventKind("copy_replaced", 8, 1)
+COPY_REFUSED = EventKind("copy_refused", 8, 1)
 ERROR = EventKind("error", 32, 1)  # wl_display.error
 DRAG_FINISHED = EventKind("finished", 16, 2)  # dnd_drop_performed, dnd_finished

@@ -107,16 +107,17 @@ static inline void peer_end(struct peer *p)
 }
 
 /* Ids that set_up() and window() use. */
-enum { REGISTRY = 2, SYNC = 3, COMPOSITOR = 4, SHM, SEAT, OUTPUT, MANAGER, WM_BASE, POINTER, KEYBOARD, DEVICE, SURFACE, XDG, TOPLEVEL, POOL, BUFFER_A, BUFFER_B, NEXT };
+enum { REGISTRY = 2, SYNC = 3, COMPOSITOR = 4, SHM, SEAT, OUTPUT, MANAGER, WM_BASE, DECORATIONS, POINTER, KEYBOARD, DEVICE, SURFACE, XDG, TOPLEVEL, POOL, BUFFER_A, BUFFER_B, NEXT };
 
 static inline void set_up(struct peer *p)
 {
     static const struct { const char *name; u32 version; } globals_wanted[] = {
         {"wl_compositor", 4}, {"wl_shm", 1}, {"wl_seat", 5}, {"wl_output", 3}, {"wl_data_device_manager", 3}, {"xdg_wm_base", 3},
+        {"zxdg_decoration_manager_v1", 1},
     };
     put(p, 1, 1, "u", REGISTRY);
     put(p, 1, 0, "u", SYNC);
-    for (u32 i = 0; i < 6; i++)
+    for (u32 i = 0; i < GLOBALS; i++)
         put(p, REGISTRY, 0, "usuu", i + 1, globals_wanted[i].name, globals_wanted[i].version, COMPOSITOR + i);
     put(p, SEAT, 0, "u", POINTER);
     put(p, SEAT, 1, "u", KEYBOARD);

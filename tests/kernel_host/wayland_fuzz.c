@@ -31,6 +31,8 @@ static struct object *any_object(const struct client *client, u8 interface)
 }
 
 static u32 ids_in_batch;                       /* new ids in the batch being made: the first so many free ones */
+static u32 latest_serial(const struct xdg_surface *xdg) { return xdg->sent_count ? xdg->sent[xdg->sent_count - 1].serial : 0; }
+
 static u32 handle_wanted;                      /* by the latest request with a handle in it: WL_SHM, WL_DATA_OFFER or 0 */
 
 static u32 any_id(const struct client *client)
@@ -94,7 +96,7 @@ static u32 add_arguments(const struct client *client, const struct object *objec
             if (object->interface == WL_SHM && draw(16))
                 word = 4096;
             if (object->interface == XDG_SURFACE && draw(8))
-                word = ((const struct xdg_surface *)object)->serial;
+                word = latest_serial((const struct xdg_surface *)object);
             if ((object->interface == WL_DATA_SOURCE || object->interface == WL_DATA_OFFER) && draw(16))
                 word = 1;
             if ((object->interface == XDG_POSITIONER || object->interface == XDG_TOPLEVEL) && draw(16))
@@ -120,7 +122,7 @@ static bool ends_life(const struct object *object, const struct request *request
     if (handle == xdg_surface_set_window_geometry || handle == pool_resize)
         return draw(4);
     if (handle == xdg_surface_ack_configure)
-        return !((const struct xdg_surface *)object)->serial;
+        return !latest_serial((const struct xdg_surface *)object);
     if (handle == xdg_surface_get_toplevel)
         return ((const struct xdg_surface *)object)->toplevel;
     if (handle == offer_finish)

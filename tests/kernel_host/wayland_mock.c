@@ -377,6 +377,9 @@ void mock_limits(u32 surfaces, u32 pools) { settings.client_surfaces = surfaces,
 const struct image_settings *scenario(void) { return &settings; }
 const struct image_group *scenario_group(u32 client) { return &groups[client < 2 ? 0 : client - 1]; }
 u32 scenario_clients(void) { return MOCK_CLIENTS; }
+struct image_event mock_event;
+u32 scenario_events(void) { return mock_event.count ? 1 : 0; }
+const struct image_event *scenario_event(u32 index) { (void)index; return &mock_event; }
 const u64 *scenario_table(u32 index) { (void)index; return gaps; }
 void random_seed(struct random *r, u64 seed, u32 client, u32 generation, u32 stream) { (void)seed, (void)client, (void)generation; r->state = stream; }
 u64 random_quantile(struct random *r, const u64 *table) { (void)r, (void)table; return mock_gap_ns; }

@@ -37,5 +37,6 @@ void mock_fail_allocations(u32 client, u32 one_in); /* ... while handling that c
 void mock_limits(u32 surfaces, u32 pools);   /* of each client; 0: none */
 extern u64 mock_paint_cost_ns;               /* added by every blit */
 extern u32 mock_socket_bytes;
+extern struct image_event mock_event;         /* the timeline, before mock_start(); count 0: none */
 void mock_check_clean(void);                 /* no heap, no reference is left */
 #endif

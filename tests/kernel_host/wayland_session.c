@@ -16,7 +16,7 @@ static u64 after_vblank(void)
 static void globals_and_bind(struct peer *p)
 {
     set_up(p);
-    CHECK(came(p, REGISTRY, 0, NULL) == 6 && came(p, SYNC, 0, NULL) == 1 && came(p, 1, 1, NULL) == 1);
+    CHECK(came(p, REGISTRY, 0, NULL) == 7 && came(p, SYNC, 0, NULL) == 1 && came(p, 1, 1, NULL) == 1);
     CHECK(came(p, SHM, 0, NULL) == 2 && came(p, SEAT, 0, NULL) == 1 && came(p, OUTPUT, 0, NULL) == 1 && came(p, OUTPUT, 2, NULL) == 1);
     CHECK(mock_open(p->socket));
 }
@@ -228,7 +228,7 @@ static void requests_may_arrive_in_pieces(void)
         mock_send(p->socket, p->batch + i, 1, no_handle);
     mock_run_until(mock_now());
     drain(p);
-    CHECK(came(p, REGISTRY, 0, NULL) == 6 && came(p, 4, 0, NULL) == 1 && mock_open(p->socket));
+    CHECK(came(p, REGISTRY, 0, NULL) == 7 && came(p, 4, 0, NULL) == 1 && mock_open(p->socket));
     peer_end(p);
 }
 

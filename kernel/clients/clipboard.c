@@ -1,0 +1,166 @@
+/* Copies and pastes. Clients of even number in their group copy, each gap, in three types of three sizes; the next client
+ * pastes all of them. Who copies reads no pipe and who pastes writes none, so nobody waits for a waiting one. */
+#include "client.h"
+
+enum { MIMES = 3 };
+static const char *const mimes[MIMES] = {"text/plain;charset=utf-8", "text/html", "image/png"};
+
+static u64 next = NEVER;
+static u8 data[PIPE_BYTES];
+/* copying */
+static u32 source, old;                        /* the selection; the one before */
+static bool source_cancelled, old_cancelled;
+static u32 sent;                               /* types pasted from it so far */
+static i32 write_end = -1;
+static u32 write_mime;
+/* pasting */
+static u32 offer, incoming, mime_at;           /* being pasted; to be pasted next; type to paste */
+static i32 read_end = -1;
+
+static bool copies(void) { return config()->place % 2 == 0; }
+
+/* The largest is the last; each one before is a quarter of it. */
+static u32 bytes_of(u32 mime)
+{
+    u32 bytes = config()->transfer_bytes >> 2 * (MIMES - 1 - mime);
+    return bytes ? bytes : 1;
+}
+
+static void frame(u64 now)
+{
+    if (next == NEVER && copies())
+        next = now + random_quantile(&gap, gap_table());
+}
+
+static u32 mime_named(const char *name)
+{
+    u32 mime = 0;
+    while (name && mime < MIMES - 1 && !strings_equal(name, mimes[mime]))
+        mime++;
+    return mime;
+}
+
+static void source_event(const struct message *message, i32 *handle)
+{
+    if (message->opcode == SOURCE_SEND) {
+        write_end = *handle;
+        write_mime = mime_named(message_string(message, 0));
+        *handle = -1;
+    } else if (message->opcode == SOURCE_CANCELLED) {
+        *(message->object == source ? &source_cancelled : &old_cancelled) = true;
+    }
+}
+
+static bool event(const struct message *message, i32 *handle)
+{
+    if (message->object == globals.data_device && message->opcode == DEVICE_SELECTION)
+        *(offer ? &incoming : &offer) = message_word(message, 0);
+    else if (message->object && (message->object == source || message->object == old))
+        source_event(message, handle);
+    else
+        return false;
+    return true;
+}
+
+static u64 due(void)
+{
+    return write_end >= 0 || old_cancelled || source_cancelled || offer ? 0 : next;
+}
+
+static void write_data(void)
+{
+    for (u64 left = bytes_of(write_mime); left;) {
+        i64 written = syscall(SYS_PIPE_WRITE, (u64)write_end, (u64)data, left < sizeof data ? left : sizeof data, 0, 0);
+        if (written <= 0)
+            break;
+        left -= (u64)written;
+    }
+    syscall(SYS_CLOSE, (u64)write_end, 0, 0, 0, 0);
+    write_end = -1;
+    sent++;
+}
+
+static void discard(u32 *which, bool *which_cancelled)
+{
+    request(*which, SOURCE_DESTROY, "");
+    *which = 0;
+    *which_cancelled = false;
+    batch_send(TAG_COPY_DONE, -1);
+}
+
+static void copy(void)
+{
+    next += random_quantile(&gap, gap_table());
+    if (source && sent < MIMES)
+        return; /* the last copy is not pasted yet: skipped */
+    old = source;
+    source = id_new();
+    sent = 0;
+    request(globals.data_device_manager, MANAGER_CREATE_DATA_SOURCE, "u", source);
+    for (u32 i = 0; i < MIMES; i++)
+        request(source, SOURCE_OFFER, "s", mimes[i]);
+    request(globals.data_device, DEVICE_SET_SELECTION, "uu", source, 0);
+    batch_send(TAG_COPY, -1);
+}
+
+static void paste(void)
+{
+    i32 ends[2];
+    if (syscall(SYS_PIPE, (u64)ends, 0, 0, 0, 0) < 0)
+        client_exit();
+    request(offer, OFFER_RECEIVE, "s", mimes[mime_at]);
+    batch_send(TAG_PASTE, ends[1]);
+    syscall(SYS_CLOSE, (u64)ends[1], 0, 0, 0, 0);
+    read_end = ends[0];
+}
+
+static void read_data(void)
+{
+    while (syscall(SYS_PIPE_READ, (u64)read_end, (u64)data, sizeof data, 0, 0) > 0) {}
+    syscall(SYS_CLOSE, (u64)read_end, 0, 0, 0, 0);
+    read_end = -1;
+}
+
+static void paste_next(void)
+{
+    if (read_end >= 0) {
+        read_data();
+        mime_at++;
+    }
+    if (mime_at < MIMES) {
+        paste();
+        return;
+    }
+    request(offer, OFFER_DESTROY, "");
+    offer = incoming;
+    incoming = mime_at = 0;
+    batch_send(TAG_PASTE_DONE, -1);
+}
+
+static void act(void)
+{
+    if (write_end >= 0)
+        write_data();
+    else if (old_cancelled)
+        discard(&old, &old_cancelled);
+    else if (source_cancelled)
+        discard(&source, &source_cancelled);
+    else if (offer)
+        paste_next();
+    else
+        copy();
+}
+
+static void leave(void)
+{
+    u32 *const sources[] = {&old, &source};
+    for (u32 i = 0; i < 2; i++)
+        if (*sources[i])
+            request(*sources[i], SOURCE_DESTROY, "");
+    if (offer)
+        request(offer, OFFER_DESTROY, "");
+    if (incoming)
+        request(incoming, OFFER_DESTROY, "");
+}
+
+const struct behaviour clipboard = {.frame = frame, .event = event, .due = due, .act = act, .leave = leave};

@@ -1,0 +1,14 @@
+#include "planted.h"
+#include "lock.h"
+
+void planted_window(enum provocation bug)
+{
+    if (scenario()->provoke != bug)
+        return;
+    lock_release(LOCK_KERNEL);
+    interrupts_on();
+    for (u32 i = 0; i < 320; i++)
+        __asm__ volatile(".rept 64; nop; .endr");
+    interrupts_off();
+    lock_acquire(LOCK_KERNEL);
+}

@@ -1,0 +1,288 @@
+"""The workloads of a desktop: media, clipboard, editor, surge, resize (docs/mechanism.md, "Clients")."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rayos_model.abi import PIPE_BYTES, BatchTag, Workload
+from rayos_model.image import Group
+from rayos_model.model import wire
+from rayos_model.model.client import Client, DragDrop, Input, Periodic, Rendering, SurfaceCreation
+from rayos_model.model.costs import Point
+from rayos_model.model.processor import BLOCK, Body, Thread
+from rayos_model.model.wire import Batch, EventKind
+
+if TYPE_CHECKING:
+    from rayos_model.model.machine import Machine
+
+_BLOCK: Point = ("block",)
+
+
+class Media(Client):
+    """Presents a frame each period on its own clock; one whose predecessor is not on screen yet is left out."""
+
+    workload = Workload.MEDIA
+
+    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(machine, group, identity, generation, end_ns)
+        self._due: int | None = None
+        self._wake: int | None = None
+
+    def _plan(self, due: int) -> None:
+        self._due = due
+        self._wake = due + self.think()
+
+    def frame(self, now: int) -> None:
+        if self._due is None:
+            self._plan(now + self.group.period_ns)
+
+    def due(self) -> int | None:
+        return self._wake
+
+    def act(self) -> Body:
+        assert self._due is not None
+        self._plan(self._due + self.group.period_ns)
+        if not self.frame_pending:
+            yield from self.send_frame()
+
+
+class Editor(Input):
+    """Reacts to input and then has unsaved work; asked to close, it saves that before it leaves."""
+
+    workload = Workload.EDITOR
+
+    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(machine, group, identity, generation, end_ns)
+        self._unsaved = False
+        self._saved: int | None = None
+
+    def input(self, now: int) -> None:
+        self._unsaved = True
+        super().input(now)
+
+    def close(self, now: int) -> None:
+        self._saved = now + self.think() if self._unsaved else now
+
+    def due(self) -> int | None:
+        other = super().due()
+        return other if self._saved is None or (other is not None and other < self._saved) else self._saved
+
+    def act(self) -> Body:
+        if self._saved is not None and self.due() == self._saved:
+            self.leaving = True
+        else:
+            yield from super().act()
+
+
+class Surge(Rendering):
+    """Idle until the timeline's surge; from then on renders."""
+
+    workload = Workload.SURGE
+
+    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(machine, group, identity, generation, end_ns)
+        self._active = False
+
+    def frame(self, now: int) -> None:
+        if self._active:
+            super().frame(now)
+
+    def surge(self, now: int) -> None:
+        self._active = True
+        if not self.frame_pending:
+            super().frame(now)
+
+
+class Resize(Periodic):
+    """Drags a corner of its window, one gap after another."""
+
+    workload = Workload.RESIZE
+
+    def act(self) -> Body:
+        self.advance()
+        yield from self.send(BatchTag.RESIZE)
+
+
+# ---- the clipboard ----------------------------------------------------------------------------------
+
+
+class Pipe:
+    """A pipe of PIPE_BYTES with one reader and one writer."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.used = 0
+        self.open = True  # for writing
+        self.reader: Thread | None = None
+        self.writer: Thread | None = None
+
+    def close(self) -> None:
+        """No more will be written."""
+        self.open = False
+        self._wake(self.reader)
+
+    def put(self, size: int) -> None:
+        """`size` bytes, for which there is room, were written."""
+        self.used += size
+        self._machine.integration.counters.pipe_in += size
+        self._wake(self.reader)
+
+    def take(self) -> None:
+        """All that was in it has been read."""
+        self._machine.integration.counters.pipe_out += self.used
+        self.used = 0
+        self._wake(self.writer)
+
+    def _wake(self, thread: Thread | None) -> None:
+        if thread is not None:
+            self._machine.processor.wake(thread)
+
+
+@dataclass(slots=True)
+class Offer:
+    """What a copy is to the client that may paste it; `giver` is None once the copy was replaced or its client left."""
+
+    giver: Client | None
+
+
+@dataclass(frozen=True, slots=True)
+class Selected(EventKind):
+    """A selection was offered."""
+
+    offer: Offer
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted(EventKind):
+    """One type of a copy is to be written to a pipe."""
+
+    mime: int
+    pipe: Pipe
+
+
+class Clipboard(Periodic):
+    """Clients of even place in their group copy each gap, in three types; the next client pastes all of them."""
+
+    workload = Workload.CLIPBOARD
+
+    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(machine, group, identity, generation, end_ns)
+        self._copies = (identity - group.first_client) % 2 == 0
+        self._source = False
+        self._cancelled: deque[bool] = deque()  # True: the selection itself, False: the one before
+        self._old = False
+        self._sent = 0
+        self._wanted: Wanted | None = None
+        self._offers: deque[Offer] = deque()
+        self._pipe: Pipe | None = None
+        self._mime = 0
+
+    def frame(self, now: int) -> None:
+        if self._copies:
+            super().frame(now)
+
+    def event(self, kind: EventKind, now: int) -> None:
+        if isinstance(kind, Selected):
+            self._offers.append(kind.offer)
+        elif isinstance(kind, Wanted):
+            self._wanted = kind
+        elif kind.name in ("copy_replaced", "copy_refused"):
+            self._cancelled.append(kind.name == "copy_refused")
+
+    def due(self) -> int | None:
+        return 0 if self._wanted or self._cancelled or self._offers else self.next_ns
+
+    def act(self) -> Body:
+        if self._wanted is not None:
+            yield from self._write(self._wanted)
+        elif self._cancelled:
+            yield from self._discard()
+        elif self._offers:
+            yield from self._paste_next()
+        else:
+            yield from self._copy()
+
+    def leave_batch(self) -> Batch:
+        sources = self._old + self._source
+        return (
+            super()
+            .leave_batch()
+            .after(("wl_data_source.destroy",) * sources + ("wl_data_offer.destroy",) * len(self._offers))
+        )
+
+    def _copy(self) -> Body:
+        self.advance()
+        if self._source and self._sent < len(wire.MIME_BYTES):
+            return
+        self._old, self._source, self._sent = self._source, True, 0
+        yield from self.send(BatchTag.COPY)
+
+    def _discard(self) -> Body:
+        if self._cancelled.popleft():
+            self._source = False
+        else:
+            self._old = False
+        yield from self.send(BatchTag.COPY_DONE)
+
+    def _bytes_of(self, mime: int) -> int:
+        return max(1, self.group.transfer_bytes >> 2 * (len(wire.MIME_BYTES) - 1 - mime))
+
+    def _write(self, wanted: Wanted) -> Body:
+        pipe, left = wanted.pipe, self._bytes_of(wanted.mime)
+        pipe.writer = self.thread
+        while left > 0:
+            size = min(left, PIPE_BYTES)
+            while pipe.used + size > PIPE_BYTES:
+                yield from self._block()
+            yield self.flow.to(("pipe_write", size))
+            pipe.put(size)
+            left -= size
+        yield self.flow.to(("close",))
+        pipe.close()
+        self._wanted = None
+        self._sent += 1
+
+    def _paste_next(self) -> Body:
+        if self._pipe is not None:
+            yield from self._read(self._pipe)
+            self._pipe = None
+            self._mime += 1
+        if self._mime < len(wire.MIME_BYTES):
+            self._pipe = Pipe(self.machine)
+            cost = self.flow.to(("pipe",))
+            yield from self.send(
+                BatchTag.PASTE,
+                before=cost,
+                batch=wire.PASTES[self._mime],
+                detail=(self._offers[0], self._mime, self._pipe),
+            )
+            yield self.flow.to(("close",))
+            return
+        self._offers.popleft()
+        self._mime = 0
+        yield from self.send(BatchTag.PASTE_DONE)
+
+    def _read(self, pipe: Pipe) -> Body:
+        pipe.reader = self.thread
+        while True:
+            while not pipe.used and pipe.open:
+                yield from self._block()
+            size = pipe.used
+            yield self.flow.to(("pipe_read", size))
+            if not size:
+                break
+            pipe.take()
+        yield self.flow.to(("close",))
+
+    def _block(self) -> Body:
+        self.thread.deadline = None
+        self.thread.trailing = self.flow.to(_BLOCK)
+        yield BLOCK
+
+
+WORKLOADS: dict[int, type[Client]] = {
+    cls.workload: cls
+    for cls in (Client, Rendering, Input, SurfaceCreation, DragDrop, Media, Clipboard, Editor, Surge, Resize)
+}
