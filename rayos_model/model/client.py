@@ -193,6 +193,7 @@ class Client:
         before += self._woken
         self._woken = 0
         entering += before
+        self.thread.masked_from = entering
         yield before + sending
         # Overhead that a preemption cut short still counts in the mark: it must not lie beyond the burst's own end.
         sent_ns = min(self.thread.time_at(entering), self.machine.processor.now)

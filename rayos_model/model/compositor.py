@@ -228,9 +228,11 @@ class Compositor:
 
     def _body(self) -> Body:
         processor, thread, timed = self.machine.processor, self.thread, self._timed
+        waited = False  # within socket_wait, what is ready comes before a deadline that has passed meanwhile
         while True:
             self._handling = True
-            if timed[0][0] <= processor.now:
+            first, waited = waited and bool(self._ready), False
+            if timed[0][0] <= processor.now and not first:
                 time, item, index = heappop(timed)
                 self._handlers[item](self, time, index)
             elif self._ready:
@@ -246,6 +248,7 @@ class Compositor:
                 thread.trailing = self.flow.to(_BLOCK)
                 self._handling = False
                 yield BLOCK
+                waited = True
                 continue
             writes = self._gather_writes() if self._events else ()
             while self._printed:

@@ -53,6 +53,7 @@ class Thread:
         "deadline",
         "index",
         "interruptions",
+        "masked_from",
         "name",
         "origin",
         "priority",
@@ -79,6 +80,7 @@ class Thread:
         self.alarms: set[int] = set()  # instants at which a timer event is already under way
         self.origin = 0  # when the burst began to be consumed
         self.suspended_at: int | None = None  # preempted within its burst at this instant
+        self.masked_from: int | None = None  # the burst's end from here on is a system call: interrupts wait for it
         self.interruptions: list[tuple[int, int]] = []  # (ns consumed before, duration) within the burst
 
     def time_at(self, offset: int) -> int:
@@ -125,6 +127,8 @@ class Processor:
         self._active = False  # inside _go
         self._leaving_idle = False
         self._last_interrupt = -1
+        self._held: list[tuple[Thread, int]] = []  # expiries that wait for the end of a system call
+        self._carried = 0  # ns of interrupts that came meanwhile: whoever runs next has them
 
     # ---- what the rest of the model calls ---------------------------------------------------
 
@@ -206,14 +210,32 @@ class Processor:
         if thread.state != BLOCKED or thread.deadline != deadline:
             return
         self._suspend()
-        self._make_ready(thread)
-        cost = self.overheads.interrupt if deadline != self._last_interrupt else 0
-        self._last_interrupt = deadline
         running = self.running
+        if running is not None and running.masked_from is not None and not self._overhead:
+            if running.masked_from <= running.burst - running.remaining:
+                self._held.append((thread, deadline))
+                self._go()
+                return
+        self._make_ready(thread)
+        cost = self._interrupt_cost(deadline)
         if running is not None and cost:
             running.interruptions.append((running.burst - running.remaining, cost))
             self._overhead += cost
         self._reconsider(self.overheads.idle_wake)
+
+    def _interrupt_cost(self, deadline: int) -> int:
+        """Of the timer interrupt at a deadline; those that sleep until the same share one."""
+        cost = self.overheads.interrupt if deadline != self._last_interrupt else 0
+        self._last_interrupt = deadline
+        return cost
+
+    def _release(self) -> None:
+        """A system call is done: the timer interrupts that it held up come, also those whose sleeper it has woken."""
+        for thread, deadline in self._held:
+            if thread.state == BLOCKED and thread.deadline == deadline:
+                self._make_ready(thread)
+            self._carried += self._interrupt_cost(deadline)
+        self._held.clear()
 
     # ---- running ---------------------------------------------------------------------------------
 
@@ -268,20 +290,28 @@ class Processor:
             thread = self.running
             if thread is None:
                 if not self._mask:
-                    self._idle_since = self.now + self._overhead
-                    self._overhead = 0
+                    self._idle_since = self.now + self._overhead + self._carried
+                    self._overhead = self._carried = 0
                     break
                 thread = self._dispatch()
             elif thread.quantum_left <= 0 and thread.remaining + self._overhead > 0:
                 self._rotate(thread)
                 continue
             fresh = thread.remaining + self._overhead == 0 or thread.state == READY
-            if fresh and not self._advance(thread):
-                self.running = None
-                continue
+            if fresh:
+                goes_on = self._advance(thread)
+                if self._held:
+                    self._release()
+                if not goes_on:
+                    self.running = None
+                    continue
             if self._mask >> thread.priority > 1:
                 self._set_aside(thread, head=True)
                 continue
+            if self._carried:
+                thread.interruptions.append((thread.burst - thread.remaining, self._carried))
+                self._overhead += self._carried
+                self._carried = 0
             need = thread.remaining + self._overhead
             stretch = need if need <= thread.quantum_left else thread.quantum_left
             end = self.now + stretch
@@ -303,7 +333,8 @@ class Processor:
         if not queue:
             self._mask &= ~(1 << priority)
         self.running = thread
-        self._overhead += self.overheads.dispatch
+        self._overhead += self.overheads.dispatch + self._carried
+        self._carried = 0
         if thread.suspended_at is not None:
             thread.state = RUNNING
             away = self.now + self._overhead - thread.suspended_at
@@ -344,6 +375,7 @@ class Processor:
     def _advance(self, thread: Thread) -> bool:
         """Resumes the body until it wants CPU time; False when it blocked or ended instead."""
         thread.state = RUNNING
+        thread.masked_from = None
         if self.on_burst is not None:
             self.on_burst(thread)
         for wish in thread.body:
