@@ -91,6 +91,10 @@ class Thread:
                 moment += duration
         return moment
 
+    def masks_interrupts(self) -> bool:
+        """Whether it is in the part of its burst that is a system call."""
+        return self.masked_from is not None and self.masked_from <= self.burst - self.remaining
+
 
 class Processor:
     """One CPU. Completed bursts resume their thread; time not spent on any thread is idle.
@@ -211,11 +215,10 @@ class Processor:
             return
         self._suspend()
         running = self.running
-        if running is not None and running.masked_from is not None and not self._overhead:
-            if running.masked_from <= running.burst - running.remaining:
-                self._held.append((thread, deadline))
-                self._go()
-                return
+        if running is not None and running.masks_interrupts() and not self._overhead:
+            self._held.append((thread, deadline))
+            self._go()
+            return
         self._make_ready(thread)
         cost = self._interrupt_cost(deadline)
         if running is not None and cost:
