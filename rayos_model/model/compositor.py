@@ -257,7 +257,7 @@ class Compositor:
                 points.append((f"request.{request}", sent.client.shm_pages) if pool else (f"request.{request}",))
                 if request in _EFFECTS.get(sent.tag, ()):
                     effects.append((index, _EFFECTS[sent.tag][request]))
-            known = self._paths[key] = (Path(self.machine.compositor_costs, tuple(points)), tuple(effects))
+            known = self._paths[key] = (Path(*points), tuple(effects))
         return known
 
     def _synced(self, seat: Seat, sent: Sent) -> None:

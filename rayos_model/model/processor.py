@@ -99,10 +99,10 @@ class Processor:
         self.env = env
         self.quantum_ns = quantum_ns
         self.overheads = overheads
+        self._dispatch_ns = overheads.dispatch
         self.now = int(env.now)  # the processor's own clock, never behind SimPy's
         self.running: Thread | None = None
         self.on_exit: Callable[[Thread], None] | None = None
-        self.runnable_area = 0
         self.stay_ns = 0
         self.idle_before = 0  # idle ns up to the last time the processor left idle
         self.sleepers = 0  # threads blocked with a deadline
@@ -110,10 +110,11 @@ class Processor:
         self._ready: list[deque[Thread]] = [deque() for _ in range(32)]
         self._mask = 0  # bit p: priority p has a ready thread
         self._runnable = 0
-        self._runnable_since = self.now
+        self._area = 0  # sum of the instants at which the number of runnable threads fell, less those at which it rose
         self._overhead = 0  # ns of overhead to consume before the running thread's burst goes on
         self._pending: Timeout | None = None  # the event that ends the running thread's current stretch
         self._stretch_since = 0
+        self._quantum_end = 0  # of the running thread
         self._active = False  # inside _go
         self._leaving_idle = False
         self._last_interrupt = -1
@@ -142,6 +143,11 @@ class Processor:
         thread.state = EXITED
         thread.body.close()
 
+    @property
+    def runnable_area(self) -> int:
+        """The time integral of the number of runnable threads so far, ns (integrated by parts)."""
+        return self._area + self._runnable * self.now
+
     def idle_ns(self) -> int:
         """Idle time so far, ns."""
         if self.running is None and self.now > self._idle_since:
@@ -153,14 +159,14 @@ class Processor:
     def _make_ready(self, thread: Thread) -> None:
         if thread.state == BLOCKED and thread.deadline is not None:
             self.sleepers -= 1
+        now, priority = self.now, thread.priority
         thread.state = READY
-        thread.ready_since = self.now
+        thread.ready_since = now
         thread.quantum_left = self.quantum_ns
-        self.runnable_area += self._runnable * (self.now - self._runnable_since)
-        self._runnable_since = self.now
         self._runnable += 1
-        self._ready[thread.priority].append(thread)
-        self._mask |= 1 << thread.priority
+        self._area -= now
+        self._ready[priority].append(thread)
+        self._mask |= 1 << priority
 
     def _make_ready_soon(self, thread: Thread) -> None:
         if not self._active:
@@ -171,17 +177,21 @@ class Processor:
 
     def _leave(self, thread: Thread, state: int) -> None:
         thread.state = state
-        self.runnable_area += self._runnable * (self.now - self._runnable_since)
-        self._runnable_since = self.now
         self._runnable -= 1
+        self._area += self.now
         self.stay_ns += self.now - thread.ready_since
 
-    def _expire(self, thread: Thread, deadline: int) -> None:
+    def _expire(self, alarm: Event) -> None:
         """The timer interrupt that ends a sleep; stale if the thread was woken meanwhile."""
+        thread: Thread = alarm.value
+        deadline = int(self.env.now)
         thread.alarms.discard(deadline)
         if thread.state != BLOCKED or thread.deadline != deadline:
             return
-        self._suspend()
+        if self._pending is not None:
+            self._suspend()
+        elif self.now < deadline:
+            self.now = deadline
         self._make_ready(thread)
         cost = self.overheads.interrupt if deadline != self._last_interrupt else 0
         self._last_interrupt = deadline
@@ -225,12 +235,9 @@ class Processor:
     def _consume(self, spent: int) -> None:
         thread = self.running
         assert thread is not None
-        thread.quantum_left -= spent
-        if self._overhead:
-            overhead = min(self._overhead, spent)
-            self._overhead -= overhead
-            spent -= overhead
-        thread.remaining -= spent
+        overhead = min(self._overhead, spent)
+        self._overhead -= overhead
+        thread.remaining -= spent - overhead
 
     def _stretch_ends(self, _: Event) -> None:
         self._suspend()
@@ -239,50 +246,59 @@ class Processor:
     def _go(self) -> None:
         """Runs threads until a burst reaches past the next event or none is ready."""
         self._active = True
-        peek = self.env.peek
+        horizon = self.env.peek()
+        thread = self.running
         while True:
-            thread = self.running
             if thread is None:
                 if not self._mask:
                     self._idle_since = self.now + self._overhead
                     self._overhead = 0
                     break
                 thread = self._dispatch()
-            elif thread.quantum_left <= 0 and thread.remaining + self._overhead > 0:
-                self._rotate(thread)
-                continue
-            fresh = thread.remaining + self._overhead == 0 or thread.state == READY
+                fresh = thread.state == READY
+            else:
+                fresh = thread.remaining + self._overhead == 0
+                if not fresh and self.now >= self._quantum_end:
+                    self._rotate(thread)
+                    thread = self.running
+                    continue
             if fresh and not self._advance(thread):
-                self.running = None
+                thread = self.running = None
+                horizon = self.env.peek()
                 continue
             if self._mask >> thread.priority > 1:
                 self._set_aside(thread, head=True)
+                thread = None
                 continue
-            need = thread.remaining + self._overhead
-            stretch = need if need <= thread.quantum_left else thread.quantum_left
-            end = self.now + stretch
-            if end < peek():
-                self._consume(stretch)
-                self.now = end
-            else:
+            end = self.now + self._overhead + thread.remaining
+            completes = end <= self._quantum_end
+            if not completes:
+                end = self._quantum_end
+            if end >= horizon:
                 self._stretch_since = self.now
                 self._pending = Timeout(self.env, end - int(self.env.now))
                 self._pending.callbacks.append(self._stretch_ends)
                 break
+            if completes:
+                self._overhead = thread.remaining = 0
+            else:
+                self._consume(end - self.now)
+            self.now = end
         self._active = False
 
     def _dispatch(self) -> Thread:
         """Hands the processor to the most urgent ready thread."""
         priority = self._mask.bit_length() - 1
         queue = self._ready[priority]
-        thread = queue.popleft()
+        self.running = thread = queue.popleft()
         if not queue:
-            self._mask &= ~(1 << priority)
-        self.running = thread
-        self._overhead += self.overheads.dispatch
-        if thread.suspended_at is not None:
+            self._mask ^= 1 << priority
+        self._overhead += self._dispatch_ns
+        self._quantum_end = self.now + thread.quantum_left
+        suspended_at = thread.suspended_at
+        if suspended_at is not None:
             thread.state = RUNNING
-            away = self.now + self._overhead - thread.suspended_at
+            away = self.now + self._overhead - suspended_at
             thread.interruptions.append((thread.burst - thread.remaining, away))
             thread.suspended_at = None
         return thread
@@ -291,6 +307,7 @@ class Processor:
         """Takes the processor from a thread that could go on; what overhead it had left is lost."""
         thread.state = READY
         thread.suspended_at = self.now
+        thread.quantum_left = self._quantum_end - self.now
         queue = self._ready[thread.priority]
         if head:
             queue.appendleft(thread)
@@ -302,7 +319,7 @@ class Processor:
 
     def _rotate(self, thread: Thread) -> None:
         """Quantum expiry: one interrupt, a fresh quantum, and the tail of the queue if an equal is ready."""
-        thread.quantum_left = self.quantum_ns
+        self._quantum_end = self.now + self.quantum_ns
         if self._ready[thread.priority]:
             self._set_aside(thread, head=False)
             self._overhead = self.overheads.interrupt
@@ -338,8 +355,8 @@ class Processor:
             self.sleepers += 1
             if deadline not in thread.alarms:
                 thread.alarms.add(deadline)
-                alarm = Timeout(self.env, deadline - int(self.env.now))
-                alarm.callbacks.append(lambda _: self._expire(thread, deadline))
+                alarm = Timeout(self.env, deadline - int(self.env.now), thread)
+                alarm.callbacks.append(self._expire)
         self._leave(thread, BLOCKED)
         self._overhead += thread.trailing
         thread.trailing = 0
