@@ -102,8 +102,8 @@ class Compositor:
         self._window = settings.repaint_window_ns
         self._timed: list[tuple[int, int, int]] = []  # (time, item, index or client)
         self._ready: deque[Sent | Connected | Closed] = deque()  # what sockets hold for the compositor, in order
-        self._damage: dict[Rectangle, None] = {}
-        self._previous: dict[Rectangle, None] = {}
+        self._damage: dict[Rectangle, Rectangle] = {}  # rectangle -> the window that it is a part of
+        self._previous: dict[Rectangle, Rectangle] = {}  # likewise, of the previous pass
         self._uncomposed: dict[int, Surface] = {}  # committed since the last pass, in order of commit
         self._frame: list[Shown] | None = None  # painted, waits for its flip
         self._frame_finished_ns = 0
@@ -286,7 +286,7 @@ class Compositor:
             surface.mapped = True
             self.stack.map(surface.key, surface.rectangle)
         first, rows = sent.damage
-        self._damage[(x0, y0 + first, x1, y0 + first + rows)] = None
+        self._damage[x0, y0 + first, x1, y0 + first + rows] = surface.rectangle
         surface.sent_ns = sent.sent_ns
         surface.buffers += 1
         surface.callbacks += 1
@@ -308,7 +308,7 @@ class Compositor:
             return
         self._uncomposed.pop(surface.key, None)
         if surface.mapped:
-            self._damage[surface.rectangle] = None
+            self._damage[surface.rectangle] = surface.rectangle
             self.stack.unmap(surface.key)
         surface.mapped = False
 
