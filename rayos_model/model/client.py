@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 RECEIVE_BYTES = 4096
 _BLOCK: Point = ("block",)
 _WAKE: Point = ("wake",)
+# Looked up once: members of an enumeration are slow to reach before Python 3.12.
+_FRAME = BatchTag.FRAME
+_EVENT_DELIVERY = TraceKind.M_EVENT_DELIVERY
 
 
 @dataclass(slots=True)
@@ -68,6 +71,7 @@ class Client:
         self.frames = 1  # FIRST draws the 0th
         self.frame_pending = False
         self.shm_pages = 0  # of the last shared memory this client created
+        self._damage_rows = max(1, group.surface_height * group.damage_ppm // 1_000_000)
         self._think = Random(machine.settings.seed, identity, generation, STREAM_THINK)
         self.gaps = Random(machine.settings.seed, identity, generation, STREAM_GAP)
         self._owes_pong = False
@@ -135,13 +139,13 @@ class Client:
     def send_frame(self) -> Body:
         """Draws the damaged band of the next frame and commits it."""
         width, height = self.group.surface_width, self.group.surface_height
-        rows = max(1, height * self.group.damage_ppm // 1_000_000)
+        rows = self._damage_rows
         y = self.frames * rows % (height - rows + 1)
         # The other buffer missed the frame before; the first two frames find theirs whole.
         drawn = 2 * rows if rows < height and self.frames > 1 else rows
         self.frames += 1
         self.frame_pending = True
-        yield from self.send(BatchTag.FRAME, width, drawn, damage=(y, rows))
+        return self.send(_FRAME, width, drawn, damage=(y, rows))
 
     def send_first(self, *, secondary: bool) -> Body:
         """Allocates buffers (two, one for a secondary surface), draws them whole and commits the first."""
@@ -197,18 +201,19 @@ class Client:
 
     def _receive(self, deadline: int) -> Body:
         """One `recv`: takes what is queued, or waits for it until the deadline."""
-        thread, flow = self.thread, self.flow
-        if not self.inbox:
+        thread, flow, inbox = self.thread, self.flow, self.inbox
+        if not inbox:
             thread.deadline = deadline
             thread.trailing = flow.to(_BLOCK) + self._woken
             self._woken = 0
             yield BLOCK
-            if not self.inbox:
+            if not inbox:
                 self._woken = flow.to(_WAKE)
                 return
-        taken, size = [], 0
-        while self.inbox and size + self.inbox[0].bytes <= RECEIVE_BYTES:
-            write = self.inbox.popleft()
+        write = inbox.popleft()
+        taken, size = [write], write.bytes
+        while inbox and size + inbox[0].bytes <= RECEIVE_BYTES:
+            write = inbox.popleft()
             taken.append(write)
             size += write.bytes
         yield flow.to(("receive", size, len(taken))) + self._woken
@@ -216,7 +221,7 @@ class Client:
         now = self.machine.processor.now
         measure = self.machine.trace.measure
         for write in taken:
-            measure(now, TraceKind.M_EVENT_DELIVERY, self.id, now - write.queued_ns, thread.index)
+            measure(now, _EVENT_DELIVERY, self.id, now - write.queued_ns, thread.index)
         for write in taken:
             for kind in write.events:
                 self._handle(kind, now)

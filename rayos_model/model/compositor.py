@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rayos_model.abi import BatchTag, ThreadId, TraceKind, Workload
 from rayos_model.model import wire
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 _VBLANK, _REPAINT, _INPUT, _DRAG, _PING = range(5)  # order among items of one instant
 _BLOCK: Point = ("block",)
+# Looked up once: members of an enumeration are slow to reach before Python 3.12.
+_BUFFER_COMMIT = TraceKind.M_BUFFER_COMMIT
+_COMMIT_TO_PRESENT = TraceKind.M_COMMIT_TO_PRESENT
+_COMPOSITION = TraceKind.M_COMPOSITION
+_INPUT_WORKLOAD = Workload.INPUT
 DRAG_STEPS = 8
 DRAG_STEP_NS = 16_000_000
 
@@ -56,8 +61,7 @@ class Closed:
     client: Client
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """A surface's part in a finished frame."""
 
     surface: Surface
@@ -198,7 +202,10 @@ class Compositor:
             seat = self.seats.get(identity)
             if seat is None:
                 continue
-            size, count = sum(kind.bytes for kind in kinds), sum(kind.events for kind in kinds)
+            size = count = 0
+            for kind in kinds:
+                size += kind.bytes
+                count += kind.events
             self._advance(("events", size, count))
             writes.append((self._offset, seat.client, Write(0, size, kinds)))
         self._events.clear()
@@ -206,20 +213,20 @@ class Compositor:
 
     def _stamp(self, writes: Iterable[tuple[int, Client, Write]]) -> None:
         """The burst has been consumed: its measurements and queue-writes happened at these instants."""
-        thread, trace = self.thread, self.machine.trace
+        time_at, measure, wake = self.thread.time_at, self.machine.trace.measure, self.machine.processor.wake
         for offset, kind, subject, since, arg in self._measures:
-            now = thread.time_at(offset)
-            if kind is TraceKind.M_COMPOSITION:
+            now = time_at(offset)
+            if kind is _COMPOSITION:
                 self._frame_finished_ns = now
-                since = thread.time_at(arg)
+                since = time_at(arg)
             value = arg if since is None else now - since
-            trace.measure(now, kind, subject, value, thread.index)
-            if kind is TraceKind.M_COMMIT_TO_PRESENT:
+            measure(now, kind, subject, value, self.thread.index)
+            if kind is _COMMIT_TO_PRESENT:
                 self._second_latencies.append(value)
         for offset, client, write in writes:
-            write.queued_ns = thread.time_at(offset)
+            write.queued_ns = time_at(offset)
             client.inbox.append(write)
-            self.machine.processor.wake(client.thread)
+            wake(client.thread)
         self._offset = 0
         self._measures.clear()
 
@@ -276,7 +283,7 @@ class Compositor:
 
     def _commit(self, seat: Seat, sent: Sent) -> None:
         client = sent.client
-        self._measure(TraceKind.M_BUFFER_COMMIT, client.id, sent.sent_ns)
+        self._measure(_BUFFER_COMMIT, client.id, sent.sent_ns)
         surface = seat.surfaces.get(sent.secondary)
         if surface is None:
             surface = Surface(client.id * 2 + sent.secondary, client, self._place(client, sent.secondary))
@@ -378,7 +385,7 @@ class Compositor:
             self._frame.append(Shown(surface, surface.sent_ns, surface.callbacks, releases, seat.carried_inputs))
             surface.sent_ns, surface.callbacks, seat.carried_inputs = None, 0, []
         self._uncomposed = {}
-        self._measure(TraceKind.M_COMPOSITION, 0, arg=start)
+        self._measure(_COMPOSITION, 0, arg=start)
 
     def _vblank(self, time: int, index: int) -> None:
         self._schedule_vblank(index + 1)
@@ -399,11 +406,11 @@ class Compositor:
         surface, client = shown.surface, shown.surface.client
         if not surface.mapped:
             return
-        self._measure(TraceKind.M_COMMIT_TO_PRESENT, client.id, shown.sent_ns)
+        self._measure(_COMMIT_TO_PRESENT, client.id, shown.sent_ns)
         main = not surface.key & 1
         done = wire.DONE if main else wire.SECONDARY_DONE
         self._tell(client, *[done] * shown.callbacks, *[wire.RELEASE] * shown.releases)
-        if client.workload is not Workload.INPUT:
+        if client.workload is not _INPUT_WORKLOAD:
             return
         for scheduled_ns in shown.inputs:
             self._measure(TraceKind.M_INPUT_ROUND_TRIP, client.id, scheduled_ns)

@@ -109,7 +109,6 @@ class Processor:
         self._idle_since = self.now  # may lie ahead of now by the last thread's trailing time
         self._ready: list[deque[Thread]] = [deque() for _ in range(32)]
         self._mask = 0  # bit p: priority p has a ready thread
-        self._runnable = 0
         self._area = 0  # sum of the instants at which the number of runnable threads fell, less those at which it rose
         self._overhead = 0  # ns of overhead to consume before the running thread's burst goes on
         self._pending: Timeout | None = None  # the event that ends the running thread's current stretch
@@ -146,7 +145,8 @@ class Processor:
     @property
     def runnable_area(self) -> int:
         """The time integral of the number of runnable threads so far, ns (integrated by parts)."""
-        return self._area + self._runnable * self.now
+        runnable = sum(map(len, self._ready)) + (self.running is not None)
+        return self._area + runnable * self.now
 
     def idle_ns(self) -> int:
         """Idle time so far, ns."""
@@ -163,7 +163,6 @@ class Processor:
         thread.state = READY
         thread.ready_since = now
         thread.quantum_left = self.quantum_ns
-        self._runnable += 1
         self._area -= now
         self._ready[priority].append(thread)
         self._mask |= 1 << priority
@@ -177,7 +176,6 @@ class Processor:
 
     def _leave(self, thread: Thread, state: int) -> None:
         thread.state = state
-        self._runnable -= 1
         self._area += self.now
         self.stay_ns += self.now - thread.ready_since
 
@@ -255,7 +253,9 @@ class Processor:
                     self._overhead = 0
                     break
                 thread = self._dispatch()
-                fresh = thread.state == READY
+                fresh = thread.suspended_at is None
+                if not fresh:
+                    self._return_to(thread)
             else:
                 fresh = thread.remaining + self._overhead == 0
                 if not fresh and self.now >= self._quantum_end:
@@ -295,13 +295,15 @@ class Processor:
             self._mask ^= 1 << priority
         self._overhead += self._dispatch_ns
         self._quantum_end = self.now + thread.quantum_left
-        suspended_at = thread.suspended_at
-        if suspended_at is not None:
-            thread.state = RUNNING
-            away = self.now + self._overhead - suspended_at
-            thread.interruptions.append((thread.burst - thread.remaining, away))
-            thread.suspended_at = None
+        thread.state = RUNNING
         return thread
+
+    def _return_to(self, thread: Thread) -> None:
+        """Goes on with a burst that was suspended."""
+        assert thread.suspended_at is not None
+        away = self.now + self._overhead - thread.suspended_at
+        thread.interruptions.append((thread.burst - thread.remaining, away))
+        thread.suspended_at = None
 
     def _set_aside(self, thread: Thread, *, head: bool) -> None:
         """Takes the processor from a thread that could go on; what overhead it had left is lost."""
@@ -329,7 +331,6 @@ class Processor:
 
     def _advance(self, thread: Thread) -> bool:
         """Resumes the body until it wants CPU time; False when it blocked or ended instead."""
-        thread.state = RUNNING
         for wish in thread.body:
             if wish is BLOCK:
                 if self._block(thread):

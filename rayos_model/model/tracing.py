@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from struct import Struct
 
-from rayos_model.abi import Records, TraceKind, records_from_bytes
+import numpy as np
 
-_RECORD = Struct("<QQIIHHBBBB")
-_CHUNK_RECORDS = 1 << 15
+from rayos_model.abi import TRACE_DTYPE, Records, TraceKind
+
+_CHUNK_RECORDS = 1 << 14
+_COLUMNS = ("time_ns", "kind", "subject", "arg", "thread")
 
 
 class TraceBuffer:
@@ -16,18 +17,19 @@ class TraceBuffer:
 
     def __init__(self, consume: Callable[[Records], None]) -> None:
         self._consume = consume
-        self._buffer = bytearray(_CHUNK_RECORDS * _RECORD.size)
-        self._end = 0
+        self._rows: list[tuple[int, int, int, int, int]] = []
 
     def measure(self, time_ns: int, kind: TraceKind, subject: int, arg: int, thread: int) -> None:
         """Appends one measurement record."""
-        _RECORD.pack_into(self._buffer, self._end, time_ns, arg, subject, 0, kind, thread, 0, 0, 0, 0)
-        self._end += _RECORD.size
-        if self._end == len(self._buffer):
+        self._rows.append((time_ns, kind, subject, arg, thread))
+        if len(self._rows) == _CHUNK_RECORDS:
             self.flush()
 
     def flush(self) -> None:
         """Hands on what has been collected so far."""
-        if self._end:
-            self._consume(records_from_bytes(bytes(self._buffer[: self._end])))
-            self._end = 0
+        if self._rows:
+            records = np.zeros(len(self._rows), TRACE_DTYPE)
+            for name, column in zip(_COLUMNS, zip(*self._rows, strict=True), strict=True):
+                records[name] = column
+            self._rows.clear()
+            self._consume(records)
