@@ -163,6 +163,23 @@ class Client:
     # ---- the thread ----------------------------------------------------------------------------
 
     def _body(self) -> Body:
+        yield from self._arrive()
+        processor, end = self.machine.processor, self.end_ns
+        while self._owes_pong or processor.now < end:
+            if self._owes_pong:
+                self._owes_pong = False
+                yield from self.send(BatchTag.PONG)
+                continue
+            due = self.due()
+            if due is not None and due <= processor.now:
+                yield from self.act()
+            else:
+                yield from self._receive(end if due is None or due > end else due)
+        yield from self.send(BatchTag.LEAVE, batch=self.leave_batch())
+        yield self.flow.to(("exit",))
+
+    def _arrive(self) -> Body:
+        """From the first instruction to the first frame."""
         yield self.flow.to(("first",))
         self.connected_ns = self.machine.processor.now
         self.machine.compositor.connect(self)
@@ -174,30 +191,11 @@ class Client:
         yield from self.send(BatchTag.ACK)
         yield from self.send_first(secondary=False)
         self.frame_pending = True
-        yield from self._loop()
-        yield from self.send(BatchTag.LEAVE, batch=self.leave_batch())
-        yield self.flow.to(("exit",))
 
     def _await(self, name: str) -> Body:
         self._seen.discard(name)
         while name not in self._seen:
             yield from self._receive(self.end_ns)
-
-    def _loop(self) -> Body:
-        processor, end = self.machine.processor, self.end_ns
-        while True:
-            if self._owes_pong:
-                self._owes_pong = False
-                yield from self.send(BatchTag.PONG)
-                continue
-            now = processor.now
-            if now >= end:
-                return
-            due = self.due()
-            if due is not None and due <= now:
-                yield from self.act()
-                continue
-            yield from self._receive(end if due is None or due > end else due)
 
     def _receive(self, deadline: int) -> Body:
         """One `recv`: takes what is queued, or waits for it until the deadline."""

@@ -66,39 +66,40 @@ class Path:
         self.points = points
 
 
-class Place:
-    """A point just passed, and the costs of the steps that were taken from it."""
+class Place(dict[Point, "Step"]):
+    """A point just passed: the steps that were taken from it, by their next point. A step not yet taken is evaluated."""
 
-    __slots__ = ("_costs", "_paths", "_point", "steps")
+    __slots__ = ("_costs", "_point", "_walks")
 
     def __init__(self, costs: CostModel, point: Point) -> None:
+        super().__init__()
         self._costs = costs
         self._point = point
-        self.steps: dict[Point, tuple[tuple[int, ...], Place]] = {}  # next point -> (cost by depth, place there)
-        self._paths: dict[Path, tuple[list[tuple[int, ...]], Place]] = {}  # likewise, (offsets by depth, place)
+        self._walks: dict[Path, tuple[list[tuple[int, ...]], Place]] = {}
 
-    def step(self, point: Point) -> tuple[tuple[int, ...], Place]:
-        """Costs of the segment to `point`, by depth of the heap of sleepers, ns; and the place there."""
-        step = self.steps.get(point)
-        if step is None:
-            there = self._costs.place(point)
-            step = self.steps[point] = self._costs.between(self._point, point), there
+    def __missing__(self, point: Point) -> Step:
+        there = self._costs.place(point)
+        step = self[point] = self._costs.between(self._point, point), there
         return step
 
     def walk(self, path: Path) -> tuple[list[tuple[int, ...]], Place]:
         """CPU time from here up to each point of the path, by depth of the heap of sleepers, ns; and the place there."""
-        walk = self._paths.get(path)
+        walk = self._walks.get(path)
         if walk is None:
             there = self._costs.place(path.points[-1])
             segments = [self._costs.between(a, b) for a, b in pairwise((self._point, *path.points))]
             offsets = [tuple(accumulate(costs)) for costs in zip(*segments, strict=True)]
-            walk = self._paths[path] = offsets, there
+            walk = self._walks[path] = offsets, there
         return walk
 
     def forget(self) -> None:
         """Forgets all steps; they are evaluated anew when taken."""
-        self.steps.clear()
-        self._paths.clear()
+        self.clear()
+        self._walks.clear()
+
+
+Step = tuple[tuple[int, ...], Place]
+"""CPU time of a segment, ns, by depth of the heap of sleepers; and the place to which it leads."""
 
 
 class Flow:
@@ -112,7 +113,7 @@ class Flow:
 
     def to(self, point: Point) -> int:
         """Moves on to `point`; the segment's cost in ns of CPU time."""
-        costs, self._place = self._place.step(point)
+        costs, self._place = self._place[point]
         return costs[self._processor.sleepers.bit_length()]
 
     def along(self, path: Path) -> tuple[int, ...]:

@@ -244,66 +244,66 @@ class Processor:
     def _go(self) -> None:
         """Runs threads until a burst reaches past the next event or none is ready."""
         self._active = True
-        horizon = self.env.peek()
         thread = self.running
-        while True:
-            if thread is None:
-                if not self._mask:
-                    self._idle_since = self.now + self._overhead
-                    self._overhead = 0
-                    break
-                thread = self._dispatch()
-                fresh = thread.suspended_at is None
-                if not fresh:
-                    self._return_to(thread)
-            else:
-                fresh = thread.remaining + self._overhead == 0
-                if not fresh and self.now >= self._quantum_end:
-                    self._rotate(thread)
-                    thread = self.running
-                    continue
-            if fresh and not self._advance(thread):
-                thread = self.running = None
-                horizon = self.env.peek()
-                continue
-            if self._mask >> thread.priority > 1:
-                self._set_aside(thread, head=True)
-                thread = None
-                continue
-            end = self.now + self._overhead + thread.remaining
-            completes = end <= self._quantum_end
-            if not completes:
-                end = self._quantum_end
-            if end >= horizon:
-                self._stretch_since = self.now
-                self._pending = Timeout(self.env, end - int(self.env.now))
-                self._pending.callbacks.append(self._stretch_ends)
-                break
-            if completes:
-                self._overhead = thread.remaining = 0
-            else:
-                self._consume(end - self.now)
-            self.now = end
+        free = thread is None or self._run(thread, thread.remaining + self._overhead == 0)
+        while free and self._mask:
+            free = self._dispatch()
+        if free:
+            self._idle_since = self.now + self._overhead
+            self._overhead = 0
         self._active = False
 
-    def _dispatch(self) -> Thread:
-        """Hands the processor to the most urgent ready thread."""
+    def _dispatch(self) -> bool:
+        """Hands the processor to the most urgent ready thread; whether it is free again."""
         priority = self._mask.bit_length() - 1
         queue = self._ready[priority]
         self.running = thread = queue.popleft()
         if not queue:
             self._mask ^= 1 << priority
-        self._overhead += self._dispatch_ns
-        self._quantum_end = self.now + thread.quantum_left
         thread.state = RUNNING
-        return thread
-
-    def _return_to(self, thread: Thread) -> None:
-        """Goes on with a burst that was suspended."""
-        assert thread.suspended_at is not None
-        away = self.now + self._overhead - thread.suspended_at
+        self._quantum_end = self.now + thread.quantum_left
+        self._overhead += self._dispatch_ns
+        suspended_at = thread.suspended_at
+        if suspended_at is None:
+            return self._run(thread, True)
+        away = self.now + self._overhead - suspended_at
         thread.interruptions.append((thread.burst - thread.remaining, away))
         thread.suspended_at = None
+        return self._run(thread, False)
+
+    def _run(self, thread: Thread, completed: bool) -> bool:
+        """Runs the running thread, at first its body if the last burst is `completed`.
+
+        True when it has left the processor, False when its burst reaches past the next event.
+        """
+        horizon = self.env.peek()
+        more_urgent = 2 << thread.priority  # the least mask with such a thread ready
+        while True:
+            if completed:
+                if not self._advance(thread):
+                    self.running = None
+                    return True
+            elif self.now >= self._quantum_end:
+                self._rotate(thread)
+                if self.running is None:
+                    return True
+            if self._mask >= more_urgent:
+                self._set_aside(thread, head=True)
+                return True
+            end = self.now + self._overhead + thread.remaining
+            completed = end <= self._quantum_end
+            if not completed:
+                end = self._quantum_end
+            if end >= horizon:
+                self._stretch_since = self.now
+                self._pending = Timeout(self.env, end - int(self.env.now))
+                self._pending.callbacks.append(self._stretch_ends)
+                return False
+            if completed:
+                self._overhead = thread.remaining = 0
+            else:
+                self._consume(end - self.now)
+            self.now = end
 
     def _set_aside(self, thread: Thread, *, head: bool) -> None:
         """Takes the processor from a thread that could go on; what overhead it had left is lost."""
