@@ -199,7 +199,7 @@ class Client:
 
     def _receive(self, deadline: int) -> Body:
         """One `recv`: takes what is queued, or waits for it until the deadline."""
-        thread, flow, inbox = self.thread, self.flow, self.inbox
+        machine, thread, flow, inbox = self.machine, self.thread, self.flow, self.inbox
         if not inbox:
             thread.deadline = deadline
             thread.trailing = flow.to(_BLOCK) + self._woken
@@ -216,8 +216,8 @@ class Client:
             size += write.bytes
         yield flow.to(("receive", size, len(taken))) + self._woken
         self._woken = 0
-        now = self.machine.processor.now
-        measure = self.machine.trace.measure
+        now = machine.processor.now
+        measure = machine.trace.measure
         for write in taken:
             measure(now, _EVENT_DELIVERY, self.id, now - write.queued_ns, thread.index)
         for write in taken:

@@ -174,16 +174,17 @@ class Compositor:
 
     def _body(self) -> Body:
         processor, thread, timed = self.machine.processor, self.thread, self._timed
+        ready, handlers = self._ready, self._handlers
         while True:
             if timed[0][0] <= processor.now:
                 time, item, index = heappop(timed)
-                self._handlers[item](self, time, index)
-            elif self._ready:
-                ready = self._ready.popleft()
-                if isinstance(ready, Sent):
-                    self._dispatch(ready)
-                elif isinstance(ready, Closed):
-                    self._disconnect(ready.client)
+                handlers[item](self, time, index)
+            elif ready:
+                arrived = ready.popleft()
+                if isinstance(arrived, Sent):
+                    self._dispatch(arrived)
+                elif isinstance(arrived, Closed):
+                    self._disconnect(arrived.client)
                 else:
                     continue  # accepting a connection has no point of its own
             else:

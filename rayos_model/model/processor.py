@@ -122,12 +122,15 @@ class Processor:
 
     def spawn(self, thread: Thread) -> None:
         """Makes a new thread ready."""
-        self._make_ready_soon(thread)
+        self._announce()
+        self._make_ready(thread)
 
     def wake(self, thread: Thread) -> None:
         """Makes a blocked thread ready; nothing if it is not. A running caller is preempted at its next yield."""
         if thread.state == BLOCKED:
-            self._make_ready_soon(thread)
+            if not self._active:
+                self._announce()
+            self._make_ready(thread)
 
     def kill(self, thread: Thread) -> None:
         """Ends a thread that is ready or blocked; nothing if it has ended."""
@@ -167,12 +170,14 @@ class Processor:
         self._ready[priority].append(thread)
         self._mask |= 1 << priority
 
-    def _make_ready_soon(self, thread: Thread) -> None:
+    def _announce(self) -> None:
+        """A thread becomes ready: outside of the processor's own work, the scheduler decides after the caller.
+
+        The caller may schedule more at this instant; the processor would run ahead of it.
+        """
         if not self._active:
             self._suspend()
-            # The caller may schedule more at this instant: decide after it, or the processor would run ahead of it.
             Timeout(self.env, 0).callbacks.append(lambda _: self._reconsider(0))
-        self._make_ready(thread)
 
     def _leave(self, thread: Thread, state: int) -> None:
         thread.state = state
@@ -207,7 +212,9 @@ class Processor:
             self._suspend()
             self._go()
         elif not self._leaving_idle:
-            start = max(self.now + idle_wake, self._idle_since)
+            start = self.now + idle_wake
+            if start < self._idle_since:
+                start = self._idle_since
             if start < self.env.peek():
                 self._leave_idle(start)
             else:
@@ -276,12 +283,23 @@ class Processor:
 
         True when it has left the processor, False when its burst reaches past the next event.
         """
+        body = thread.body
         horizon = self.env.peek()
         more_urgent = 2 << thread.priority  # the least mask with such a thread ready
         while True:
             if completed:
-                if not self._advance(thread):
-                    self.running = None
+                for wish in body:
+                    if wish is BLOCK:
+                        if self._block(thread):
+                            return True
+                    elif wish > 0:  # type: ignore[operator]
+                        thread.burst = thread.remaining = wish  # type: ignore[assignment]
+                        thread.origin = self.now + self._overhead
+                        if thread.interruptions:
+                            thread.interruptions = []
+                        break
+                else:
+                    self._exit(thread)
                     return True
             elif self.now >= self._quantum_end:
                 self._rotate(thread)
@@ -329,23 +347,13 @@ class Processor:
             thread.interruptions.append((thread.burst - thread.remaining, self.overheads.interrupt))
             self._overhead += self.overheads.interrupt
 
-    def _advance(self, thread: Thread) -> bool:
-        """Resumes the body until it wants CPU time; False when it blocked or ended instead."""
-        for wish in thread.body:
-            if wish is BLOCK:
-                if self._block(thread):
-                    return False
-            elif wish > 0:  # type: ignore[operator]
-                thread.burst = thread.remaining = wish  # type: ignore[assignment]
-                thread.origin = self.now + self._overhead
-                if thread.interruptions:
-                    thread.interruptions = []
-                return True
+    def _exit(self, thread: Thread) -> None:
+        """The thread's body has ended."""
         self._leave(thread, EXITED)
         if self.on_exit is not None:
             self.on_exit(thread)
+        self.running = None
         self._overhead += thread.trailing
-        return False
 
     def _block(self, thread: Thread) -> bool:
         """Blocks the thread; False if its deadline has already passed, in which case it goes on."""
@@ -359,6 +367,7 @@ class Processor:
                 alarm = Timeout(self.env, deadline - int(self.env.now), thread)
                 alarm.callbacks.append(self._expire)
         self._leave(thread, BLOCKED)
+        self.running = None
         self._overhead += thread.trailing
         thread.trailing = 0
         return True
