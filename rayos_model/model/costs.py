@@ -15,7 +15,11 @@ from rayos_model.parameters import Parameters, Segment, heap_depth, size_names, 
 
 Point = tuple[Any, ...]  # (label, *sizes)
 _DEPTHS = range(heap_depth(ThreadId.CLIENT0 + MAX_CLIENTS) + 1)  # levels that a heap of all threads may have
-_MEMO_LIMIT = 10_000
+
+
+def _recurs(point: Point) -> bool:
+    """Whether a point is worth remembering: one with many sizes, a composite pass, is hardly ever the same again."""
+    return len(point) <= 3
 
 
 class CostModel:
@@ -31,11 +35,9 @@ class CostModel:
         """Where a thread is that has just passed `point`."""
         place = self._places.get(point)
         if place is None:
-            if len(self._places) >= _MEMO_LIMIT:  # sizes differ without end: forget them all, also within places in use
-                for place in self._places.values():
-                    place.forget()
-                self._places.clear()
-            place = self._places[point] = Place(self, point)
+            place = Place(self, point)
+            if _recurs(point):
+                self._places[point] = place
         return place
 
     def between(self, previous: Point, this: Point) -> tuple[int, ...]:
@@ -67,7 +69,7 @@ class Path:
 
 
 class Place(dict[Point, "Step"]):
-    """A point just passed: the steps that were taken from it, by their next point. A step not yet taken is evaluated."""
+    """A point just passed: the steps that were taken from it, by their next point; others are evaluated when taken."""
 
     __slots__ = ("_costs", "_point", "_walks")
 
@@ -79,11 +81,13 @@ class Place(dict[Point, "Step"]):
 
     def __missing__(self, point: Point) -> Step:
         there = self._costs.place(point)
-        step = self[point] = self._costs.between(self._point, point), there
+        step = self._costs.between(self._point, point), there
+        if _recurs(point):
+            self[point] = step
         return step
 
     def walk(self, path: Path) -> tuple[list[tuple[int, ...]], Place]:
-        """CPU time from here up to each point of the path, by depth of the heap of sleepers, ns; and the place there."""
+        """CPU time from here up to each point of a path, ns, by depth of the heap of sleepers; and the place there."""
         walk = self._walks.get(path)
         if walk is None:
             there = self._costs.place(path.points[-1])
@@ -91,11 +95,6 @@ class Place(dict[Point, "Step"]):
             offsets = [tuple(accumulate(costs)) for costs in zip(*segments, strict=True)]
             walk = self._walks[path] = offsets, there
         return walk
-
-    def forget(self) -> None:
-        """Forgets all steps; they are evaluated anew when taken."""
-        self.clear()
-        self._walks.clear()
 
 
 Step = tuple[tuple[int, ...], Place]

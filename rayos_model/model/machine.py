@@ -121,4 +121,5 @@ class Machine:
         busy = round(100 * (1 - idle_ns / SECOND_NS))
         flips, p99_us = compositor.end_second()
         self.say("RAYOS_SOAK:METRICS_SNAPSHOT", busy, pages * PAGE_KB, p99_us, flips)
+        self.trace.flush()
         self._on_second(self._second, flips)

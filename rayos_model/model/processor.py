@@ -186,7 +186,8 @@ class Processor:
 
     def _expire(self, alarm: Event) -> None:
         """The timer interrupt that ends a sleep; stale if the thread was woken meanwhile."""
-        thread: Thread = alarm.value
+        thread = alarm.value
+        assert isinstance(thread, Thread)
         deadline = int(self.env.now)
         thread.alarms.discard(deadline)
         if thread.state != BLOCKED or thread.deadline != deadline:

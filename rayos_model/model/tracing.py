@@ -8,7 +8,6 @@ import numpy as np
 
 from rayos_model.abi import TRACE_DTYPE, Records, TraceKind
 
-_CHUNK_RECORDS = 1 << 14
 _COLUMNS = ("time_ns", "kind", "subject", "arg", "thread")
 
 
@@ -22,11 +21,9 @@ class TraceBuffer:
     def measure(self, time_ns: int, kind: TraceKind, subject: int, arg: int, thread: int) -> None:
         """Appends one measurement record."""
         self._rows.append((time_ns, kind, subject, arg, thread))
-        if len(self._rows) == _CHUNK_RECORDS:
-            self.flush()
 
     def flush(self) -> None:
-        """Hands on what has been collected so far."""
+        """Hands on what has been collected so far; due once a second, so that memory stays constant."""
         if self._rows:
             records = np.zeros(len(self._rows), TRACE_DTYPE)
             for name, column in zip(_COLUMNS, zip(*self._rows, strict=True), strict=True):
