@@ -23,14 +23,14 @@ _SCHEMA: Final = pa.schema([(name, pa.from_numpy_dtype(TRACE_DTYPE[name])) for n
 class TraceWriter:
     """Writes records to a Parquet file as they come; a context manager. Raises `OSError` when the disk does."""
 
-    def __init__(self, path: Path, rows_per_group: int = 1 << 18) -> None:
+    def __init__(self, path: Path, rows_per_group: int = 1 << 16) -> None:
         self._writer = pq.ParquetWriter(path, _SCHEMA, compression="zstd")
         self._rows_per_group = rows_per_group
         self._pending: list[Records] = []
         self._pending_rows = 0
 
     def append(self, records: Records) -> None:
-        """Add records (one-dimensional, `TRACE_DTYPE`); they are written in groups of some hundred thousand."""
+        """Add records (one-dimensional, `TRACE_DTYPE`); they are written in groups of some ten thousand."""
         if len(records):
             self._pending.append(records)
             self._pending_rows += len(records)

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rayos_model.abi import BatchTag, Detection, InputSource, ThreadId, TraceKind, Workload
 from rayos_model.model import wire
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 _VBLANK, _REPAINT, _INPUT, _DRAG, _PING, _RESIZE, _EVENT = range(7)  # order among items of one instant
 _BLOCK: Point = ("block",)
+# Looked up once: members of an enumeration are slow to reach before Python 3.12.
+_BUFFER_COMMIT = TraceKind.M_BUFFER_COMMIT
+_COMMIT_TO_PRESENT = TraceKind.M_COMMIT_TO_PRESENT
+_COMPOSITION = TraceKind.M_COMPOSITION
+_TYPED_INTO = (Workload.INPUT, Workload.EDITOR)
 DRAG_STEPS = 8
 DRAG_STEP_NS = 16_000_000
 
@@ -63,8 +68,7 @@ class Closed:
     client: Client
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """A surface's part in a finished frame."""
 
     surface: Surface
@@ -118,8 +122,8 @@ class Compositor:
         self._window = settings.repaint_window_ns
         self._timed: list[tuple[int, int, int]] = []  # (time, item, index or client)
         self._ready: deque[Sent | Connected | Closed] = deque()  # what sockets hold for the compositor, in order
-        self._damage: dict[Rectangle, None] = {}
-        self._previous: dict[Rectangle, None] = {}
+        self._damage: dict[Rectangle, Rectangle] = {}  # rectangle -> the window that it is a part of
+        self._previous: dict[Rectangle, Rectangle] = {}  # likewise, of the previous pass
         self._uncomposed: dict[int, Surface] = {}  # committed since the last pass, in order of commit
         self._frame: list[Shown] | None = None  # painted, waits for its flip
         self._frame_finished_ns = 0
@@ -190,7 +194,7 @@ class Compositor:
 
     def add_damage(self, rectangle: Rectangle) -> None:
         """A part of the output to paint."""
-        self._damage[rectangle] = None
+        self._damage[rectangle] = rectangle
 
     def show(self, surface: Surface) -> None:
         """A surface's state goes into the next frame."""
@@ -229,18 +233,19 @@ class Compositor:
     def _body(self) -> Body:
         processor, thread, timed = self.machine.processor, self.thread, self._timed
         waited = False  # within socket_wait, what is ready comes before a deadline that has passed meanwhile
+        ready, handlers = self._ready, self._handlers
         while True:
             self._handling = True
             first, waited = waited and bool(self._ready), False
             if timed[0][0] <= processor.now and not first:
                 time, item, index = heappop(timed)
-                self._handlers[item](self, time, index)
-            elif self._ready:
-                ready = self._ready.popleft()
-                if isinstance(ready, Sent):
-                    self._dispatch(ready)
-                elif isinstance(ready, Closed):
-                    self._disconnect(ready.client)
+                handlers[item](self, time, index)
+            elif ready:
+                arrived = ready.popleft()
+                if isinstance(arrived, Sent):
+                    self._dispatch(arrived)
+                elif isinstance(arrived, Closed):
+                    self._disconnect(arrived.client)
                 else:
                     continue  # accepting a connection has no point of its own
             else:
@@ -276,23 +281,23 @@ class Compositor:
 
     def _stamp(self, writes: Iterable[tuple[int, Client, Write]]) -> None:
         """The burst has been consumed: its measurements and queue-writes happened at these instants."""
-        thread, trace = self.thread, self.machine.trace
+        time_at, measure, index = self.thread.time_at, self.machine.trace.measure, self.thread.index
         for offset, kind, subject, since, arg in self._measures:
-            now = thread.time_at(offset)
-            if kind is TraceKind.M_COMPOSITION:
+            now = time_at(offset)
+            if kind is _COMPOSITION:
                 self._frame_finished_ns = now
-                since = thread.time_at(arg)
+                since = time_at(arg)
             if isinstance(since, Surface):
                 last, since.presented_ns = since.presented_ns, now
                 if last is None:
                     continue
                 arg, since = abs(now - last - since.client.group.period_ns), None
             value = arg if since is None else now - since
-            trace.measure(now, kind, subject, value, thread.index)
-            if kind is TraceKind.M_COMMIT_TO_PRESENT:
+            measure(now, kind, subject, value, index)
+            if kind is _COMMIT_TO_PRESENT:
                 self._second_latencies.append(value)
         for offset, client, write in writes:
-            write.queued_ns = thread.time_at(offset)
+            write.queued_ns = time_at(offset)
             if client.inbox.put(write):
                 if client.receiving:
                     self.machine.processor.wake(client.thread)
@@ -365,7 +370,7 @@ class Compositor:
                 points.append((f"request.{request}", sent.client.shm_pages) if pool else (f"request.{request}",))
                 if request in _EFFECTS.get(sent.tag, ()):
                     effects.append((index, _EFFECTS[sent.tag][request]))
-            known = self._paths[key] = (Path(self.machine.compositor_costs, tuple(points)), tuple(effects))
+            known = self._paths[key] = (Path(*points), tuple(effects))
         return known
 
     def _synced(self, seat: Seat, sent: Sent) -> None:
@@ -390,7 +395,7 @@ class Compositor:
 
     def _commit(self, seat: Seat, sent: Sent) -> None:
         client = sent.client
-        self.measure(TraceKind.M_BUFFER_COMMIT, client.id, sent.sent_ns)
+        self.measure(_BUFFER_COMMIT, client.id, sent.sent_ns)
         surface = seat.surfaces.get(sent.secondary)
         if surface is None:
             surface = Surface(
@@ -409,7 +414,7 @@ class Compositor:
         hidden = seat.toplevel.minimized and not sent.secondary
         first, rows = sent.damage
         if not hidden:
-            self._damage[(x0, y0 + first, x1, y0 + first + rows)] = None
+            self._damage[x0, y0 + first, x1, y0 + first + rows] = surface.rectangle
         surface.sent_ns = sent.sent_ns
         surface.buffers += 1
         surface.callbacks += 1
@@ -438,7 +443,7 @@ class Compositor:
             return
         self._uncomposed.pop(surface.key, None)
         if surface.mapped:
-            self._damage[surface.rectangle] = None
+            self._damage[surface.rectangle] = surface.rectangle
             if surface.key in self.stack.surfaces:
                 self.stack.unmap(surface.key)
             self._counters.windows_unmapped += 1
@@ -523,7 +528,7 @@ class Compositor:
             surface.sent_ns, surface.callbacks, seat.carried_inputs = None, 0, []
             surface.replaces, surface.events, surface.configured_ns = False, frozenset(), None
         self._uncomposed = {}
-        self.measure(TraceKind.M_COMPOSITION, 0, arg=start)
+        self.measure(_COMPOSITION, 0, arg=start)
 
     def _vblank(self, time: int, index: int) -> None:
         self._schedule_vblank(index + 1)
@@ -559,7 +564,7 @@ class Compositor:
         surface.busy -= shown.releases
         self._counters.buffers_free += shown.releases
         if shown.sent_ns is not None:
-            self.measure(TraceKind.M_COMMIT_TO_PRESENT, client.id, shown.sent_ns)
+            self.measure(_COMMIT_TO_PRESENT, client.id, shown.sent_ns)
             self.shell.presented(client, surface, shown.configured_ns)
         self.machine.integration.done(client.id, shown.events)
         main = not surface.key & 1
@@ -570,7 +575,7 @@ class Compositor:
             if fault is not None:
                 self.measure(TraceKind.M_FAULT_RECOVERED, fault.subject, fault.injected_ns)
             client.presented = True
-        if client.workload not in (Workload.INPUT, Workload.EDITOR) or shown.sent_ns is None:
+        if client.workload not in _TYPED_INTO or shown.sent_ns is None:
             return
         for scheduled_ns in shown.inputs:
             self.measure(TraceKind.M_INPUT_ROUND_TRIP, client.id, scheduled_ns)

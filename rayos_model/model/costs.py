@@ -1,15 +1,25 @@
-"""Service times: what each segment of a thread's control flow costs, from calibrated parameters."""
+"""Service times: what each segment of a thread's control flow costs, from calibrated parameters.
+
+Costs depend on nothing but a pair of points and the depth of the heap of sleepers, so every place in the control flow
+is a :class:`Place` that remembers what the steps from it cost and where they lead.
+"""
 
 from __future__ import annotations
 
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
+from rayos_model.abi import MAX_CLIENTS, ThreadId
 from rayos_model.model.processor import Processor
-from rayos_model.parameters import Parameters, Segment, size_names, sizes_key
+from rayos_model.parameters import Parameters, Segment, heap_depth, size_names, sizes_key
 
 Point = tuple[Any, ...]  # (label, *sizes)
-_MEMO_LIMIT = 200_000
+_DEPTHS = range(heap_depth(ThreadId.CLIENT0 + MAX_CLIENTS) + 1)  # levels that a heap of all threads may have
+
+
+def _recurs(point: Point) -> bool:
+    """Whether a point is worth remembering: one with many sizes, a composite pass, is hardly ever the same again."""
+    return len(point) <= 3
 
 
 class CostModel:
@@ -18,27 +28,27 @@ class CostModel:
     def __init__(self, parameters: Parameters, thread: str) -> None:
         self._parameters = parameters
         self._thread = thread
-        self._memo: dict[tuple[Point, Point, int], int] = {}
+        self._places: dict[Point, Place] = {}
         self.unseen: set[str] = set()  # pairs that calibration never observed
 
-    def between(self, previous: Point, this: Point, depth: int) -> int:
-        """CPU time of the segment from `previous` to `this` with a heap of sleepers of `depth` levels, ns."""
-        key = (previous, this, depth)
-        cost = self._memo.get(key)
-        if cost is None:
-            if len(self._memo) >= _MEMO_LIMIT:
-                self._memo.clear()
-            cost = self._memo[key] = self._evaluate(previous, this, depth)
-        return cost
+    def place(self, point: Point) -> Place:
+        """Where a thread is that has just passed `point`."""
+        place = self._places.get(point)
+        if place is None:
+            place = Place(self, point)
+            if _recurs(point):
+                self._places[point] = place
+        return place
 
-    def _evaluate(self, previous: Point, this: Point, depth: int) -> int:
+    def between(self, previous: Point, this: Point) -> tuple[int, ...]:
+        """CPU time of the segment from `previous` to `this`, ns, by the number of levels of the heap of sleepers."""
         sizes: dict[str, float] = dict(zip(size_names(str(this[0])), this[1:], strict=True))
         sizes |= {f"prev_{n}": v for n, v in zip(size_names(str(previous[0])), previous[1:], strict=True)}
         segment = self._segment(str(previous[0]), str(this[0]))
         cost = segment.by_sizes_ns.get(sizes_key(sizes)) if segment.by_sizes_ns else None
         if cost is None:
             cost = segment.fixed_ns + sum(rate * sizes.get(name, 0) for name, rate in segment.per_size_ns.items())
-        return max(round(cost + segment.per_depth_ns * depth), 0)
+        return tuple(max(round(cost + segment.per_depth_ns * depth), 0) for depth in _DEPTHS)
 
     def _segment(self, previous: str, this: str) -> Segment:
         pair = f"{self._thread}.{previous}>{this}"
@@ -50,45 +60,66 @@ class CostModel:
 
 
 class Path:
-    """A fixed sequence of points, walked often: its offsets are evaluated once for each point it may start from."""
+    """A fixed sequence of points, walked often and as a whole."""
 
-    __slots__ = ("_costs", "_offsets", "points")
+    __slots__ = ("points",)
 
-    def __init__(self, costs: CostModel, points: tuple[Point, ...]) -> None:
-        self._costs = costs
-        self._offsets: dict[tuple[Point, int], tuple[int, ...]] = {}
+    def __init__(self, *points: Point) -> None:
         self.points = points
 
-    def offsets(self, previous: Point, depth: int) -> tuple[int, ...]:
-        """CPU time from `previous` up to each point of the path, ns."""
-        key = (previous, depth)
-        offsets = self._offsets.get(key)
-        if offsets is None:
-            steps = zip((previous, *self.points), self.points, strict=False)
-            offsets = self._offsets[key] = tuple(accumulate(self._costs.between(a, b, depth) for a, b in steps))
-        return offsets
+
+class Place(dict[Point, "Step"]):
+    """A point just passed: the steps that were taken from it, by their next point; others are evaluated when taken."""
+
+    __slots__ = ("_costs", "_point", "_walks")
+
+    def __init__(self, costs: CostModel, point: Point) -> None:
+        super().__init__()
+        self._costs = costs
+        self._point = point
+        self._walks: dict[Path, tuple[list[tuple[int, ...]], Place]] = {}
+
+    def __missing__(self, point: Point) -> Step:
+        there = self._costs.place(point)
+        step = self._costs.between(self._point, point), there
+        if _recurs(point):
+            self[point] = step
+        return step
+
+    def walk(self, path: Path) -> tuple[list[tuple[int, ...]], Place]:
+        """CPU time from here up to each point of a path, ns, by depth of the heap of sleepers; and the place there."""
+        walk = self._walks.get(path)
+        if walk is None:
+            there = self._costs.place(path.points[-1])
+            segments = [self._costs.between(a, b) for a, b in pairwise((self._point, *path.points))]
+            offsets = [tuple(accumulate(costs)) for costs in zip(*segments, strict=True)]
+            walk = self._walks[path] = offsets, there
+        return walk
+
+
+Step = tuple[tuple[int, ...], Place]
+"""CPU time of a segment, ns, by depth of the heap of sleepers; and the place to which it leads."""
 
 
 class Flow:
     """One thread's walk from point to point on a processor; `subject` is the client that its work is for."""
 
-    __slots__ = ("_costs", "_processor", "previous", "subject")
+    __slots__ = ("_place", "_processor", "subject")
 
     def __init__(self, costs: CostModel, processor: Processor, start: Point) -> None:
-        self._costs = costs
         self._processor = processor
-        self.previous = start
+        self._place = costs.place(start)
         self.subject = 0
 
     def to(self, point: Point) -> int:
         """Moves on to `point`; the segment's cost in ns of CPU time."""
-        previous, self.previous = self.previous, point
-        return self._costs.between(previous, point, self._processor.sleepers.bit_length())
+        costs, self._place = self._place[point]
+        return costs[self._processor.sleepers.bit_length()]
 
     def along(self, path: Path) -> tuple[int, ...]:
         """Walks a whole path; the CPU time up to each of its points, ns."""
-        previous, self.previous = self.previous, path.points[-1]
-        return path.offsets(previous, self._processor.sleepers.bit_length())
+        offsets, self._place = self._place.walk(path)
+        return offsets[self._processor.sleepers.bit_length()]
 
 
 class RecordedFlow(Flow):

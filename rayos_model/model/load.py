@@ -50,12 +50,12 @@ class LoadGenerator:
         machine = self._machine
         while self._dead:
             thread = self._dead.pop(0)
-            yield machine.launcher_costs.between(("block",), ("reap", machine.memory.pages_of(thread)), 0)
+            yield machine.launcher_costs.between(("block",), ("reap", machine.memory.pages_of(thread)))[0]
             machine.memory.leave(thread)
             self._existing -= 1
         wanted = self._wanted(over)
         while len(self._running) < wanted:
-            yield machine.launcher_costs.between(("block",), ("spawn",), 0)
+            yield machine.launcher_costs.between(("block",), ("spawn",))[0]
             thread = self._thread(ThreadId.CLIENT0 + machine.client_count + len(self._running))
             self._running.append(thread)
             self._existing += 1

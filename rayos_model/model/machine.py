@@ -213,7 +213,7 @@ class Machine:
         path = self._send_paths.get(key)
         if path is None:
             name = tag.name.lower()
-            path = self._send_paths[key] = Path(self.client_costs, ((f"enter.{name}", px, rows), (f"send.{name}",)))
+            path = self._send_paths[key] = Path((f"enter.{name}", px, rows), (f"send.{name}",))
         return path
 
     def peer(self, client: Client) -> Client | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 STEP_PIXELS = 32
 Rectangle = tuple[int, int, int, int]  # x0, y0, x1, y1 in output pixels, half open
@@ -11,8 +12,11 @@ Rectangle = tuple[int, int, int, int]  # x0, y0, x1, y1 in output pixels, half o
 
 def intersection(a: Rectangle, b: Rectangle) -> Rectangle | None:
     """The part common to both, None when there is none."""
-    x0, y0, x1, y1 = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
-    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+    ax0, ay0, ax1, ay1 = a
+    bx0, by0, bx1, by1 = b
+    if ax0 >= bx1 or bx0 >= ax1 or ay0 >= by1 or by0 >= ay1:
+        return None
+    return max(ax0, bx0), max(ay0, by0), min(ax1, bx1), min(ay1, by1)
 
 
 def row_steps(width: int) -> int:
@@ -20,13 +24,19 @@ def row_steps(width: int) -> int:
     return -(-width // STEP_PIXELS)
 
 
-@dataclass(frozen=True, slots=True)
-class Paint:
+class Paint(NamedTuple):
     """Work of one composite pass."""
 
     blits: int = 0
     rows: int = 0
     steps: int = 0
+
+
+class View(NamedTuple):
+    """What painting within one window needs: the surfaces that share pixels with it, and the work of parts known."""
+
+    surfaces: list[Rectangle]  # bottom to top
+    work: dict[Rectangle, Paint]
 
 
 @dataclass(slots=True)
@@ -35,7 +45,7 @@ class Stack:
 
     output: Rectangle
     surfaces: dict[int, Rectangle] = field(default_factory=dict)  # insertion order is stacking order
-    _memo: dict[Rectangle, Paint] = field(default_factory=dict)
+    _views: dict[Rectangle, View] = field(default_factory=dict)  # window -> view, as long as no surface in it changes
 
     def map(self, key: int, rectangle: Rectangle) -> None:
         """Puts a surface on top."""
@@ -52,39 +62,42 @@ class Stack:
         """Takes a surface away."""
         self._forget(self.surfaces.pop(key))
 
-    def _forget(self, changed: Rectangle) -> None:
-        x0, y0, x1, y1 = changed
-        stale = [r for r in self._memo if r[0] < x1 and x0 < r[2] and r[1] < y1 and y0 < r[3]]
-        for rectangle in stale:
-            del self._memo[rectangle]
-
     def at(self, x: int, y: int) -> int | None:
         """The key of the topmost surface at a pixel, None when there is none."""
         under = (key for key, (x0, y0, x1, y1) in self.surfaces.items() if x0 <= x < x1 and y0 <= y < y1)
         return next(reversed(list(under)), None)
 
-    def paint(self, rectangles: Iterable[Rectangle]) -> Paint:
-        """Work of painting each rectangle from the topmost surface that covers it wholly (or background) upward."""
+    def paint(self, damage: Mapping[Rectangle, Rectangle]) -> Paint:
+        """Work of painting each rectangle from the topmost surface that covers it wholly (or background) upward.
+
+        `damage` gives with each rectangle the window that it is a part of.
+        """
         blits = rows = steps = 0
-        for rectangle in rectangles:
-            work = self._memo.get(rectangle)
+        views = self._views
+        for rectangle, window in damage.items():
+            view = views.get(window)
+            if view is None:
+                view = views[window] = View([s for s in self.surfaces.values() if intersection(s, window)], {})
+            work = view.work.get(rectangle)
             if work is None:
-                work = self._memo[rectangle] = self._paint_one(rectangle)
-            blits += work.blits
-            rows += work.rows
-            steps += work.steps
+                work = view.work[rectangle] = self._paint_one(rectangle, view.surfaces)
+            blits += work[0]
+            rows += work[1]
+            steps += work[2]
         return Paint(blits, rows, steps)
 
-    def _paint_one(self, rectangle: Rectangle) -> Paint:
+    def _forget(self, changed: Rectangle) -> None:
+        for window in [window for window in self._views if intersection(window, changed)]:
+            del self._views[window]
+
+    def _paint_one(self, rectangle: Rectangle, surfaces: list[Rectangle]) -> Paint:
         clipped = intersection(rectangle, self.output)
         if clipped is None:
             return Paint()
         parts: list[Rectangle] = [clipped]  # the background, until a surface covers everything
-        x0, y0, x1, y1 = clipped
-        for surface in self.surfaces.values():
-            if surface[0] < x1 and x0 < surface[2] and surface[1] < y1 and y0 < surface[3]:
-                part = intersection(surface, clipped)
-                assert part is not None
+        for surface in surfaces:
+            part = intersection(surface, clipped)
+            if part is not None:
                 parts = [part] if part == clipped else [*parts, part]
         heights = [y1 - y0 for _, y0, _, y1 in parts]
         steps = sum(row_steps(x1 - x0) * height for (x0, _, x1, _), height in zip(parts, heights, strict=True))
