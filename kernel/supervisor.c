@@ -197,8 +197,10 @@ void launcher_main(void *unused)
     for (bool killed = false;;) {
         provoke();
         for (struct process *p; (p = process_next_dead());) {
-            failed |= p->reason == 1;
-            if (!load_reap(p))
+            bool crashed = p->reason == 1;
+            if (load_reap(p))
+                failed |= crashed;
+            else
                 reap(p);
         }
         for (u32 client; plan[client = next_client()].spawn_ns <= clock_ns();)

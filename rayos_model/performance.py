@@ -25,6 +25,9 @@ from rayos_model.systems import ProgressFn, System, execute
 from rayos_model.throughput import ThroughputCounter as ThroughputCounter
 from rayos_model.units import OPERATIONS, QUANTILE_OF
 
+PROFILED: Final = OPERATIONS[:6]
+"""Operations that the RAYOS_PERF lines tell of; kernel/profile.c."""
+
 _SAMPLE_TOLERANCE: Final = 1 / 128
 """Both histograms know a quantile to 1/256 of its value."""
 

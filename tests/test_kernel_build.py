@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,6 +34,18 @@ def test_another_folder_builds_the_same_bits(sources: Path, tmp_path: Path, monk
     assert here.sha256 == there.sha256
     assert here.path.read_bytes().startswith(b"\x7fELF")
     assert str(tmp_path).encode() not in here.path.read_bytes()
+
+
+@pytest.mark.parametrize("file", ["trace.c", "syscall.c", "handle.c", "wayland/client.c"])
+def test_no_vector_register_is_used_where_nobody_saves_it(file: str, tmp_path: Path) -> None:
+    flags = [*build._KERNEL.split(), "-fno-lto", "-S"]
+    output = tmp_path / "kernel.s"
+    command = [sys.executable, "-m", "ziglang", "cc", *flags, str(build.kernel_sources() / file), "-o", str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assembly = output.read_text()
+    assert "retq" in assembly
+    assert "%xmm" not in assembly and "%mm0" not in assembly
 
 
 def test_a_built_kernel_is_taken_from_the_cache(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,7 @@ from rayos_model.errors import BadInput
 from rayos_model.hardware import KernelSystem
 from rayos_model.markers import order_problems, parse
 from rayos_model.model import ModelSystem
-from rayos_model.performance import PerformanceProfiler, PerformanceReport, marker_disagreements
-from rayos_model.units import OPERATIONS
+from rayos_model.performance import PROFILED, PerformanceProfiler, PerformanceReport, marker_disagreements
 
 DURATION_S: Final = None if os.environ.get("RAYOS_FULL_SOAK") == "1" else 8.0
 
@@ -37,7 +36,7 @@ def profiled(tmp_path_factory: pytest.TempPathFactory) -> Profiled:
         assert report.passed, [verdict for verdict in report.run.verdicts if not verdict.ok]
         log = parse(report.run.markers())
         assert (log.malformed, log.unknown, list(order_problems(log))) == ([], [], [])
-        assert [marker["operation"] for marker in log.named("RAYOS_PERF:PROFILE_START")] == list(OPERATIONS)
+        assert [marker["operation"] for marker in log.named("RAYOS_PERF:PROFILE_START")] == list(PROFILED)
         assert len(log.named("RAYOS_PERF:MEMORY")) == int(what.duration_s)
         assert {marker["operation"] for marker in log.named("RAYOS_PERF:SAMPLE")} == set(report.latency)
         assert marker_disagreements(report.run) == []
