@@ -26,8 +26,8 @@ _COMMON = """
 # Small code on few pages, and few calls: after each switch of address space QEMU looks every page and every block of
 # code up anew, and that, not the instructions, is where the host's time goes.
 _KERNEL_COMMON = _COMMON + "-flto -fdata-sections -mcmodel=kernel -mno-red-zone"
-# The kernel leaves the vector registers to ring 3 and to blit.c: neither system calls nor interrupts save them. Features
-# are taken away from the processor, for zig overrides clang's own -mno-sse with the features of that.
+# The kernel leaves the vector registers to ring 3 and to blit.c: neither system calls nor interrupts save them. The
+# features are taken from the processor, for zig overrides clang's own -mno-sse with what that has.
 _KERNEL = _KERNEL_COMMON + " -Os -mcpu=x86_64-mmx-sse-sse2-x87+soft_float"
 _KERNEL_SSE = _KERNEL_COMMON + " -O2 -mcpu=x86_64-mmx-x87"
 _CLIENT = _COMMON + "-O2 -mcpu=x86_64"

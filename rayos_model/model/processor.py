@@ -111,23 +111,23 @@ class Processor:
         self.quantum_ns = quantum_ns
         self._jitter = jitter
         self.overheads = overheads
+        self._dispatch_ns = overheads.dispatch
         self.now = int(env.now)  # the processor's own clock, never behind SimPy's
         self.running: Thread | None = None
         self.on_exit: Callable[[Thread], None] | None = None
         self.on_burst: Callable[[Thread], None] | None = None  # a burst was consumed, `Thread.time_at` tells when
         self.on_block: Callable[[Thread, int], None] | None = None  # blocks; its trailing time begins at this instant
-        self.runnable_area = 0
         self.stay_ns = 0
         self.idle_before = 0  # idle ns up to the last time the processor left idle
         self.sleepers = 0  # threads blocked with a deadline
         self._idle_since = self.now  # may lie ahead of now by the last thread's trailing time
         self._ready: list[deque[Thread]] = [deque() for _ in range(32)]
         self._mask = 0  # bit p: priority p has a ready thread
-        self._runnable = 0
-        self._runnable_since = self.now
+        self._area = 0  # sum of the instants at which the number of runnable threads fell, less those at which it rose
         self._overhead = 0  # ns of overhead to consume before the running thread's burst goes on
         self._pending: Timeout | None = None  # the event that ends the running thread's current stretch
         self._stretch_since = 0
+        self._quantum_end = 0  # of the running thread
         self._active = False  # inside _go
         self._leaving_idle = False
         self._last_interrupt = -1
@@ -138,12 +138,15 @@ class Processor:
 
     def spawn(self, thread: Thread) -> None:
         """Makes a new thread ready."""
-        self._make_ready_soon(thread)
+        self._announce()
+        self._make_ready(thread)
 
     def wake(self, thread: Thread) -> None:
         """Makes a blocked thread ready; nothing if it is not. A running caller is preempted at its next yield."""
         if thread.state == BLOCKED:
-            self._make_ready_soon(thread)
+            if not self._active:
+                self._announce()
+            self._make_ready(thread)
 
     def kill(self, thread: Thread) -> None:
         """Ends a thread that is ready or blocked; nothing if it has ended."""
@@ -166,6 +169,12 @@ class Processor:
         thread.burst = thread.remaining = thread.trailing = 0
         thread.suspended_at = None
 
+    @property
+    def runnable_area(self) -> int:
+        """The time integral of the number of runnable threads so far, ns (integrated by parts)."""
+        runnable = sum(map(len, self._ready)) + (self.running is not None)
+        return self._area + runnable * self.now
+
     def idle_ns(self) -> int:
         """Idle time so far, ns."""
         if self.running is None and self.now > self._idle_since:
@@ -185,35 +194,40 @@ class Processor:
     def _make_ready(self, thread: Thread) -> None:
         if thread.state == BLOCKED and thread.deadline is not None:
             self.sleepers -= 1
+        now, priority = self.now, thread.priority
         thread.state = READY
-        thread.ready_since = self.now
-        thread.quantum_left = self._fresh_quantum()
-        self.runnable_area += self._runnable * (self.now - self._runnable_since)
-        self._runnable_since = self.now
-        self._runnable += 1
-        self._ready[thread.priority].append(thread)
-        self._mask |= 1 << thread.priority
+        thread.ready_since = now
+        thread.quantum_left = self.quantum_ns if self._jitter is None else self._fresh_quantum()
+        self._area -= now
+        self._ready[priority].append(thread)
+        self._mask |= 1 << priority
 
-    def _make_ready_soon(self, thread: Thread) -> None:
+    def _announce(self) -> None:
+        """A thread becomes ready: outside of the processor's own work, the scheduler decides after the caller.
+
+        The caller may schedule more at this instant; the processor would run ahead of it.
+        """
         if not self._active:
             self._suspend()
-            # The caller may schedule more at this instant: decide after it, or the processor would run ahead of it.
             Timeout(self.env, 0).callbacks.append(lambda _: self._reconsider(0))
-        self._make_ready(thread)
 
     def _leave(self, thread: Thread, state: int) -> None:
         thread.state = state
-        self.runnable_area += self._runnable * (self.now - self._runnable_since)
-        self._runnable_since = self.now
-        self._runnable -= 1
+        self._area += self.now
         self.stay_ns += self.now - thread.ready_since
 
-    def _expire(self, thread: Thread, deadline: int) -> None:
+    def _expire(self, alarm: Event) -> None:
         """The timer interrupt that ends a sleep; stale if the thread was woken meanwhile."""
+        thread = alarm.value
+        assert isinstance(thread, Thread)
+        deadline = int(self.env.now)
         thread.alarms.discard(deadline)
         if thread.state != BLOCKED or thread.deadline != deadline:
             return
-        self._suspend()
+        if self._pending is not None:
+            self._suspend()
+        elif self.now < deadline:
+            self.now = deadline
         running = self.running
         if running is not None and running.masks_interrupts() and not self._overhead:
             self._held.append((thread, deadline))
@@ -248,7 +262,9 @@ class Processor:
             self._suspend()
             self._go()
         elif not self._leaving_idle:
-            start = max(self.now + idle_wake, self._idle_since)
+            start = self.now + idle_wake
+            if start < self._idle_since:
+                start = self._idle_since
             if start < self.env.peek():
                 self._leave_idle(start)
             else:
@@ -274,12 +290,9 @@ class Processor:
     def _consume(self, spent: int) -> None:
         thread = self.running
         assert thread is not None
-        thread.quantum_left -= spent
-        if self._overhead:
-            overhead = min(self._overhead, spent)
-            self._overhead -= overhead
-            spent -= overhead
-        thread.remaining -= spent
+        overhead = min(self._overhead, spent)
+        self._overhead -= overhead
+        thread.remaining -= spent - overhead
 
     def _stretch_ends(self, _: Event) -> None:
         self._suspend()
@@ -288,62 +301,88 @@ class Processor:
     def _go(self) -> None:
         """Runs threads until a burst reaches past the next event or none is ready."""
         self._active = True
-        peek = self.env.peek
+        thread = self.running
+        free = thread is None or self._run(thread, thread.remaining + self._overhead == 0)
+        while free and self._mask:
+            free = self._dispatch()
+        if free:
+            self._idle_since = self.now + self._overhead + self._carried
+            self._overhead = self._carried = 0
+        self._active = False
+
+    def _dispatch(self) -> bool:
+        """Hands the processor to the most urgent ready thread; whether it is free again."""
+        priority = self._mask.bit_length() - 1
+        queue = self._ready[priority]
+        self.running = thread = queue.popleft()
+        if not queue:
+            self._mask ^= 1 << priority
+        thread.state = RUNNING
+        self._quantum_end = self.now + thread.quantum_left
+        self._overhead += self._dispatch_ns + self._carried
+        self._carried = 0
+        suspended_at = thread.suspended_at
+        if suspended_at is None:
+            return self._run(thread, True)
+        away = self.now + self._overhead - suspended_at
+        thread.interruptions.append((thread.burst - thread.remaining, away))
+        thread.suspended_at = None
+        return self._run(thread, False)
+
+    def _run(self, thread: Thread, completed: bool) -> bool:
+        """Runs the running thread, at first its body if the last burst is `completed`.
+
+        True when it has left the processor, False when its burst reaches past the next event.
+        """
+        body = thread.body
+        horizon = self.env.peek()
+        more_urgent = 2 << thread.priority  # the least mask with such a thread ready
         while True:
-            thread = self.running
-            if thread is None:
-                if not self._mask:
-                    self._idle_since = self.now + self._overhead + self._carried
-                    self._overhead = self._carried = 0
-                    break
-                thread = self._dispatch()
-            elif thread.quantum_left <= 0 and thread.remaining + self._overhead > 0:
-                self._rotate(thread)
-                continue
-            fresh = thread.remaining + self._overhead == 0 or thread.state == READY
-            if fresh:
-                goes_on = self._advance(thread)
+            if completed:
+                thread.masked_from = None
+                if self.on_burst is not None:
+                    self.on_burst(thread)
+                for wish in body:
+                    if wish is BLOCK:
+                        if self._block(thread):
+                            break
+                    elif wish > 0:  # type: ignore[operator]
+                        thread.burst = thread.remaining = wish  # type: ignore[assignment]
+                        thread.origin = self.now + self._overhead
+                        if thread.interruptions:
+                            thread.interruptions = []
+                        break
+                else:
+                    self._exit(thread)
                 if self._held:
                     self._release()
-                if not goes_on:
-                    self.running = None
-                    continue
-            if self._mask >> thread.priority > 1:
+                if self.running is None:
+                    return True
+            elif self.now >= self._quantum_end:
+                self._rotate(thread)
+                if self.running is None:
+                    return True
+            if self._mask >= more_urgent:
                 self._set_aside(thread, head=True)
-                continue
+                return True
             if self._carried:
                 thread.interruptions.append((thread.burst - thread.remaining, self._carried))
                 self._overhead += self._carried
                 self._carried = 0
-            need = thread.remaining + self._overhead
-            stretch = need if need <= thread.quantum_left else thread.quantum_left
-            end = self.now + stretch
-            if end < peek():
-                self._consume(stretch)
-                self.now = end
-            else:
+            end = self.now + self._overhead + thread.remaining
+            completed = end <= self._quantum_end
+            if not completed:
+                end = self._quantum_end
+            if end >= horizon:
                 self._stretch_since = self.now
                 self._pending = Timeout(self.env, end - int(self.env.now))
                 self._pending.callbacks.append(self._stretch_ends)
-                break
-        self._active = False
-
-    def _dispatch(self) -> Thread:
-        """Hands the processor to the most urgent ready thread."""
-        priority = self._mask.bit_length() - 1
-        queue = self._ready[priority]
-        thread = queue.popleft()
-        if not queue:
-            self._mask &= ~(1 << priority)
-        self.running = thread
-        self._overhead += self.overheads.dispatch + self._carried
-        self._carried = 0
-        if thread.suspended_at is not None:
-            thread.state = RUNNING
-            away = self.now + self._overhead - thread.suspended_at
-            thread.interruptions.append((thread.burst - thread.remaining, away))
-            thread.suspended_at = None
-        return thread
+                return False
+            if completed:
+                self._overhead = thread.remaining = 0
+            else:
+                self._consume(end - self.now)
+            self.now = end
 
     def _set_aside(self, thread: Thread, *, head: bool) -> None:
         """Takes the processor from a thread that could go on; what overhead it had left is lost, as if never begun."""
@@ -356,6 +395,7 @@ class Processor:
         thread.origin -= lost
         thread.state = READY
         thread.suspended_at = self.now
+        thread.quantum_left = self._quantum_end - self.now
         queue = self._ready[thread.priority]
         if head:
             queue.appendleft(thread)
@@ -367,7 +407,7 @@ class Processor:
 
     def _rotate(self, thread: Thread) -> None:
         """Quantum expiry: one interrupt, a fresh quantum, and the tail of the queue if an equal is ready."""
-        thread.quantum_left = self._fresh_quantum()
+        self._quantum_end = self.now + self._fresh_quantum()
         if self._ready[thread.priority]:
             self._set_aside(thread, head=False)
             self._overhead = self.overheads.interrupt
@@ -375,27 +415,13 @@ class Processor:
             thread.interruptions.append((thread.burst - thread.remaining, self.overheads.interrupt))
             self._overhead += self.overheads.interrupt
 
-    def _advance(self, thread: Thread) -> bool:
-        """Resumes the body until it wants CPU time; False when it blocked or ended instead."""
-        thread.state = RUNNING
-        thread.masked_from = None
-        if self.on_burst is not None:
-            self.on_burst(thread)
-        for wish in thread.body:
-            if wish is BLOCK:
-                if self._block(thread):
-                    return False
-            elif wish > 0:  # type: ignore[operator]
-                thread.burst = thread.remaining = wish  # type: ignore[assignment]
-                thread.origin = self.now + self._overhead
-                if thread.interruptions:
-                    thread.interruptions = []
-                return True
+    def _exit(self, thread: Thread) -> None:
+        """The thread's body has ended."""
         self._leave(thread, EXITED)
         if self.on_exit is not None:
             self.on_exit(thread)
+        self.running = None
         self._overhead += thread.trailing
-        return False
 
     def _block(self, thread: Thread) -> bool:
         """Blocks the thread; False if its deadline has already passed, in which case it goes on."""
@@ -408,9 +434,10 @@ class Processor:
             self.sleepers += 1
             if deadline not in thread.alarms:
                 thread.alarms.add(deadline)
-                alarm = Timeout(self.env, deadline - int(self.env.now))
-                alarm.callbacks.append(lambda _: self._expire(thread, deadline))
+                alarm = Timeout(self.env, deadline - int(self.env.now), thread)
+                alarm.callbacks.append(self._expire)
         self._leave(thread, BLOCKED)
+        self.running = None
         self._overhead += thread.trailing
         thread.trailing = 0
         return True
