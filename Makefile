@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Two workers; one that runs out of tests takes some from the other, for single tests take from nothing to minutes.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test soak lint calibrate notebooks setup qemu clean
+.PHONY: demo test soak lint calibrate notebooks docs setup qemu clean
 
 demo: setup ## predict a scenario, measure it on the kernel, compare
 	$(BIN)/rayos demo
@@ -28,12 +28,15 @@ notebooks: setup ## execute every notebook
 		echo "$$source"; $(BIN)/jupytext --quiet --to ipynb "$$source" && \
 		$(BIN)/jupyter-execute --inplace "$${source%.py}.ipynb" || status=1; done; exit $$status
 
+docs: setup ## build the documentation as a site, into site/
+	$(BIN)/mkdocs build --strict --quiet
+
 setup: .venv/.ready qemu
 
 .venv/.ready: pyproject.toml constraints.txt
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,notebook]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,notebook,docs]'
 	touch $@
 
 qemu:
@@ -42,5 +45,5 @@ qemu:
 		$$sudo apt-get update -q && $$sudo apt-get install -q -y --no-install-recommends qemu-system-x86; }
 
 clean:
-	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
