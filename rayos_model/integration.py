@@ -27,7 +27,7 @@ from rayos_model.systems import ProgressFn, System, execute
 
 SHIPPED: Final = (
     *("desktop-workload", "sixteen-apps-drag-drop", "media-playback", "fullscreen-video"),
-    *("idle-surge", "theme-change", "clipboard-stress", "rapid-resize"),
+    *("logout-unsaved", "idle-surge", "theme-change", "clipboard-stress", "rapid-resize"),
 )
 """The shipped integration scenarios."""
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from rayos_model.abi import TraceKind
 from rayos_model.crosscheck import compare
 from rayos_model.integration import SHIPPED, IntegrationResult, IntegrationTestSuite, SystemUnderTest
 from rayos_model.markers import parse
@@ -70,6 +71,21 @@ def test_media_playback_while_compositing(system_name: str, results: Results) ->
     # 30 and 24 frames a second, of which none is left out; jitter up to one refresh, as 24 does not divide 60.
     assert result.metrics["presentation_jitter.count"] > 0.98 * (30 + 24) * (12 - 2)
     assert result.metrics["presentation_jitter.p50"] < 16_667
+
+
+@both_systems
+def test_logout_with_unsaved_work(system_name: str, results: Results) -> None:
+    result = passed(results("logout-unsaved", system_name))
+    acknowledged = result.run.trace(TraceKind.M_DURABLE)
+    assert set(acknowledged["subject"]) == set(range(5)), "each of the five editors had work and saved it"
+    left = result.run.trace(TraceKind.M_CLIENT_DESTROYED)
+    for editor in range(5):
+        (saved,) = acknowledged["time_ns"][acknowledged["subject"] == editor]
+        (gone,) = left["time_ns"][left["subject"] == editor]
+        assert 6 * NS < saved < gone < 7 * NS, "within a second of being asked"
+    if system_name == "kernel":  # the host has read the image after the run
+        assert result.metrics["disk.verified"] >= 5
+        assert result.metrics["disk.corrupt"] == 0
 
 
 @both_systems

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from rayos_model.abi import STRESS_FLUSH_EVERY, STRESS_SLOTS, ThreadId, TraceKind
-from rayos_model.model.costs import Point
+from rayos_model.model.costs import Flow, Point
 from rayos_model.model.load import WHOLE_PPM
 from rayos_model.model.processor import BLOCK, Block, Body, Thread
 
@@ -57,6 +57,33 @@ class Stressor:
         yield BLOCK
 
 
+class Caller(Protocol):
+    """A process that calls the store."""
+
+    machine: Machine
+    id: int
+    flow: Flow
+    thread: Thread
+
+
+def put(caller: Caller, disk: DiskThread, name: tuple[int, int]) -> Body:
+    """Puts a record into the store; waits while the cache has no room."""
+    yield caller.flow.to(("put",))
+    while not disk.store.put(name, caller.machine.processor.now):
+        yield from disk.wait(caller.thread, "room", caller.flow.to(_BLOCK))
+        yield caller.flow.to(("put",))
+    yield 1  # a disk thread that was woken runs here
+
+
+def flush(caller: Caller, disk: DiskThread, tag: int) -> Body:
+    """Waits until all that was put before is durable."""
+    epoch = disk.store.flush()
+    while not disk.store.flushed(epoch):
+        yield from disk.wait(caller.thread, "durable", caller.flow.to(_BLOCK))
+    caller.machine.measure(TraceKind.M_DURABLE, caller.id, tag, caller.thread.index)
+    yield caller.flow.to(("durable",))
+
+
 class DiskStressor(Stressor):
     """Puts records in turn, gets one of every fourth, flushes regularly; no faster than its share of the rate."""
 
@@ -70,14 +97,14 @@ class DiskStressor(Stressor):
         due, n, pick = processor.now, 0, self.machine.settings.seed + self.id
         while processor.now < self.end_ns:
             n += 1
-            yield from self._put(n)
+            yield from put(self, self._disk, (self.id, n % STRESS_SLOTS))
             if n % GET_EVERY == 0:
                 pick = (pick * 6364136223846793005 + 1442695040888963407) & _WORD
                 ago = (pick >> 33) % STRESS_SLOTS
                 if ago < n:
                     yield from self._get(n - ago)
             if n % STRESS_FLUSH_EVERY == 0:
-                yield from self._flush(n)
+                yield from flush(self, self._disk, n)
             while not (share := self.level(WHOLE_PPM)) and processor.now < self.end_ns:
                 yield from self.sleep(processor.now + STEP_NS)
                 due = processor.now
@@ -87,32 +114,13 @@ class DiskStressor(Stressor):
                 yield from self.sleep(due)
             elif now - due > STEP_NS:
                 due = now
-        yield from self._flush(n)
-
-    def _wait(self, what: str) -> Body:
-        return self._disk.wait(self.thread, what, self.flow.to(_BLOCK))
-
-    def _put(self, sequence: int) -> Body:
-        name = self.id, sequence % STRESS_SLOTS
-        yield self.flow.to(("put",))
-        while not self._disk.store.put(name, self.machine.processor.now):
-            yield from self._wait("room")
-            yield self.flow.to(("put",))
-        yield 1  # a disk thread that was woken runs here
+        yield from flush(self, self._disk, n)
 
     def _get(self, sequence: int) -> Body:
         name = self.id, sequence % STRESS_SLOTS
         while what := self._disk.store.get(name):
-            yield from self._wait(what)
+            yield from self._disk.wait(self.thread, what, self.flow.to(_BLOCK))
         yield self.flow.to(("get",))
-
-    def _flush(self, tag: int) -> Body:
-        store = self._disk.store
-        epoch = store.flush()
-        while not store.flushed(epoch):
-            yield from self._wait("durable")
-        self.machine.measure(TraceKind.M_DURABLE, self.id, tag, self.thread.index)
-        yield self.flow.to(("durable",))
 
 
 class MemoryStressor(Stressor):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rayos_model.abi import PIPE_BYTES, BatchTag, Workload
 from rayos_model.image import Group
@@ -12,6 +12,7 @@ from rayos_model.model import wire
 from rayos_model.model.client import Client, DragDrop, Input, Periodic, Rendering, SurfaceCreation
 from rayos_model.model.costs import Point
 from rayos_model.model.processor import BLOCK, Body, Thread
+from rayos_model.model.stressors import flush, put
 from rayos_model.model.wire import Batch, EventKind
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class Media(Client):
             yield from self.send_frame()
 
 
+WORK: Final = -1
+"""The record that holds an editor's work; those of stressors are numbered from 0."""
+
+
 class Editor(Input):
     """Reacts to input and then has unsaved work; asked to close, it saves that before it leaves."""
 
@@ -71,6 +76,10 @@ class Editor(Input):
 
     def act(self) -> Body:
         if self._saved is not None and self.due() == self._saved:
+            disk = self.machine.disk
+            if self._unsaved and disk is not None:
+                yield from put(self, disk, (self.id, WORK))
+                yield from flush(self, disk, 1)
             self.leaving = True
         else:
             yield from super().act()
