@@ -16,6 +16,7 @@
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from IPython.display import SVG
 
@@ -48,5 +49,28 @@ SVG(plots.svg(plots.degradation({"model": stress.curve})))
 what = scenario.load("failure-mixed").with_overrides(duration_s=15)
 failure = FailureInjector.for_scenario(what).run(model, scratch / "failure")
 print("passed" if failure.passed else failure.diagnostics, "·", len(failure.cascades), "cascades")
-faults = pd.DataFrame([{"kind": f.kind, "recovery_ms": (f.recovered_after_ns or 0) / 1e6} for f in failure.faults])
-faults.groupby("kind")["recovery_ms"].agg(["count", "mean", "max"]).round(1)
+def milliseconds(after_ns: int | None) -> float:
+    return np.nan if after_ns is None else after_ns / 1e6
+
+
+faults = pd.DataFrame(
+    {
+        "kind": one.kind.name.lower().replace("_", " "),
+        "detected, ms": milliseconds(one.detected_after_ns),
+        "recovered, ms": milliseconds(one.recovered_after_ns),
+    }
+    for one in failure.faults
+)
+times = faults.groupby("kind").agg(["count", "mean", "max"]).round(1)
+times
+
+# %% [markdown]
+# A crash shows at once. A client that hangs, or no longer takes its events, shows when a ping goes unanswered: its recovery
+# is mostly waiting to be noticed, and `ping_interval_s` and `hang_timeout_s` decide how long. The rest is the respawn.
+
+# %%
+means = times.xs("mean", axis=1, level=1).sort_values("recovered, ms")
+after = (means["recovered, ms"] - means["detected, ms"]).rename("replaced and on screen again")
+parts = pd.concat([means["detected, ms"].rename("until detected"), after], axis=1)
+axis = parts.plot.barh(stacked=True, figsize=(6.5, 3), color=plots.COLOURS[:2])
+axis.set(xlabel="mean time since the fault struck, ms", ylabel="");

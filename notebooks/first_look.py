@@ -50,7 +50,8 @@ SVG(plots.svg(plots.timeline([demo])))
 
 # %%
 trace = pd.DataFrame(demo.trace(TraceKind.M_COMMIT_TO_PRESENT))
-(trace.groupby("subject")["arg"].describe(percentiles=[0.5, 0.95, 0.99]) / 1e6).drop(columns="count").round(2)
+latencies = trace.groupby("subject")["arg"].describe(percentiles=[0.5, 0.95, 0.99]).rename_axis("client")
+(latencies.drop(columns="count") / 1e6).round(2)
 
 # %% [markdown]
 # ## Prediction against measurement

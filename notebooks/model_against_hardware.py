@@ -48,7 +48,8 @@ SVG(plots.svg(plots.prediction_bars(check["scenarios"][2])))
 # %% [markdown]
 # ## Event by event
 #
-# Both systems draw the same random numbers, so the *n*-th commit of a client can be compared with itself.
+# Both systems draw the same random numbers, so the *n*-th event delivered to a client can be compared
+# with itself. `paired` in the cross-check says how many of them agree within 5 %.
 
 # %%
 small = api.load_scenario("validation/mixed-4", duration_s=5)

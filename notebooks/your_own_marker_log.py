@@ -17,7 +17,7 @@ from collections import Counter
 
 import pandas as pd
 
-from rayos_model.markers import order_problems, parse
+from rayos_model.markers import GRAMMAR, Marker, order_problems, parse
 
 log = """\
 [    0.000000] booting\r
@@ -43,13 +43,19 @@ pd.Series(Counter(marker.name for marker in parsed.markers), name="count").to_fr
 
 # %% [markdown]
 # ## What it says of each second
+#
+# A snapshot that cannot be read leaves a gap; the seconds after it stay where they are.
 
 # %%
-rows = [marker.values for marker in parsed.named("RAYOS_SOAK:METRICS_SNAPSHOT")]
-seconds = pd.DataFrame(rows, columns=["cpu_percent", "memory_kb", "latency_us", "fps"])
+snapshot = "RAYOS_SOAK:METRICS_SNAPSHOT"
+said = parsed.named(snapshot) + [lost for lost in parsed.malformed if lost.text.startswith(snapshot)]
+said.sort(key=lambda item: item.line)
+rows = [dict(zip(dict(GRAMMAR[snapshot]), item.values)) if isinstance(item, Marker) else {} for item in said]
+seconds = pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="second"))
 seconds
 
 # %%
-axes = seconds[["fps", "latency_us"]].plot(subplots=True, figsize=(6, 3), marker="o", grid=True, legend=False)
-axes[0].set(ylabel="frames a second", ylim=(0, 65))
-axes[1].set(ylabel="latency p99, µs", xlabel="snapshot", ylim=(0, None));
+drawn = seconds.assign(latency_ms=seconds["latency_us"] / 1000)[["fps", "latency_ms"]]
+axes = drawn.plot(subplots=True, figsize=(6, 3.6), marker="o", grid=True, legend=False, xticks=seconds.index)
+axes[0].set(ylabel="frames a second", ylim=(0, 66))
+axes[1].set(ylabel="latency, ms", xlabel="time, s", ylim=(0, 38));

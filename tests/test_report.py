@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,18 @@ def test_a_page_stands_alone(pair: tuple[Run, Run], tmp_path: Path) -> None:
     assert "@media print" in page
     assert 'src="http' not in page
     assert 'href="http' not in page.replace('xlink:href="http', "")
+    assert "<metadata>" not in page  # would name hosts that have no part in it
+
+
+def test_a_page_can_be_read_without_seeing_it(pair: tuple[Run, Run]) -> None:
+    """Every figure and picture has a text, every table a caption, every header cell says what it heads."""
+    page = html.runs_page(pair, check=CHECK)
+    figures = re.findall(r'<svg role="img" aria-label="([^"]*)"', page)
+    assert len(figures) == page.count("<svg") and all(figures)
+    assert "share of samples up to against commit to present, µs: " in " | ".join(figures)
+    assert page.count("<table><caption>") == page.count("<table")
+    assert page.count("<th scope=") == len(re.findall(r"<th\b", page))
+    assert not re.search(r"<th[^>]*></th>", page)
 
 
 def test_a_cross_check_has_a_page_and_a_table() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from rayos_model.analysis.bottleneck import PARTS
+from rayos_model.report.html import sections_page, write_page
 from rayos_model.report.plots import COLOURS, svg, tidy
 from rayos_model.report.tables import number
 
@@ -119,15 +119,11 @@ def tornado_table(table: pd.DataFrame, share: float) -> Table:
 
 def page(title: str, figures: Mapping[str, Figure]) -> str:
     """A self-contained HTML page of figures with their headings."""
-    name = escape(title)
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><h1>{name}</h1>'
-    return head + "".join(f"<h2>{escape(name)}</h2>{svg(figure)}" for name, figure in figures.items()) + "</html>\n"
+    return sections_page(title, {name: svg(figure) for name, figure in figures.items()})
 
 
 def write(target: Path, title: str, figures: Mapping[str, Figure]) -> None:
     """The page as a file. Raises `StorageFailure`."""
-    from rayos_model.report.html import write_page
-
     write_page(target, page(title, figures))
 
 

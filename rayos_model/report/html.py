@@ -111,6 +111,12 @@ def comparison_page(runs: Sequence[Run], comparison: Mapping[str, Any]) -> str:
     return runs_page(runs, f"{comparison['scenario']}: baseline against current", comparison=comparison)
 
 
+def sections_page(title: str, sections: Mapping[str, str]) -> str:
+    """A page of parts, HTML each, with their headings (one that is empty is left out)."""
+    parts = {heading: Markup(body) for heading, body in sections.items()}
+    return environment().get_template("sections.html.j2").render(title=title, sections=parts, version=__version__)
+
+
 def run_summary(run: Run) -> str:
     """A run for a notebook: its verdicts and metrics as two small HTML tables."""
     verdicts = [

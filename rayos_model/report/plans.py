@@ -13,6 +13,7 @@ from rich.text import Text
 from rayos_model.errors import StorageFailure
 from rayos_model.keys import describe
 from rayos_model.plan import Alternative, Answer, Confirmation, Plan
+from rayos_model.report.html import sections_page
 from rayos_model.report.plots import COLOURS, svg, tidy
 from rayos_model.report.tables import number, outcome
 
@@ -149,8 +150,7 @@ def write(plan: Plan, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.suffix == ".html":
-            head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(plan.scenario)}</title>'
-            aside.write_text(f"{head}{html(plan)}</html>\n", "utf-8")
+            aside.write_text(sections_page(f"Plan of {plan.scenario}", {"": html(plan)}), "utf-8")
         else:
             figure(plan).savefig(aside, dpi=150)
         aside.replace(target)

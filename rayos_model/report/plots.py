@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,8 +57,8 @@ def timeline(runs: Sequence[Run]) -> Figure:
             values = np.array(run.metrics.seconds[column], dtype=np.float64) * scale.get(column, 1)
             axis.plot(run.metrics.seconds["time_s"], values, label=labels[index], **_style(index))
         axis.set_ylabel(label)
-        axis.set_ylim(bottom=0)
-        axis.margins(y=0.15)
+        top = axis.dataLim.ymax
+        axis.set_ylim(0, 1.15 * top if np.isfinite(top) and top > 0 else None)
         tidy(axis)
     axes[-1].set_xlabel("time, s")
     if len(runs) > 1:
@@ -145,8 +146,9 @@ def residuals(rows: pd.DataFrame, pairs: Sequence[str] = ()) -> Figure:
         relative = 100 * group["residual_ns"] / group["expected_ns"]
         size = 4 + 400 * weight[group.index]
         colour = COLOURS[index % 7]
-        dots = axis.scatter(group["expected_ns"], relative, s=size, alpha=0.5, color=colour, label=str(thread))
+        dots = axis.scatter(group["expected_ns"], relative, s=size, alpha=0.5, color=colour)
         dots.set_rasterized(True)
+        axis.scatter([], [], s=20, color=colour, label=str(thread))  # the dots' own sizes would not do in a legend
     axis.axhline(0, color=_GREY, linewidth=0.8)
     if len(chosen):
         _latency_scale(axis, float(chosen["expected_ns"].min()), float(chosen["expected_ns"].max()))
@@ -247,16 +249,26 @@ def paired(first: Run, second: Run, operation: str) -> tuple[NDArray[np.int64], 
 
 
 def svg(figure: Figure) -> str:
-    """A figure as an `<svg>` element to put into a page."""
+    """A figure as an `<svg>` element to put into a page, with a text that says what it shows."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=150)
+    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")), dpi=150)
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return f'<svg role="img" aria-label="{escape(_in_words(figure))}"' + text[text.index("<svg") + len("<svg") :]
 
 
 def measured_operations(runs: Sequence[Run], least: int = 1) -> list[str]:
     """The operations that any of the runs measured at least `least` times."""
     return [name for name in OPERATIONS if any(run.metrics.histograms[name].count >= least for run in runs)]
+
+
+def _in_words(figure: Figure) -> str:
+    """What is drawn against what, and what the legends tell apart."""
+    axes = figure.axes
+    drawn = ", ".join(filter(None, (axis.get_title() or axis.get_ylabel() for axis in axes)))
+    legends = [legend for axis in axes if (legend := axis.get_legend())] + figure.legends
+    told_apart = dict.fromkeys(text.get_text() for legend in legends for text in legend.get_texts())
+    against = " against ".join(filter(None, (drawn, axes[-1].get_xlabel())))
+    return ": ".join(filter(None, (against, ", ".join(told_apart))))
 
 
 def _share_of_tolerance(row: Mapping[str, Any]) -> float:
