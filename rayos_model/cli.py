@@ -322,7 +322,8 @@ def report(
 ) -> None:
     """Show runs side by side: verdicts and metrics, with figures in the page.
 
-    Of runs made with `--points` also where the CPU time went; in the page as a flame graph.
+    Of the kernel's runs also how long locks were held and waited for. Of runs made with `--points` also where the CPU
+    time went; in the page as a flame graph.
 
     With `--calibration`: how well the model's parameters are known, which of them the calibration runs cannot tell
     apart, and which of them each prediction depends on.
@@ -332,9 +333,11 @@ def report(
         return
     if not paths:
         raise BadInput("no run named: give directories of runs, or --calibration PLATFORM")
+    from rayos_model.contention import contention
     from rayos_model.hot_paths import has_points, hot_paths
     from rayos_model.report import html as pages
     from rayos_model.report.plots import label_of
+    from rayos_model.report.tables import contention as contention_table
     from rayos_model.report.tables import hot_paths as hot_path_table
     from rayos_model.report.tables import metrics, verdicts
 
@@ -345,6 +348,9 @@ def report(
     console.print(metrics(runs))
     for one in filter(has_points, runs):
         console.print(hot_path_table(hot_paths(one), label_of(one)))
+    for one, waits in ((one, contention(one)) for one in runs):
+        if len(waits):
+            console.print(contention_table(waits, label_of(one)))
     if html is not None:
         pages.write_page(html, pages.runs_page(runs))
         console.print(f"page: {html}", soft_wrap=True)

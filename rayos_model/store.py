@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -165,6 +165,17 @@ def _stress_content_good(part: Blocks, seed: int) -> NDArray[np.bool_]:
         whole = (part["kind"][rows] == RECORD) & (part["length"][rows] == RECORD_BYTES)
         good[rows] = same & whole & (data[:, 0] % np.uint64(STRESS_SLOTS) == slot)
     return good
+
+
+def verify_work(store: Store, editors: Iterable[int]) -> list[str]:
+    """What is missing of the work of editors whose flush was acknowledged, one line each; `kernel/clients/editor.c`."""
+    wrong = []
+    for editor in editors:
+        record = store.records.get(f"work.{editor:04}")
+        expected = (np.arange(RECORD_BYTES // 4, dtype=np.uint32) + np.uint32(editor * 1000003)).tobytes()
+        if record is None or record.data != expected:
+            wrong.append(f"editor {editor}: saved work was acknowledged and is not there")
+    return wrong
 
 
 def verify_stress(store: Store, durable: Mapping[int, int]) -> list[str]:

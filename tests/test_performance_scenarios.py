@@ -12,6 +12,7 @@ import pytest
 
 from rayos_model import scenario
 from rayos_model.calibration import load_calibration
+from rayos_model.contention import contention
 from rayos_model.errors import BadInput
 from rayos_model.hardware import KernelSystem
 from rayos_model.markers import order_problems, parse
@@ -91,6 +92,16 @@ def test_the_kernel_accounts_its_own_time(profiled: Profiled) -> None:
     assert report.resources["allocations.heap"] > 0
     said = {m["metric"]: m["value"] for m in parse(report.run.markers()).named("RAYOS_PERF:REPORT")}
     assert 0 < float(said["instrumentation.point"]) < 500
+
+
+def test_contention_is_told_by_lock(profiled: Profiled) -> None:
+    table = contention(profiled("perf-composition", "kernel").run)
+    assert {"kernel", "heap", "page", "ready threads"} <= set(table.index)
+    assert (table["longest_ns"] >= table["mean_ns"]).all()
+    held = table.loc["kernel"]
+    assert held["times"] > 1000 and held["mean_ns"] < 50_000
+    assert not any(name.endswith(" wait") for name in table.index), "one processor never waits for itself"
+    assert contention(profiled("perf-composition", "model").run).empty
 
 
 def test_the_systems_agree_on_frames(profiled: Profiled) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from rayos_model import abi
 from rayos_model.run import RunWriter
 from rayos_model.scenario import Scenario
-from rayos_model.store import DurableLog, format_image, read_store, verify_stress
+from rayos_model.store import DurableLog, format_image, read_store, verify_stress, verify_work
 
 IMAGE = "disk.img"
 
@@ -21,7 +21,8 @@ def verify(image: Path, scenario: Scenario, durable: DurableLog, writer: RunWrit
     and blocks that are not whole are no fault. Raises `BadInput` when it is no store.
     """
     store = read_store(image, scenario.seed)
-    wrong = verify_stress(store, durable.puts)
+    stressors = {identity: puts for identity, puts in durable.puts.items() if identity >= scenario.client_count}
+    wrong = verify_stress(store, stressors) + verify_work(store, durable.puts.keys() - stressors.keys())
     if not given:  # an image that began empty, of a machine that was not killed
         wrong += [f"block {block}: not whole" for block in store.torn]
     writer.provenance(

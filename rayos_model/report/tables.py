@@ -153,6 +153,18 @@ def hot_paths(profile: pd.DataFrame, label: str, most: int = 15) -> Table:
     return table
 
 
+def contention(rows: pd.DataFrame, label: str) -> Table:
+    """Locks and waiting threads; `rows` is `contention.contention()`."""
+    table = Table(title=f"locks held and waited for: {label}", title_justify="left")
+    table.add_column("what")
+    for heading in ("times", "in all", "mean", "longest"):
+        table.add_column(heading, justify="right")
+    for what, row in rows.iterrows():
+        total, mean, longest = (number(row[name] / 1000, "us") for name in ("total_ns", "mean_ns", "longest_ns"))
+        table.add_row(str(what), number(row["times"]), total, mean, longest)
+    return table
+
+
 def confounded(pairs: Sequence[Mapping[str, Any]]) -> Table:
     """Pairs whose sizes calibration cannot tell apart; entries are `Identifiability.to_dict()`."""
     table = Table(title="sizes that calibration cannot tell apart", title_justify="left")
