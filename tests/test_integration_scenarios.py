@@ -36,8 +36,8 @@ CHECKS: Final = {
 FULL: Final = os.environ.get("RAYOS_FULL_SOAK") == "1"
 POWER_CUTS: Final = 100 if FULL else 6
 EDITORS: Final = 24
-SAVING_NS: Final = (4 * NS, 4 * NS + 4 * NS // 10)
-"""While the editors of `emergency-shutdown` save."""
+SAVING_NS: Final = NS // 200
+"""How long the editors of `emergency-shutdown` save once they are asked to close."""
 
 both_systems = pytest.mark.parametrize("system_name", ["model", "kernel"])
 Results = Callable[[str, str], IntegrationResult]
@@ -150,8 +150,9 @@ def model_lives(tmp_path: Path) -> Lives:
     lives: Lives = []
     contents = Contents()
     for _ in range(POWER_CUTS):
+        asked_s = instants.choice(what.timeline).at_s
         told = Told()
-        contents = power_cut(what, parameters, instants.randrange(*SAVING_NS), told)
+        contents = power_cut(what, parameters, round(asked_s * NS) + instants.randrange(SAVING_NS), told)
         acknowledged = set(told.of(TraceKind.M_DURABLE)["subject"].tolist())
         recovered = recover(contents)
         lives.append((acknowledged, {editor for editor in range(EDITORS) if (editor, WORK) in recovered}))
