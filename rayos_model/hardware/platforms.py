@@ -73,6 +73,14 @@ DISK_DEVICES: Final = (
 )
 
 
+_SIDES: Final = range(2)
+NETWORK_DEVICES: Final = (
+    # A hub joins the two devices. With tx=timer a frame moves when the driver says so: at its second notification in a row.
+    *(part for side in _SIDES for part in ("-netdev", f"hubport,id=net{side},hubid=0")),
+    *(part for side in _SIDES for part in ("-device", f"virtio-net-device,netdev=net{side},bus=virtio-mmio-bus.{2 + side},tx=timer")),
+)
+
+
 def command_line(platform: Platform, *, vcpus: int, memory_mb: int, devices: Sequence[str] = ()) -> list[str]:
     """QEMU's command line with `<kernel>`, `<scenario>`, `<disk>`, `<console>` and `<qmp>` where this machine's places
     go.

@@ -112,6 +112,8 @@ async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader
                 records = await _read_records(session, header, drained)
                 drained = header.head
                 if header.state is abi.RunState.RUNNING:
+                    if header.request is abi.HostRequest.LINK:
+                        await session.set_link(f"net{header.request_x}", up=bool(header.request_y))
                     await session.resume()
                     await _carry_out(session, header)
                 sink.records(records)
