@@ -74,6 +74,14 @@ static bool strike_heap(const struct image_fault *fault, u32 draw, u32 variant)
     return true;
 }
 
+/* No timer runs meanwhile: on the deterministic platform the clock would jump to its deadline while the machine stands. */
+static void set_link(u32 side, bool up)
+{
+    sched_timer_stop();
+    host_request(HOST_LINK, side, up);
+    sched_timer_restart();
+}
+
 /* The variant is the side whose link the host cuts. */
 static bool strike_network(const struct image_fault *fault, u32 variant)
 {
@@ -82,7 +90,7 @@ static bool strike_network(const struct image_fault *fault, u32 variant)
     failure_injected(FAULT_TARGET_NETWORK, fault->kind, variant, fault->duration_ns);
     cut_side = variant;
     rejoin_ns = clock_ns() + fault->duration_ns;
-    host_request(HOST_LINK, cut_side, 0);
+    set_link(cut_side, false);
     trace_point(P_INJECT, FAULT_TARGET_NETWORK, fault->kind << 4 | variant);
     return true;
 }
@@ -91,7 +99,7 @@ static void rejoin(void)
 {
     u64 flags = service_begin();
     rejoin_ns = NEVER;
-    host_request(HOST_LINK, cut_side, 1);
+    set_link(cut_side, true);
     trace_point(P_LINK, cut_side, 1);
     service_end(flags);
 }

@@ -33,7 +33,7 @@ PROGRAMS = {
     "trace": ["trace.c", "page.c", "profile.c", "histogram.c"],
     "histogram": ["histogram.c"],
     "blit": ["wayland/blit.c"],
-    "net": ["net.c", "message.c", "virtio.c", "page.c"],
+    "net": ["message.c", "virtio.c", "page.c"],
     "virtio": ["virtio.c", "page.c"],
     "store": ["store.c", "cache.c", "page.c"],
 }

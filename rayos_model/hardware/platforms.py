@@ -73,11 +73,11 @@ DISK_DEVICES: Final = (
 )
 
 
-_SIDES: Final = range(2)
 NETWORK_DEVICES: Final = (
-    # A hub joins the two devices. With tx=timer a frame moves when the driver says so: at its second notification in a row.
-    *(part for side in _SIDES for part in ("-netdev", f"hubport,id=net{side},hubid=0")),
-    *(part for side in _SIDES for part in ("-device", f"virtio-net-device,netdev=net{side},bus=virtio-mmio-bus.{2 + side},tx=timer")),
+    # A hub joins the two devices. With tx=timer a frame moves at the driver's second notification in a row.
+    *("-netdev", "hubport,id=net0,hubid=0", "-netdev", "hubport,id=net1,hubid=0"),
+    *("-device", "virtio-net-device,netdev=net0,bus=virtio-mmio-bus.2,tx=timer"),
+    *("-device", "virtio-net-device,netdev=net1,bus=virtio-mmio-bus.3,tx=timer"),
 )
 
 

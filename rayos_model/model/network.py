@@ -72,9 +72,7 @@ class Network:
             yield self._send(NetSide.REMOTE, ANSWER_BYTES, now)
         elif size:
             self._heard_ns = now
-            self._machine.measure(
-                TraceKind.M_REMOTE_UPDATE, self._sequence, now - self._sent_ns, ThreadId.NETWORK
-            )
+            self._machine.measure(TraceKind.M_REMOTE_UPDATE, self._sequence, now - self._sent_ns, ThreadId.NETWORK)
             if self._lost:
                 self._lost = False
                 self._machine.failures.session_in_step()
@@ -88,7 +86,9 @@ class Network:
         processor, thread, flow = self._machine.processor, self.thread, self._flow
         while True:
             now = processor.now
-            due = next((side for side in (NetSide.REMOTE, NetSide.SERVER) if self._arrives.get(side, now + 1) <= now), None)
+            due = next(
+                (side for side in (NetSide.REMOTE, NetSide.SERVER) if self._arrives.get(side, now + 1) <= now), None
+            )
             timeout = self._timeout_ns
             if self._news:
                 self._news = False
