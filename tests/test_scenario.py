@@ -17,8 +17,8 @@ HEAD = 'name = "x"\nduration_s = 10\n'
 FAILURE = HEAD + 'kind = "failure"\n'
 CLIENT = '[[clients]]\nworkload = "rendering"\n'
 EVERYTHING = [name for category in ("", "calibration", "validation") for name in scenario.shipped(category)]
-
 NETWORK = "[network]\nheartbeat_ms = 100\n"
+
 MISTAKES = {
     "unknown key": (HEAD + CLIENT + "surfaces = [1, 1]\n", ("clients.0.surfaces", "unknown key", "'surface'")),
     "unknown top-level key": ("durations = 1\n" + HEAD + CLIENT, ("durations", "unknown key", "'duration_s'")),
