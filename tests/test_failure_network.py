@@ -12,6 +12,7 @@ from rayos_model import scenario
 from rayos_model.abi import FAULT_TARGET_NETWORK, Detection, FaultKind, TraceKind
 from rayos_model.failure import RECOVERY_LIMIT_NS, FailureInjectionResult, FailureInjector, Scenario
 from rayos_model.fault_ledger import InjectedFault
+from rayos_model.scenario import from_dict
 from rayos_model.soak import ClientWorkload
 from rayos_model.systems import execute
 from tests.test_failure_scenarios import TOLERANCE, both_systems, failure_markers, injected, recovery_ns, system_named
@@ -96,6 +97,26 @@ def test_the_kernel_repeats_itself_to_the_byte(folder: Path) -> None:
     assert first.metrics["faults.injected"] > 0
     assert np.array_equal(first.trace(), again.trace())
     assert first.markers() == again.markers()
+
+
+@both_systems
+def test_a_frame_is_there_when_it_has_been_sent(system_name: str, folder: Path) -> None:
+    """Without latency it is looked at within microseconds: QEMU must not have left it to a later time of its own."""
+    what = from_dict(
+        {
+            "name": "no-latency",
+            "duration_s": 3,
+            "machine": {"memory_mb": 64},
+            "display": {"width": 320, "height": 240},
+            "network": {"heartbeat_ms": 10, "timeout_ms": 20, "latency_us": 0},
+            "clients": [{"workload": "idle", "surface": [64, 64]}],
+        }
+    )
+    run = execute(system_named(system_name), what, folder / f"no-latency-{system_name}")
+    assert run.passed
+    updates = run.trace(TraceKind.M_REMOTE_UPDATE)
+    assert list(updates["subject"][:299]) == list(range(1, 300))
+    assert np.all(updates["arg"] < 100_000)
 
 
 def test_the_partition_is_predicted(folder: Path) -> None:
