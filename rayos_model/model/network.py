@@ -31,7 +31,7 @@ class Network:
     def __init__(self, machine: Machine, image: NetworkImage, costs: CostModel) -> None:
         self._machine = machine
         self._image = image
-        self._flow = machine.flow(costs, ThreadId.NETWORK, _BLOCK)
+        self._flow = machine.flow(costs, ThreadId.NETWORK, ("start",))
         self._cut: NetSide | None = None
         self._news = False  # of the server's own link
         self._arrives: dict[NetSide, int] = {}
