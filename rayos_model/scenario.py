@@ -397,6 +397,8 @@ class Scenario(_Part):
     def _check_partition(self, key: str, fault: Fault) -> None:
         if self.network is None:
             raise ValueError(f"{key}: expected a network to part; the scenario has no table network")
+        if self.machine.vcpus > 1:
+            raise ValueError(f"machine.vcpus: expected 1 with a network_partition, got {self.machine.vcpus}")
         if fault.duration_s is not None and fault.duration_s * 1000 <= self.network.timeout_ms:
             raise ValueError(
                 f"{key}.duration_s: expected more than network.timeout_ms ({self.network.timeout_ms:g}), after which a "

@@ -18,6 +18,7 @@ FAILURE = HEAD + 'kind = "failure"\n'
 CLIENT = '[[clients]]\nworkload = "rendering"\n'
 EVERYTHING = [name for category in ("", "calibration", "validation") for name in scenario.shipped(category)]
 NETWORK = "[network]\nheartbeat_ms = 100\n"
+PARTITION = '[[faults]]\nkind = "network_partition"\nat_s = 1\nduration_s = 1\n'
 
 MISTAKES = {
     "unknown key": (HEAD + CLIENT + "surfaces = [1, 1]\n", ("clients.0.surfaces", "unknown key", "'surface'")),
@@ -60,7 +61,7 @@ MISTAKES = {
         ("faults.0.group", "below 1", "1"),
     ),
     "partition without network": (
-        FAILURE + CLIENT + '[[faults]]\nkind = "network_partition"\nat_s = 1\nduration_s = 1\n',
+        FAILURE + CLIENT + PARTITION,
         ("faults.0", "network"),
     ),
     "partition without end": (
@@ -74,6 +75,10 @@ MISTAKES = {
     "partition too late": (
         FAILURE + NETWORK + CLIENT + '[[faults]]\nkind = "network_partition"\nat_s = 4.5\nduration_s = 1\n',
         ("faults.0", "last 5 s"),
+    ),
+    "partition on several cpus": (
+        FAILURE + NETWORK + "[machine]\nvcpus = 2\n" + CLIENT + PARTITION,
+        ("machine.vcpus", "expected 1", "2"),
     ),
     "partition of a client": (
         FAILURE + NETWORK + CLIENT + '[[faults]]\nkind = "network_partition"\nat_s = 1\nduration_s = 1\ntarget = 0\n',
