@@ -28,6 +28,7 @@ from rayos_model.systems import ProgressFn, System, execute
 SHIPPED: Final = (
     *("desktop-workload", "sixteen-apps-drag-drop", "media-playback", "fullscreen-video"),
     *("logout-unsaved", "idle-surge", "theme-change", "clipboard-stress", "rapid-resize"),
+    "emergency-shutdown",
 )
 """The shipped integration scenarios."""
 

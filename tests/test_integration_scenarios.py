@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pytest
 
-from rayos_model.abi import TraceKind
+from rayos_model.abi import Records, TraceKind
+from rayos_model.calibration import load_calibration
 from rayos_model.crosscheck import compare
+from rayos_model.hardware import KernelSystem
+from rayos_model.hardware.execution import run_blocking
 from rayos_model.integration import SHIPPED, IntegrationResult, IntegrationTestSuite, SystemUnderTest
 from rayos_model.markers import parse
 from rayos_model.metrics import Metrics
-from rayos_model.scenario import NS, load_shipped
+from rayos_model.model import ModelSystem
+from rayos_model.model.disk import Contents, recover
+from rayos_model.model.system import power_cut
+from rayos_model.model.workloads import WORK
+from rayos_model.scenario import NS, Scenario, from_dict, load_shipped
+from rayos_model.store import format_image, read_store, verify_work
+from rayos_model.systems import execute
 from rayos_model.units import QUANTILE_OF
+from tests.killing import execution_of, killed
 
 CHECKS: Final = {
     *("windows", "clients", "memory", "buffers", "frames", "input", "configures", "transfers", "theme", "timeline"),
 }
+FULL: Final = os.environ.get("RAYOS_FULL_SOAK") == "1"
+POWER_CUTS: Final = 100 if FULL else 6
+EDITORS: Final = 24
+SAVING_NS: Final = NS // 200
+"""How long the editors of `emergency-shutdown` save once they are asked to close."""
+
 both_systems = pytest.mark.parametrize("system_name", ["model", "kernel"])
 Results = Callable[[str, str], IntegrationResult]
 
@@ -85,6 +105,86 @@ def test_logout_with_unsaved_work(system_name: str, results: Results) -> None:
     if system_name == "kernel":  # the host has read the image after the run
         assert result.metrics["disk.verified"] >= 5
         assert result.metrics["disk.corrupt"] == 0
+
+
+@pytest.mark.timeout(0 if FULL else 600)
+@both_systems
+def test_emergency_shutdown_recovery(system_name: str, results: Results, tmp_path: Path) -> None:
+    """The power goes at random instants while editors save: the next boot finds all that was acknowledged."""
+    passed(results("emergency-shutdown", system_name))
+    lives = {"model": model_lives, "kernel": kernel_lives}[system_name](tmp_path)
+    saved = [len(acknowledged) for acknowledged, _ in lives]
+    assert any(0 < count < EDITORS for count in saved), "cut short in the middle of saving"
+    for acknowledged, recovered in lives:
+        assert acknowledged <= recovered
+
+
+Lives = list[tuple[set[int], set[int]]]
+"""Of each life that was cut short: the editors whose work was acknowledged as saved, and those that it recovered."""
+
+
+def next_day() -> Scenario:
+    """The same machine with nobody who saves."""
+    what = load_shipped("emergency-shutdown")
+    data = what.model_dump(exclude_unset=True) | {"clients": [{"workload": "rendering"}], "duration_s": 2}
+    return from_dict({key: data[key] for key in data.keys() - {"timeline", "constraints"}}, "next-day")
+
+
+class Told:
+    """Keeps the trace of a run that does not reach its end."""
+
+    def __init__(self) -> None:
+        self._parts: list[Records] = []
+
+    def __call__(self, records: Records) -> None:
+        self._parts.append(records.copy())
+
+    def of(self, kind: TraceKind) -> Records:
+        records: Records = np.concatenate(self._parts)
+        chosen: Records = records[records["kind"] == kind]
+        return chosen
+
+
+def model_lives(tmp_path: Path) -> Lives:
+    what, parameters, instants = load_shipped("emergency-shutdown"), load_calibration("icount"), random.Random(9)
+    lives: Lives = []
+    contents = Contents()
+    for _ in range(POWER_CUTS):
+        asked_s = instants.choice(what.timeline).at_s
+        told = Told()
+        contents = power_cut(what, parameters, round(asked_s * NS) + instants.randrange(SAVING_NS), told)
+        acknowledged = set(told.of(TraceKind.M_DURABLE)["subject"].tolist())
+        recovered = recover(contents)
+        lives.append((acknowledged, {editor for editor in range(EDITORS) if (editor, WORK) in recovered}))
+        again = execute(ModelSystem(parameters, disk=contents), next_day(), tmp_path / f"next-{len(lives)}")
+        assert again.passed
+    passed(IntegrationResult.of(execute(ModelSystem(parameters, disk=contents), what, tmp_path / "again")))
+    return lives
+
+
+def kernel_lives(tmp_path: Path) -> Lives:
+    what, instants, image = load_shipped("emergency-shutdown"), random.Random(9), tmp_path / "disk.img"
+    lives: Lives = []
+    for _ in range(POWER_CUTS):
+        format_image(image, what.machine.disk_mb)
+        execution = execution_of(what.with_overrides(duration_s=600), image)
+        askers, after_s = instants.randint(1, EDITORS - 1), instants.uniform(0, 0.01)
+        acknowledged = set(run_blocking(functools.partial(killed, execution, askers, after_s)).puts)
+        left = read_store(image)
+        again = execute(KernelSystem(disk=image), next_day(), tmp_path / f"next-{len(lives)}")
+        assert again.passed
+        expected = (
+            f"{len(left.records)} records, {len(left.torn)} torn blocks, 0 unreadable, generation {left.generation}"
+        )
+        assert f"RAYOS_DIAG:store:{expected}" in again.markers(), (
+            "the kernel's recovery finds what the host's reader does"
+        )
+        after = read_store(image)
+        assert (after.records, after.misplaced) == (left.records, []), "and leaves it as it is"
+        assert verify_work(after, acknowledged) == []
+        lives.append((acknowledged, {int(name.removeprefix("work.")) for name in after.records}))
+    passed(IntegrationResult.of(execute(KernelSystem(disk=image), what, tmp_path / "again")))
+    return lives
 
 
 @both_systems

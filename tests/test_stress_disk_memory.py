@@ -5,11 +5,9 @@ Shortened unless RAYOS_FULL_SOAK=1 (`make soak`), which runs each for the durati
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import os
 import random
-import signal
 from pathlib import Path
 from typing import Final
 
@@ -19,21 +17,17 @@ import pytest
 from rayos_model import scenario
 from rayos_model.abi import BLOCK_BYTES, Records, TraceKind
 from rayos_model.calibration import load_calibration
-from rayos_model.errors import BadInput, PlatformFailure
+from rayos_model.errors import BadInput
 from rayos_model.hardware import KernelSystem
-from rayos_model.hardware.execution import Execution, execute, run_blocking
-from rayos_model.hardware.platforms import DISK_DEVICES, platform_named
-from rayos_model.hardware.qemu import find_qemu
-from rayos_model.hardware.rendezvous import Limits, drive
-from rayos_model.hardware.session import QemuSession
-from rayos_model.hardware.system import build_kernel
-from rayos_model.image import compile_image
+from rayos_model.hardware.execution import execute, run_blocking
+from rayos_model.hardware.rendezvous import Limits
 from rayos_model.model import ModelSystem
 from rayos_model.run import Run
 from rayos_model.scenario import Scenario
-from rayos_model.store import DurableLog, Store, format_image, read_store, verify_stress
+from rayos_model.store import Store, format_image, read_store, verify_stress
 from rayos_model.systems import System
 from rayos_model.systems import execute as execute_on
+from tests.killing import Heard, execution_of, killed
 
 FULL: Final = os.environ.get("RAYOS_FULL_SOAK") == "1"
 SHORT_S: Final = 5.0
@@ -120,49 +114,6 @@ def small_disk(**changes: object) -> Scenario:
     )
 
 
-class Heard:
-    """A sink that keeps what the console says."""
-
-    def __init__(self) -> None:
-        self.durable = DurableLog()
-        self.said: list[str] = []
-
-    def lines(self, lines: list[str]) -> None:
-        self.said += lines
-        for line in lines:
-            self.durable.line(line)
-
-    def records(self, records: Records) -> None: ...
-
-
-def execution_of(what: Scenario, image: Path) -> Execution:
-    machine = what.machine
-    kernel = Path(build_kernel().path)
-    return Execution(
-        *(find_qemu(), kernel, platform_named("icount"), compile_image(what), machine.vcpus, machine.memory_mb),
-        devices=DISK_DEVICES,
-        disk=image,
-    )
-
-
-async def killed(execution: Execution, after_s: float) -> DurableLog:
-    """Runs until QEMU is killed, `after_s` of wall time after the first acknowledged flush; what was acknowledged."""
-    heard = Heard()
-    places = {"<kernel>": str(execution.kernel), "<disk>": str(execution.disk)}
-    command = [str(execution.qemu.path), *execution.command[1:]]
-    async with QemuSession(command, execution.image, places) as session:
-        driving = asyncio.create_task(drive(session, heard, Limits()))
-        while not heard.durable.puts and not driving.done():
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(after_s)
-        assert session.pid is not None
-        assert not driving.done(), "killed in mid-run"
-        os.kill(session.pid, signal.SIGKILL)
-        with pytest.raises(PlatformFailure):
-            await driving
-    return heard.durable
-
-
 def test_no_acknowledged_write_is_lost_when_qemu_is_killed(tmp_path: Path) -> None:
     """Killed at random instants; the host's reader and the kernel's recovery find the same, and nothing is missing."""
     instants = random.Random(5)
@@ -172,7 +123,7 @@ def test_no_acknowledged_write_is_lost_when_qemu_is_killed(tmp_path: Path) -> No
         format_image(image, stressed.machine.disk_mb)
         execution = execution_of(stressed, image)
         after_s = instants.uniform(0.0, 1.0)
-        durable = run_blocking(functools.partial(killed, execution, after_s))
+        durable = run_blocking(functools.partial(killed, execution, 1, after_s))
         found = read_store(image, stressed.seed)
         assert verify_stress(found, durable.puts) == []
         heard = Heard()

@@ -7,7 +7,7 @@ written when follow from the same rules. It must not know who uses the store.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from heapq import heappop, heappush
@@ -100,13 +100,40 @@ class _Epoch:
     freed: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What one block of the disk holds: a version of the record of that name."""
+
+    generation: int
+    name: Hashable
+
+
+Contents = dict[int, Version]
+"""What is on the disk itself, by block: what a power cut leaves, and the next boot begins with."""
+
+
+def recover(contents: Mapping[int, Version]) -> dict[Hashable, int]:
+    """Record → block: of the versions of a record the one with the greatest generation is the record."""
+    by_age = sorted(contents.items(), key=lambda entry: entry[1].generation)
+    return {version.name: block for block, version in by_age}
+
+
 class Store:
-    """Records by name on `blocks` blocks, through a cache of at most `capacity` of them."""
+    """Records by name on `blocks` blocks, through a cache of at most `capacity` of them.
+
+    `contents` is what an earlier life has left on the disk.
+    """
 
     def __init__(
-        self, disk: DiskImage, memory: MemoryUse, wake: Callable[[str], None], kick: Callable[[], None]
+        self,
+        disk: DiskImage,
+        memory: MemoryUse,
+        wake: Callable[[str], None],
+        kick: Callable[[], None],
+        contents: Mapping[int, Version],
     ) -> None:
         self.device = Device(disk)
+        self.contents: Contents = dict(contents)
         self.hits = self.misses = 0
         self._blocks = (disk.mb << 20) // BLOCK_BYTES
         self._capacity = disk.cache_pages
@@ -115,7 +142,10 @@ class Store:
         self._kick = kick
         self._block_of: dict[Hashable, int] = {}
         self._busy = bytearray(self._blocks)
+        self._unwritten: dict[int, Version] = {}
+        self._generation = 0
         self._cursor = 1
+        self._recover()
         self._state: dict[int, State] = {}
         self._epoch_of: dict[int, int] = {}
         self._lists: dict[State, OrderedDict[int, None]] = {state: OrderedDict() for state in State}
@@ -123,6 +153,12 @@ class Store:
         self._open, self._durable, self._wanted = 1, 0, 0
         self._first_dirty_ns = 0
         self._draining = self._flushing = False
+
+    def _recover(self) -> None:
+        self._block_of.update(recover(self.contents))
+        self._generation = max((version.generation for version in self.contents.values()), default=0)
+        for block in self._block_of.values():
+            self._busy[block] = 1
 
     # ---- the cache ------------------------------------------------------------------------------
 
@@ -199,6 +235,8 @@ class Store:
         if name in self._block_of:
             epoch.freed.append(self._block_of[name])
         self._block_of[name] = block
+        self._generation += 1
+        self._unwritten[block] = Version(self._generation, name)
         if self.dirty == 1:
             self._first_dirty_ns = now
         if self.dirty in (1, WRITE_BATCH):
@@ -248,6 +286,7 @@ class Store:
         else:
             self._set(request.block, State.CLEAN)
             if request.operation is Operation.WRITE:
+                self.contents[request.block] = self._unwritten.pop(request.block)
                 self._epochs[self._epoch_of.pop(request.block)].unwritten -= 1
             else:
                 self._wake(f"block {request.block}")
@@ -292,12 +331,12 @@ class Store:
 class DiskThread:
     """The kernel's disk thread, and those that wait for the disk."""
 
-    def __init__(self, machine: Machine, disk: DiskImage, costs: CostModel) -> None:
+    def __init__(self, machine: Machine, disk: DiskImage, costs: CostModel, contents: Mapping[int, Version]) -> None:
         self._machine = machine
         self._processor: Processor = machine.processor
         self._flow = machine.flow(costs, ThreadId.DISK, _BLOCK)
         self._waiting: list[tuple[str, Thread]] = []
-        self.store = Store(disk, machine.memory, self._wake, lambda: machine.processor.wake(self.thread))
+        self.store = Store(disk, machine.memory, self._wake, lambda: machine.processor.wake(self.thread), contents)
         self.thread = Thread(ThreadId.DISK, "disk", DISK_PRIORITY, self._body())
 
     def wait(self, thread: Thread, what: str, trailing: int) -> Body:

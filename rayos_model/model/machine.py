@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from simpy import Environment
 
@@ -11,7 +11,7 @@ from rayos_model.image import Group, Image
 from rayos_model.model.client import Client
 from rayos_model.model.compositor import Compositor
 from rayos_model.model.costs import CostModel, Flow, Path, Point, RecordedFlow
-from rayos_model.model.disk import DiskThread
+from rayos_model.model.disk import DiskThread, Version
 from rayos_model.model.faults import Failures
 from rayos_model.model.integration import Integration
 from rayos_model.model.load import WHOLE_PPM, LoadGenerator
@@ -29,7 +29,10 @@ from rayos_model.random import STREAM_JITTER, Random
 
 
 class Machine:
-    """One run's state. `on_second(second, flips)` is called after each snapshot, `say` writes a marker line."""
+    """One run's state. `on_second(second, flips)` is called after each snapshot, `say` writes a marker line.
+
+    `contents` is what an earlier machine has left on the disk.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Machine:
         line: Callable[[str], None],
         on_second: Callable[[int, int], None],
         trace_points: bool = False,
+        contents: Mapping[int, Version] | None = None,
     ) -> None:
         self.env = Environment(initial_time=0)
         self.settings = image.settings
@@ -79,7 +83,9 @@ class Machine:
         self.trace = TraceBuffer(self._keep)
         self.clients: dict[int, Client] = {}
         self._group_of = {group.first_client + i: group for group in image.groups for i in range(group.count)}
-        self.disk = DiskThread(self, image.disk, CostModel(parameters, "disk")) if image.disk.mb else None
+        self.disk = (
+            DiskThread(self, image.disk, CostModel(parameters, "disk"), contents or {}) if image.disk.mb else None
+        )
         if self.disk:
             self.memory.reclaim = self.disk.store.shrink
             self.memory.on_reclaim = self._reclaimed
@@ -102,8 +108,24 @@ class Machine:
 
     # ---- running ---------------------------------------------------------------------------------
 
+    def run_until(self, instant_ns: int) -> None:
+        """Runs the scenario until its power is cut: all that happens before that instant, and nothing more."""
+        self._start()
+        launcher = self.supervisor.launcher
+        while launcher.state != EXITED and self.env.peek() < instant_ns:
+            self.env.step()
+        self.trace.flush()
+
     def run(self) -> bool:
         """Runs the scenario to its end; whether the machine itself found nothing wrong."""
+        self._start()
+        launcher = self.supervisor.launcher
+        step = self.env.step
+        while launcher.state != EXITED:
+            step()
+        return self._finish()
+
+    def _start(self) -> None:
         settings, processor = self.settings, self.processor
         if self.profile:
             self.profile.start()
@@ -122,10 +144,8 @@ class Machine:
             processor.spawn(self.failures.thread)
         if self.network:
             processor.spawn(self.network.thread)
-        launcher = self.supervisor.launcher
-        step = self.env.step
-        while launcher.state != EXITED:
-            step()
+
+    def _finish(self) -> bool:
         leaked = self.memory.pages - self.memory.baseline
         self.measure(TraceKind.M_PAGES_PEAK, 0, self.memory.peak, ThreadId.LAUNCHER)
         self.measure(TraceKind.M_LEAK, 0, leaked, ThreadId.LAUNCHER)

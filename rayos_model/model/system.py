@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
-from rayos_model.abi import Detection
+from rayos_model.abi import Detection, Records
 from rayos_model.errors import BadInput
 from rayos_model.image import build_image
 from rayos_model.metrics import Metrics, MetricsCollector
+from rayos_model.model.disk import Contents
 from rayos_model.model.machine import Machine
 from rayos_model.parameters import Parameters
 from rayos_model.run import RunWriter
@@ -27,15 +28,21 @@ class ModelSystem:
 
     `trace_points` keeps every control-flow point in the trace, not measurements only. The CPU time of a segment is then
     its own demand, without interrupts and dispatches (the kernel's includes them, and counts them). `detectors_off`
-    blinds detectors of failures, which proves that a test that relies on them can fail.
+    blinds detectors of failures, which proves that a test that relies on them can fail. `disk` is what `power_cut` has
+    left; without it a scenario with a disk starts with an empty one.
     """
 
     name = "model"
 
     def __init__(
-        self, parameters: Parameters, trace_points: bool = False, detectors_off: Collection[Detection] = ()
+        self,
+        parameters: Parameters,
+        trace_points: bool = False,
+        detectors_off: Collection[Detection] = (),
+        disk: Contents | None = None,
     ) -> None:
         self.parameters = parameters
+        self.disk = disk
         self.trace_points = trace_points
         self.detectors_off = detectors_off
 
@@ -59,7 +66,7 @@ class ModelSystem:
         def on_second(second: int, flips: int) -> None:
             progress(Progress(second * 1_000_000_000, duration, float(flips), "simulating"))
 
-        machine = Machine(image, self.parameters, writer.trace, writer.marker, on_second, self.trace_points)
+        machine = Machine(image, self.parameters, writer.trace, writer.marker, on_second, self.trace_points, self.disk)
         machine.run()
         calibration = _identity(self.parameters.provenance)
         writer.provenance(platform=self.parameters.platform, calibration=calibration, trace_points=self.trace_points)
@@ -77,6 +84,20 @@ def simulate(scenario: Scenario, parameters: Parameters) -> Metrics:
     collector = MetricsCollector(scenario)
     Machine(build_image(scenario), parameters, collector.feed, lambda line: None, lambda second, flips: None).run()
     return collector.result()
+
+
+def power_cut(
+    scenario: Scenario, parameters: Parameters, instant_ns: int, records: Callable[[Records], None]
+) -> Contents:
+    """What is on the disk when a run's power is cut at that instant, ns; `records` gets its trace until then.
+
+    Raises `BadInput` when the scenario has no disk.
+    """
+    machine = Machine(build_image(scenario), parameters, records, lambda line: None, lambda second, flips: None)
+    if machine.disk is None:
+        raise BadInput(f"{scenario.name}: machine.disk_mb: there is no disk that could outlive a power cut")
+    machine.run_until(instant_ns)
+    return machine.disk.store.contents
 
 
 def _identity(provenance: dict[str, Any]) -> dict[str, Any]:
