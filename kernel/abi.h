@@ -84,7 +84,13 @@ struct image_disk { /* follows the load: the disk and its cache, all zero where 
     u32 reserved;
 };
 
-struct image_group { /* group_count of them follow the disk */
+struct image_network { /* follows the disk: the remote display session (remote.c), all zero where there is none */
+    u64 heartbeat_ns;  /* the server sends an update this often */
+    u64 timeout_ns;    /* with none answered for so long the session counts as lost */
+    u64 latency_ns;    /* of the network, each way */
+};
+
+struct image_group { /* group_count of them follow the network */
     u64 period_ns;     /* 1/rate; 0 where the workload has no rate */
     u64 start_ns;      /* first client of the group is spawned here ... */
     u64 stagger_ns;    /* ... and each next one this much later */
@@ -107,6 +113,7 @@ struct image_fault {
     u64 start_ns;      /* the first strikes here (period_ns 0), or within one period from here */
     u64 end_ns;        /* none at or after this time */
     u64 period_ns;     /* one in each period, at a random instant of it; 0: one alone, at start_ns */
+    u64 duration_ns;   /* network_partition: how long it lasts */
     u32 count;         /* at most so many */
     u32 kind;          /* enum fault_kind */
     u32 variant;       /* of the kind; VARIANT_ANY: drawn */
@@ -125,6 +132,7 @@ struct image_event { /* then timeline_count of these, in order of time; at most 
 #define MAX_EVENTS 64
 /* then table_count tables of QUANTILES u64 each */
 
+enum net_side { NET_SERVER = 0, NET_REMOTE };
 enum scenario_kind { KIND_SOAK = 1, KIND_STRESS, KIND_FAILURE, KIND_PERFORMANCE, KIND_INTEGRATION };
 enum input_source { INPUT_SEAT = 0, INPUT_DEVICE }; /* who makes input events: the seat itself, or the host through the input devices */
 enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_SURFACE_CREATION, WORKLOAD_DRAG_DROP,
@@ -145,12 +153,14 @@ enum fault_kind { /* variants from 0 */
     FAULT_HANG,                 /* a client stops responding */
     FAULT_HOSTILE_CLIENT,       /* a client sends what no client should */
     FAULT_DEADLOCK,             /* two clients lock two mutexes in opposite order */
+    FAULT_NETWORK_PARTITION,    /* the link of one side is cut, for a while: the server's, the remote display's */
 };
 #define FAULT_TARGET_HEAP MAX_CLIENTS /* stands for a client id where a fault strikes the kernel's heap */
+#define FAULT_TARGET_NETWORK (MAX_CLIENTS + 1) /* ... the network */
 /* How a failure was noticed. */
 enum detection {
     DETECTED_CRASH = 1, DETECTED_KILL, DETECTED_RED_ZONE, DETECTED_LIMIT, DETECTED_OVERFLOW, DETECTED_HANG,
-    DETECTED_PROTOCOL, DETECTED_DEADLOCK,
+    DETECTED_PROTOCOL, DETECTED_DEADLOCK, DETECTED_LINK_DOWN, DETECTED_HEARTBEAT,
 };
 
 /* ---- Trace ring ------------------------------------------------------------------------------ */
@@ -181,6 +191,7 @@ enum host_request {
     HOST_NOTHING = 0,
     HOST_MOTION,        /* the tablet to (x, y), 0 to INPUT_RANGE over the screen */
     HOST_KEY,           /* the keyboard's key of code x (as Linux numbers them) pressed (y = 1) or released (0) */
+    HOST_LINK,          /* the link of network side x cut (y = 0) or joined again (1), before the machine runs on */
 };
 #define INPUT_RANGE 0x7fff
 enum run_state { STATE_BOOT = 0, STATE_RUNNING, STATE_DONE, STATE_PANIC };
@@ -198,7 +209,7 @@ struct trace_record { /* 32 bytes */
     u8 sleepers;         /* threads that wait for a deadline, at this record (saturating) */
 };
 
-enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAUNCHER, THREAD_INJECTOR, THREAD_DISK, THREAD_CLIENT0 = 16 };
+enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAUNCHER, THREAD_INJECTOR, THREAD_DISK, THREAD_NETWORK, THREAD_CLIENT0 = 16 };
 
 /* Points close a segment of their thread's control flow (docs/mechanism.md); their order is the contract
  * between kernel and model. PACK(low, high) fills the halves of arg.
@@ -255,10 +266,14 @@ enum trace_kind {
     P_DISK_SUBMIT = 45, /* one request to the device;    subject operation */
     P_DISK_DONE = 46, /* one request delivered;          subject operation */
     P_DISK_NOTIFY = 47, /* the device was told */
+    /* network thread; subject enum net_side */
+    P_NET_SEND = 48,  /* one frame given to the device;        arg bytes */
+    P_NET_RECEIVE = 49, /* one delivery looked at;             arg bytes, 0: nothing arrived */
     /* compositor, on: */
     P_ACTION = 50,    /* carried out an event of the timeline; subject enum action, arg clients concerned */
     P_RESIZE = 51,    /* one step of an interactive resize;    subject client, arg step */
     P_MARKER = 52,    /* printed a milestone;                  arg letters of its event's name */
+    P_LINK = 53,      /* network: noticed a change of the link, or a timeout; injector: the link is whole again */
 
     /* Measurements: subject client, arg ns, unless said otherwise */
     M_COMMIT_TO_PRESENT = 64,
@@ -285,7 +300,7 @@ enum trace_kind {
     /* Faults: subject FAULT_SUBJECT; at that instant. A failure that nobody injected has kind 0. */
     M_FAULT_INJECTED,     /* 85 arg variant */
     M_FAULT_DETECTED,     /* 86 arg ns since injection */
-    M_FAULT_RECOVERED,    /* 87 arg ns since injection; only when in time */
+    M_FAULT_RECOVERED,    /* 87 arg ns since injection, of a partition since its end; only when in time */
 
     /* At each snapshot, of the second that ends; subject PACK8(lock id, times), arg PACK(total, longest), ns, saturating */
     M_LOCK_HOLD = 96,     /* times the lock was taken, how long it was held */
@@ -307,6 +322,7 @@ enum trace_kind {
     M_MARKER,             /* 110 a RAYOS_INTEGRATION line was printed; subject how many before it */
     M_PRESENTATION_JITTER,/* 111 media: how far two presentations in a row are from one period apart */
     M_CONFIGURE,          /* 112 configure sent to the flip that shows what obeys it */
+    M_REMOTE_UPDATE,      /* 113 the remote display shows what was sent; subject sequence number, arg ns since it was sent */
     /* Bytes on the wire, kept only if trace_points is TRACE_WIRE: subject client, arg the size, then 8 bytes a record */
     W_REQUESTS = 120,
     W_EVENTS = 121,

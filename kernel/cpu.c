@@ -1,6 +1,7 @@
 /* Descriptor tables, exceptions and interrupts of a processor. */
 #include "input.h"
 #include "memory.h"
+#include "net.h"
 #include "process.h"
 #include "sched.h"
 
@@ -122,13 +123,29 @@ static void reschedule_interrupt(void)
     kernel_leave();
 }
 
+static void device_interrupt(void)
+{
+    input_interrupt();
+    bool network = net_interrupt();
+    apic_end_interrupt();
+    if (!network)
+        return;
+    struct thread *t = current_thread();
+    t->irqs += t->irqs != 255;
+    lock_acquire(LOCK_KERNEL);
+    remote_link_changed();
+    if (this_cpu()->resched)
+        sched_preempt();
+    kernel_leave();
+}
+
 void interrupt(struct frame *frame)
 {
     switch (frame->vector) {
     case VECTOR_TIMER: timer_interrupt(); return;
     case VECTOR_RESCHEDULE: reschedule_interrupt(); return;
     case VECTOR_REQUEST: apic_end_interrupt(); smp_answer(); return;
-    case VECTOR_DEVICE: input_interrupt(); apic_end_interrupt(); return;
+    case VECTOR_DEVICE: device_interrupt(); return;
     case VECTOR_RESUME: apic_end_interrupt(); return;
     case VECTOR_SPURIOUS: return;
     case VECTOR_NMI: stop_if_panicking(); break;

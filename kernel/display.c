@@ -32,6 +32,7 @@ void display_init(void)
 }
 
 u32 *display_back(void) { return buffers[back]; }
+const u32 *display_front(void) { return buffers[!back]; }
 
 void display_flip(void)
 {

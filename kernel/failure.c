@@ -1,16 +1,16 @@
 /* What becomes of faults: when each was injected, detected, recovered from; the lines that say so; the verdict.
  *
  * A fault is open from its injection until its target serves again: a client when its successor's first frame is on
- * screen, the heap when the object is quarantined. Each target has at most one open fault. LOCK_KERNEL protects
+ * screen, the heap when the object is quarantined, the network when the remote display shows what the server sent. Each target has at most one open fault. LOCK_KERNEL protects
  * everything. Lines are printed by the injector's thread, so that nobody else's work takes longer for them. */
 #include "process.h"
 
 #define PRIORITY_INJECTOR 28
 #define RECOVERY_LIMIT_NS 5000000000ull
-#define TARGETS (MAX_CLIENTS + 1)
+#define TARGETS (MAX_CLIENTS + 2)
 #define MAX_REPORTS 1024
 
-struct fault { u64 injected_ns; u8 kind, variant; bool detected; }; /* kind 0: none is open */
+struct fault { u64 injected_ns, over_ns; u8 kind, variant; bool detected; }; /* kind 0: none is open */
 struct line { u16 target; u8 report, kind, detail; };
 
 static struct thread injector_thread;
@@ -23,11 +23,14 @@ static u64 next_scrub_ns = NEVER, next_timeout_ns = NEVER;
 
 static const char *const kinds[] = {
     "none", "client_crash", "memory_corruption", "buffer_exhaustion", "event_queue_overflow", "hang", "hostile_client", "deadlock",
+    "network_partition",
 };
 static const char *const detections[] = {
     "none", "crash", "kill", "red_zone", "limit", "overflow", "hang", "protocol_error", "deadlock",
+    "link_down", "heartbeat",
 };
 
+static u64 least(u64 a, u64 b) { return a < b ? a : b; }
 static bool watching(void) { return scenario()->kind == KIND_FAILURE; }
 
 /* ---- Lines ---- */
@@ -41,9 +44,12 @@ static void report(u32 target, enum report what, u32 detail)
 
 static void print_report(const struct line *line)
 {
-    char name[8] = "heap";
-    if (line->target != FAULT_TARGET_HEAP)
-        print_number(name, line->target);
+    char number[8];
+    const char *name = line->target == FAULT_TARGET_HEAP ? "heap" : "network";
+    if (line->target < MAX_CLIENTS) {
+        print_number(number, line->target);
+        name = number;
+    }
     switch (line->report) {
     case REPORT_INJECT: print_line("RAYOS_FAILURE:INJECT:%s:%s", kinds[line->kind], name); break;
     case REPORT_DETECTED: print_line("RAYOS_FAILURE:DETECTED:%s:%s", detections[line->detail], name); break;
@@ -79,13 +85,12 @@ static void close(u32 target, bool success)
     open--;
 }
 
-void failure_injected(u32 target, u32 kind, u32 variant)
+void failure_injected(u32 target, u32 kind, u32 variant, u64 lasts_ns)
 {
-    u64 now = clock_ns();
-    faults[target] = (struct fault){ now, (u8)kind, (u8)variant, false };
+    u64 now = clock_ns(), over = now + lasts_ns;
+    faults[target] = (struct fault){ now, over, (u8)kind, (u8)variant, false };
     open++;
-    if (next_timeout_ns == NEVER)
-        next_timeout_ns = now + RECOVERY_LIMIT_NS;
+    next_timeout_ns = least(next_timeout_ns, over + RECOVERY_LIMIT_NS);
     trace_measure(M_FAULT_INJECTED, FAULT_SUBJECT(target, kind), variant);
     report(target, REPORT_INJECT, 0);
 }
@@ -104,10 +109,10 @@ void failure_detected(u32 target, enum detection how)
     service_end(flags);
 }
 
-void failure_recovering(u32 client)
+void failure_recovering(u32 target)
 {
     u64 flags = service_begin();
-    report(client, REPORT_RECOVERY_START, 0);
+    report(target, REPORT_RECOVERY_START, 0);
     service_end(flags);
 }
 
@@ -116,7 +121,7 @@ void failure_recovered(u32 target)
     u64 flags = service_begin();
     const struct fault *fault = &faults[target];
     if (fault->kind) {
-        trace_measure(M_FAULT_RECOVERED, FAULT_SUBJECT(target, fault->kind), clock_ns() - fault->injected_ns);
+        trace_measure(M_FAULT_RECOVERED, FAULT_SUBJECT(target, fault->kind), clock_ns() - fault->over_ns);
         close(target, true);
     }
     service_end(flags);
@@ -139,7 +144,7 @@ static void time_out(u64 now)
     for (u32 target = 0; target < TARGETS && open; target++) {
         if (!faults[target].kind)
             continue;
-        u64 at = faults[target].injected_ns + RECOVERY_LIMIT_NS;
+        u64 at = faults[target].over_ns + RECOVERY_LIMIT_NS;
         if (at <= now)
             close(target, false);
         else if (at < next_timeout_ns)
@@ -161,8 +166,6 @@ bool failure_finish(bool failed)
 }
 
 /* ---- The injector's thread ---- */
-
-static u64 least(u64 a, u64 b) { return a < b ? a : b; }
 
 static void scrub(u64 now)
 {

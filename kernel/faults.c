@@ -9,6 +9,8 @@
 struct source { struct random random; u64 at_ns; u32 done, whom, variant; }; /* the next one; at_ns NEVER: no more */
 
 static struct source sources[MAX_SOURCES];
+static u64 rejoin_ns = NEVER;                  /* the partition ends */
+static u32 cut_side;
 
 static u64 fraction(u64 of, u32 draw) { return (u64)((unsigned __int128)of * draw >> 32); }
 
@@ -40,7 +42,11 @@ static u32 next_source(void)
     return best;
 }
 
-u64 faults_next(void) { return scenario_faults() ? sources[next_source()].at_ns : NEVER; }
+u64 faults_next(void)
+{
+    u64 strike_ns = scenario_faults() ? sources[next_source()].at_ns : NEVER;
+    return strike_ns < rejoin_ns ? strike_ns : rejoin_ns;
+}
 
 /* A deadlock leaves one of two clients to go on. */
 static bool eligible(u32 client, u32 kind)
@@ -63,9 +69,39 @@ static bool strike_heap(const struct image_fault *fault, u32 draw, u32 variant)
 {
     if (failure_open(FAULT_TARGET_HEAP) || !heap_overrun(draw))
         return false;
-    failure_injected(FAULT_TARGET_HEAP, fault->kind, variant);
+    failure_injected(FAULT_TARGET_HEAP, fault->kind, variant, 0);
     trace_point(P_INJECT, FAULT_TARGET_HEAP, fault->kind << 4 | variant);
     return true;
+}
+
+/* No timer runs meanwhile: on the deterministic platform the clock would jump to its deadline while the machine stands. */
+static void set_link(u32 side, bool up)
+{
+    sched_timer_stop();
+    host_request(HOST_LINK, side, up);
+    sched_timer_restart();
+}
+
+/* The variant is the side whose link the host cuts. */
+static bool strike_network(const struct image_fault *fault, u32 variant)
+{
+    if (failure_open(FAULT_TARGET_NETWORK) || rejoin_ns != NEVER)
+        return false;
+    failure_injected(FAULT_TARGET_NETWORK, fault->kind, variant, fault->duration_ns);
+    cut_side = variant;
+    rejoin_ns = clock_ns() + fault->duration_ns;
+    set_link(cut_side, false);
+    trace_point(P_INJECT, FAULT_TARGET_NETWORK, fault->kind << 4 | variant);
+    return true;
+}
+
+static void rejoin(void)
+{
+    u64 flags = service_begin();
+    rejoin_ns = NEVER;
+    set_link(cut_side, true);
+    trace_point(P_LINK, cut_side, 1);
+    service_end(flags);
 }
 
 /* The target is the one that will close the cycle: it is struck, and locks, as the second. */
@@ -74,7 +110,7 @@ static bool strike_pair(const struct image_fault *fault, u32 target, u32 variant
     u32 other = find_target(fault, target + 1);
     if (other == target)
         return false;
-    failure_injected(target, fault->kind, variant);
+    failure_injected(target, fault->kind, variant, 0);
     process_strike(other, other << 16 | FAULT_DEADLOCK << 4);
     process_strike(target, other << 16 | FAULT_DEADLOCK << 4 | 1);
     trace_point(P_INJECT, target, fault->kind << 4 | variant);
@@ -86,12 +122,14 @@ static bool strike(const struct image_fault *fault, const struct source *source)
     u32 variant = source->variant;
     if (fault->kind == FAULT_MEMORY_CORRUPTION && variant == 1)
         return strike_heap(fault, source->whom, variant);
+    if (fault->kind == FAULT_NETWORK_PARTITION)
+        return strike_network(fault, variant);
     u32 target = find_target(fault, fault->first_client + (u32)fraction(fault->client_count, source->whom));
     if (target == MAX_CLIENTS)
         return false;
     if (fault->kind == FAULT_DEADLOCK)
         return strike_pair(fault, target, variant);
-    failure_injected(target, fault->kind, variant);
+    failure_injected(target, fault->kind, variant, 0);
     if (fault->kind == FAULT_CLIENT_CRASH && variant == 2) {
         process_kill(target, 2);
         failure_detected(target, DETECTED_KILL);
@@ -104,6 +142,10 @@ static bool strike(const struct image_fault *fault, const struct source *source)
 
 void faults_strike(void)
 {
+    if (rejoin_ns <= clock_ns()) {
+        rejoin();
+        return;
+    }
     u32 i = next_source();
     struct source *source = &sources[i];
     const struct image_fault *fault = scenario_fault(i);

@@ -73,12 +73,14 @@ void failure_shown(u32 client);            /* a client's first frame is on scree
 
 /* display.c: two XRGB8888 framebuffers, width*4 bytes a row */
 u32 *display_back(void);
+const u32 *display_front(void);            /* what is visible */
 void display_flip(void);                   /* back becomes visible (ramfb), the other becomes back */
 
 /* scenario.c: the validated image */
 const struct image_settings *scenario(void);
 const struct image_load *scenario_load(void);
 const struct image_disk *scenario_disk(void);
+const struct image_network *scenario_network(void);
 const struct image_group *scenario_group(u32 client);
 const u64 *scenario_table(u32 index);
 u32 scenario_clients(void);                /* total over the groups */

@@ -65,6 +65,7 @@ void kernel_main(u32 start_info)
     process_init();
     sched_init();
     disk_init();
+    remote_init();
     start_threads();
     sched_idle();
 }

@@ -73,6 +73,11 @@ i64 sys_get(struct process *p, u64 name, u64 buffer, u64 capacity);
 i64 sys_delete(struct process *p, u64 name);
 i64 sys_flush(struct process *p, u64 tag);
 
+/* remote.c: the remote display session */
+void remote_init(void);                         /* nothing where the scenario has no network */
+void remote_start(void);                        /* the clock starts */
+void remote_link_changed(void);                 /* perhaps; under LOCK_KERNEL */
+
 /* socket.c, the client's side; both block and may not return (the process is killed while it waits) */
 struct socket *socket_create(u32 client, u32 capacity);
 void socket_connect(struct socket *socket, struct process *p, u64 now_ns);
@@ -112,10 +117,10 @@ extern struct thread compositor_thread, launcher_thread, reporter_thread;
 /* failure.c */
 void failure_init(void);                        /* the injector's thread, in a scenario of kind failure */
 void failure_start(void);                       /* the clock starts */
-void failure_injected(u32 target, u32 kind, u32 variant);
+void failure_injected(u32 target, u32 kind, u32 variant, u64 lasts_ns); /* recovery counts from the end of what lasts */
 void failure_recovered(u32 target);
 bool failure_open(u32 target);                  /* struck and not recovered */
-void failure_recovering(u32 client);            /* its replacement is planned */
+void failure_recovering(u32 target);            /* a client's replacement is planned; the network's session is lost */
 bool failure_finish(bool failed);               /* prints the verdict; whether all is well */
 /* faults.c */
 u64 faults_next(void);                          /* when the next one strikes, NEVER: none does */

@@ -7,13 +7,15 @@
 #define MAX_IMAGE (16u << 20)
 #define MAX_VALUE_NS ((1ull << 42) - 1) /* of a quantile: its interpolation stays within 64 bits */
 #define MAX_TIME_NS (1ull << 58)
-#define FIXED_BYTES (sizeof(struct image_header) + sizeof(struct image_settings) + sizeof(struct image_load) + sizeof(struct image_disk))
+#define FIXED_BYTES (sizeof(struct image_header) + sizeof(struct image_settings) + sizeof(struct image_load) + sizeof(struct image_disk) + \
+                     sizeof(struct image_network))
 
 struct view {
     const struct image_header *header;
     const struct image_settings *settings;
     const struct image_load *load;
     const struct image_disk *disk;
+    const struct image_network *network;
     const struct image_group *groups;
     const struct image_fault *faults;
     const struct image_event *events;
@@ -30,10 +32,11 @@ static struct view view_of(const void *image)
     const struct image_settings *settings = (const void *)(header + 1);
     const struct image_load *load = (const void *)(settings + 1);
     const struct image_disk *disk = (const void *)(load + 1);
-    const struct image_group *groups = (const void *)(disk + 1);
+    const struct image_network *network = (const void *)(disk + 1);
+    const struct image_group *groups = (const void *)(network + 1);
     const struct image_fault *faults = (const void *)(groups + header->group_count);
     const struct image_event *events = (const void *)(faults + header->fault_count);
-    return (struct view){ header, settings, load, disk, groups, faults, events, (const u64 *)(events + header->timeline_count) };
+    return (struct view){ header, settings, load, disk, network, groups, faults, events, (const u64 *)(events + header->timeline_count) };
 }
 
 static u32 crc32(const u8 *data, size_t bytes)
@@ -60,6 +63,7 @@ u32 fault_variants(u32 kind)
     static const u8 variants[] = {
         [FAULT_CLIENT_CRASH] = 3, [FAULT_MEMORY_CORRUPTION] = 2, [FAULT_BUFFER_EXHAUSTION] = 3, [FAULT_EVENT_QUEUE_OVERFLOW] = 1,
         [FAULT_HANG] = 1, [FAULT_HOSTILE_CLIENT] = 1, [FAULT_DEADLOCK] = 1,
+        [FAULT_NETWORK_PARTITION] = 2,
     };
     return variants[kind];
 }
@@ -134,7 +138,7 @@ static const char *check_settings(const struct image_settings *s)
         return "provoke";
     if (s->client_memory_kb > 1u << 21)
         return "client_memory_kb";
-    if (s->detectors_off >> (DETECTED_DEADLOCK + 1))
+    if (s->detectors_off >> (DETECTED_HEARTBEAT + 1))
         return "detectors_off";
     if (s->input_source > INPUT_DEVICE)
         return "input_source";
@@ -189,6 +193,19 @@ static const char *check_disk(const struct image_disk *d)
     return NULL;
 }
 
+static const char *check_network(const struct image_network *n)
+{
+    if (!n->heartbeat_ns)
+        return NULL;
+    if (!within(n->heartbeat_ns, 1000000, MAX_TIME_NS))
+        return "network:heartbeat_ns";
+    if (!within(n->timeout_ns, 2 * n->heartbeat_ns, MAX_TIME_NS))
+        return "network:timeout_ns";
+    if (n->latency_ns >= n->heartbeat_ns / 2)
+        return "network:latency_ns";
+    return NULL;
+}
+
 static const char *check_group(const struct image_group *g, const struct image_settings *s, u32 tables)
 {
     if (g->period_ns > MAX_TIME_NS)
@@ -217,14 +234,16 @@ static const char *check_group(const struct image_group *g, const struct image_s
     return NULL;
 }
 
-static const char *check_fault(const struct image_fault *f, u32 clients)
+static const char *check_fault(const struct image_fault *f, u32 clients, bool network)
 {
-    if (f->start_ns > MAX_TIME_NS || f->end_ns > MAX_TIME_NS || f->period_ns > MAX_TIME_NS)
+    if (f->start_ns > MAX_TIME_NS || f->end_ns > MAX_TIME_NS || f->period_ns > MAX_TIME_NS || f->duration_ns > MAX_TIME_NS)
         return "fault:start_ns";
     if (f->period_ns && f->period_ns < 1000)
         return "fault:period_ns";
-    if (!within(f->kind, FAULT_CLIENT_CRASH, FAULT_DEADLOCK))
+    if (!within(f->kind, FAULT_CLIENT_CRASH, FAULT_NETWORK_PARTITION))
         return "fault:kind";
+    if (f->kind == FAULT_NETWORK_PARTITION && !network)
+        return "fault:no network";
     if (f->variant != VARIANT_ANY && f->variant >= fault_variants(f->kind))
         return "fault:variant";
     if (!f->client_count || f->first_client >= clients || f->client_count > clients - f->first_client)
@@ -292,9 +311,11 @@ bool scenario_validate(const void *image, size_t bytes, const char **why)
     if (!*why)
         *why = check_disk(v.disk);
     if (!*why)
+        *why = check_network(v.network);
+    if (!*why)
         *why = check_groups(&v, &total);
     for (u32 i = 0; !*why && i < v.header->fault_count; i++)
-        *why = check_fault(&v.faults[i], total);
+        *why = check_fault(&v.faults[i], total, v.network->heartbeat_ns);
     if (!*why)
         *why = check_timeline(&v);
     for (u32 i = 0; !*why && i < v.header->table_count; i++)
@@ -319,6 +340,7 @@ void scenario_use(const void *image)
 const struct image_settings *scenario(void) { return used.settings; }
 const struct image_load *scenario_load(void) { return used.load; }
 const struct image_disk *scenario_disk(void) { return used.disk; }
+const struct image_network *scenario_network(void) { return used.network; }
 const struct image_group *scenario_group(u32 client) { return &used.groups[group_of[client]]; }
 u32 scenario_clients(void) { return clients; }
 u32 scenario_faults(void) { return used.header->fault_count; }

@@ -146,6 +146,7 @@ static void start(void)
     failed = !load_start();
     thread_ready(&reporter_thread);
     failure_start();
+    remote_start();
     socket_start();
     service_end(flags);
 }

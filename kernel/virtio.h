@@ -8,6 +8,7 @@
 #include "abi.h"
 #include <stdbool.h>
 
+#define VIRTIO_NET 1
 #define VIRTIO_BLOCK 2
 #define VIRTIO_INPUT 18
 #define VIRTIO_F_VERSION_1 (1ull << 32)

@@ -69,17 +69,21 @@ IMAGE_LOAD_FIELDS: Final = (
 )
 IMAGE_DISK: Final = struct.Struct("<2Q4I")
 IMAGE_DISK_FIELDS: Final = ("latency_ns", "bytes_per_s", "mb", "channels", "cache_pages", "reserved")
+IMAGE_NETWORK: Final = struct.Struct("<3Q")
+IMAGE_NETWORK_FIELDS: Final = ("heartbeat_ns", "timeout_ns", "latency_ns")
 IMAGE_GROUP: Final = struct.Struct("<4Q10IQ")
 IMAGE_GROUP_FIELDS: Final = (
     *("period_ns", "start_ns", "stagger_ns", "lifetime_ns", "first_client", "count", "workload", "priority"),
     *("surface_width", "surface_height", "damage_ppm", "think_table", "gap_table", "transfer_bytes", "reserved"),
 )
-IMAGE_FAULT: Final = struct.Struct("<3Q6I")
+IMAGE_FAULT: Final = struct.Struct("<4Q6I")
 IMAGE_FAULT_FIELDS: Final = (
-    *("start_ns", "end_ns", "period_ns", "count", "kind", "variant", "first_client", "client_count", "reserved"),
+    *("start_ns", "end_ns", "period_ns", "duration_ns", "count", "kind", "variant", "first_client", "client_count"),
+    "reserved",
 )
 VARIANT_ANY: Final = 0xFFFFFFFF
 FAULT_TARGET_HEAP: Final = MAX_CLIENTS
+FAULT_TARGET_NETWORK: Final = MAX_CLIENTS + 1
 IMAGE_EVENT: Final = struct.Struct("<Q4I")
 IMAGE_EVENT_FIELDS: Final = ("at_ns", "action", "value", "first_client", "count")
 TRACE_HEADER: Final = struct.Struct("<Q2I6Q8I")
@@ -178,6 +182,7 @@ class FaultKind(IntEnum):
     HANG = 5
     HOSTILE_CLIENT = 6
     DEADLOCK = 7
+    NETWORK_PARTITION = 8
 
 
 class Detection(IntEnum):
@@ -191,6 +196,8 @@ class Detection(IntEnum):
     HANG = 6
     PROTOCOL = 7
     DEADLOCK = 8
+    LINK_DOWN = 9
+    HEARTBEAT = 10
 
 
 class Report(IntEnum):
@@ -200,6 +207,13 @@ class Report(IntEnum):
     DETECTED = 1
     RECOVERY_START = 2
     RECOVERY_COMPLETE = 3
+
+
+class NetSide(IntEnum):
+    """An end of the network."""
+
+    SERVER = 0
+    REMOTE = 1
 
 
 class InputSource(IntEnum):
@@ -213,6 +227,7 @@ class HostRequest(IntEnum):
     NOTHING = 0
     MOTION = 1
     KEY = 2
+    LINK = 3
 
 
 class RunState(IntEnum):
@@ -229,6 +244,7 @@ class ThreadId(IntEnum):
     LAUNCHER = 3
     INJECTOR = 4
     DISK = 5
+    NETWORK = 6
     CLIENT0 = 16
 
 
@@ -276,9 +292,12 @@ class TraceKind(IntEnum):
     P_DISK_SUBMIT = 45
     P_DISK_DONE = 46
     P_DISK_NOTIFY = 47
+    P_NET_SEND = 48
+    P_NET_RECEIVE = 49
     P_ACTION = 50
     P_RESIZE = 51
     P_MARKER = 52
+    P_LINK = 53
     M_COMMIT_TO_PRESENT = 64
     M_BUFFER_COMMIT = 65
     M_EVENT_DELIVERY = 66
@@ -319,6 +338,7 @@ class TraceKind(IntEnum):
     M_MARKER = 110
     M_PRESENTATION_JITTER = 111
     M_CONFIGURE = 112
+    M_REMOTE_UPDATE = 113
     W_REQUESTS = 120
     W_EVENTS = 121
 
@@ -411,7 +431,7 @@ def request_id(interface: int, opcode: int) -> int:
 
 
 def fault_subject(target: int, kind: int) -> int:
-    """`FAULT_SUBJECT`: the target (a client id, or `FAULT_TARGET_HEAP`) and kind of a fault as one number."""
+    """`FAULT_SUBJECT`: the target (a client id, or `FAULT_TARGET_…`) and kind of a fault as one number."""
     return target | kind << 16
 
 

@@ -15,7 +15,10 @@ _LOSSES: Final = (TraceKind.M_CLIENT_DESTROYED, TraceKind.M_PROTOCOL_ERROR, Trac
 
 @dataclass(slots=True)
 class InjectedFault:
-    """One fault; `target` is a client id, or `FAULT_TARGET_HEAP`. Times are ns since its injection; None: never."""
+    """One fault; `target` is a client id, or one of `FAULT_TARGET_…`. Times are ns since its injection; None: never.
+
+    A partition lasts a while: recovery from it is counted from its end.
+    """
 
     kind: FaultKind
     variant: int

@@ -12,6 +12,7 @@ FaultKindName = Literal[
     "hang",
     "hostile_client",
     "deadlock",
+    "network_partition",
 ]
 
 FAULT_VARIANTS: Final[dict[str, tuple[str, ...]]] = {
@@ -22,5 +23,6 @@ FAULT_VARIANTS: Final[dict[str, tuple[str, ...]]] = {
     "hang": ("stop_responding",),
     "hostile_client": ("fuzz",),
     "deadlock": ("opposite_order",),
+    "network_partition": ("server_link", "remote_link"),
 }
 """Kind → its variants, in the order of their numbers in the scenario image."""

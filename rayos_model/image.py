@@ -79,6 +79,15 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """`struct image_network`; fields in its order. All zero: there is no network."""
+
+    heartbeat_ns: int = 0
+    timeout_ns: int = 0
+    latency_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """`struct image_group`; fields in its order. Tables are indices into `Image.tables`."""
 
@@ -105,6 +114,7 @@ class Fault:
     start_ns: int
     end_ns: int
     period_ns: int
+    duration_ns: int
     count: int
     kind: int
     variant: int
@@ -134,6 +144,7 @@ class Image:
     settings: Settings
     load: Load
     disk: Disk
+    network: Network
     groups: tuple[Group, ...]
     faults: tuple[Fault, ...]
     events: tuple[Event, ...]
@@ -157,6 +168,7 @@ class Image:
         body = abi.IMAGE_SETTINGS.pack(*settings[:-1], self.settings.name.encode("ascii"))
         body += self.load.pack()
         body += abi.IMAGE_DISK.pack(*astuple(self.disk), 0)
+        body += abi.IMAGE_NETWORK.pack(*astuple(self.network))
         body += b"".join(abi.IMAGE_GROUP.pack(*astuple(group), 0) for group in self.groups)
         body += b"".join(abi.IMAGE_FAULT.pack(*astuple(fault), 0) for fault in self.faults)
         body += b"".join(abi.IMAGE_EVENT.pack(*astuple(event)) for event in self.events)
@@ -234,7 +246,7 @@ def build_image(
         name=scenario.name,
     )
     lists = (tuple(groups), tuple(_faults(scenario)), _events(scenario, groups), tuple(tables))
-    return Image(settings, _load(scenario), _disk(scenario), *lists)
+    return Image(settings, _load(scenario), _disk(scenario), _network(scenario), *lists)
 
 
 def _faults(scenario: Scenario) -> Iterator[Fault]:
@@ -247,6 +259,7 @@ def _faults(scenario: Scenario) -> Iterator[Fault]:
             start_ns=round(start_s * NS),
             end_ns=round(end_s * NS),
             period_ns=_period_ns(fault.rate_hz or 0),
+            duration_ns=round((fault.duration_s or 0) * NS),
             count=fault.count,
             kind=FaultKind[fault.kind.upper()],
             variant=abi.VARIANT_ANY if fault.variant is None else variants.index(fault.variant),
@@ -281,6 +294,17 @@ def _disk(scenario: Scenario) -> Disk:
         mb=machine.disk_mb,
         channels=machine.disk_channels,
         cache_pages=(machine.cache_mb << 20) // abi.BLOCK_BYTES,
+    )
+
+
+def _network(scenario: Scenario) -> Network:
+    network = scenario.network
+    if network is None:
+        return Network()
+    return Network(
+        heartbeat_ns=round(network.heartbeat_ms * 1e6),
+        timeout_ns=round(network.timeout_ms * 1e6),
+        latency_ns=round(network.latency_us * 1000),
     )
 
 
@@ -326,7 +350,8 @@ def parse_image(data: bytes) -> Image:
         raise ValueError(f"image version is {version}, expected {abi.ABI_VERSION}")
     load_at = abi.IMAGE_HEADER.size + abi.IMAGE_SETTINGS.size
     disk_at = load_at + abi.IMAGE_LOAD.size
-    groups_at = disk_at + abi.IMAGE_DISK.size
+    network_at = disk_at + abi.IMAGE_DISK.size
+    groups_at = network_at + abi.IMAGE_NETWORK.size
     faults_at = groups_at + group_count * abi.IMAGE_GROUP.size
     events_at = faults_at + fault_count * abi.IMAGE_FAULT.size
     tables_at = events_at + event_count * abi.IMAGE_EVENT.size
@@ -340,6 +365,7 @@ def parse_image(data: bytes) -> Image:
     steps = struct.unpack(f"<{abi.LOAD_STEPS}I", load.pop("steps_ppm"))
     load["steps_ppm"] = steps[: load.pop("step_count")]
     disk = Disk(*abi.IMAGE_DISK.unpack_from(data, disk_at)[:-1])
+    network = Network(*abi.IMAGE_NETWORK.unpack_from(data, network_at))
     groups = [
         Group(*abi.IMAGE_GROUP.unpack_from(data, groups_at + i * abi.IMAGE_GROUP.size)[:-1]) for i in range(group_count)
     ]
@@ -351,4 +377,5 @@ def parse_image(data: bytes) -> Image:
     ]
     layout = struct.Struct(f"<{abi.QUANTILES}Q")
     tables = [layout.unpack_from(data, tables_at + i * layout.size) for i in range(table_count)]
-    return Image(Settings(**settings), Load(**load), disk, tuple(groups), tuple(faults), tuple(events), tuple(tables))
+    lists = (tuple(groups), tuple(faults), tuple(events), tuple(tables))
+    return Image(Settings(**settings), Load(**load), disk, network, *lists)

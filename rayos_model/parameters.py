@@ -34,6 +34,7 @@ SIZES: Mapping[str, tuple[str, ...]] = {
     "request.wl_shm_pool.destroy": ("pages",),
     "reap": ("pages",),
     "memory": ("pages",),
+    "net_receive": ("bytes",),
 }
 
 

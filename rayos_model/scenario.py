@@ -104,6 +104,26 @@ RECOVERY_LIMIT_S: Final = 5.0
 """Within this any failure must be recovered from; faults without an `end_s` stop so long before the end."""
 
 
+class Network(_Part):
+    """A network with a remote display, to which the server sends what is on screen at each heartbeat."""
+
+    heartbeat_ms: float = Field(default=100.0, ge=1, le=1e6)
+    timeout_ms: float = Field(default=350.0, gt=0, le=1e6, description="unanswered for so long: the session is lost")
+    latency_us: float = Field(default=200.0, ge=0, le=1e6, description="each way")
+
+    @model_validator(mode="after")
+    def _heartbeats_are_answered_in_time(self) -> Self:
+        if self.timeout_ms < 2 * self.heartbeat_ms:
+            raise ValueError(
+                f"expected timeout_ms of at least two heartbeats ({2 * self.heartbeat_ms:g}), got {self.timeout_ms:g}"
+            )
+        if self.latency_us >= 500 * self.heartbeat_ms:
+            raise ValueError(
+                f"expected latency_us below half a heartbeat ({500 * self.heartbeat_ms:g}), got {self.latency_us:g}"
+            )
+        return self
+
+
 class Fault(_Part):
     """A source of failures: one at `at_s`, or `rate_hz` a second, each at a random instant of its period."""
 
@@ -114,6 +134,7 @@ class Fault(_Part):
     at_s: float | None = Field(default=None, ge=0)
     rate_hz: float | None = Field(default=None, gt=0, le=1000)
     count: int = Field(default=(1 << 32) - 1, ge=1, lt=1 << 32, description="at most so many")
+    duration_s: float | None = Field(default=None, gt=0, le=1e6, description="network_partition: how long it lasts")
     start_s: float = Field(default=0.0, ge=0)
     end_s: float | None = Field(default=None, gt=0, description="default: 5 s, the recovery limit, before the end")
 
@@ -123,6 +144,10 @@ class Fault(_Part):
             raise ValueError("expected either at_s (one failure) or rate_hz (failures a second)")
         if self.at_s is not None and (self.start_s or self.end_s is not None):
             raise ValueError("expected start_s and end_s only together with rate_hz")
+        if (self.kind == "network_partition") != (self.duration_s is not None):
+            raise ValueError("expected duration_s with kind network_partition, and only there")
+        if self.kind == "network_partition" and (self.target != "random" or self.group is not None):
+            raise ValueError("network_partition strikes no client: expected neither target nor group")
         if self.target != "random" and self.group is not None:
             raise ValueError('expected group only with target = "random"')
         variants = FAULT_VARIANTS[self.kind]
@@ -304,6 +329,7 @@ class Scenario(_Part):
     input: Input = Input()
     clients: tuple[ClientGroup, ...] = Field(min_length=1)
     load: Load = Load()
+    network: Network | None = Field(default=None, description="default: there is none")
     limits: Limits = Limits()
     faults: tuple[Fault, ...] = Field(default=(), max_length=64, description="injected failures")
     timeline: tuple[TimelineEvent, ...] = Field(
@@ -359,6 +385,8 @@ class Scenario(_Part):
             raise ValueError(f"{key}.target: expected a client id below {self.client_count}, got {fault.target}")
         if fault.group is not None and fault.group >= len(self.clients):
             raise ValueError(f"{key}.group: expected a group index below {len(self.clients)}, got {fault.group}")
+        if fault.kind == "network_partition":
+            self._check_partition(key, fault)
         start_s, end_s = self.fault_window(fault)
         if not start_s < end_s <= self.duration_s:
             raise ValueError(
@@ -366,9 +394,21 @@ class Scenario(_Part):
                 f"from, got {start_s:g} s of {self.duration_s:g} s"
             )
 
+    def _check_partition(self, key: str, fault: Fault) -> None:
+        if self.network is None:
+            raise ValueError(f"{key}: expected a network to part; the scenario has no table network")
+        if self.machine.vcpus > 1:
+            raise ValueError(f"machine.vcpus: expected 1 with a network_partition, got {self.machine.vcpus}")
+        if fault.duration_s is not None and fault.duration_s * 1000 <= self.network.timeout_ms:
+            raise ValueError(
+                f"{key}.duration_s: expected more than network.timeout_ms ({self.network.timeout_ms:g}), after which a "
+                f"partition is noticed, got {fault.duration_s:g} s"
+            )
+
     def fault_window(self, fault: Fault) -> tuple[float, float]:
         """When a source of faults strikes: from and up to, s."""
-        end_s = self.duration_s - RECOVERY_LIMIT_S if fault.end_s is None else fault.end_s
+        last_s = self.duration_s - RECOVERY_LIMIT_S - (fault.duration_s or 0)
+        end_s = last_s if fault.end_s is None else fault.end_s
         return (fault.start_s if fault.at_s is None else fault.at_s), end_s
 
     def targets(self, fault: Fault) -> tuple[int, int]:
@@ -504,6 +544,7 @@ def _fields_at(location: tuple[int | str, ...]) -> list[str]:
         "display": Display,
         "input": Input,
         "load": Load,
+        "network": Network,
         "limits": Limits,
         "clients": ClientGroup,
         "faults": Fault,

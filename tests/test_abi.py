@@ -17,6 +17,7 @@ STRUCTS = {
     "image_settings": (abi.IMAGE_SETTINGS, abi.IMAGE_SETTINGS_FIELDS),
     "image_load": (abi.IMAGE_LOAD, abi.IMAGE_LOAD_FIELDS),
     "image_disk": (abi.IMAGE_DISK, abi.IMAGE_DISK_FIELDS),
+    "image_network": (abi.IMAGE_NETWORK, abi.IMAGE_NETWORK_FIELDS),
     "image_group": (abi.IMAGE_GROUP, abi.IMAGE_GROUP_FIELDS),
     "image_fault": (abi.IMAGE_FAULT, abi.IMAGE_FAULT_FIELDS),
     "image_event": (abi.IMAGE_EVENT, abi.IMAGE_EVENT_FIELDS),
@@ -30,6 +31,8 @@ ENUMS: dict[str, tuple[type[IntEnum], str]] = {
     "provocation": (abi.Provocation, "PROVOKE_"),
     "fault_kind": (abi.FaultKind, "FAULT_"),
     "detection": (abi.Detection, "DETECTED_"),
+    "net_side": (abi.NetSide, "NET_"),
+    "host_request": (abi.HostRequest, "HOST_"),
     "report": (abi.Report, "REPORT_"),
     "run_state": (abi.RunState, "STATE_"),
     "thread_id": (abi.ThreadId, "THREAD_"),
@@ -43,7 +46,7 @@ CONSTANTS = (
     *("MAX_CLIENTS", "MAX_MUTEXES", "VARIANT_ANY", "FAULT_TARGET_HEAP", "LOAD_STEPS", "CLIENT_TEXT", "CLIENT_CONFIG"),
     *("CLIENT_TABLES", "CLIENT_SHM", "CLIENT_STACK_TOP", "CLIENT_MEMORY", "NAME_BYTES", "RECORD_BYTES", "STRESS_SLOTS"),
     *("STRESS_FLUSH_EVERY", "STORE_RECORD_BYTES", "PLACE_BYTES", "BUFFER_BYTES", "BLOCK_BYTES", "COMPUTE_TURN_NS"),
-    *("MAX_EVENTS", "TRACE_WIRE", "CLIENT_EVENTS"),
+    *("MAX_EVENTS", "TRACE_WIRE", "CLIENT_EVENTS", "FAULT_TARGET_NETWORK"),
 )
 
 

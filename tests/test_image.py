@@ -14,6 +14,7 @@ from rayos_model.image import (
     Group,
     Image,
     Load,
+    Network,
     Settings,
     build_image,
     compile_image,
@@ -25,16 +26,18 @@ u64 = st.integers(0, 2**64 - 1)
 names = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 settings_of = st.builds(Settings, *[u64] * 10, *[u32] * 16, names)
 groups = st.builds(Group, *[u64] * 4, *[u32] * 10)
-faults = st.builds(Fault, *[u64] * 3, *[u32] * 5)
+faults = st.builds(Fault, *[u64] * 4, *[u32] * 5)
 tables = st.tuples(u64, u64).map(lambda ends: (ends[0],) * (abi.QUANTILES - 1) + (ends[1],))
 events = st.builds(Event, u64, *[u32] * 4)
 loads = st.builds(Load, *[u64] * 2, *[u32] * 5, st.lists(u32, max_size=abi.LOAD_STEPS).map(tuple))
 disks = st.builds(Disk, *[u64] * 2, *[u32] * 3)
+networks = st.builds(Network, *[u64] * 3)
 images = st.builds(
     Image,
     settings_of,
     loads,
     disks,
+    networks,
     st.lists(groups, max_size=5).map(tuple),
     st.lists(faults, max_size=3).map(tuple),
     st.lists(events, max_size=3).map(tuple),

@@ -33,6 +33,7 @@ PROGRAMS = {
     "trace": ["trace.c", "page.c", "profile.c", "histogram.c"],
     "histogram": ["histogram.c"],
     "blit": ["wayland/blit.c"],
+    "net": ["message.c", "virtio.c", "page.c"],
     "virtio": ["virtio.c", "page.c"],
     "store": ["store.c", "cache.c", "page.c"],
 }
@@ -134,10 +135,12 @@ def image(**changes: int) -> bytes:
     }
     load = dict.fromkeys(abi.IMAGE_LOAD_FIELDS[:-1], 0)
     disk = {"latency_ns": 80_000, "bytes_per_s": 10**9, "mb": 16, "channels": 4, "cache_pages": 256}
+    network = {"heartbeat_ns": 0, "net_timeout_ns": 0, "net_latency_ns": 0}
     fault = {
         "fault_start_ns": 0,
         "fault_end_ns": 10**9,
         "fault_period_ns": 10**8,
+        "fault_duration_ns": 0,
         "fault_count": 7,
         "fault_kind": abi.FaultKind.CLIENT_CRASH,
         "fault_variant": abi.VARIANT_ANY,
@@ -145,10 +148,11 @@ def image(**changes: int) -> bytes:
         "fault_client_count": 2,
     }
     for name, value in changes.items():
-        next(part for part in (settings, load, disk, group, fault) if name in part)[name] = value
+        next(part for part in (settings, load, disk, network, group, fault) if name in part)[name] = value
     body = abi.IMAGE_SETTINGS.pack(*settings.values(), b"test")
     body += abi.IMAGE_LOAD.pack(*load.values(), struct.pack("<2I", 0, 1_000_000))
     body += abi.IMAGE_DISK.pack(*disk.values(), 0)
+    body += abi.IMAGE_NETWORK.pack(*network.values())
     body += abi.IMAGE_GROUP.pack(*group.values(), 0)
     body += abi.IMAGE_FAULT.pack(*fault.values(), 0)
     body += struct.pack(f"<{abi.QUANTILES}Q", *range(abi.QUANTILES))
@@ -261,9 +265,12 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("transfer_bytes", 4097, "group:transfer_bytes"),
         ("think_table", 1, "group:think_table"),
         ("scrub_interval_ns", 1, "scrub_interval_ns"),
-        ("detectors_off", 1 << 9, "detectors_off"),
+        ("detectors_off", 1 << 11, "detectors_off"),
         ("fault_kind", 0, "fault:kind"),
-        ("fault_kind", 8, "fault:kind"),
+        ("fault_kind", 9, "fault:kind"),
+        ("fault_kind", 8, "fault:no network"),
+        ("heartbeat_ns", 1, "network:heartbeat_ns"),
+        ("heartbeat_ns", 10**8, "network:timeout_ns"),
         ("fault_variant", 3, "fault:variant"),
         ("fault_first_client", 3, "fault:clients"),
         ("fault_client_count", 3, "fault:clients"),
@@ -290,6 +297,10 @@ def test_no_damage_makes_the_validator_read_outside_the_image(programs: dict[str
 
 def test_a_device_that_lies_reaches_no_driver(programs: dict[str, Path]) -> None:
     run(programs["virtio"])
+
+
+def test_no_frame_and_no_device_reaches_beyond_the_driver(programs: dict[str, Path]) -> None:
+    run(programs["net"])
 
 
 def test_no_power_cut_loses_an_acknowledged_record(programs: dict[str, Path]) -> None:

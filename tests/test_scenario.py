@@ -17,6 +17,8 @@ HEAD = 'name = "x"\nduration_s = 10\n'
 FAILURE = HEAD + 'kind = "failure"\n'
 CLIENT = '[[clients]]\nworkload = "rendering"\n'
 EVERYTHING = [name for category in ("", "calibration", "validation") for name in scenario.shipped(category)]
+NETWORK = "[network]\nheartbeat_ms = 100\n"
+PARTITION = '[[faults]]\nkind = "network_partition"\nat_s = 1\nduration_s = 1\n'
 
 MISTAKES = {
     "unknown key": (HEAD + CLIENT + "surfaces = [1, 1]\n", ("clients.0.surfaces", "unknown key", "'surface'")),
@@ -58,6 +60,37 @@ MISTAKES = {
         FAILURE + CLIENT + '[[faults]]\nkind = "hang"\nat_s = 1\ngroup = 1\n',
         ("faults.0.group", "below 1", "1"),
     ),
+    "partition without network": (
+        FAILURE + CLIENT + PARTITION,
+        ("faults.0", "network"),
+    ),
+    "partition without end": (
+        FAILURE + NETWORK + CLIENT + '[[faults]]\nkind = "network_partition"\nat_s = 1\n',
+        ("faults.0", "duration_s"),
+    ),
+    "partition too short": (
+        FAILURE + NETWORK + CLIENT + '[[faults]]\nkind = "network_partition"\nat_s = 1\nduration_s = 0.3\n',
+        ("faults.0.duration_s", "timeout_ms (350)", "0.3 s"),
+    ),
+    "partition too late": (
+        FAILURE + NETWORK + CLIENT + '[[faults]]\nkind = "network_partition"\nat_s = 4.5\nduration_s = 1\n',
+        ("faults.0", "last 5 s"),
+    ),
+    "partition on several cpus": (
+        FAILURE + NETWORK + "[machine]\nvcpus = 2\n" + CLIENT + PARTITION,
+        ("machine.vcpus", "expected 1", "2"),
+    ),
+    "partition of a client": (
+        FAILURE + NETWORK + CLIENT + '[[faults]]\nkind = "network_partition"\nat_s = 1\nduration_s = 1\ntarget = 0\n',
+        ("faults.0", "target"),
+    ),
+    "duration of a hang": (
+        FAILURE + CLIENT + '[[faults]]\nkind = "hang"\nat_s = 1\nduration_s = 1\n',
+        ("faults.0", "duration_s", "network_partition"),
+    ),
+    "time-out of a network": (HEAD + "[network]\ntimeout_ms = 150\n" + CLIENT, ("network", "timeout_ms", "200", "150")),
+    "latency of a network": (HEAD + "[network]\nlatency_us = 50000\n" + CLIENT, ("network", "latency_us", "50000")),
+    "network key": (HEAD + "[network]\nlatency_ms = 1\n" + CLIENT, ("network.latency_ms", "'latency_us'")),
     "faults of a soak": (
         HEAD + CLIENT + '[[faults]]\nkind = "hang"\nat_s = 1\n',
         ("faults", "failure", "soak"),

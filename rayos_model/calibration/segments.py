@@ -15,6 +15,7 @@ from rayos_model.abi import (
     BatchTag,
     FaultKind,
     Interface,
+    NetSide,
     Records,
     Report,
     ThreadId,
@@ -54,11 +55,14 @@ REQUESTS: dict[Interface, tuple[str, ...]] = {
 }
 _PIPE_IO = ("pipe_read", "pipe_write", "close")
 _OPERATIONS = ("read", "write", "flush")
+_SIDES = tuple(side.name.lower() for side in NetSide)
 #: Points whose subject says which of several things they are: 'disk_done.write', 'memory.map'.
 POINT_DETAILS: dict[TraceKind, tuple[str, ...]] = {
     TraceKind.P_DISK_SUBMIT: _OPERATIONS,
     TraceKind.P_DISK_DONE: _OPERATIONS,
     TraceKind.P_MEMORY: ("map", "unmap", "refused"),
+    TraceKind.P_NET_SEND: _SIDES,
+    TraceKind.P_NET_RECEIVE: _SIDES,
 }
 _POOL = ("request.wl_shm.create_pool", "request.wl_shm_pool.destroy")
 _THREADS = {
@@ -68,6 +72,7 @@ _THREADS = {
     ThreadId.LAUNCHER: "launcher",
     ThreadId.INJECTOR: "injector",
     ThreadId.DISK: "disk",
+    ThreadId.NETWORK: "network",
 }
 
 

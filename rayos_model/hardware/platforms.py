@@ -73,6 +73,14 @@ DISK_DEVICES: Final = (
 )
 
 
+NETWORK_DEVICES: Final = (
+    # A hub joins the two devices. With tx=timer a frame moves at the driver's second notification in a row.
+    *("-netdev", "hubport,id=net0,hubid=0", "-netdev", "hubport,id=net1,hubid=0"),
+    *("-device", "virtio-net-device,netdev=net0,bus=virtio-mmio-bus.2,tx=timer"),
+    *("-device", "virtio-net-device,netdev=net1,bus=virtio-mmio-bus.3,tx=timer"),
+)
+
+
 def command_line(platform: Platform, *, vcpus: int, memory_mb: int, devices: Sequence[str] = ()) -> list[str]:
     """QEMU's command line with `<kernel>`, `<scenario>`, `<disk>`, `<console>` and `<qmp>` where this machine's places
     go.

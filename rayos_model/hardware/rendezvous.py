@@ -112,6 +112,7 @@ async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader
                 records = await _read_records(session, header, drained)
                 drained = header.head
                 if header.state is abi.RunState.RUNNING:
+                    await _carry_out_first(session, header)
                     await session.resume()
                     await _carry_out(session, header)
                 sink.records(records)
@@ -231,6 +232,12 @@ def parse_header(memory: NDArray[np.uint8]) -> TraceHeader:
         request_x=fields["request_x"],
         request_y=fields["request_y"],
     )
+
+
+async def _carry_out_first(session: QemuSession, header: TraceHeader) -> None:
+    """What the guest asked for and must find done when it runs on."""
+    if header.request is abi.HostRequest.LINK:
+        await session.set_link(f"net{header.request_x}", up=bool(header.request_y))
 
 
 async def _carry_out(session: QemuSession, header: TraceHeader) -> None:

@@ -155,6 +155,10 @@ class QemuSession:
         """One report of the input devices, in the form of QMP's `input-send-event`; the guest must be running."""
         await self.execute("input-send-event", events=list(events))
 
+    async def set_link(self, netdev: str, *, up: bool) -> None:
+        """Cuts or joins the cable of a network device."""
+        await self.execute("set_link", name=netdev, up=up)
+
     async def next_event(self, timeout_s: float) -> tuple[str, dict[str, Any]] | None:
         """The next of `EVENTS` with its data, or None when there is none in time."""
         if self._listener.empty():

@@ -14,7 +14,13 @@ from rayos_model.hardware import build
 from rayos_model.hardware.disk import prepare, verify
 from rayos_model.hardware.execution import Execution, execute, probe, run_blocking
 from rayos_model.hardware.failures import KernelBuildFailed
-from rayos_model.hardware.platforms import DEFAULT_PLATFORM, DISK_DEVICES, INPUT_DEVICES, platform_named
+from rayos_model.hardware.platforms import (
+    DEFAULT_PLATFORM,
+    DISK_DEVICES,
+    INPUT_DEVICES,
+    NETWORK_DEVICES,
+    platform_named,
+)
 from rayos_model.hardware.qemu import find_qemu
 from rayos_model.hardware.rendezvous import Limits
 from rayos_model.image import compile_image
@@ -80,6 +86,7 @@ class KernelSystem:
         machine = scenario.machine
         disk = prepare(scenario, self.disk, writer)
         devices = (INPUT_DEVICES if scenario.input.source == "device" else ()) + (DISK_DEVICES if disk else ())
+        devices += NETWORK_DEVICES if scenario.network else ()
         execution = Execution(
             qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb, devices, disk
         )

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from rayos_model.abi import (
     FAULT_TARGET_HEAP,
+    FAULT_TARGET_NETWORK,
     VARIANT_ANY,
     Detection,
     FaultKind,
+    NetSide,
     Report,
     ScenarioKind,
     ThreadId,
@@ -71,6 +73,7 @@ class OpenFault:
     subject: int  # FAULT_SUBJECT
     kind: FaultKind
     injected_ns: int
+    over_ns: int  # recovery counts from here: when it struck, or the end of what lasts
     detected: bool = False
 
 
@@ -85,6 +88,7 @@ class Failures:
         self._open: dict[int, OpenFault] = {}
         self._lines: deque[tuple[Report, str]] = deque()
         self.mutexes = Mutexes(machine)
+        self._rejoin: tuple[int, NetSide] | None = None  # when the partition ends, and whose link is cut
         self._missed = False  # a fault undetected, unrecovered, or a failure that nobody injected
         self.watching = machine.settings.kind == ScenarioKind.FAILURE
         self._next_scrub = machine.settings.scrub_interval_ns
@@ -120,9 +124,20 @@ class Failures:
         fault.detected = True
         return fault.subject, fault.injected_ns
 
-    def recovering(self, client: int) -> None:
-        """A lost client's replacement is planned."""
-        self._report(Report.RECOVERY_START, f"RECOVERY_START:{client}")
+    def recovering(self, target: int) -> None:
+        """A lost client's replacement is planned; the network's session is lost."""
+        self._report(Report.RECOVERY_START, f"RECOVERY_START:{_name(target)}")
+
+    def session_lost(self, how: Detection) -> None:
+        """The server has noticed that it reaches the remote display no more."""
+        self.detected(FAULT_TARGET_NETWORK, how, ThreadId.NETWORK)
+        if self.is_open(FAULT_TARGET_NETWORK):
+            self.recovering(FAULT_TARGET_NETWORK)
+
+    def session_in_step(self) -> None:
+        """The remote display shows again what the server sent last."""
+        if self.is_open(FAULT_TARGET_NETWORK):
+            self._recovered(FAULT_TARGET_NETWORK, ThreadId.NETWORK)
 
     def shown(self, client: int) -> OpenFault | None:
         """A client's first frame is on screen; the fault that this ends, which the caller measures."""
@@ -156,10 +171,16 @@ class Failures:
         outcome = "success" if success else "timeout"
         self._report(Report.RECOVERY_COMPLETE, f"RECOVERY_COMPLETE:{_name(target)}:{outcome}")
 
+    def _recovered(self, target: int, thread: int) -> None:
+        fault = self._open[target]
+        since = self.machine.processor.now - fault.over_ns
+        self.machine.measure(TraceKind.M_FAULT_RECOVERED, fault.subject, since, thread)
+        self._close(target, success=True)
+
     def _inject(self, target: int, source: Source) -> None:
         kind, now = FaultKind(source.fault.kind), self.machine.processor.now
         subject = fault_subject(target, kind)
-        self._open[target] = OpenFault(subject, kind, now)
+        self._open[target] = OpenFault(subject, kind, now, now + source.fault.duration_ns)
         self.machine.measure(TraceKind.M_FAULT_INJECTED, subject, source.variant, ThreadId.INJECTOR)
         self._report(Report.INJECT, f"INJECT:{kind.name.lower()}:{_name(target)}")
 
@@ -170,11 +191,13 @@ class Failures:
         while True:
             now = processor.now
             source = min((s for s in self.sources if s.at_ns is not None), key=_instant, default=None)
-            late = [target for target, fault in self._open.items() if fault.injected_ns + RECOVERY_LIMIT_NS <= now]
+            late = [target for target, fault in self._open.items() if fault.over_ns + RECOVERY_LIMIT_NS <= now]
             if self._lines:
                 report, text = self._lines.popleft()
                 yield flow.to((f"report.{report.name.lower()}",))
                 self.machine.say(f"RAYOS_FAILURE:{text}")
+            elif self._rejoin is not None and self._rejoin[0] <= now:
+                yield from self._end_partition()
             elif source is not None and _instant(source) <= now:
                 yield from self._strike(source)
             elif self._next_scrub and self._next_scrub <= now:
@@ -183,9 +206,10 @@ class Failures:
                 for target in late:
                     self._close(target, success=False)
             else:
-                times = [fault.injected_ns + RECOVERY_LIMIT_NS for fault in self._open.values()]
+                times = [fault.over_ns + RECOVERY_LIMIT_NS for fault in self._open.values()]
                 times += [_instant(source)] if source else []
                 times += [self._next_scrub] if self._next_scrub else []
+                times += [self._rejoin[0]] if self._rejoin else []
                 thread.deadline = min(times, default=None)
                 thread.trailing = flow.to(_BLOCK)
                 yield BLOCK
@@ -207,6 +231,9 @@ class Failures:
 
     def _strike(self, source: Source) -> Body:
         kind, variant = FaultKind(source.fault.kind), source.variant
+        if kind is FaultKind.NETWORK_PARTITION:
+            yield from self._part(source)
+            return
         target = self._target(source.fault, source.fault.client_count * source.whom >> 32)
         other = None
         if kind is FaultKind.DEADLOCK and target is not None:
@@ -231,6 +258,30 @@ class Failures:
         else:
             self.machine.processor.restart(target.thread, target.struck(kind, variant))
 
+    def _part(self, source: Source) -> Body:
+        network = self.machine.network
+        if network is None or self._rejoin is not None or self.is_open(FAULT_TARGET_NETWORK):
+            source.put_off()
+            return
+        side = NetSide(source.variant)
+        self._inject(FAULT_TARGET_NETWORK, source)
+        self._rejoin = self._open[FAULT_TARGET_NETWORK].over_ns, side
+        network.link(side, up=False)
+        self._flow.subject = FAULT_TARGET_NETWORK
+        yield self._flow.to((f"inject.network_partition.{source.variant}",))
+        source.done += 1
+        source.draw_next()
+
+    def _end_partition(self) -> Body:
+        network = self.machine.network
+        assert network is not None
+        assert self._rejoin is not None
+        side = self._rejoin[1]
+        self._rejoin = None
+        network.link(side, up=True)
+        self._flow.subject = side
+        yield self._flow.to(("link",))
+
     def _scrub(self) -> Body:
         while self._next_scrub <= self.machine.processor.now:
             self._next_scrub += self.machine.settings.scrub_interval_ns
@@ -239,9 +290,7 @@ class Failures:
         if fault is None or not self.detector_on(Detection.RED_ZONE):
             return
         self.detected(FAULT_TARGET_HEAP, Detection.RED_ZONE, ThreadId.INJECTOR)
-        since = self.machine.processor.now - fault.injected_ns
-        self.machine.measure(TraceKind.M_FAULT_RECOVERED, fault.subject, since, ThreadId.INJECTOR)
-        self._close(FAULT_TARGET_HEAP, success=True)
+        self._recovered(FAULT_TARGET_HEAP, ThreadId.INJECTOR)
 
 
 def _instant(source: Source) -> int:
@@ -250,4 +299,4 @@ def _instant(source: Source) -> int:
 
 
 def _name(target: int) -> str:
-    return "heap" if target == FAULT_TARGET_HEAP else str(target)
+    return {FAULT_TARGET_HEAP: "heap", FAULT_TARGET_NETWORK: "network"}.get(target, str(target))

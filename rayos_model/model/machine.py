@@ -16,6 +16,7 @@ from rayos_model.model.faults import Failures
 from rayos_model.model.integration import Integration
 from rayos_model.model.load import WHOLE_PPM, LoadGenerator
 from rayos_model.model.memory import MemoryUse
+from rayos_model.model.network import Network
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
 from rayos_model.model.profile import Profile
 from rayos_model.model.stress import Stress, p99
@@ -75,7 +76,7 @@ class Machine:
             self.processor.on_block = lambda thread, since: self._points_of(thread, lambda offset: since + offset)
         self._flows: dict[int, RecordedFlow] = {}  # by thread, where points are traced
         self.load = image.load
-        self.memory = MemoryUse(parameters.memory, image.settings, image.disk)
+        self.memory = MemoryUse(parameters.memory, image.settings, image.disk, image.network)
         profiled = image.settings.kind == ScenarioKind.PERFORMANCE
         self.profile = Profile(image.settings, self.memory, self.say) if profiled else None
         self._records = records
@@ -88,6 +89,8 @@ class Machine:
         if self.disk:
             self.memory.reclaim = self.disk.store.shrink
             self.memory.on_reclaim = self._reclaimed
+        present = image.network.heartbeat_ns > 0
+        self.network = Network(self, image.network, CostModel(parameters, "network")) if present else None
         self.stressors = self._make_stressors()
         self.compositor = Compositor(self)
         self.load_generator = LoadGenerator(self)
@@ -139,6 +142,8 @@ class Machine:
             processor.spawn(thread)
         if self.failures.watching:
             processor.spawn(self.failures.thread)
+        if self.network:
+            processor.spawn(self.network.thread)
 
     def _finish(self) -> bool:
         leaked = self.memory.pages - self.memory.baseline

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from rayos_model.abi import BLOCK_BYTES, BUFFER_BYTES, PLACE_BYTES, STORE_RECORD_BYTES
-from rayos_model.image import Disk, Settings
+from rayos_model.image import Disk, Network, Settings
 from rayos_model.parameters import Memory
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ REFUSE_BELOW: Final = 64
 RECLAIM_PAGES: Final = 32
 _DISK_PAGES: Final = 2 + 1 + 4
 """Rings and headers of the driver, the disk thread's stack."""
+_NETWORK_PAGES: Final = 2 * 2 + 4
+"""Rings of two devices, the network thread's stack."""
 
 
 def store_pages(disk: Disk) -> int:
@@ -40,17 +42,18 @@ def store_pages(disk: Disk) -> int:
 class MemoryUse:
     """Counts pages in use and the most there ever were.
 
-    pages = base + two framebuffers + the store's tables + clients · pages_per_client
+    pages = base + two framebuffers + the store's tables + the network's rings + clients · pages_per_client
             + shared pages · pages_per_shm_page + pages taken one by one (cache, stressors' memory and its page tables)
 
     When fewer than 1/32 of all pages are free, the cache is asked for some of its own; the last 1/64 is given to no
     stressor.
     """
 
-    def __init__(self, parameters: Memory, settings: Settings, disk: Disk) -> None:
+    def __init__(self, parameters: Memory, settings: Settings, disk: Disk, network: Network) -> None:
         self._parameters = parameters
         framebuffers = 2 * -(-settings.width * settings.height * 4 // PAGE_BYTES)
         self.baseline = round(parameters.base_pages) + framebuffers + store_pages(disk)
+        self.baseline += _NETWORK_PAGES if network.heartbeat_ns else 0
         self.total = (settings.memory_mb << 20) // PAGE_BYTES
         self.reclaim: Callable[[int], int] | None = None
         self.on_reclaim: Callable[[int], None] = lambda pages: None
