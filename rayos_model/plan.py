@@ -31,6 +31,8 @@ LOOKS: Final = 3
 """Times an alternative is judged: after a quarter, a half and all of its replications (at least two)."""
 SHORTEST_S: Final = 20.0
 MEASURED_S: Final = 10.0
+LEAST_S: Final = 2.0
+"""Every run goes on so long past warm-up and the second after the last client's start: one whole second at least."""
 _MEMORY: Final = "memory.peak"
 _MOST_STEPS: Final = 60
 _SLO: Final = re.compile(r"\s*([\w.]+)\s*([<>=].*)")
@@ -50,12 +52,13 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One value tried on the model. `refused` says why a scenario with it is not valid."""
+    """One value tried on the model, in runs of `duration_s`. `refused` says why a scenario with it is not valid."""
 
     value: Any
     replications: int
     judgements: tuple[Judgement, ...] = ()
     refused: str = ""
+    duration_s: float = 0.0
 
     @property
     def holds(self) -> bool:
@@ -172,6 +175,7 @@ def _answer_dict(answer: Answer) -> dict[str, Any]:
                 "holds": tried.holds,
                 "certain": tried.certain,
                 "replications": tried.replications,
+                "duration_s": tried.duration_s,
                 "refused": tried.refused or None,
                 "metrics": {
                     j.objective.metric: {
@@ -231,16 +235,18 @@ def judge(objective: Criterion, values: Sequence[Values], confidence: float) -> 
 # ---- the search -------------------------------------------------------------------------------------
 
 
-def run_length(scenario: Scenario) -> Scenario:
-    """The scenario, shortened for a search: until 10 s past its warm-up, at least 20 s, never longer than it is.
+def for_search(scenario: Scenario, duration_s: float | None = None) -> Scenario:
+    """The scenario as a search runs it: measured when every client has had a second since its start.
 
-    A p99 of frames needs a thousand of them or more ten times over; that is a few seconds of some dozen clients.
+    It lasts `duration_s`; default: until 10 s past its warm-up, at least 20 s, never longer than it is. A p99 of frames
+    needs a thousand of them or more ten times over; that is a few seconds of some dozen clients. In either case it goes
+    on until `LEAST_S` past the warm-up, so that no client counts as served that was never there.
     """
-    warmup_s = scenario.warmup_s
-    if warmup_s is None:
-        warmup_s = max(group.last_start_s for group in scenario.clients) + 1
-    shorter = min(scenario.duration_s, max(SHORTEST_S, warmup_s + MEASURED_S))
-    return scenario.with_overrides(duration_s=shorter)
+    warmup_s = max(scenario.warmup_s or 0.0, scenario.settled_s)
+    if duration_s is None:
+        duration_s = min(scenario.duration_s, max(SHORTEST_S, warmup_s + MEASURED_S))
+    lasting = scenario.with_overrides(duration_s=max(duration_s, round(warmup_s + LEAST_S, 3)))
+    return varied(lasting, {"warmup_s": warmup_s})
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +268,7 @@ class Search:
 
     def variant(self, value: Any) -> Scenario:
         """The scenario at a value, as long as it is to be run. Raises `BadInput` when it is not valid."""
-        scenario = varied(self.scenario, {self.key: value})
-        return run_length(scenario) if self.duration_s is None else scenario.with_overrides(duration_s=self.duration_s)
+        return for_search(varied(self.scenario, {self.key: value}), self.duration_s)
 
     def attempt(self, value: Any) -> Alternative:
         """One alternative: replicated until certain, or until the replications are used up."""
@@ -279,11 +284,13 @@ class Search:
         for count in counts:
             runs = [base.with_overrides(seed=base.seed + r) for r in range(count)]
             values = evaluate(runs, self.parameters, self.store, self.execute)
-            alternative = Alternative(value, count, tuple(judge(o, values, level) for o in objectives))
+            judgements = tuple(judge(o, values, level) for o in objectives)
+            alternative = Alternative(value, count, judgements, duration_s=base.duration_s)
             if alternative.certain:
                 break
         outcome = "meets" if alternative.holds else f"fails ({alternative.binding})"
-        self.done(f"{self.key} = {_text(value)}: {outcome}, {alternative.replications} replications")
+        runs_made = f"{alternative.replications} replications of {base.duration_s:g} s"
+        self.done(f"{self.key} = {_text(value)}: {outcome}, {runs_made}")
         return alternative
 
     def last(self, start: Any, bounds: Range | None) -> Answer:
@@ -374,7 +381,7 @@ def plan(
     in any case. `smallest` names keys of which less is better. `others` maps further keys to values: the search is made
     for each combination, and answers that another one beats in every key are marked as off the Pareto front.
     `confirm` is a system, the kernel, to be run at the answer and at the first failing value (if that meets the
-    objectives, 10 % past the answer). `duration_s` defaults to `run_length`. `precision` is the relative gap at which
+    objectives, 10 % past the answer). `duration_s`: see `for_search`. `precision` is the relative gap at which
     the bisection of large or fractional numbers stops.
 
     Each verdict on an alternative is certain at `confidence` (one-sided Student intervals over replications, shared by

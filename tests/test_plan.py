@@ -15,7 +15,7 @@ from rayos_model import points
 from rayos_model.abi import TraceKind
 from rayos_model.errors import BadInput
 from rayos_model.metrics import Value
-from rayos_model.plan import Plan, judge, pareto_front, parse_slo, plan, run_length
+from rayos_model.plan import Plan, for_search, judge, pareto_front, parse_slo, plan
 from rayos_model.report import plans
 from rayos_model.run import RunWriter
 from rayos_model.scenario import NS, Scenario, from_dict
@@ -210,10 +210,35 @@ def test_a_verdict_is_wrong_no_more_often_than_its_confidence_allows() -> None:
 
 def test_a_run_is_as_short_as_its_warm_up_allows() -> None:
     long = small_scenario(duration_s=3600, warmup_s=1)
-    assert run_length(long).duration_s == 20
+    assert for_search(long).duration_s == 20
     crowd = from_dict({"name": "c", "duration_s": 3600, "clients": [{"workload": "rendering", "count": 1000}]})
-    assert run_length(crowd).duration_s == pytest.approx(20.99)
-    assert run_length(small_scenario(duration_s=5)).duration_s == 5
+    assert for_search(crowd).duration_s == pytest.approx(20.99)
+    assert for_search(small_scenario(duration_s=5)).duration_s == 5
+    assert for_search(long, 7).duration_s == 7
+
+
+@pytest.mark.parametrize("given", [{}, {"warmup_s": 0.5}, {"warmup_s": 1.5, "duration_s": 2}])
+def test_every_client_is_there_throughout_what_is_measured(given: dict[str, Any]) -> None:
+    for scenario in (small_scenario(clients=[{"workload": "rendering", "count": 900}], **given), small_scenario(**given)):
+        for asked in (2.0, 60.0, None):
+            run = for_search(scenario, asked)
+            assert run.warmup_ns >= (scenario.last_start_s + 1) * NS
+            assert run.duration_ns >= run.warmup_ns + 2 * NS
+            assert run.duration_s >= (asked or 0)
+
+
+def test_clients_that_would_start_after_the_run_are_judged_all_the_same(plans_with: Callable[..., Plan]) -> None:
+    """On a model where only clients that are there cost anything: in one second a hundred of them would be."""
+
+    def present(scenario: dict[str, Any], rng: random.Random) -> float:
+        count = sum(group["count"] for group in scenario["clients"])
+        return 500.0 * min(count, int(100 * scenario["duration_s"]))
+
+    result = plans_with(latency=present, duration_s=1, scenario=small_scenario(duration_s=3600))
+    assert result.value == 199
+    lengths = {a.value: a.duration_s for a in result.answers[0].tried}
+    assert lengths[200] == pytest.approx(1.99 + 1 + 2)
+    assert result.to_dict()["answers"][0]["tried"][0]["duration_s"] == lengths[1] == 3
 
 
 @pytest.mark.parametrize(

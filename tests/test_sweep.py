@@ -188,6 +188,14 @@ def test_a_wrong_key_or_value_is_one_line_that_names_it(key: str, value: Any, me
     assert not any(tmp_path.iterdir())
 
 
+def test_a_point_whose_clients_would_never_start_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"clients=102.*at least 2\.01 s.*got 2 s") as caught:
+        sweep(tiny(), {"clients": [1, 102]}, jobs=1, out=tmp_path / "t.parquet")
+    assert "\n" not in str(caught.value)
+    assert not any(tmp_path.iterdir())
+    sweep(tiny(), {"clients.0.stagger_ms": [1.0], "clients": [102]}, jobs=1, out=tmp_path / "t.parquet")
+
+
 def test_the_summary_averages_replications(tmp_path: Path) -> None:
     table = sweep(tiny(), {"clients": [1, 2]}, replications=2, jobs=1, out=tmp_path / "t.parquet")
     means = summary(table, ["memory.peak", "hangs"])
