@@ -30,6 +30,10 @@ Values = dict[str, Value]
 """Metric → value, of one point."""
 
 _PACKAGE: Final = Path(__file__).parent
+_SHARED: Final = (
+    *("abi", "distribution", "fault_ledger", "faults", "histogram", "image", "metrics", "parameters", "random"),
+    *("refusals", "resources", "scenario", "storage", "throughput", "trace", "units"),
+)
 _UNIMPORTANT: Final = {"name", "description", "criteria"}
 
 
@@ -37,8 +41,7 @@ _UNIMPORTANT: Final = {"name", "description", "criteria"}
 def model_sha256() -> str:
     """Hash of the sources that turn a scenario and parameters into metrics."""
     digest = hashlib.sha256()
-    shared = ("abi", "distribution", "histogram", "image", "metrics", "parameters", "random", "scenario", "units")
-    for path in sorted([*(_PACKAGE / "model").glob("*.py"), *(_PACKAGE / f"{name}.py" for name in shared)]):
+    for path in sorted([*(_PACKAGE / "model").glob("*.py"), *(_PACKAGE / f"{name}.py" for name in _SHARED)]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

@@ -126,8 +126,8 @@ def _all_served(scenario: Scenario, point: Point) -> Scenario:
     """The scenario of a point. Raises `BadInput` when it ends before every client has had a second."""
     if scenario.duration_s < scenario.settled_s:
         raise BadInput(
-            f"{scenario.name} with {describe(point)}: expected a duration of at least {scenario.settled_s:g} s, a second "
-            f"past the start of the last client, got {scenario.duration_s:g} s"
+            f"{scenario.name} with {describe(point)}: expected a duration of at least {scenario.settled_s:g} s, "
+            f"a second past the start of the last client, got {scenario.duration_s:g} s"
         )
     return scenario
 

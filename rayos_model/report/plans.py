@@ -29,6 +29,8 @@ def headline(plan: Plan, answer: Answer) -> str:
     past = ""
     if answer.fails_at is not None:
         past = f"; {plan.key} = {number(answer.fails_at.value)} fails: {answer.fails_at.binding}"
+        if answer.memory_binds:
+            past += f"; memory binds at {number(answer.value)}"
     return f"{plan.scenario}{where}: the {which} {plan.key} is {number(answer.value)} for {objectives} ({sure}){past}"
 
 
@@ -39,6 +41,7 @@ def alternatives(plan: Plan, answer: Answer) -> Table:
     for objective in plan.objectives:
         table.add_column(objective.metric.replace(".", ".\n", 1) + f"\n{objective.text.split(',')[0]}", justify="right")
     table.add_column("runs", justify="right")
+    table.add_column("of s", justify="right")
     table.add_column("model")
     if answer.confirmations:
         table.add_column("kernel")
@@ -50,7 +53,10 @@ def alternatives(plan: Plan, answer: Answer) -> Table:
         verdict = outcome(model.holds) if model.replications else Text("refused" if model.refused else "–")
         if not model.certain and model.replications:
             verdict = verdict + Text(" ?")
-        row: list[str | Text] = [number(value), *cells, str(model.replications or "–"), verdict]
+        if model.starves:
+            verdict = verdict + Text(" memory binds")
+        length = number(model.duration_s) if model.replications else "–"
+        row: list[str | Text] = [number(value), *cells, str(model.replications or "–"), length, verdict]
         if answer.confirmations:
             row.append(_kernel(plan, kernel[value]) if value in kernel else Text("–"))
         table.add_row(*row)
@@ -78,13 +84,19 @@ def front(plan: Plan) -> pd.DataFrame:
         {
             **answer.settings,
             plan.key: answer.value,
-            "binding": answer.fails_at.binding if answer.fails_at else "",
+            "binding": _binding(answer),
             "certain": answer.certain,
             "on_front": answer.on_front,
         }
         for answer in plan.answers
     ]
     return pd.DataFrame(rows)
+
+
+def _binding(answer: Answer) -> str:
+    if answer.memory_binds:
+        return "memory"
+    return answer.fails_at.binding if answer.fails_at else ""
 
 
 def front_table(plan: Plan) -> Table:
