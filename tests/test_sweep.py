@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -119,6 +120,27 @@ def test_a_dask_cluster_gives_the_same_bytes(tmp_path: Path) -> None:
     with distributed.LocalCluster(**options) as cluster:
         sweep(tiny(), SETTINGS, dask=cluster.scheduler_address, out=tmp_path / "dask.parquet")
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "dask.parquet").read_bytes()
+
+
+def test_the_longest_points_are_computed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    compute = points.compute
+
+    def watched(task: points.Task) -> str:
+        sizes.append(json.loads(task.scenario)["clients"][0]["count"])
+        return compute(task)
+
+    monkeypatch.setattr(points, "compute", watched)
+    table = sweep(tiny(), {"clients": [2, 1, 3]}, jobs=1, out=tmp_path / "t.parquet")
+    assert sizes == [3, 2, 1]
+    assert list(table["clients"].unique()) == [2, 1, 3]
+
+
+def test_a_worker_starts_without_what_it_does_not_need() -> None:
+    """Loading these takes as long as computing several points."""
+    loaded = "import sys; from rayos_model import points, model; print({'pandas', 'scipy.stats'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True, timeout=60)
+    assert found.stdout == "set()\n"
 
 
 def test_nobody_at_the_address_is_one_line() -> None:
