@@ -113,7 +113,9 @@ def test_memory_binds_where_it_is_scarce(plans_with: Callable[..., Plan]) -> Non
         "FAIL memory binds"
     ] * 2
     assert result.to_dict()["answers"][0]["memory_binds"] is True
+    assert len(plans.figure(result).axes) == 2
     assert not plans_with().answers[0].memory_binds
+    assert len(plans.figure(plans_with()).axes) == 1
 
 
 def test_how_many_may_be_refused_can_be_an_objective(plans_with: Callable[..., Plan]) -> None:
@@ -121,6 +123,7 @@ def test_how_many_may_be_refused_can_be_an_objective(plans_with: Callable[..., P
     slos = ["commit_to_present.p99<100ms", "clients.refused<=3"]
     assert plans_with(scenario=scarce, slos=slos).value == 42
     assert plans_with(scenario=scarce, slos=["clients.refused==0"]).value == 39
+    assert len(plans.figure(plans_with(slos=["clients.refused==0"], bounds=Range(1, 9))).axes) == 1
 
 
 def _column(table: Table, name: str) -> list[Any]:

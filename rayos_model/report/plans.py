@@ -12,7 +12,7 @@ from rich.text import Text
 
 from rayos_model.errors import StorageFailure
 from rayos_model.keys import describe
-from rayos_model.plan import Alternative, Answer, Confirmation, Plan
+from rayos_model.plan import REFUSED, Alternative, Answer, Confirmation, Plan
 from rayos_model.report.html import sections_page
 from rayos_model.report.plots import COLOURS, svg, tidy
 from rayos_model.report.tables import number, outcome
@@ -112,16 +112,21 @@ def front_table(plan: Plan) -> Table:
 
 
 def figure(plan: Plan) -> Figure:
-    """Each objective against the varied key: estimates with intervals, the limit, the answer, the kernel's word."""
-    objectives = plan.objectives
-    result = Figure(figsize=(6, 2.3 * len(objectives)), layout="constrained")
-    axes = result.subplots(len(objectives), 1, sharex=True, squeeze=False)[:, 0]
-    for index, (axis, objective) in enumerate(zip(axes, objectives, strict=True)):
+    """Each objective against the varied key: estimates with intervals, the limit, the answer, the kernel's word.
+
+    Refused clients are left out where there are none.
+    """
+    starved = any(alternative.starves for answer in plan.answers for alternative in answer.tried)
+    objectives = list(enumerate(plan.objectives))
+    shown = [(i, o) for i, o in objectives if o.metric != REFUSED or starved] or objectives
+    result = Figure(figsize=(6, 2.3 * len(shown)), layout="constrained")
+    axes = result.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, (index, objective) in zip(axes, shown, strict=True):
         scale, unit = (1000.0, "ms") if objective.unit == "us" else (1.0, objective.unit)
         for nth, answer in enumerate(plan.answers):
             label = describe(answer.settings) or "model"
-            shown = sorted((a for a in answer.tried if a.judgements), key=lambda a: a.value)
-            estimates = [(a.value, a.judgements[index].estimate) for a in shown]
+            tried = sorted((a for a in answer.tried if a.judgements), key=lambda a: a.value)
+            estimates = [(a.value, a.judgements[index].estimate) for a in tried]
             known = [(value, e) for value, e in estimates if e is not None]
             axis.errorbar(
                 [value for value, _ in known],
