@@ -13,7 +13,7 @@ typedef unsigned long long u64;
 typedef signed int i32;
 typedef signed long long i64;
 
-#define ABI_VERSION 2
+#define ABI_VERSION 3
 
 /* ---- Scenario image: fw_cfg file "opt/rayos/scenario" --------------------------------------- */
 #define IMAGE_MAGIC "RAYOSIMG"
@@ -58,6 +58,8 @@ struct image_settings { /* follows the header */
     u32 detectors_off;     /* bits 1 << enum detection; 0 in every ordinary run; proves that tests can fail */
     u32 input_source;  /* enum input_source */
     u32 jitter_seed;   /* perturbs each quantum, to try other interleavings; 0: quanta are exact */
+    u32 ipi_delay_seed; /* makes interrupts from one processor to another late, to try further ones; 0: none is */
+    u32 reserved;
     char name[64];     /* NUL-terminated */
 };
 
@@ -143,7 +145,7 @@ enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_
 enum action { ACTION_THEME_CHANGE = 1, ACTION_CLOSE, ACTION_RESTORE,
     ACTION_MAXIMIZE, ACTION_UNMAXIMIZE, ACTION_FULLSCREEN, ACTION_UNFULLSCREEN, ACTION_MINIMIZE, ACTION_RESIZE, ACTION_SURGE };
 enum provocation { PROVOKE_NONE = 0, PROVOKE_PANIC, PROVOKE_HANG, PROVOKE_LEAK, PROVOKE_CLIENT_FAULT, PROVOKE_CLIENT_HANG, PROVOKE_BAD_REQUEST,
-    PROVOKE_ORDER, PROVOKE_RACE, PROVOKE_LOST_WAKEUP };
+    PROVOKE_ORDER, PROVOKE_RACE, PROVOKE_LOST_WAKEUP, PROVOKE_HASTE };
 
 enum fault_kind { /* variants from 0 */
     FAULT_CLIENT_CRASH = 1,     /* page fault, illegal instruction, kill */

@@ -44,6 +44,8 @@ class Settings:
     detectors_off: int
     input_source: int
     jitter_seed: int
+    ipi_delay_seed: int
+    reserved: int
     name: str
 
 
@@ -243,6 +245,8 @@ def build_image(
         detectors_off=sum(1 << detector for detector in set(detectors_off)),
         input_source=InputSource[scenario.input.source.upper()],
         jitter_seed=machine.jitter_seed,
+        ipi_delay_seed=machine.ipi_delay_seed,
+        reserved=0,
         name=scenario.name,
     )
     lists = (tuple(groups), tuple(_faults(scenario)), _events(scenario, groups), tuple(tables))

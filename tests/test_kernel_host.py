@@ -116,6 +116,8 @@ def image(**changes: int) -> bytes:
         "detectors_off": 0,
         "input_source": 0,
         "jitter_seed": 0,
+        "ipi_delay_seed": 0,
+        "reserved": 0,
     }
     group = {
         "period_ns": 16666666,
