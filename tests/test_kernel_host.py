@@ -223,6 +223,10 @@ def test_mutexes_exclude_and_never_lock_up(programs: dict[str, Path], seed: int)
     assert run(programs["mutex"], seed, "blind").strip() == "stuck", "without its detector it does lock up"
 
 
+def test_a_socket_outlives_neither_of_its_ends_too_long(programs: dict[str, Path]) -> None:
+    assert run(programs["socket"]).strip() == "ok"
+
+
 def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> None:
     assert verdict(programs, tmp_path, image()) == "ok"
 
