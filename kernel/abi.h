@@ -13,7 +13,7 @@ typedef unsigned long long u64;
 typedef signed int i32;
 typedef signed long long i64;
 
-#define ABI_VERSION 2
+#define ABI_VERSION 3
 
 /* ---- Scenario image: fw_cfg file "opt/rayos/scenario" --------------------------------------- */
 #define IMAGE_MAGIC "RAYOSIMG"
@@ -42,6 +42,7 @@ struct image_settings { /* follows the header */
     u64 scrub_interval_ns;  /* the red zones of the whole heap are looked at this often; 0: only at kfree */
     u64 lock_timeout_ns;    /* a mutex held this long while another waits: its owner counts as hung; 0: no such watch */
     u64 warmup_ns;     /* latencies count from here on */
+    u64 power_cut_ns;  /* the machine stops for good here, for tests of what the disk then holds; 0: it does not */
     u32 kind;          /* enum scenario_kind */
     u32 vcpus;
     u32 memory_mb;
@@ -58,6 +59,8 @@ struct image_settings { /* follows the header */
     u32 detectors_off;     /* bits 1 << enum detection; 0 in every ordinary run; proves that tests can fail */
     u32 input_source;  /* enum input_source */
     u32 jitter_seed;   /* perturbs each quantum, to try other interleavings; 0: quanta are exact */
+    u32 ipi_delay_seed; /* makes interrupts from one processor to another late, to try further ones; 0: none is */
+    u32 reserved;
     char name[64];     /* NUL-terminated */
 };
 
@@ -143,7 +146,7 @@ enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_
 enum action { ACTION_THEME_CHANGE = 1, ACTION_CLOSE, ACTION_RESTORE,
     ACTION_MAXIMIZE, ACTION_UNMAXIMIZE, ACTION_FULLSCREEN, ACTION_UNFULLSCREEN, ACTION_MINIMIZE, ACTION_RESIZE, ACTION_SURGE };
 enum provocation { PROVOKE_NONE = 0, PROVOKE_PANIC, PROVOKE_HANG, PROVOKE_LEAK, PROVOKE_CLIENT_FAULT, PROVOKE_CLIENT_HANG, PROVOKE_BAD_REQUEST,
-    PROVOKE_ORDER, PROVOKE_RACE, PROVOKE_LOST_WAKEUP };
+    PROVOKE_ORDER, PROVOKE_RACE, PROVOKE_LOST_WAKEUP, PROVOKE_HASTE, PROVOKE_EARLY_ACK };
 
 enum fault_kind { /* variants from 0 */
     FAULT_CLIENT_CRASH = 1,     /* page fault, illegal instruction, kill */
@@ -194,7 +197,7 @@ enum host_request {
     HOST_LINK,          /* the link of network side x cut (y = 0) or joined again (1), before the machine runs on */
 };
 #define INPUT_RANGE 0x7fff
-enum run_state { STATE_BOOT = 0, STATE_RUNNING, STATE_DONE, STATE_PANIC };
+enum run_state { STATE_BOOT = 0, STATE_RUNNING, STATE_DONE, STATE_PANIC, STATE_POWER_CUT };
 
 struct trace_record { /* 32 bytes */
     u64 time_ns;     /* since the scenario started */

@@ -84,6 +84,7 @@ MISTAKES = {
         FAILURE + NETWORK + CLIENT + '[[faults]]\nkind = "network_partition"\nat_s = 1\nduration_s = 1\ntarget = 0\n',
         ("faults.0", "target"),
     ),
+    "late interrupts of one cpu": (HEAD + "[machine]\nipi_delay_seed = 1\n" + CLIENT, ("ipi_delay_seed", "vcpus", "2")),
     "duration of a hang": (
         FAILURE + CLIENT + '[[faults]]\nkind = "hang"\nat_s = 1\nduration_s = 1\n',
         ("faults.0", "duration_s", "network_partition"),
