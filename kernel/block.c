@@ -4,6 +4,7 @@
 
 #define SECTOR_BYTES 512
 #define TRIES 3
+#define BACKOFF_NS 1000000ull         /* before the first retry; before the next, four times as long */
 #define FEATURE_FLUSH (1ull << 9)
 #define CHAIN 3                       /* header, data, status */
 #define NONE (~0ull)
@@ -17,7 +18,7 @@ struct slot {
     u32 block, blocks, tries;
     void *data;
     u64 submitted_ns, deadline_ns, order;
-    bool busy, returned;
+    bool busy, returned, resting;     /* resting: refused, to be offered again at its deadline */
 };
 struct shared { struct header header; u8 status; u8 pad[15]; }; /* of a slot, with the device */
 
@@ -153,6 +154,14 @@ u64 block_deadline(void)
     return in_flight ? slots[earliest()].deadline_ns : NONE;
 }
 
+bool block_retrying(enum block_operation operation)
+{
+    bool any = false;
+    for (u32 i = 0; i < BLOCK_SLOTS; i++)
+        any |= slots[i].busy && slots[i].operation == operation && (slots[i].resting || slots[i].tries > 1);
+    return any;
+}
+
 /* A device that broke a rule is reset, so that it writes nowhere any more; there is no disk from then on. */
 static void lose(const char *why)
 {
@@ -161,6 +170,7 @@ static void lose(const char *why)
     blocks_total = 0;
     for (u32 i = 0; i < BLOCK_SLOTS; i++) {
         slots[i].returned = true;
+        slots[i].resting = false;
         slots[i].tries = TRIES;
         shared[i].status = 0xff;
     }
@@ -182,12 +192,20 @@ bool block_next(u64 now, struct block_done *done)
 {
     for (u32 i; in_flight && slots[i = earliest()].deadline_ns <= now;) {
         struct slot *s = &slots[i];
+        if (s->resting) {
+            s->resting = false;
+            offer(i, now);
+            continue;
+        }
         if (!s->returned)
             collect(s);
-        bool error = shared[i].status != STATUS_OK;
+        bool error = shared[i].status != STATUS_OK && detector_on(DETECTED_IO_ERROR);
+        if (error)
+            disk_refused();
         if (error && s->tries < TRIES) {
             trace_measure(M_DISK_RETRY, s->block, s->operation);
-            offer(i, now);
+            s->resting = true;
+            s->deadline_ns = now + (BACKOFF_NS << 2 * (s->tries - 1));
             continue;
         }
         *done = (struct block_done){ s->operation, s->block, s->data, error };

@@ -136,6 +136,14 @@ static bool name_in(struct process *p, char *name, u64 address)
     return true;
 }
 
+/* The answer to a call that failed; of the disk's errors there is a record. */
+static i64 told(const struct process *p, enum syscall call, i64 result)
+{
+    if (result == -E_IO)
+        trace_measure(M_STORE_ERROR, p->client, call);
+    return result;
+}
+
 static i64 put(struct process *p, u64 name_address, u64 buffer, u64 bytes, bool remove)
 {
     char name[NAME_BYTES];
@@ -157,7 +165,7 @@ static i64 put(struct process *p, u64 name_address, u64 buffer, u64 bytes, bool 
             return 0;
         page_free(page);
         if (result != STORE_WAIT)
-            return result;
+            return told(p, SYS_PUT, result);
         wait_for(p, what);
     }
 }
@@ -196,7 +204,7 @@ i64 sys_get(struct process *p, u64 name_address, u64 buffer, u64 capacity)
             page_free(page);
         page = NULL;
         if (result < 0)
-            return result;
+            return told(p, SYS_GET, result);
         if (result == STORE_WAIT) {
             wait_for(p, what);
             continue;
@@ -217,7 +225,7 @@ i64 sys_flush(struct process *p, u64 tag)
     while ((result = store_flushed(epoch, &what)) == STORE_WAIT)
         wait_for(p, what);
     if (result)
-        return result;
+        return told(p, SYS_FLUSH, result);
     trace_measure(M_DURABLE, p->client, tag);
     print_line("RAYOS_DIAG:durable:client %u tag %llu", p->client, tag);
     trace_point(P_DURABLE, 0, 0);

@@ -84,6 +84,7 @@ IMAGE_FAULT_FIELDS: Final = (
 VARIANT_ANY: Final = 0xFFFFFFFF
 FAULT_TARGET_HEAP: Final = MAX_CLIENTS
 FAULT_TARGET_NETWORK: Final = MAX_CLIENTS + 1
+FAULT_TARGET_DISK: Final = MAX_CLIENTS + 2
 IMAGE_EVENT: Final = struct.Struct("<Q4I")
 IMAGE_EVENT_FIELDS: Final = ("at_ns", "action", "value", "first_client", "count")
 TRACE_HEADER: Final = struct.Struct("<Q2I6Q8I")
@@ -183,6 +184,8 @@ class FaultKind(IntEnum):
     HOSTILE_CLIENT = 6
     DEADLOCK = 7
     NETWORK_PARTITION = 8
+    DISK_ERROR = 9
+    DISK_OUTAGE = 10
 
 
 class Detection(IntEnum):
@@ -198,6 +201,7 @@ class Detection(IntEnum):
     DEADLOCK = 8
     LINK_DOWN = 9
     HEARTBEAT = 10
+    IO_ERROR = 11
 
 
 class Report(IntEnum):
@@ -228,6 +232,18 @@ class HostRequest(IntEnum):
     MOTION = 1
     KEY = 2
     LINK = 3
+    DISK = 4
+
+
+class DiskRefusal(IntEnum):
+    """What the disk is to refuse."""
+
+    NOTHING = 0
+    READ = 1
+    WRITE = 2
+    BLOCK = 3
+    READS = 4
+    WRITES = 5
 
 
 class RunState(IntEnum):
@@ -298,6 +314,7 @@ class TraceKind(IntEnum):
     P_RESIZE = 51
     P_MARKER = 52
     P_LINK = 53
+    P_MEND = 54
     M_COMMIT_TO_PRESENT = 64
     M_BUFFER_COMMIT = 65
     M_EVENT_DELIVERY = 66
@@ -339,6 +356,7 @@ class TraceKind(IntEnum):
     M_PRESENTATION_JITTER = 111
     M_CONFIGURE = 112
     M_REMOTE_UPDATE = 113
+    M_STORE_ERROR = 114
     W_REQUESTS = 120
     W_EVENTS = 121
 

@@ -86,7 +86,7 @@ MISTAKES = {
     ),
     "duration of a hang": (
         FAILURE + CLIENT + '[[faults]]\nkind = "hang"\nat_s = 1\nduration_s = 1\n',
-        ("faults.0", "duration_s", "network_partition"),
+        ("faults.0", "duration_s", "network_partition or disk_outage"),
     ),
     "time-out of a network": (HEAD + "[network]\ntimeout_ms = 150\n" + CLIENT, ("network", "timeout_ms", "200", "150")),
     "latency of a network": (HEAD + "[network]\nlatency_us = 50000\n" + CLIENT, ("network", "latency_us", "50000")),
