@@ -426,5 +426,7 @@ struct client_config {
     u64 target_pages; /* stress_memory: to hold at full load */
     u32 decorated;    /* 1: the timeline changes its theme */
     u32 place;        /* in its group, from 0 */
+    u32 stored;       /* 1: there is a store */
+    u32 reserved;
 };
 #endif

@@ -104,7 +104,7 @@ void disk_snapshot(void)
     service_end(flags);
 }
 
-/* Everything durable and out of memory. Called by the launcher, until it returns true, when no process is left. */
+/* Everything durable and out of memory; a disk that refuses is asked again. Called by the launcher, until it returns true, when no process is left. */
 bool disk_close(void)
 {
     static u64 epoch;
@@ -114,7 +114,10 @@ bool disk_close(void)
     if (store_ready()) {
         if (!epoch)
             epoch = store_flush();
-        done = store_flushed(epoch, &what) != STORE_WAIT;
+        i64 result = store_flushed(epoch, &what);
+        done = !result;
+        if (result < 0)
+            epoch = 0;
     }
     if (done)
         store_shrink(NEVER);

@@ -93,11 +93,11 @@ TRACE_HEADER_FIELDS: Final = (
     *("framebuffer_phys", "framebuffer_width", "framebuffer_height", "state", "lost"),
     *("request", "request_x", "request_y", "reserved"),
 )
-CLIENT_CONFIGURATION: Final = struct.Struct("<6Q12IQ2I")
+CLIENT_CONFIGURATION: Final = struct.Struct("<6Q12IQ4I")
 CLIENT_CONFIGURATION_FIELDS: Final = (
     *("seed", "end_ns", "period_ns", "refresh_ns", "epoch_tsc", "tsc_mult", "id", "generation", "workload"),
     *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke", "fault", "level_ppm"),
-    *("event_count", "target_pages", "decorated", "place"),
+    *("event_count", "target_pages", "decorated", "place", "stored", "reserved"),
 )
 TRACE_DTYPE: Final = np.dtype(
     [

@@ -1,8 +1,8 @@
 """What the disk of a machine refuses while it runs, by QEMU's own injection of block errors (`blkdebug`).
 
-The rules of a blkdebug node are fixed when it is opened. So a node with the rules of the moment is put between the disk and
-its image (`platforms.DISK_DEVICES`), and taken away again. The machine must stand still: QEMU has then carried out what
-was asked before. Must not know why anything is refused.
+The rules of a blkdebug node are fixed when it is opened. So a node with the rules of the moment is put between the disk
+and its image (`platforms.DISK_DEVICES`), and taken away again. The machine must stand still: QEMU has then carried out
+what was asked before. Must not know why anything is refused.
 """
 
 from __future__ import annotations
@@ -41,9 +41,8 @@ class DiskRefusals:
         rules += [_RULES[refusal]] if refusal in _RULES else []
         before, self._node = self._node, next(self._names) if rules else None
         if self._node is not None:
-            await self._session.execute(
-                "blockdev-add", **{"driver": "blkdebug", "node-name": self._node, "image": "image", "inject-error": rules}
-            )
+            errors = {"driver": "blkdebug", "node-name": self._node, "image": "image", "inject-error": rules}
+            await self._session.execute("blockdev-add", **errors)
         disk = {"driver": "raw", "node-name": "disk", "file": self._node or "image", "cache": {"no-flush": True}}
         await self._session.execute("blockdev-reopen", options=[disk])
         if before is not None:
