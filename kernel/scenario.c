@@ -138,7 +138,7 @@ static const char *check_settings(const struct image_settings *s)
         return "provoke";
     if (s->client_memory_kb > 1u << 21)
         return "client_memory_kb";
-    if (s->detectors_off >> (DETECTED_HEARTBEAT + 1))
+    if (s->detectors_off >> (DETECTED_IO_ERROR + 1))
         return "detectors_off";
     if (s->input_source > INPUT_DEVICE)
         return "input_source";

@@ -72,7 +72,7 @@ class Store:
     """Records by name on `blocks` blocks, through a cache of at most `capacity` of them.
 
     `contents` is what an earlier life has left on the disk. `on_served` hears of each operation carried out while none
-    of its kind is refused any more.
+    of its kind is refused any more; `on_corrupt` of a block that is not what was written there.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Store:
         wake: Callable[[str], None],
         kick: Callable[[], None],
         on_served: Callable[[Operation], None],
+        on_corrupt: Callable[[int], None],
         contents: Mapping[int, Version],
     ) -> None:
         self.device = device
@@ -94,6 +95,7 @@ class Store:
         self._wake = wake
         self._kick = kick
         self._on_served = on_served
+        self._on_corrupt = on_corrupt
         self._block_of: dict[Hashable, int] = {}
         self._busy = bytearray(self._blocks)
         self._unwritten: dict[int, Version] = {}
@@ -264,7 +266,7 @@ class Store:
         if request.operation is Operation.FLUSH:
             self._flush_done()
         elif request.operation is Operation.READ:
-            self._read_done(request)
+            self._read_done(request, failed)
         elif failed:
             self._write_failed(request.block, now)
         else:
@@ -284,10 +286,12 @@ class Store:
         self._wake("durable")
         self._wake("room")
 
-    def _read_done(self, request: Request) -> None:
+    def _read_done(self, request: Request, failed: bool) -> None:
         self._set(request.block, State.CLEAN)
         if request.refused:
             self._unreadable.add(request.block)
+            if not failed:
+                self._on_corrupt(request.block)
         self._wake(f"block {request.block}")
         self._wake("room")
 
@@ -394,6 +398,7 @@ class DiskThread:
             self._wake,
             lambda: machine.processor.wake(self.thread),
             lambda operation: machine.failures.disk_served(operation),
+            lambda block: machine.measure(TraceKind.M_CORRUPT, block, 0, ThreadId.DISK),
             contents,
         )
         self.thread = Thread(ThreadId.DISK, "disk", DISK_PRIORITY, self._body())
