@@ -152,7 +152,8 @@ def chain(system_name: str, folder: Path) -> FailureInjectionResult:
 
 def sends(result: FailureInjectionResult, client: int, tag: BatchTag) -> Records:
     sent = result.run.trace(TraceKind.P_SEND)
-    return sent[(sent["subject"] == tag) & (sent["thread"] == ThreadId.CLIENT0 + client)]
+    mine: Records = sent[(sent["subject"] == tag) & (sent["thread"] == ThreadId.CLIENT0 + client)]
+    return mine
 
 
 @both_systems
