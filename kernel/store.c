@@ -409,7 +409,7 @@ bool store_step(u64 now)
     if (wanted_epoch == open_epoch && !closing())
         open_epoch++;
     u32 dirty = cache_count(BUFFER_DIRTY);
-    draining = dirty && (draining || dirty >= WRITE_BATCH || now >= first_dirty_ns + WRITE_AGE_NS || closing());
+    draining = dirty && (draining || homeless || dirty >= WRITE_BATCH || now >= first_dirty_ns + WRITE_AGE_NS || closing());
     if (!block_room())
         return false;
     if ((b = cache_oldest(BUFFER_WANTED)))

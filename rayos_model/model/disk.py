@@ -351,7 +351,7 @@ class Store:
             self._open += 1
         dirty = self.dirty
         overdue = dirty >= WRITE_BATCH or now >= self._first_dirty_ns + WRITE_AGE_NS
-        self._draining = dirty > 0 and (self._draining or overdue or self._closing)
+        self._draining = dirty > 0 and (self._draining or bool(self._homeless) or overdue or self._closing)
         if not device.room:
             return None
         if wanted := self._lists[State.WANTED]:
