@@ -18,7 +18,8 @@ struct slot {
     u32 block, blocks, tries;
     void *data;
     u64 submitted_ns, deadline_ns, order;
-    bool busy, returned, resting;     /* resting: refused, to be offered again at its deadline */
+    bool busy, returned;
+    bool refused, resting;            /* at least once; to be offered again at its deadline */
 };
 struct shared { struct header header; u8 status; u8 pad[15]; }; /* of a slot, with the device */
 
@@ -27,13 +28,14 @@ static struct virtqueue queue;
 static struct slot slots[BLOCK_SLOTS];
 static struct shared *shared;
 static bool can_flush, untold;
-static u32 blocks_total, in_flight;
+static u32 blocks_total, in_flight, retrying[BLOCK_FLUSH + 1];
 static u64 latency_ns, bytes_per_s, submitted;
 static u64 channel_free_ns[BLOCK_SLOTS];
 static u32 channels;
 
 u32 block_count(void) { return blocks_total; }
 u32 block_room(void) { return BLOCK_SLOTS - in_flight; }
+bool block_retrying(enum block_operation operation) { return retrying[operation]; }
 
 void block_start(void)
 {
@@ -154,14 +156,6 @@ u64 block_deadline(void)
     return in_flight ? slots[earliest()].deadline_ns : NONE;
 }
 
-bool block_retrying(enum block_operation operation)
-{
-    bool any = false;
-    for (u32 i = 0; i < BLOCK_SLOTS; i++)
-        any |= slots[i].busy && slots[i].operation == operation && (slots[i].resting || slots[i].tries > 1);
-    return any;
-}
-
 /* A device that broke a rule is reset, so that it writes nowhere any more; there is no disk from then on. */
 static void lose(const char *why)
 {
@@ -204,13 +198,15 @@ bool block_next(u64 now, struct block_done *done)
             disk_refused();
         if (error && s->tries < TRIES) {
             trace_measure(M_DISK_RETRY, s->block, s->operation);
-            s->resting = true;
+            retrying[s->operation] += !s->refused;
+            s->refused = s->resting = true;
             s->deadline_ns = now + (BACKOFF_NS << 2 * (s->tries - 1));
             continue;
         }
         *done = (struct block_done){ s->operation, s->block, s->data, error };
         trace_measure(M_DISK_REQUEST, s->block << 2 | s->operation, now - s->submitted_ns);
         s->busy = false;
+        retrying[s->operation] -= s->refused;
         in_flight--;
         return true;
     }
