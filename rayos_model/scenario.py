@@ -431,11 +431,20 @@ class Scenario(_Part):
         return round(self.duration_s * NS)
 
     @property
+    def last_start_s(self) -> float:
+        """When the last of all clients is started."""
+        return max(group.last_start_s for group in self.clients)
+
+    @property
+    def settled_s(self) -> float:
+        """When every client has had a second since its start."""
+        return self.last_start_s + 1
+
+    @property
     def warmup_ns(self) -> int:
         """Start of the measured part, ns; see `warmup_s`."""
-        if self.warmup_s is not None:
-            return round(self.warmup_s * NS)
-        return round(min(max(group.last_start_s for group in self.clients) + 1, self.duration_s / 2) * NS)
+        warmup_s = min(self.settled_s, self.duration_s / 2) if self.warmup_s is None else self.warmup_s
+        return round(warmup_s * NS)
 
     @property
     def refresh_mhz(self) -> int:

@@ -121,6 +121,10 @@ class Supervisor:
 
     def _spawn(self, identity: int, generation: int) -> Body:
         machine = self.machine
+        if not machine.memory.has_room_for_client():
+            machine.say("RAYOS_DIAG:spawn", f"client {identity} out of memory")
+            self.failed = True
+            return
         group = machine.group_of(identity)
         now = machine.processor.now
         end = (
