@@ -113,8 +113,7 @@ class Supervisor:
         disk, processor = self.machine.disk, self.machine.processor
         if disk is None:
             return
-        epoch = disk.store.flush()
-        while not disk.store.flushed(epoch):
+        while not disk.close():
             self.launcher.deadline = processor.now + SECOND_NS // 1000
             self.launcher.trailing = self._launch.to(_BLOCK)
             yield BLOCK
