@@ -72,6 +72,7 @@ void failure_detected(u32 target, enum detection how); /* the first time of each
 void failure_shown(u32 client);            /* a client's first frame is on screen */
 
 /* display.c: two XRGB8888 framebuffers, width*4 bytes a row */
+#define MAX_WIDTH 8192 /* pixels */
 u32 *display_back(void);
 const u32 *display_front(void);            /* what is visible */
 void display_flip(void);                   /* back becomes visible (ramfb), the other becomes back */
