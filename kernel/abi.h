@@ -246,7 +246,7 @@ enum trace_kind {
     P_PING = 23,      /* ping round;                    subject clients pinged */
     P_DISCONNECT = 24,/* a client's objects destroyed;  subject client */
     P_DRAG = 25,      /* one step of a drag;            subject client, arg step */
-    P_REPAINT = 26,   /* repaint point reached with nothing to paint */
+    P_REPAINT = 26,   /* repaint point reached: a composite pass begins, or there is nothing to paint */
     P_DEVICE = 27,    /* an input device's report is there; subject client */
     /* launcher and reporter */
     P_SPAWN = 32,     /* process created;  subject client, arg pages */

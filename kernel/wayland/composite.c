@@ -207,11 +207,9 @@ static void frame_surface(struct surface *surface)
 
 void repaint(void)
 {
-    if (frame_ready || !pending_count) {
-        trace_point(P_REPAINT, 0, 0);
+    u64 start = trace_point(P_REPAINT, 0, 0);
+    if (frame_ready || !pending_count)
         return;
-    }
-    u64 start = clock_ns();
     u32 rectangles = pending_count + previous_count;
     painted.blits = painted.rows = painted.steps = painted.groups = 0;
     paint_damage();
@@ -219,9 +217,8 @@ void repaint(void)
         frame_surface(CONTAINER(committed.next, struct surface, committed_link));
     frame_ready = true;
     counters.frames_painted++;
-    frame_finished_ns = clock_ns();
+    frame_finished_ns = trace_point(P_COMPOSITE, painted.blits | rectangles << 16, PAINTED(painted.steps, painted.rows, painted.groups));
     trace_measure(M_COMPOSITION, 0, frame_finished_ns - start);
-    trace_point(P_COMPOSITE, painted.blits | rectangles << 16, PAINTED(painted.steps, painted.rows, painted.groups));
 }
 
 /* New content of a surface is on screen. */

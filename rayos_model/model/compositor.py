@@ -509,8 +509,8 @@ class Compositor:
     # ---- timed items ---------------------------------------------------------------------------
 
     def _repaint(self, time: int, index: int) -> None:
+        self.advance(("repaint",))
         if self._frame is not None or not self._damage:
-            self.advance(("repaint",))
             return
         start = self._offset
         damage, self._damage = self._damage, []
