@@ -227,6 +227,7 @@ enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAU
 #define ROW_STEPS(w) (((w) + STEP_PIXELS - 1) / STEP_PIXELS)
 #define PACK8(low, high) ((u32)(u8)(low) | (u32)(high) << 8)
 #define PACK(low, high) ((u64)(u32)(low) | (u64)(u32)(high) << 32)
+#define PAINTED(steps, rows, groups) ((steps) | (u64)(rows) << 26 | (u64)(groups) << 46) /* groups of windows looked at */
 enum trace_kind {
     /* any thread */
     P_BLOCK = 1,      /* gives up the CPU to wait */
@@ -247,14 +248,14 @@ enum trace_kind {
     P_TAKE = 16,      /* took one batch from a client;  subject client, arg bytes */
     P_REQUEST = 17,   /* handled one request;           subject client, arg PACK(REQUEST_ID(interface, opcode), bytes) */
     P_EVENTS = 18,    /* one queue-write to a client;   subject client, arg PACK(bytes, events) */
-    P_COMPOSITE = 19, /* one composite pass;            subject blits | rectangles << 16, arg PACK(steps, rows) */
+    P_COMPOSITE = 19, /* one composite pass;            subject blits | rectangles << 16, arg PAINTED(steps, rows, groups) */
     P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown, arg pages of shared memory given back */
     P_VBLANK = 21,    /* vblank handled without a flip */
     P_INPUT = 22,     /* seat produced an input event;  subject client, arg events written */
     P_PING = 23,      /* ping round;                    subject clients pinged */
     P_DISCONNECT = 24,/* a client's objects destroyed;  subject client */
     P_DRAG = 25,      /* one step of a drag;            subject client, arg step */
-    P_REPAINT = 26,   /* repaint point reached with nothing to paint */
+    P_REPAINT = 26,   /* repaint point reached: a composite pass begins, or there is nothing to paint */
     P_DEVICE = 27,    /* an input device's report is there; subject client */
     /* launcher and reporter */
     P_SPAWN = 32,     /* process created;  subject client, arg pages */

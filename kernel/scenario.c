@@ -122,7 +122,7 @@ static const char *check_settings(const struct image_settings *s)
         return "vcpus";
     if (!within(s->memory_mb, 32, 3072))
         return "memory_mb";
-    if (!within(s->width, 16, 8192))
+    if (!within(s->width, 16, MAX_WIDTH))
         return "width";
     if (!within(s->height, 16, 8192))
         return "height";

@@ -461,6 +461,11 @@ def pack(low: int, high: int) -> int:
     return (low & 0xFFFFFFFF) | (high & 0xFFFFFFFF) << 32
 
 
+def painted(steps: int, rows: int, groups: int) -> int:
+    """`PAINTED`: the work of a composite pass in one trace argument."""
+    return steps | rows << 26 | groups << 46
+
+
 def unpack(arg: int) -> tuple[int, int]:
     """The inverse of `pack`: (low, high)."""
     return arg & 0xFFFFFFFF, arg >> 32
