@@ -36,6 +36,7 @@ PROGRAMS = {
     "net": ["message.c", "virtio.c", "page.c"],
     "virtio": ["virtio.c", "page.c"],
     "store": ["store.c", "cache.c", "page.c"],
+    "socket": ["socket.c"],
 }
 ZIG = [
     sys.executable,
