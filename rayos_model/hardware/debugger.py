@@ -89,7 +89,7 @@ class Debugger:
             writer.close()
             return
         self._gdb = writer
-        with suppress(ConnectionError):
+        with suppress(ConnectionError, asyncio.CancelledError):  # asyncio prints what ends its callback
             while data := await reader.read(_CHUNK):
                 self._writer.write(data)
                 await self._writer.drain()
