@@ -60,7 +60,7 @@ struct image_settings { /* follows the header */
     u32 input_source;  /* enum input_source */
     u32 jitter_seed;   /* perturbs each quantum, to try other interleavings; 0: quanta are exact */
     u32 ipi_delay_seed; /* makes interrupts from one processor to another late, to try further ones; 0: none is */
-    u32 reserved;
+    u32 recorded;      /* QEMU records or replays this run, and then hands on what comes from the host when a timer fires; else 0 */
     char name[64];     /* NUL-terminated */
 };
 

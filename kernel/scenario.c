@@ -142,6 +142,8 @@ static const char *check_settings(const struct image_settings *s)
         return "detectors_off";
     if (s->input_source > INPUT_DEVICE)
         return "input_source";
+    if (s->recorded > 1)
+        return "recorded";
     if (s->name[sizeof s->name - 1])
         return "name";
     return NULL;

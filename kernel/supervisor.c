@@ -155,10 +155,8 @@ static void start(void)
 {
     interrupts_off();
     trace_state(state);
-    for (;;) {
+    for (;;)
         rendezvous_write();
-        __asm__ volatile("hlt");
-    }
 }
 
 [[noreturn]] static void finish(void)

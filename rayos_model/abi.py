@@ -60,7 +60,7 @@ IMAGE_SETTINGS_FIELDS: Final = (
     *("respawn_ns", "scrub_interval_ns", "lock_timeout_ns", "warmup_ns", "power_cut_ns"),
     *("kind", "vcpus", "memory_mb", "width", "height", "refresh_mhz", "trace_points", "compositor_priority"),
     *("socket_bytes", "provoke", "client_memory_kb", "client_surfaces", "client_pools", "detectors_off"),
-    *("input_source", "jitter_seed", "ipi_delay_seed", "reserved", "name"),
+    *("input_source", "jitter_seed", "ipi_delay_seed", "recorded", "name"),
 )
 IMAGE_LOAD: Final = struct.Struct("<2Q6I64s")
 IMAGE_LOAD_FIELDS: Final = (

@@ -46,7 +46,7 @@ class Settings:
     input_source: int
     jitter_seed: int
     ipi_delay_seed: int
-    reserved: int
+    recorded: int
     name: str
 
 
@@ -187,11 +187,13 @@ def build_image(
     provoke: Provocation = Provocation.NONE,
     detectors_off: Collection[Detection] = (),
     power_cut_ns: int = 0,
+    recorded: bool = False,
 ) -> Image:
     """Compile a scenario. `trace_points` keeps every control-flow point in the trace; `abi.TRACE_WIRE` the wire too.
 
     `detectors_off` blinds detectors, which proves that a test that relies on them can fail. `power_cut_ns` is when the
-    machine stops for good, so that a test can look at what the disk then holds; 0: it does not.
+    machine stops for good, so that a test can look at what the disk then holds; 0: it does not. `recorded`: QEMU
+    records or replays the run.
     """
     tables: dict[tuple[int, ...], int] = {}
 
@@ -250,7 +252,7 @@ def build_image(
         input_source=InputSource[scenario.input.source.upper()],
         jitter_seed=machine.jitter_seed,
         ipi_delay_seed=machine.ipi_delay_seed,
-        reserved=0,
+        recorded=int(recorded),
         name=scenario.name,
     )
     lists = (tuple(groups), tuple(_faults(scenario)), _events(scenario, groups), tuple(tables))
@@ -341,9 +343,10 @@ def compile_image(
     provoke: Provocation = Provocation.NONE,
     detectors_off: Collection[Detection] = (),
     power_cut_ns: int = 0,
+    recorded: bool = False,
 ) -> bytes:
     """`build_image(…).pack()`: the bytes of the scenario image."""
-    return build_image(scenario, trace_points, provoke, detectors_off, power_cut_ns).pack()
+    return build_image(scenario, trace_points, provoke, detectors_off, power_cut_ns, recorded).pack()
 
 
 def parse_image(data: bytes) -> Image:

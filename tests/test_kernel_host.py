@@ -119,7 +119,7 @@ def image(**changes: int) -> bytes:
         "input_source": 0,
         "jitter_seed": 0,
         "ipi_delay_seed": 0,
-        "reserved": 0,
+        "recorded": 0,
     }
     group = {
         "period_ns": 16666666,

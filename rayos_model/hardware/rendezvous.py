@@ -71,8 +71,13 @@ class TraceHeader:
     request_y: int = 0
 
 
-async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader:
+async def drive(
+    session: QemuSession, sink: Sink, limits: Limits, *, replays: bool = False, debugged: bool = False
+) -> TraceHeader:
     """Runs the guest to its end, with everything it yields put into `sink`; returns the header it left.
+
+    In a replay (`replays`) the input that the guest asks for comes from the recording. Somebody else starts and stops a
+    guest that is `debugged`.
 
     Raises `BootHang`, `GuestHang`, `GuestPanic`, `GuestReset`, `TraceFailure`, `RunTimeout`, and `QemuFailed` from the
     session. What the guest had yielded before the failure has then reached the sink.
@@ -90,7 +95,8 @@ async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader
             watch.progress()
 
     try:
-        await session.resume()
+        if not debugged:
+            await session.resume()
         while True:
             _heed_cancellation()
             await watch.check()
@@ -104,6 +110,8 @@ async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader
                 called = True
             else:
                 listen()
+                if debugged and not called:
+                    continue
                 if not called:
                     raise QemuFailed(f"QEMU stopped the guest by itself: {await session.status()}")
                 called = False
@@ -116,7 +124,8 @@ async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader
                 if header.state is abi.RunState.RUNNING:
                     await _carry_out_first(session, refusals, header)
                     await session.resume()
-                    await _carry_out(session, header)
+                    if not replays:
+                        await _carry_out(session, header)
                 sink.records(records)
                 watch.progress()
                 if header.state is abi.RunState.PANIC:
@@ -127,6 +136,13 @@ async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader
     except PlatformFailure:
         listen(to_the_end=True)
         raise
+
+
+async def leave_behind(session: QemuSession) -> None:
+    """Has a guest at its end come there again: QEMU records its own end, and may replay that a little too early."""
+    await session.resume()
+    while (event := await session.next_event(_AFTER_PANIC_S)) is not None and event[0] != "STOP":
+        continue
 
 
 def _heed_cancellation() -> None:
