@@ -251,8 +251,7 @@ static void note_wait(struct cpu *cpu, const struct thread *t, u64 now)
         cpu->ready_wait.longest_ns = waited;
 }
 
-/* The switch instant is `now`: CPU time before it is the outgoing thread's, after it the incoming one's. It is the point
- * P_BLOCK of a thread that blocks, so that what follows does not come back as a cost of its waking up. */
+/* The switch instant is `now`: CPU time before it is the outgoing thread's, after it the incoming one's. */
 static void reschedule(enum leave why)
 {
     struct cpu *cpu = this_cpu();
@@ -264,7 +263,7 @@ static void reschedule(enum leave why)
         why = LEAVE_FOR_GOOD;
         launcher_wake(); /* it can be freed now */
     }
-    u64 now = from->state == THREAD_BLOCKED ? trace_point(P_BLOCK, 0, 0) : clock_ns();
+    u64 now = clock_ns();
     leave_current(cpu, now, why);
     struct thread *to = queue_take(cpu);
     cpu->resched = false;
@@ -323,6 +322,7 @@ void thread_ready(struct thread *t)
 bool thread_block(u64 deadline_ns)
 {
     struct thread *t = current_thread();
+    trace_point(P_BLOCK, 0, 0);
     t->state = THREAD_BLOCKED;
     t->timed_out = false;
     t->deadline_ns = deadline_ns;
