@@ -13,7 +13,7 @@ typedef unsigned long long u64;
 typedef signed int i32;
 typedef signed long long i64;
 
-#define ABI_VERSION 2
+#define ABI_VERSION 3
 
 /* ---- Scenario image: fw_cfg file "opt/rayos/scenario" --------------------------------------- */
 #define IMAGE_MAGIC "RAYOSIMG"
@@ -42,6 +42,7 @@ struct image_settings { /* follows the header */
     u64 scrub_interval_ns;  /* the red zones of the whole heap are looked at this often; 0: only at kfree */
     u64 lock_timeout_ns;    /* a mutex held this long while another waits: its owner counts as hung; 0: no such watch */
     u64 warmup_ns;     /* latencies count from here on */
+    u64 power_cut_ns;  /* the machine stops for good here, for tests of what the disk then holds; 0: it does not */
     u32 kind;          /* enum scenario_kind */
     u32 vcpus;
     u32 memory_mb;
@@ -58,6 +59,8 @@ struct image_settings { /* follows the header */
     u32 detectors_off;     /* bits 1 << enum detection; 0 in every ordinary run; proves that tests can fail */
     u32 input_source;  /* enum input_source */
     u32 jitter_seed;   /* perturbs each quantum, to try other interleavings; 0: quanta are exact */
+    u32 ipi_delay_seed; /* makes interrupts from one processor to another late, to try further ones; 0: none is */
+    u32 reserved;
     char name[64];     /* NUL-terminated */
 };
 
@@ -143,7 +146,7 @@ enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_
 enum action { ACTION_THEME_CHANGE = 1, ACTION_CLOSE, ACTION_RESTORE,
     ACTION_MAXIMIZE, ACTION_UNMAXIMIZE, ACTION_FULLSCREEN, ACTION_UNFULLSCREEN, ACTION_MINIMIZE, ACTION_RESIZE, ACTION_SURGE };
 enum provocation { PROVOKE_NONE = 0, PROVOKE_PANIC, PROVOKE_HANG, PROVOKE_LEAK, PROVOKE_CLIENT_FAULT, PROVOKE_CLIENT_HANG, PROVOKE_BAD_REQUEST,
-    PROVOKE_ORDER, PROVOKE_RACE, PROVOKE_LOST_WAKEUP };
+    PROVOKE_ORDER, PROVOKE_RACE, PROVOKE_LOST_WAKEUP, PROVOKE_HASTE, PROVOKE_EARLY_ACK };
 
 enum fault_kind { /* variants from 0 */
     FAULT_CLIENT_CRASH = 1,     /* page fault, illegal instruction, kill */
@@ -200,7 +203,7 @@ enum host_request {
 /* Blocks that were once refused stay so. */
 enum disk_refusal { REFUSE_NOTHING = 0, REFUSE_READ, REFUSE_WRITE, REFUSE_BLOCK, REFUSE_READS, REFUSE_WRITES };
 #define INPUT_RANGE 0x7fff
-enum run_state { STATE_BOOT = 0, STATE_RUNNING, STATE_DONE, STATE_PANIC };
+enum run_state { STATE_BOOT = 0, STATE_RUNNING, STATE_DONE, STATE_PANIC, STATE_POWER_CUT };
 
 struct trace_record { /* 32 bytes */
     u64 time_ns;     /* since the scenario started */
@@ -224,6 +227,7 @@ enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAU
 #define ROW_STEPS(w) (((w) + STEP_PIXELS - 1) / STEP_PIXELS)
 #define PACK8(low, high) ((u32)(u8)(low) | (u32)(high) << 8)
 #define PACK(low, high) ((u64)(u32)(low) | (u64)(u32)(high) << 32)
+#define PAINTED(steps, rows, groups) ((steps) | (u64)(rows) << 26 | (u64)(groups) << 46) /* groups of windows looked at */
 enum trace_kind {
     /* any thread */
     P_BLOCK = 1,      /* gives up the CPU to wait */
@@ -244,14 +248,14 @@ enum trace_kind {
     P_TAKE = 16,      /* took one batch from a client;  subject client, arg bytes */
     P_REQUEST = 17,   /* handled one request;           subject client, arg PACK(REQUEST_ID(interface, opcode), bytes) */
     P_EVENTS = 18,    /* one queue-write to a client;   subject client, arg PACK(bytes, events) */
-    P_COMPOSITE = 19, /* one composite pass;            subject blits | rectangles << 16, arg PACK(steps, rows) */
+    P_COMPOSITE = 19, /* one composite pass;            subject blits | rectangles << 16, arg PAINTED(steps, rows, groups) */
     P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown, arg pages of shared memory given back */
     P_VBLANK = 21,    /* vblank handled without a flip */
     P_INPUT = 22,     /* seat produced an input event;  subject client, arg events written */
     P_PING = 23,      /* ping round;                    subject clients pinged */
     P_DISCONNECT = 24,/* a client's objects destroyed;  subject client */
     P_DRAG = 25,      /* one step of a drag;            subject client, arg step */
-    P_REPAINT = 26,   /* repaint point reached with nothing to paint */
+    P_REPAINT = 26,   /* repaint point reached: a composite pass begins, or there is nothing to paint */
     P_DEVICE = 27,    /* an input device's report is there; subject client */
     /* launcher and reporter */
     P_SPAWN = 32,     /* process created;  subject client, arg pages */

@@ -225,9 +225,9 @@ i64 sys_flush(struct process *p, u64 tag)
     const void *what;
     u64 epoch = store_ready() ? store_flush() : 0;
     i64 result;
-    while ((result = store_flushed(epoch, &what)) == STORE_WAIT)
+    while ((result = store_flushed(epoch, &what)) == STORE_WAIT && scenario()->provoke != PROVOKE_EARLY_ACK)
         wait_for(p, what);
-    if (result)
+    if (result < 0)
         return told(p, SYS_FLUSH, result);
     trace_measure(M_DURABLE, p->client, tag);
     print_line("RAYOS_DIAG:durable:client %u tag %llu", p->client, tag);

@@ -73,6 +73,7 @@ void failure_shown(u32 client);            /* a client's first frame is on scree
 void disk_refused(void);                   /* faults.c: the disk has refused a request */
 
 /* display.c: two XRGB8888 framebuffers, width*4 bytes a row */
+#define MAX_WIDTH 8192 /* pixels */
 u32 *display_back(void);
 const u32 *display_front(void);            /* what is visible */
 void display_flip(void);                   /* back becomes visible (ramfb), the other becomes back */

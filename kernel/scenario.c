@@ -122,7 +122,7 @@ static const char *check_settings(const struct image_settings *s)
         return "vcpus";
     if (!within(s->memory_mb, 32, 3072))
         return "memory_mb";
-    if (!within(s->width, 16, 8192))
+    if (!within(s->width, 16, MAX_WIDTH))
         return "width";
     if (!within(s->height, 16, 8192))
         return "height";
@@ -134,7 +134,7 @@ static const char *check_settings(const struct image_settings *s)
         return "compositor_priority";
     if (!within(s->socket_bytes, BATCH_BYTES, 1u << 24))
         return "socket_bytes";
-    if (s->provoke > PROVOKE_LOST_WAKEUP)
+    if (s->provoke > PROVOKE_EARLY_ACK)
         return "provoke";
     if (s->client_memory_kb > 1u << 21)
         return "client_memory_kb";

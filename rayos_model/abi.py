@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-ABI_VERSION: Final = 2
+ABI_VERSION: Final = 3
 
 IMAGE_MAGIC: Final = b"RAYOSIMG"
 QUANTILES: Final = 1025
@@ -54,13 +54,13 @@ IMAGE_HEADER_FIELDS: Final = (
     *("magic", "version", "length", "crc32", "group_count", "table_count", "fault_count"),
     *("timeline_count", "reserved"),
 )
-IMAGE_SETTINGS: Final = struct.Struct("<10Q16I64s")
+IMAGE_SETTINGS: Final = struct.Struct("<11Q18I64s")
 IMAGE_SETTINGS_FIELDS: Final = (
     *("seed", "duration_ns", "quantum_ns", "repaint_window_ns", "ping_interval_ns", "hang_timeout_ns"),
-    *("respawn_ns", "scrub_interval_ns", "lock_timeout_ns", "warmup_ns"),
+    *("respawn_ns", "scrub_interval_ns", "lock_timeout_ns", "warmup_ns", "power_cut_ns"),
     *("kind", "vcpus", "memory_mb", "width", "height", "refresh_mhz", "trace_points", "compositor_priority"),
     *("socket_bytes", "provoke", "client_memory_kb", "client_surfaces", "client_pools", "detectors_off"),
-    *("input_source", "jitter_seed", "name"),
+    *("input_source", "jitter_seed", "ipi_delay_seed", "reserved", "name"),
 )
 IMAGE_LOAD: Final = struct.Struct("<2Q6I64s")
 IMAGE_LOAD_FIELDS: Final = (
@@ -171,6 +171,8 @@ class Provocation(IntEnum):
     ORDER = 7
     RACE = 8
     LOST_WAKEUP = 9
+    HASTE = 10
+    EARLY_ACK = 11
 
 
 class FaultKind(IntEnum):
@@ -251,6 +253,7 @@ class RunState(IntEnum):
     RUNNING = 1
     DONE = 2
     PANIC = 3
+    POWER_CUT = 4
 
 
 class ThreadId(IntEnum):
@@ -456,6 +459,11 @@ def fault_subject(target: int, kind: int) -> int:
 def pack(low: int, high: int) -> int:
     """`PACK`: two 32-bit numbers in one trace argument."""
     return (low & 0xFFFFFFFF) | (high & 0xFFFFFFFF) << 32
+
+
+def painted(steps: int, rows: int, groups: int) -> int:
+    """`PAINTED`: the work of a composite pass in one trace argument."""
+    return steps | rows << 26 | groups << 46
 
 
 def unpack(arg: int) -> tuple[int, int]:

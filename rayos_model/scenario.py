@@ -79,6 +79,12 @@ class Machine(_Part):
     jitter_seed: int = Field(
         default=0, ge=0, lt=1 << 32, description="perturbs every quantum, to try another interleaving; 0: exact quanta"
     )
+    ipi_delay_seed: int = Field(
+        default=0,
+        ge=0,
+        lt=1 << 32,
+        description="makes interrupts between processors late, to try another interleaving; 0: none is",
+    )
     ping_interval_s: float = Field(default=5.0, gt=0, le=1e6)
     hang_timeout_s: float = Field(default=4.0, gt=0, le=1e6)
     respawn_ms: float = Field(
@@ -340,6 +346,8 @@ class Scenario(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.machine.ipi_delay_seed and self.machine.vcpus == 1:
+            raise ValueError("machine.ipi_delay_seed: expected vcpus of at least 2: one alone interrupts nobody")
         if self.load.disk_iops and not self.machine.disk_mb:
             raise ValueError("load.disk_iops: expected a machine with a disk; machine.disk_mb is 0")
         if self.input.source == "device" and self.machine.vcpus > 1:

@@ -85,6 +85,7 @@ MISTAKES = {
         FAILURE + NETWORK + CLIENT + '[[faults]]\nkind = "network_partition"\nat_s = 1\nduration_s = 1\ntarget = 0\n',
         ("faults.0", "target"),
     ),
+    "late interrupts of one cpu": (HEAD + "[machine]\nipi_delay_seed = 1\n" + CLIENT, ("ipi_delay_seed", "vcpus", "2")),
     "disk error without disk": (
         FAILURE + CLIENT + '[[faults]]\nkind = "disk_error"\nat_s = 1\n',
         ("faults.0", "machine.disk_mb"),

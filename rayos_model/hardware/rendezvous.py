@@ -121,7 +121,7 @@ async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader
                 watch.progress()
                 if header.state is abi.RunState.PANIC:
                     raise watch.panic()
-                if header.state is abi.RunState.DONE:
+                if header.state in (abi.RunState.DONE, abi.RunState.POWER_CUT):
                     listen(to_the_end=True)
                     return header
     except PlatformFailure:
