@@ -62,6 +62,7 @@ class Device:
         self._flight: list[Request] = []
         self._untold: list[Request] = []
         self._submitted = 0
+        self._retrying = [0] * len(Operation)
         self._returned = 0  # those before this one have come back from the device, to be delivered in time
         self._refusal = DiskRefusal.NOTHING
         self._bad: set[int] = set()
@@ -86,7 +87,7 @@ class Device:
 
     def retrying(self, operation: Operation) -> bool:
         """Whether one of these requests was refused and is not delivered yet."""
-        return any(r.operation is operation and (r.resting or r.tries > 1) for r in self._flight)
+        return self._retrying[operation] > 0
 
     def submit(self, operation: Operation, block: int, now: int) -> None:
         """Hands a request to the device; a flush comes after everything before it."""
@@ -111,11 +112,13 @@ class Device:
             if request.order >= self._returned:
                 self.notify()
                 self._returned = self._submitted
-            if not request.refused or not self.seeing:
+            failed = request.refused and self.seeing
+            if failed:
+                self._on_refused(request)
+            if not failed or request.tries == TRIES:
+                self._retrying[request.operation] -= request.tries > 1
                 return request
-            self._on_refused(request)
-            if request.tries == TRIES:
-                return request
+            self._retrying[request.operation] += request.tries == 1
             request.resting = True
             request.deadline_ns = now + (BACKOFF_NS << 2 * (request.tries - 1))
             heappush(self._flight, request)

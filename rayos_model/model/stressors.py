@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from rayos_model.abi import STRESS_FLUSH_EVERY, STRESS_SLOTS, Syscall, ThreadId, TraceKind
 from rayos_model.model.costs import Flow, Point
-from rayos_model.model.disk import StoreError
 from rayos_model.model.load import WHOLE_PPM
 from rayos_model.model.processor import BLOCK, Block, Body, Thread
+from rayos_model.model.store import StoreError
 
 if TYPE_CHECKING:
     from rayos_model.model.disk import DiskThread
