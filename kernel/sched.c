@@ -12,9 +12,7 @@
 #define WATCHED_ABOVE 10
 #define IDLE_SPIN_NS 300000
 #define MIN_QUANTUM_NS 10000
-#define MAX_IPI_DELAY_NS 100000
 #define STREAM_JITTER 2
-#define STREAM_IPI_DELAY 3
 
 enum leave { LEAVE_PREEMPTED, LEAVE_EXPIRED, LEAVE_FOR_GOOD };
 
@@ -163,38 +161,6 @@ static void watchdog(u64 now)
         print_line("RAYOS_DIAG:hang:%s waits for %s", t->name, current_thread()->name);
         panic_format("hang:%s", t->name);
     }
-}
-
-/* ---- Late interrupts ---- */
-
-u64 sched_ipi_delay(void)
-{
-    if (!scenario()->ipi_delay_seed)
-        return 0;
-    return (u64)random_next(&this_cpu()->delays) * MAX_IPI_DELAY_NS >> 32;
-}
-
-static bool is_postponed(const struct cpu *cpu)
-{
-    return cpu->resched && clock_ns() < cpu->late_ns;
-}
-
-/* The processor goes on with what it does. Should it enter the kernel before the timer interrupts, it sees `resched` itself,
- * so nothing is lost when its timer is then set to something else. */
-bool sched_postpone(void)
-{
-    struct cpu *cpu = this_cpu();
-    if (is_postponed(cpu))
-        return true;
-    u64 delay = sched_ipi_delay(), now = clock_ns();
-    if (!delay || !cpu->resched)
-        return false;
-    cpu->late_ns = now + delay;
-    if (cpu->late_ns < cpu->armed_ns) {
-        cpu->armed_ns = cpu->late_ns;
-        timer_arm(now, cpu->late_ns);
-    }
-    return true;
 }
 
 /* ---- Choosing a processor ---- */
@@ -375,7 +341,7 @@ void sched_timer_restart(void)
 {
     struct cpu *cpu = this_cpu();
     set_timer(cpu);
-    if (is_postponed(cpu) && cpu->late_ns < cpu->wanted_ns)
+    if (smp_is_late(cpu) && cpu->late_ns < cpu->wanted_ns)
         cpu->wanted_ns = cpu->late_ns;
 }
 
@@ -497,8 +463,7 @@ void sched_start(void)
     cpu->current->cpu_ns = cpu->idle.cpu_ns = 0;
     cpu->current->irqs = cpu->current->dispatches = 0;
     random_seed(&jitter, scenario()->jitter_seed, 0, 0, STREAM_JITTER);
-    for (u32 i = 0; i < cpu_count; i++)
-        random_seed(&cpus[i]->delays, scenario()->ipi_delay_seed, i, 0, STREAM_IPI_DELAY);
+    smp_seed_delays();
     cpu->quantum_end_ns = scenario()->quantum_ns;
     cpu->armed_ns = NEVER;
     set_timer(cpu);
@@ -522,7 +487,7 @@ static void idle_wait(struct cpu *cpu)
 void sched_idle(void)
 {
     for (kernel_leave();;) {
-        if (this_cpu()->resched && !is_postponed(this_cpu())) {
+        if (this_cpu()->resched && !smp_is_late(this_cpu())) {
             kernel_enter();
             kernel_leave();
         }

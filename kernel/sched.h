@@ -140,8 +140,6 @@ void thread_restart(struct thread *t, void (*body)(void *), void *argument); /* 
 void thread_kill(struct thread *t);      /* never enters ring 3 again; on_cpu until its processor has heard of it; not the current thread */
 [[noreturn]] void thread_exit(void);     /* the current thread never runs again */
 void sched_timer(void);                  /* the timer interrupt */
-u64 sched_ipi_delay(void);               /* ns by which an interrupt to or from another processor is to be late now; 0: not at all */
-bool sched_postpone(void);               /* VECTOR_RESCHEDULE: true: it is late, the timer interrupts in its stead */
 void sched_timer_stop(void);             /* no timer interrupt on this processor until ... */
 void sched_timer_restart(void);
 u64 idle_ns(void);                       /* idle time so far, all processors */
@@ -157,6 +155,9 @@ void smp_start(u32 count);               /* all further processors; they idle */
 enum { REQUEST_FLUSH = 1, REQUEST_PARK = 2 };
 void smp_answer(void);                   /* does what others asked of this processor */
 void smp_kick(u32 cpu);                  /* has it look at `resched` */
+void smp_seed_delays(void);              /* the clock starts: from now on interrupts may be late, if the scenario wants that */
+bool smp_postpone(void);                 /* VECTOR_RESCHEDULE: true: it is late, the timer interrupts in its stead */
+bool smp_is_late(const struct cpu *cpu); /* what it was told so counts as not heard yet */
 void smp_flush_others(void);             /* the others' TLBs */
 void smp_park_others(void);              /* returns when all others halt, until smp_resume_others */
 void smp_resume_others(void);

@@ -31,7 +31,7 @@ class Rayos:
         self.plays(RecordedSystem(small_trace()))
 
     def plays(self, system: RecordedSystem) -> None:
-        self._monkeypatch.setattr(cli, "_system", lambda name, platform, trace_points=False: system)
+        self._monkeypatch.setattr(cli, "_system", lambda *_: system)
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         self._monkeypatch.setattr(sys, "argv", ["rayos", *arguments])

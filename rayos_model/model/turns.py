@@ -21,7 +21,7 @@ _STEPS_IN_CALL = 2
 """A client that an event wakes first goes to the end of its call: asks for the time, gets it. The timer is set then."""
 
 MAX_IPI_DELAY_NS = 100_000
-"""Where interrupts between processors come late, none is later; as in kernel/sched.c."""
+"""Where interrupts between processors come late, none is later; as in kernel/smp.c."""
 
 IDLE = -1
 """The claim of an idle processor: below every priority."""
