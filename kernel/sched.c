@@ -12,7 +12,9 @@
 #define WATCHED_ABOVE 10
 #define IDLE_SPIN_NS 300000
 #define MIN_QUANTUM_NS 10000
+#define MAX_IPI_DELAY_NS 100000
 #define STREAM_JITTER 2
+#define STREAM_IPI_DELAY 3
 
 enum leave { LEAVE_PREEMPTED, LEAVE_EXPIRED, LEAVE_FOR_GOOD };
 
@@ -161,6 +163,38 @@ static void watchdog(u64 now)
         print_line("RAYOS_DIAG:hang:%s waits for %s", t->name, current_thread()->name);
         panic_format("hang:%s", t->name);
     }
+}
+
+/* ---- Late interrupts ---- */
+
+u64 sched_ipi_delay(void)
+{
+    if (!scenario()->ipi_delay_seed)
+        return 0;
+    return (u64)random_next(&this_cpu()->delays) * MAX_IPI_DELAY_NS >> 32;
+}
+
+static bool is_postponed(const struct cpu *cpu)
+{
+    return cpu->resched && clock_ns() < cpu->late_ns;
+}
+
+/* The processor goes on with what it does. Should it enter the kernel before the timer interrupts, it sees `resched` itself,
+ * so nothing is lost when its timer is then set to something else. */
+bool sched_postpone(void)
+{
+    struct cpu *cpu = this_cpu();
+    if (is_postponed(cpu))
+        return true;
+    u64 delay = sched_ipi_delay(), now = clock_ns();
+    if (!delay || !cpu->resched)
+        return false;
+    cpu->late_ns = now + delay;
+    if (cpu->late_ns < cpu->armed_ns) {
+        cpu->armed_ns = cpu->late_ns;
+        timer_arm(now, cpu->late_ns);
+    }
+    return true;
 }
 
 /* ---- Choosing a processor ---- */
@@ -320,11 +354,11 @@ void sched_timer(void)
     watchdog(now);
     struct thread *t = cpu->current;
     if (t != &cpu->idle && now >= cpu->quantum_end_ns) {
-        cpu->quantum_end_ns = now + fresh_quantum();
         if (ready_map >> t->priority & 1) {
             reschedule(LEAVE_EXPIRED);
             return;
         }
+        cpu->quantum_end_ns = now + fresh_quantum();
     }
     if (!cpu->resched)
         set_timer(cpu);
@@ -339,7 +373,10 @@ void sched_timer_stop(void)
 
 void sched_timer_restart(void)
 {
-    set_timer(this_cpu());
+    struct cpu *cpu = this_cpu();
+    set_timer(cpu);
+    if (is_postponed(cpu) && cpu->late_ns < cpu->wanted_ns)
+        cpu->wanted_ns = cpu->late_ns;
 }
 
 void thread_kill(struct thread *t)
@@ -430,6 +467,7 @@ bool thread_init(struct thread *t, u16 id, const char *name, int priority, void 
 
 void thread_free(struct thread *t)
 {
+    KERNEL_ASSERT(!t->on_cpu, "sched:freed while it runs");
     window_free(t->stack_base, STACK_PAGES);
 }
 
@@ -459,6 +497,8 @@ void sched_start(void)
     cpu->current->cpu_ns = cpu->idle.cpu_ns = 0;
     cpu->current->irqs = cpu->current->dispatches = 0;
     random_seed(&jitter, scenario()->jitter_seed, 0, 0, STREAM_JITTER);
+    for (u32 i = 0; i < cpu_count; i++)
+        random_seed(&cpus[i]->delays, scenario()->ipi_delay_seed, i, 0, STREAM_IPI_DELAY);
     cpu->quantum_end_ns = scenario()->quantum_ns;
     cpu->armed_ns = NEVER;
     set_timer(cpu);
@@ -482,7 +522,7 @@ static void idle_wait(struct cpu *cpu)
 void sched_idle(void)
 {
     for (kernel_leave();;) {
-        if (this_cpu()->resched) {
+        if (this_cpu()->resched && !is_postponed(this_cpu())) {
             kernel_enter();
             kernel_leave();
         }

@@ -54,6 +54,8 @@ struct cpu {
     u64 idle_wake_ns;        /* deadline that ends the present idle period, or NEVER */
     u64 root;                /* what CR3 holds */
     struct tables *tables;   /* cpu.c */
+    u64 late_ns;             /* what it was told by VECTOR_RESCHEDULE counts as not heard before this instant */
+    struct random delays;    /* of interrupts from other processors, if the scenario wants them late */
     u32 requests;            /* by other processors: smp.c */
     u32 kicks;               /* bit a processor that is to look at its `resched` when LOCK_KERNEL is released */
     bool parked;
@@ -138,6 +140,8 @@ void thread_restart(struct thread *t, void (*body)(void *), void *argument); /* 
 void thread_kill(struct thread *t);      /* never enters ring 3 again; on_cpu until its processor has heard of it; not the current thread */
 [[noreturn]] void thread_exit(void);     /* the current thread never runs again */
 void sched_timer(void);                  /* the timer interrupt */
+u64 sched_ipi_delay(void);               /* ns by which an interrupt to or from another processor is to be late now; 0: not at all */
+bool sched_postpone(void);               /* VECTOR_RESCHEDULE: true: it is late, the timer interrupts in its stead */
 void sched_timer_stop(void);             /* no timer interrupt on this processor until ... */
 void sched_timer_restart(void);
 u64 idle_ns(void);                       /* idle time so far, all processors */

@@ -24,7 +24,7 @@ SIZES: Mapping[str, tuple[str, ...]] = {
     "pipe_write": ("bytes",),
     "take": ("bytes",),
     "events": ("bytes", "events"),
-    "composite": ("steps", "rows", "blits", "rectangles"),
+    "composite": ("steps", "rows", "groups", "blits", "rectangles"),
     "flip": ("surfaces", "freed"),
     "action": ("clients",),
     "marker": ("letters",),

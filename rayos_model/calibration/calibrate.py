@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, TraceKind
-from rayos_model.calibration.fit import bootstrap, fit_scheduling, fit_segments
+from rayos_model.calibration.fit import bootstrap, fit_kinds, fit_pairs, fit_scheduling
 from rayos_model.calibration.segments import segments
 from rayos_model.calibration.store import PARAMETERS, calibration_root
 from rayos_model.model.memory import beyond_reference
@@ -82,13 +82,14 @@ def fit(
     """
     scheduling = fit_scheduling(table, idle_wake_ns)
     table = pd.concat([table, failures], ignore_index=True)
+    kinds = fit_kinds(table, scheduling)
     return Parameters(
         platform=platform,
         provenance=provenance,
         scheduling=scheduling,
         memory=fit_memory(memory),
-        segments=fit_segments(table, "pair", scheduling),
-        kinds=fit_segments(table, "kind", scheduling),
+        segments=fit_pairs(table, scheduling, kinds),
+        kinds=kinds,
     )
 
 

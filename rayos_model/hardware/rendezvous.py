@@ -26,6 +26,7 @@ from rayos_model.hardware.failures import (
     RunTimeout,
     TraceFailure,
 )
+from rayos_model.hardware.refusals import DiskRefusals
 from rayos_model.hardware.session import QemuSession
 
 _TICK_S: Final = 0.05
@@ -77,6 +78,7 @@ async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader
     session. What the guest had yielded before the failure has then reached the sink.
     """
     watch = _Watch(session, limits)
+    refusals = DiskRefusals(session)
     drained = 0
     called = False
 
@@ -112,14 +114,14 @@ async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader
                 records = await _read_records(session, header, drained)
                 drained = header.head
                 if header.state is abi.RunState.RUNNING:
-                    await _carry_out_first(session, header)
+                    await _carry_out_first(session, refusals, header)
                     await session.resume()
                     await _carry_out(session, header)
                 sink.records(records)
                 watch.progress()
                 if header.state is abi.RunState.PANIC:
                     raise watch.panic()
-                if header.state is abi.RunState.DONE:
+                if header.state in (abi.RunState.DONE, abi.RunState.POWER_CUT):
                     listen(to_the_end=True)
                     return header
     except PlatformFailure:
@@ -234,10 +236,13 @@ def parse_header(memory: NDArray[np.uint8]) -> TraceHeader:
     )
 
 
-async def _carry_out_first(session: QemuSession, header: TraceHeader) -> None:
+async def _carry_out_first(session: QemuSession, refusals: DiskRefusals, header: TraceHeader) -> None:
     """What the guest asked for and must find done when it runs on."""
-    if header.request is abi.HostRequest.LINK:
-        await session.set_link(f"net{header.request_x}", up=bool(header.request_y))
+    match header.request:
+        case abi.HostRequest.LINK:
+            await session.set_link(f"net{header.request_x}", up=bool(header.request_y))
+        case abi.HostRequest.DISK:
+            await refusals.change(abi.DiskRefusal(header.request_x), header.request_y)
 
 
 async def _carry_out(session: QemuSession, header: TraceHeader) -> None:

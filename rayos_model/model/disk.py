@@ -1,4 +1,4 @@
-"""The disk: how long requests take, and the store and buffer cache in front of it (docs/store.md), without the data.
+"""The store and the buffer cache in front of the disk (docs/store.md), without the data.
 
 It walks the kernel's steps in the kernel's order: which block a put goes to, what is in the cache and what is
 written when follow from the same rules. It must not know who uses the store.
@@ -10,12 +10,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
-from rayos_model.abi import BLOCK_BYTES, ThreadId, TraceKind
+from rayos_model.abi import BLOCK_BYTES, Detection, ThreadId, TraceKind
 from rayos_model.image import Disk as DiskImage
 from rayos_model.model.costs import CostModel, Point
+from rayos_model.model.device import TRIES, Device, Operation, Request
 from rayos_model.model.memory import MemoryUse
 from rayos_model.model.processor import BLOCK, Body, Processor, Thread
 
@@ -23,16 +23,11 @@ if TYPE_CHECKING:
     from rayos_model.model.machine import Machine
 
 DISK_PRIORITY: Final = 18
-SLOTS: Final = 64
 WRITE_BATCH: Final = 16
 WRITE_AGE_NS: Final = 10_000_000
+RESUME_NS: Final = 20_000_000
+"""A disk that refuses to be written is tried again this much later."""
 _BLOCK: Point = ("block",)
-
-
-class Operation(IntEnum):
-    READ = 0
-    WRITE = 1
-    FLUSH = 2
 
 
 class State(IntEnum):
@@ -43,55 +38,6 @@ class State(IntEnum):
     WRITING = 2
     WANTED = 3
     READING = 4
-
-
-@dataclass(order=True, slots=True)
-class Request:
-    """One request to the device; in order of delivery."""
-
-    deadline_ns: int
-    order: int
-    submitted_ns: int
-    operation: Operation
-    block: int
-
-
-class Device:
-    """`channels` servers, first come, first served; each takes latency and bytes / bandwidth for a request."""
-
-    def __init__(self, disk: DiskImage) -> None:
-        self._latency_ns = disk.latency_ns
-        self._block_ns = BLOCK_BYTES * 1_000_000_000 // disk.bytes_per_s
-        self._free_ns = [0] * disk.channels
-        self._flight: list[Request] = []
-        self._submitted = 0
-
-    @property
-    def room(self) -> bool:
-        """Whether another request can be submitted."""
-        return len(self._flight) < SLOTS
-
-    @property
-    def deadline(self) -> int | None:
-        """When the next request is delivered, ns; None: none is in flight."""
-        return self._flight[0].deadline_ns if self._flight else None
-
-    def submit(self, operation: Operation, block: int, now: int) -> None:
-        """Hands a request to the device; a flush comes after everything before it."""
-        if operation is Operation.FLUSH:
-            deadline = max(now, *self._free_ns) + self._latency_ns
-        else:
-            first = min(range(len(self._free_ns)), key=self._free_ns.__getitem__)
-            deadline = max(self._free_ns[first], now) + self._latency_ns + self._block_ns
-            self._free_ns[first] = deadline
-        heappush(self._flight, Request(deadline, self._submitted, now, operation, block))
-        self._submitted += 1
-
-    def next(self, now: int) -> Request | None:
-        """The next request delivered by `now`."""
-        if self._flight and self._flight[0].deadline_ns <= now:
-            return heappop(self._flight)
-        return None
 
 
 @dataclass(slots=True)
@@ -118,21 +64,29 @@ def recover(contents: Mapping[int, Version]) -> dict[Hashable, int]:
     return {version.name: block for block, version in by_age}
 
 
+class StoreError(Exception):
+    """A call on the store is answered by E_IO."""
+
+
 class Store:
     """Records by name on `blocks` blocks, through a cache of at most `capacity` of them.
 
-    `contents` is what an earlier life has left on the disk.
+    `contents` is what an earlier life has left on the disk. `on_served` hears of each operation carried out while none
+    of its kind is refused any more; `on_corrupt` of a block that is not what was written there.
     """
 
     def __init__(
         self,
         disk: DiskImage,
+        device: Device,
         memory: MemoryUse,
         wake: Callable[[str], None],
         kick: Callable[[], None],
+        on_served: Callable[[Operation], None],
+        on_corrupt: Callable[[int], None],
         contents: Mapping[int, Version],
     ) -> None:
-        self.device = Device(disk)
+        self.device = device
         self.contents: Contents = dict(contents)
         self.hits = self.misses = 0
         self._blocks = (disk.mb << 20) // BLOCK_BYTES
@@ -140,6 +94,8 @@ class Store:
         self._memory = memory
         self._wake = wake
         self._kick = kick
+        self._on_served = on_served
+        self._on_corrupt = on_corrupt
         self._block_of: dict[Hashable, int] = {}
         self._busy = bytearray(self._blocks)
         self._unwritten: dict[int, Version] = {}
@@ -153,6 +109,12 @@ class Store:
         self._open, self._durable, self._wanted = 1, 0, 0
         self._first_dirty_ns = 0
         self._draining = self._flushing = False
+        self._bad = bytearray(self._blocks)
+        self._suspect = False  # since the last write carried out one block could not be written
+        self._refusing = False  # ... nor a second one
+        self._resume_ns = 0
+        self._homeless: set[int] = set()  # blocks of the cache that were refused and are not written yet
+        self._unreadable: set[int] = set()  # ... that were not read
 
     def _recover(self) -> None:
         self._block_of.update(recover(self.contents))
@@ -205,24 +167,40 @@ class Store:
     def _closing(self) -> bool:
         return self._open == self._durable + 2
 
-    def _allocate(self) -> int:
+    def _after(self, block: int) -> int:
+        return block + 1 if block + 1 < self._blocks else 1
+
+    def next_block(self) -> int:
+        """The block that the next put goes to; 0: none."""
+        block = self._cursor
         for _ in range(1, self._blocks):
-            block = self._cursor
-            self._cursor = block + 1 if block + 1 < self._blocks else 1
-            state = self._state.get(block)
-            if self._busy[block] or state not in (None, State.CLEAN):
-                continue
-            if state is not None:
-                del self._lists[state][block], self._state[block]
-                self._memory.give(1)
-            return block
+            if not (self._busy[block] or self._bad[block] or self._state.get(block) not in (None, State.CLEAN)):
+                return block
+            block = self._after(block)
         return 0
 
+    def _allocate(self) -> int:
+        if block := self.next_block():
+            self._cursor = self._after(block)
+            self._drop(block)
+        return block
+
+    def _drop(self, block: int) -> None:
+        state = self._state.pop(block, None)
+        if state is not None:
+            del self._lists[state][block]
+            self._memory.give(1)
+
     def put(self, name: Hashable, now: int) -> bool:
-        """Puts a record; False: there is no room at present, a wake of `room` says when to try again."""
+        """Puts a record; False: there is no room at present, a wake of `room` says when to try again.
+
+        Raises `StoreError` where there will be none before the disk takes what is written.
+        """
         self._memory.make_room()
         epoch = self._epochs[self._open & 1]
         block = self._allocate() if self._has_room() else 0
+        if not block and self._refusing:
+            raise StoreError
         if not block:
             if self._has_room():
                 self.flush()
@@ -244,7 +222,7 @@ class Store:
         return True
 
     def get(self, name: Hashable) -> str | None:
-        """None: it is in the cache; else what to wait for, to try again."""
+        """None: it is in the cache; else what to wait for, to try again. Raises `StoreError` if it was not read."""
         block = self._block_of[name]
         state = self._state.get(block)
         if state in (State.WANTED, State.READING):
@@ -252,10 +230,16 @@ class Store:
         if state is not None:
             if state is State.CLEAN:
                 self._set(block, State.CLEAN)
+            if block in self._unreadable:
+                self._unreadable.discard(block)
+                self._drop(block)
+                raise StoreError
             self.hits += 1
             return None
         self._memory.make_room()
         if not self._has_room():
+            if self._refusing:
+                raise StoreError
             return "room"
         self._insert(block, State.WANTED)
         self.misses += 1
@@ -269,45 +253,110 @@ class Store:
         return self._open
 
     def flushed(self, epoch: int) -> bool:
-        """Whether that epoch is durable; a wake of `durable` says when to look again."""
-        return self._durable >= epoch
+        """Whether that epoch is durable; a wake of `durable` says when to look again. Raises `StoreError`."""
+        if self._durable >= epoch:
+            return True
+        if self._refusing:
+            raise StoreError
+        return False
 
     # ---- work for the disk ------------------------------------------------------------------------
 
-    def _deliver(self, request: Request) -> None:
+    def _deliver(self, request: Request, failed: bool, now: int) -> None:
         if request.operation is Operation.FLUSH:
-            self._flushing = False
-            self._durable += 1
-            epoch = self._epochs[self._durable & 1]
-            for block in epoch.freed:
-                self._busy[block] = 0
-            self._epochs[self._durable & 1] = _Epoch()
-            self._wake("durable")
+            self._flush_done()
+        elif request.operation is Operation.READ:
+            self._read_done(request, failed)
+        elif failed:
+            self._write_failed(request.block, now)
         else:
-            self._set(request.block, State.CLEAN)
-            if request.operation is Operation.WRITE:
-                self.contents[request.block] = self._unwritten.pop(request.block)
-                self._epochs[self._epoch_of.pop(request.block)].unwritten -= 1
-            else:
-                self._wake(f"block {request.block}")
+            self._written(request)
+        if failed or self.device.retrying(request.operation):
+            return
+        if request.operation is Operation.READ or not self._homeless:
+            self._on_served(request.operation)
+
+    def _flush_done(self) -> None:
+        self._flushing = False
+        self._durable += 1
+        epoch = self._epochs[self._durable & 1]
+        for block in epoch.freed:
+            self._busy[block] = 0
+        self._epochs[self._durable & 1] = _Epoch()
+        self._wake("durable")
         self._wake("room")
+
+    def _read_done(self, request: Request, failed: bool) -> None:
+        self._set(request.block, State.CLEAN)
+        if request.refused:
+            self._unreadable.add(request.block)
+            if not failed:
+                self._on_corrupt(request.block)
+        self._wake(f"block {request.block}")
+        self._wake("room")
+
+    def _written(self, request: Request) -> None:
+        block = request.block
+        self._suspect = self._refusing = False
+        self._homeless.discard(block)
+        self._set(block, State.CLEAN)
+        version = self._unwritten.pop(block)
+        if not request.refused:
+            self.contents[block] = version
+        self._epochs[self._epoch_of.pop(block)].unwritten -= 1
+        self._wake("room")
+
+    def _write_failed(self, block: int, now: int) -> None:
+        self._homeless.add(block)
+        moved = not self._suspect and self._move(block)
+        self._suspect = True
+        if moved:
+            return
+        self._set(block, State.DIRTY)
+        self._refusing = True
+        self._resume_ns = now + RESUME_NS
+        self._wake("durable")
+        self._wake("room")
+
+    def _move(self, block: int) -> bool:
+        """The content goes to another block, and its own is never used again."""
+        to = self._allocate()
+        if not to:
+            return False
+        self._bad[block] = self._busy[to] = 1
+        self._homeless.discard(block)
+        self._homeless.add(to)
+        self._epoch_of[to] = self._epoch_of.pop(block)
+        version = self._unwritten[to] = self._unwritten.pop(block)
+        if self._block_of[version.name] == block:
+            self._block_of[version.name] = to
+        else:
+            self._epochs[self._open & 1].freed.append(to)
+        del self._lists[self._state.pop(block)][block]
+        self._state[to] = State.DIRTY
+        self._lists[State.DIRTY][to] = None
+        return True
+
+    @property
+    def _writing(self) -> bool:
+        return bool(self._lists[State.WRITING])
 
     def step(self, now: int) -> tuple[str, Request | Operation] | None:
         """One thing done for the disk: its point, and the request delivered or the operation submitted."""
         device = self.device
         if request := device.next(now):
-            self._deliver(request)
+            self._deliver(request, request.refused and device.seeing, now)
             return f"disk_done.{request.operation.name.lower()}", request
         if self._wanted == self._open and not self._closing:
             self._open += 1
         dirty = self.dirty
         overdue = dirty >= WRITE_BATCH or now >= self._first_dirty_ns + WRITE_AGE_NS
-        self._draining = dirty > 0 and (self._draining or overdue or self._closing)
+        self._draining = dirty > 0 and (self._draining or bool(self._homeless) or overdue or self._closing)
         if not device.room:
             return None
         if wanted := self._lists[State.WANTED]:
             return self._submit(Operation.READ, next(iter(wanted)), State.READING, now)
-        if self._draining:
+        if self._draining and (not self._refusing or (now >= self._resume_ns and not self._writing)):
             return self._submit(Operation.WRITE, next(iter(self._lists[State.DIRTY])), State.WRITING, now)
         if not self._closing or self._flushing or self._epochs[(self._durable + 1) & 1].unwritten:
             return None
@@ -323,8 +372,12 @@ class Store:
     @property
     def deadline(self) -> int | None:
         """When there will be something to do, ns, if nothing wakes the disk before."""
-        age = self._first_dirty_ns + WRITE_AGE_NS if self.dirty and not self._draining else None
-        times = [time for time in (self.device.deadline, age) if time is not None]
+        write = None
+        if self.dirty and self._refusing:
+            write = None if self._writing else self._resume_ns
+        elif self.dirty and not self._draining:
+            write = self._first_dirty_ns + WRITE_AGE_NS
+        times = [time for time in (self.device.deadline, write) if time is not None]
         return min(times, default=None)
 
 
@@ -336,7 +389,18 @@ class DiskThread:
         self._processor: Processor = machine.processor
         self._flow = machine.flow(costs, ThreadId.DISK, _BLOCK)
         self._waiting: list[tuple[str, Thread]] = []
-        self.store = Store(disk, machine.memory, self._wake, lambda: machine.processor.wake(self.thread), contents)
+        self._closed_epoch: int | None = None
+        seeing = not machine.settings.detectors_off >> Detection.IO_ERROR & 1
+        self.store = Store(
+            disk,
+            Device(disk, self._refused, seeing=seeing),
+            machine.memory,
+            self._wake,
+            lambda: machine.processor.wake(self.thread),
+            lambda operation: machine.failures.disk_served(operation),
+            lambda block: machine.measure(TraceKind.M_CORRUPT, block, 0, ThreadId.DISK),
+            contents,
+        )
         self.thread = Thread(ThreadId.DISK, "disk", DISK_PRIORITY, self._body())
 
     def wait(self, thread: Thread, what: str, trailing: int) -> Body:
@@ -353,6 +417,21 @@ class DiskThread:
             for thread in woken:
                 self._processor.wake(thread)
 
+    def _refused(self, request: Request) -> None:
+        kind = TraceKind.M_DISK_ERROR if request.tries == TRIES else TraceKind.M_DISK_RETRY
+        self._machine.failures.disk_refused()
+        self._machine.measure(kind, request.block, request.operation, ThreadId.DISK)
+
+    def close(self) -> bool:
+        """Asks for all to become durable, until it is; a disk that refuses is asked again."""
+        if self._closed_epoch is None:
+            self._closed_epoch = self.store.flush()
+        try:
+            return self.store.flushed(self._closed_epoch)
+        except StoreError:
+            self._closed_epoch = None
+            return False
+
     def snapshot(self) -> None:
         """The second's record of the cache."""
         store = self.store
@@ -362,7 +441,6 @@ class DiskThread:
 
     def _body(self) -> Body:
         store, processor, flow, thread = self.store, self._processor, self._flow, self.thread
-        news = False
         while True:
             now = processor.now
             if step := store.step(now):
@@ -371,11 +449,8 @@ class DiskThread:
                     subject = what.block << 2 | what.operation
                     latency = now - what.submitted_ns
                     self._machine.measure(TraceKind.M_DISK_REQUEST, subject, latency, ThreadId.DISK)
-                else:
-                    news = True
                 yield flow.to((label,))
-            elif news:
-                news = False
+            elif store.device.notify():
                 yield flow.to(("disk_notify",))
             else:
                 thread.deadline = store.deadline

@@ -68,7 +68,9 @@ class Machine:
         self.processor = (
             Processor(self.env, image.settings.quantum_ns, overheads, jitter)
             if vcpus == 1
-            else TurnTaking(self.env, image.settings.quantum_ns, overheads, vcpus)
+            else TurnTaking(
+                self.env, image.settings.quantum_ns, overheads, vcpus, jitter, image.settings.ipi_delay_seed
+            )
         )
         self.trace_points = trace_points
         if trace_points:

@@ -15,9 +15,13 @@ from simpy.events import Timeout
 
 from rayos_model.abi import COMPUTE_TURN_NS, ThreadId
 from rayos_model.model.processor import BLOCK, BLOCKED, EXITED, READY, RUNNING, Body, Overheads, Processor, Thread
+from rayos_model.random import STREAM_IPI_DELAY, Random
 
 _STEPS_IN_CALL = 2
 """A client that an event wakes first goes to the end of its call: asks for the time, gets it. The timer is set then."""
+
+MAX_IPI_DELAY_NS = 100_000
+"""Where interrupts between processors come late, none is later; as in kernel/sched.c."""
 
 IDLE = -1
 """The claim of an idle processor: below every priority."""
@@ -55,10 +59,12 @@ class _Cpu:
             "asleep",
             "claim",
             "due",
+            "delays",
             "held",
             "id",
             "idle_ns",
             "idle_since",
+            "late_until",
             "overhead",
             "quantum_end",
             "resched",
@@ -66,8 +72,10 @@ class _Cpu:
         *("sleepers", "steps_in_call", "thread"),
     )
 
-    def __init__(self, identity: int) -> None:
+    def __init__(self, identity: int, ipi_delay_seed: int) -> None:
         self.id = identity
+        self.delays = Random(ipi_delay_seed, identity, stream=STREAM_IPI_DELAY) if ipi_delay_seed else None
+        self.late_until: int | None = None  # what it was told counts as not heard before this instant
         self.thread: Thread | None = None
         self.claim = IDLE  # priority of its thread, or of a more urgent one it has been told to take
         self.resched = False
@@ -86,9 +94,17 @@ class _Cpu:
 class TurnTaking(Processor):
     """Several processors, one of which runs at any time; `now` is the clock they share."""
 
-    def __init__(self, env: Environment, quantum_ns: int, overheads: Overheads, vcpus: int) -> None:
-        super().__init__(env, quantum_ns, overheads)
-        self._cpus = [_Cpu(identity) for identity in range(vcpus)]
+    def __init__(
+        self,
+        env: Environment,
+        quantum_ns: int,
+        overheads: Overheads,
+        vcpus: int,
+        jitter: Random | None = None,
+        ipi_delay_seed: int = 0,
+    ) -> None:
+        super().__init__(env, quantum_ns, overheads, jitter)
+        self._cpus = [_Cpu(identity, ipi_delay_seed) for identity in range(vcpus)]
         self._home: dict[Thread, _Cpu] = {}  # where each thread runs, or ran last
         self._queues: list[deque[Thread]] = [deque() for _ in range(32)]
         self._queued = 0  # bit p: priority p has a ready thread
@@ -131,7 +147,7 @@ class TurnTaking(Processor):
     def _make_thread_ready(self, thread: Thread) -> None:
         if thread.state == BLOCKED and thread.deadline is not None:
             self._awake(thread)
-        thread.quantum_left = self.quantum_ns
+        thread.quantum_left = self._fresh_quantum()
         self._enqueue(thread, head=False)
         cpu = self._least_urgent(thread)
         if thread.priority > cpu.claim:
@@ -201,7 +217,7 @@ class TurnTaking(Processor):
         idle = 0  # processors in a row with nothing to do
         while idle < len(self._cpus):
             cpu = self._cpus[self._turn]
-            busy = cpu.thread is not None or cpu.resched or cpu.held or bool(cpu.due)
+            busy = cpu.thread is not None or cpu.held or bool(cpu.due) or self._is_told(cpu)
             idle = 0 if busy else idle + 1
             if not busy or self._lost:
                 self._lost = False
@@ -318,7 +334,7 @@ class TurnTaking(Processor):
     def _interrupts(self, cpu: _Cpu) -> bool:
         """What came for this processor since its last turn: its timer, requests to look at the queue. Whether any."""
         quantum = cpu.thread is not None and cpu.quantum_end <= self.now
-        if not (cpu.due or cpu.resched or quantum):
+        if not (cpu.due or quantum or self._is_told(cpu)):
             return False
         if cpu.thread is None and not cpu.held:
             self.now += self.overheads.idle_wake
@@ -336,19 +352,38 @@ class TurnTaking(Processor):
             self._preempt(cpu)
         return True
 
+    def _is_told(self, cpu: _Cpu) -> bool:
+        """Whether another processor's interrupt makes it look at the queue; one that comes late does so later."""
+        if not cpu.resched or cpu.delays is None:
+            return cpu.resched
+        if cpu.late_until is None:
+            delay = cpu.delays.next() * MAX_IPI_DELAY_NS >> 32
+            cpu.late_until = self.now + delay
+            if cpu.thread is not None:
+                cpu.overhead += self.overheads.interrupt
+            timer = Timeout(self.env, cpu.late_until - int(self.env.now), cpu.late_until)
+            timer.callbacks.append(lambda timer: self._hears(cpu, timer.value))
+        return self.now >= cpu.late_until
+
+    def _hears(self, cpu: _Cpu, late_until: int) -> None:
+        """Its timer, for an interrupt that is late; without effect if it has looked at the queue meanwhile."""
+        if cpu.late_until == late_until:
+            self._cut = True
+            self._resume_at(late_until)
+
     def _quantum_ends(self, cpu: _Cpu) -> None:
         thread = cpu.thread
         assert thread is not None
-        cpu.quantum_end = self.now + self.quantum_ns
+        cpu.quantum_end = self.now + self._fresh_quantum()
         cpu.armed = inf
         if self._queues[thread.priority] and thread.state == RUNNING:
-            thread.quantum_left = self.quantum_ns
+            thread.quantum_left = cpu.quantum_end - self.now
             self._set_thread_aside(cpu, thread, head=False)
 
     def _preempt(self, cpu: _Cpu) -> None:
         """Lets go of a thread that was killed, or for a more urgent one."""
         thread = cpu.thread
-        cpu.resched = False
+        cpu.resched, cpu.late_until = False, None
         cpu.claim = IDLE if thread is None else thread.priority
         if thread is None:
             return
@@ -374,7 +409,7 @@ class TurnTaking(Processor):
         self._dequeue(thread)
         cpu.thread = thread
         cpu.claim = priority
-        cpu.resched = False
+        cpu.resched, cpu.late_until = False, None
         cpu.quantum_end = self.now + thread.quantum_left
         cpu.overhead += self.overheads.dispatch
         timed_out = thread.deadline is not None and thread.deadline <= self.now
@@ -386,7 +421,7 @@ class TurnTaking(Processor):
 
     def _go_idle(self, cpu: _Cpu) -> None:
         cpu.claim = IDLE
-        cpu.resched = False
+        cpu.resched, cpu.late_until = False, None
         self._set_timer(cpu)
         self.now += cpu.overhead
         cpu.overhead = 0
