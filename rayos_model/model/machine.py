@@ -132,14 +132,15 @@ class Machine:
         self.say("RAYOS_SOAK:START", len(self._group_of), settings.duration_ns // SECOND_NS)
         self.measure(TraceKind.M_BASELINE, 0, self.memory.baseline, ThreadId.LAUNCHER)
         self.integration.start()
+        processor.begin(self.supervisor.launcher)
         if self.disk:
             processor.spawn(self.disk.thread)
         if self.stress:
             self.stress.start()
         else:
             self.load_generator.set(WHOLE_PPM)
-        for thread in (self.supervisor.reporter, self.supervisor.launcher, self.compositor.thread):
-            processor.spawn(thread)
+        processor.spawn(self.supervisor.reporter)
+        processor.spawn(self.compositor.thread)
         if self.failures.watching:
             processor.spawn(self.failures.thread)
         if self.network:

@@ -24,6 +24,9 @@ class Block:
 
 
 BLOCK = Block()
+LEAVE = 0
+"""What a thread yields at the end of a system call when it looks at the clock after it: no CPU time."""
+
 Body = Generator[int | Block, None, None]
 
 MIN_QUANTUM_NS = 10_000
@@ -53,6 +56,7 @@ class Thread:
         "deadline",
         "index",
         "interruptions",
+        "locked_from",
         "masked_from",
         "name",
         "origin",
@@ -80,6 +84,7 @@ class Thread:
         self.alarms: set[int] = set()  # instants at which a timer event is already under way
         self.origin = 0  # when the burst began to be consumed
         self.suspended_at: int | None = None  # preempted within its burst at this instant
+        self.locked_from: int | None = None  # the burst's end from here on holds the kernel lock
         self.masked_from: int | None = None  # the burst's end from here on is a system call: interrupts wait for it
         self.interruptions: list[tuple[int, int]] = []  # (ns consumed before, duration) within the burst
 
@@ -135,6 +140,10 @@ class Processor:
         self._carried = 0  # ns of interrupts that came meanwhile: whoever runs next has them
 
     # ---- what the rest of the model calls ---------------------------------------------------
+
+    def begin(self, thread: Thread) -> None:
+        """Has a new thread run, at the start."""
+        self.spawn(thread)
 
     def spawn(self, thread: Thread) -> None:
         """Makes a new thread ready."""
