@@ -24,7 +24,7 @@ class Block:
 
 
 BLOCK = Block()
-LEAVE = 0
+LEAVE = -1
 """What a thread yields at the end of a system call when it looks at the clock after it: no CPU time."""
 
 Body = Generator[int | Block, None, None]

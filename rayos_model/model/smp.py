@@ -13,7 +13,18 @@ from math import inf
 from simpy import Environment
 
 from rayos_model.abi import COMPUTE_TURN_NS
-from rayos_model.model.processor import BLOCK, BLOCKED, EXITED, READY, RUNNING, Body, Overheads, Processor, Thread
+from rayos_model.model.processor import (
+    BLOCK,
+    BLOCKED,
+    EXITED,
+    LEAVE,
+    READY,
+    RUNNING,
+    Body,
+    Overheads,
+    Processor,
+    Thread,
+)
 
 IDLE = -1
 """The claim of an idle processor: below every priority."""
@@ -405,11 +416,12 @@ class Cpus(Processor):
             return
         thread.locked_from = None
         for wish in thread.body:
-            if wish is not BLOCK:
-                burst: int = wish  # type: ignore[assignment]
-                break
-            if self._sleep(cpu, thread):
-                burst, thread.trailing = thread.trailing, 0
+            if wish is BLOCK:
+                if self._sleep(cpu, thread):
+                    burst, thread.trailing = thread.trailing, 0
+                    break
+            elif wish:
+                burst = 0 if wish == LEAVE else wish  # type: ignore[assignment]
                 break
         else:
             burst, thread.trailing = thread.trailing, 0
