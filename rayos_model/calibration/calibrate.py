@@ -35,8 +35,12 @@ def calibrate(
     platform: str,
     out: Path | None = None,
     progress: Callable[[str], ProgressFn] | None = None,
+    *,
+    noisy: bool = False,
 ) -> Parameters:
     """Runs every calibration scenario on `kernel` (which must keep points in its trace) and fits all parameters.
+
+    `noisy`: the platform does not repeat itself, so the spread of costs is kept as well.
 
     Writes parameters.json and segments.csv (aggregated segments) to `out` (default: calibration/<platform>).
     Raises what running raises (`PlatformFailure`, `StorageFailure`).
@@ -60,7 +64,7 @@ def calibrate(
     novel = only_in_failures(table, failures)
     provenance["scenarios"] = [scenario.name for scenario in calibration_scenarios()]
     memory, wakes = pd.concat(memories, ignore_index=True), np.concatenate(idle_wakes)
-    parameters = fit(table, memory, wakes, platform, provenance, novel)
+    parameters = fit(table, memory, wakes, platform, provenance, novel, noisy=noisy)
     target.mkdir(parents=True, exist_ok=True)
     aggregate(pd.concat([table, novel], ignore_index=True)).to_csv(target / SEGMENTS, index=False, float_format="%.6g")
     parameters.dump(target / PARAMETERS)
@@ -74,20 +78,23 @@ def fit(
     platform: str,
     provenance: dict[str, Any],
     failures: pd.DataFrame | None = None,
+    *,
+    noisy: bool = False,
 ) -> Parameters:
     """All parameters from the segments, memory snapshots and idle wake-ups of the calibration runs.
 
     `failures` are segments of pairs that only injected failures show; scheduling is not fitted to them.
     """
-    scheduling = fit_scheduling(table, idle_wake_ns)
+    scheduling = fit_scheduling(table, idle_wake_ns, noisy=noisy)
     table = pd.concat([table, failures], ignore_index=True)
     return Parameters(
         platform=platform,
         provenance=provenance,
         scheduling=scheduling,
         memory=fit_memory(memory),
-        segments=fit_segments(table, "pair", scheduling),
-        kinds=fit_segments(table, "kind", scheduling),
+        segments=fit_segments(table, "pair", scheduling, noisy=noisy),
+        kinds=fit_segments(table, "kind", scheduling, noisy=noisy),
+        host_parallelism=int(provenance.get("host_cores") or 1) if noisy else 1,
     )
 
 
@@ -178,5 +185,5 @@ def fit_memory(table: pd.DataFrame) -> Memory:
 
 
 def _provenance(run: Run) -> dict[str, Any]:
-    keep = ("kernel_sha256", "qemu_version", "qemu_arguments", "host_cpu", "package_version", "platform")
+    keep = ("kernel_sha256", "qemu_version", "qemu_arguments", "host_cpu", "host_cores", "package_version", "platform")
     return {key: run.provenance.get(key) for key in keep} | {"date": datetime.now(UTC).isoformat(timespec="seconds")}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import nnls
 
-from rayos_model.parameters import Scheduling, Segment, sizes_key
+from rayos_model.parameters import PROBABILITIES, Scheduling, Segment, sizes_key
 
 _BOOTSTRAPS = 200
 _BOOTSTRAP_ROWS = 2000
@@ -22,12 +22,13 @@ _META = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "n
 Array = NDArray[np.float64]
 
 
-def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array) -> Scheduling:
+def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array, *, noisy: bool = False) -> Scheduling:
     """Costs of an interrupt and of a dispatch, from segments that differ from their like in nothing else.
 
     Segments of one pair and equal sizes are compared with the cheapest-scheduled ones among them (fewest interrupts and
     dispatches); the excess CPU time is regressed on the excess counts by non-negative least squares.
-    `idle_wake_ns` are the measured delays from a timer deadline to the switch away from idle.
+    `idle_wake_ns` are the measured delays from a timer deadline to the switch away from idle; where the platform is
+    noisy, their spread is kept.
     """
     sizes = [column for column in table.columns if column not in _META]
     key = table[sizes].fillna(-1.0).assign(pair=table["pair"])
@@ -46,6 +47,7 @@ def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array) -> Scheduling:
         dispatch_ns=float(dispatch_ns),
         interrupt_ns=float(interrupt_ns),
         idle_wake_ns=float(np.median(idle_wake_ns)) if len(idle_wake_ns) else 0.0,
+        idle_wake_spread_ns=_quantiles(idle_wake_ns) if noisy else (),
         interrupt_ci95_ns=None if bounds is None else (float(bounds[0, 0]), float(bounds[1, 0])),
         dispatch_ci95_ns=None if bounds is None else (float(bounds[0, 1]), float(bounds[1, 1])),
         idle_wake_ci95_ns=_median_interval(idle_wake_ns),
@@ -61,14 +63,22 @@ def _median_interval(values: Array) -> tuple[float, float] | None:
     return float(ordered[max(low - 1, 0)]), float(ordered[min(high, len(values) - 1)])
 
 
-def fit_segments(table: pd.DataFrame, by: str, scheduling: Scheduling) -> dict[str, Segment]:
-    """One cost per value of column `by` ('pair' or 'kind'), CPU time net of interrupts and dispatches."""
+def _quantiles(values: Array) -> tuple[float, ...]:
+    """At `PROBABILITIES`; none where there are too few values."""
+    return tuple(np.quantile(values, PROBABILITIES).tolist()) if len(values) >= _LEAST_FOR_INTERVAL else ()
+
+
+def fit_segments(table: pd.DataFrame, by: str, scheduling: Scheduling, *, noisy: bool = False) -> dict[str, Segment]:
+    """One cost per value of column `by` ('pair' or 'kind'), CPU time net of interrupts and dispatches.
+
+    Where the platform is noisy, with the spread of what was measured around what is fitted.
+    """
     net = table["cpu_ns"] - scheduling.interrupt_ns * table["irqs"] - scheduling.dispatch_ns * table["dispatches"]
     table = table.assign(net_ns=net)
-    return {str(name): _fit_one(group) for name, group in table.groupby(by, sort=True)}
+    return {str(name): _fit_one(group, noisy) for name, group in table.groupby(by, sort=True)}
 
 
-def _fit_one(group: pd.DataFrame) -> Segment:
+def _fit_one(group: pd.DataFrame, noisy: bool) -> Segment:
     y = group["net_ns"].to_numpy(np.float64)
     names, x = design(group)
     beta, bounds = _solve(x, y), None
@@ -84,6 +94,7 @@ def _fit_one(group: pd.DataFrame) -> Segment:
         per_size_ns={name: rate for name, rate in rates.items() if rate > 0},
         per_depth_ns=depth_ns,
         by_sizes_ns=by_sizes,
+        spread=_quantiles(_ratios(group, x @ beta, depth_ns)) if noisy else (),
         observations=len(y),
         residual_std_ns=float(np.std(residual)),
         r_squared=1.0 - float(np.var(residual)) / total if total > 0 else None,
@@ -92,6 +103,23 @@ def _fit_one(group: pd.DataFrame) -> Segment:
         if bounds is None
         else {name: (float(lo), float(hi)) for name, lo, hi in zip(names, bounds[0, 1:], bounds[1, 1:], strict=True)},
     )
+
+
+def _ratios(group: pd.DataFrame, line: Array, depth_ns: float) -> Array:
+    """What was measured over what the model takes: the mean at these sizes where one is kept, or else the line."""
+    by_depth = depth_ns * group["depth"]
+    means = _mean_of_each(group.assign(net_ns=group["net_ns"] - by_depth)) + by_depth
+    taken = np.where(means.notna(), means, line)
+    return np.asarray(np.maximum(group["net_ns"], 0.0)[taken > 0] / taken[taken > 0], np.float64)
+
+
+def _mean_of_each(group: pd.DataFrame) -> pd.Series:
+    """The cost kept for each row's combination of sizes; NaN where none is."""
+    if not _means(group):
+        return pd.Series(np.nan, group.index)
+    columns = [column for column in size_columns(group) if column != "depth"]
+    alike = group.groupby(columns, dropna=False)["net_ns"]
+    return alike.transform("mean").where(alike.transform("size") >= _OFTEN)
 
 
 def design(group: pd.DataFrame) -> tuple[list[str], Array]:

@@ -10,13 +10,15 @@ from rayos_model.abi import PAGE_KB, BatchTag, Records, ScenarioKind, ThreadId, 
 from rayos_model.image import Group, Image
 from rayos_model.model.client import Client
 from rayos_model.model.compositor import Compositor
-from rayos_model.model.costs import CostModel, Flow, Path, Point, RecordedFlow
+from rayos_model.model.costs import CostModel, Flow, NoisyFlow, Path, Point, RecordedFlow
 from rayos_model.model.disk import DiskThread, Version
 from rayos_model.model.faults import Failures
 from rayos_model.model.integration import Integration
 from rayos_model.model.load import WHOLE_PPM, LoadGenerator
 from rayos_model.model.memory import MemoryUse
 from rayos_model.model.network import Network
+from rayos_model.model.noise import Noise
+from rayos_model.model.parallel import Parallel
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
 from rayos_model.model.profile import Profile
 from rayos_model.model.stress import Stress, p99
@@ -58,18 +60,8 @@ class Machine:
         self.injector_costs = CostModel(parameters, "injector")
         self._line = line
         self._on_second = on_second
-        scheduling = parameters.scheduling
-        overheads = Overheads(
-            round(scheduling.dispatch_ns), round(scheduling.interrupt_ns), round(scheduling.idle_wake_ns)
-        )
-        seed = image.settings.jitter_seed
-        jitter = Random(seed, stream=STREAM_JITTER) if seed else None
-        vcpus = image.settings.vcpus
-        self.processor = (
-            Processor(self.env, image.settings.quantum_ns, overheads, jitter)
-            if vcpus == 1
-            else TurnTaking(self.env, image.settings.quantum_ns, overheads, vcpus)
-        )
+        self._noisy = bool(parameters.scheduling.idle_wake_spread_ns)
+        self.processor = self._make_processor(parameters)
         self.trace_points = trace_points
         if trace_points:
             self.processor.on_burst = lambda thread: self._points_of(thread, thread.time_at)
@@ -105,6 +97,22 @@ class Machine:
         self.processor.on_exit = self._thread_ended
         self._send_paths: dict[tuple[BatchTag, int, int], Path] = {}
         self._second = 0
+
+    def _make_processor(self, parameters: Parameters) -> Processor:
+        settings, scheduling = self.settings, parameters.scheduling
+        spread = scheduling.idle_wake_spread_ns
+        noise = Noise(settings.seed, ThreadId.IDLE)
+        overheads = Overheads(
+            *(round(scheduling.dispatch_ns), round(scheduling.interrupt_ns), round(scheduling.idle_wake_ns)),
+            (lambda: round(noise.draw(spread))) if spread else None,
+        )
+        if settings.vcpus == 1:
+            jitter = Random(settings.jitter_seed, stream=STREAM_JITTER) if settings.jitter_seed else None
+            return Processor(self.env, settings.quantum_ns, overheads, jitter)
+        if parameters.host_parallelism == 1:
+            return TurnTaking(self.env, settings.quantum_ns, overheads, settings.vcpus)
+        cores = parameters.host_parallelism
+        return Parallel(self.env, settings.quantum_ns, overheads, settings.vcpus, cores)
 
     # ---- running ---------------------------------------------------------------------------------
 
@@ -220,6 +228,8 @@ class Machine:
     def flow(self, costs: CostModel, thread: int, start: Point) -> Flow:
         """A new thread's walk from `start`."""
         if not self.trace_points:
+            if self._noisy:
+                return NoisyFlow(costs, self.processor, start, Noise(self.settings.seed, thread))
             return Flow(costs, self.processor, start)
         flow = self._flows[thread] = RecordedFlow(costs, self.processor, start)
         return flow

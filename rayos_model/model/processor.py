@@ -38,12 +38,18 @@ class Overheads:
     """What scheduling itself costs, in ns of CPU time.
 
     dispatch: handing the processor to a thread; interrupt: one timer interrupt while a thread runs;
-    idle_wake: from a timer deadline on an idle processor to the switch away from idle.
+    idle_wake: from a timer deadline on an idle processor to the switch away from idle; `draw_idle_wake` draws it where
+    it is not always the same.
     """
 
     dispatch: int = 0
     interrupt: int = 0
     idle_wake: int = 0
+    draw_idle_wake: Callable[[], int] | None = None
+
+    def wake_up(self) -> int:
+        """From a deadline on an idle processor to the switch away from idle, this time."""
+        return self.idle_wake if self.draw_idle_wake is None else self.draw_idle_wake()
 
 
 class Thread:
@@ -247,7 +253,7 @@ class Processor:
         if running is not None and cost:
             running.interruptions.append((running.burst - running.remaining, cost))
             self._overhead += cost
-        self._reconsider(self.overheads.idle_wake)
+        self._reconsider(self.overheads.wake_up())
 
     def _interrupt_cost(self, deadline: int) -> int:
         """Of the timer interrupt at a deadline; those that sleep until the same share one."""

@@ -259,7 +259,7 @@ class Cpus(Processor):
                 if self._leave_kernel(cpu):
                     return Stop.TIMER
             elif cpu.interrupted and self._locked is not cpu:
-                cpu.debt = self.overheads.idle_wake if cpu.thread is None else self.overheads.interrupt
+                cpu.debt = self.overheads.wake_up() if cpu.thread is None else self.overheads.interrupt
                 cpu.phase = _Phase.INTERRUPT
                 self._note_absence_from(cpu)
             elif cpu.thread is None:
