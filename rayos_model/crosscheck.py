@@ -243,7 +243,8 @@ def crosscheck(
 
     `kernel` is a system, or a function that gives the recorded run of a scenario. `calibrated_kernel` is the hash of
     the kernel that the model was calibrated on; a run of another is noticed loudly. With `repeat` (at least 3) the
-    kernel runs so often, and the prediction is compared with the interval of its runs. Raises what running raises.
+    kernel runs so often, each time with the next seed, and the prediction is compared with the interval of its runs.
+    Raises what running raises.
     """
 
     def check(scenario: Scenario) -> ScenarioCheck:

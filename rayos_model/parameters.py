@@ -90,6 +90,7 @@ class Scheduling(Frozen):
     interrupt_ns: float
     idle_wake_ns: float
     idle_wake_spread_ns: tuple[float, ...] = Field(default=(), description="its quantiles at PROBABILITIES, likewise")
+    seek_ns: float = Field(default=0.0, description="looking at one further processor for a thread that was woken")
     dispatch_ci95_ns: tuple[float, float] | None = None
     interrupt_ci95_ns: tuple[float, float] | None = None
     idle_wake_ci95_ns: tuple[float, float] | None = None

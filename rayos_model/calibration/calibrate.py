@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, TraceKind
+from rayos_model.calibration.expected import expected_ns
 from rayos_model.calibration.fit import bootstrap, fit_scheduling, fit_segments
 from rayos_model.calibration.segments import segments
 from rayos_model.calibration.store import PARAMETERS, calibration_root
@@ -48,6 +49,7 @@ def calibrate(
     target = out or calibration_root() / platform
     tables: list[pd.DataFrame] = []
     failures: list[pd.DataFrame] = []
+    several: list[tuple[int, pd.DataFrame]] = []
     memories, idle_wakes, provenance = [], [], {}
     with tempfile.TemporaryDirectory(prefix="rayos-calibrate-") as scratch:
         for scenario in calibration_scenarios():
@@ -57,6 +59,9 @@ def calibrate(
             if scenario.kind == "failure":
                 failures.append(segments(trace))
                 continue
+            if scenario.machine.vcpus > 1:
+                several.append((scenario.machine.vcpus, segments(trace)))
+                continue
             tables.append(segments(trace))
             memories.append(memory_table(trace, scenario))
             idle_wakes.append(idle_wake_delays(trace))
@@ -65,6 +70,9 @@ def calibrate(
     provenance["scenarios"] = [scenario.name for scenario in calibration_scenarios()]
     memory, wakes = pd.concat(memories, ignore_index=True), np.concatenate(idle_wakes)
     parameters = fit(table, memory, wakes, platform, provenance, novel, noisy=noisy)
+    if not noisy:
+        seek = parameters.scheduling.model_copy(update={"seek_ns": fit_seek(parameters, several)})
+        parameters = parameters.model_copy(update={"scheduling": seek})
     target.mkdir(parents=True, exist_ok=True)
     aggregate(pd.concat([table, novel], ignore_index=True)).to_csv(target / SEGMENTS, index=False, float_format="%.6g")
     parameters.dump(target / PARAMETERS)
@@ -96,6 +104,21 @@ def fit(
         kinds=fit_segments(table, "kind", scheduling, noisy=noisy),
         host_parallelism=int(provenance.get("host_cores") or 1) if noisy else 1,
     )
+
+
+def fit_seek(parameters: Parameters, several: list[tuple[int, pd.DataFrame]]) -> float:
+    """What an event queued for a client costs more on several processors, ns for each beyond the first; on average.
+
+    Segments of twice the cost and more are left out: a turn of another processor falls into them.
+    """
+    excess = []
+    for vcpus, table in several:
+        events = table[table["pair"].str.endswith(">events") & (table["irqs"] == 0)]
+        once = expected_ns(events, parameters)
+        more = events["cpu_ns"] - once
+        excess.append(more[more < once].to_numpy() / (vcpus - 1))
+    values = np.concatenate(excess) if excess else np.zeros(0)
+    return max(float(values.mean()), 0.0) if len(values) else 0.0
 
 
 def only_in_failures(ordinary: pd.DataFrame, failures: list[pd.DataFrame]) -> pd.DataFrame:

@@ -105,6 +105,7 @@ class Machine:
         overheads = Overheads(
             *(round(scheduling.dispatch_ns), round(scheduling.interrupt_ns), round(scheduling.idle_wake_ns)),
             (lambda: round(noise.draw(spread))) if spread else None,
+            scheduling.seek_ns,
         )
         if settings.vcpus == 1:
             jitter = Random(settings.jitter_seed, stream=STREAM_JITTER) if settings.jitter_seed else None

@@ -39,13 +39,14 @@ class Overheads:
 
     dispatch: handing the processor to a thread; interrupt: one timer interrupt while a thread runs;
     idle_wake: from a timer deadline on an idle processor to the switch away from idle; `draw_idle_wake` draws it where
-    it is not always the same.
+    it is not always the same; seek: looking at one further processor for a thread that was woken.
     """
 
     dispatch: int = 0
     interrupt: int = 0
     idle_wake: int = 0
     draw_idle_wake: Callable[[], int] | None = None
+    seek: float = 0.0
 
     def wake_up(self) -> int:
         """From a deadline on an idle processor to the switch away from idle, this time."""
@@ -131,6 +132,7 @@ class Processor:
         self.stay_ns = 0
         self.idle_before = 0  # idle ns up to the last time the processor left idle
         self.sleepers = 0  # threads blocked with a deadline
+        self.seek_ns = 0  # what it costs to find a processor for a thread that was woken
         self._idle_since = self.now  # may lie ahead of now by the last thread's trailing time
         self._ready: list[deque[Thread]] = [deque() for _ in range(32)]
         self._mask = 0  # bit p: priority p has a ready thread

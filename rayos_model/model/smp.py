@@ -115,6 +115,7 @@ class Cpus(Processor):
 
     def __init__(self, env: Environment, quantum_ns: int, overheads: Overheads, vcpus: int) -> None:
         super().__init__(env, quantum_ns, overheads)
+        self.seek_ns = round(overheads.seek * (vcpus - 1))
         self._cpus = [Cpu(identity) for identity in range(vcpus)]
         self._home: dict[Thread, Cpu] = {}  # where each thread runs, or ran last
         self._killed: set[Thread] = set()  # that have not left their processor yet
