@@ -213,9 +213,7 @@ def crosscheck(
     ] = False,
     repeat: Annotated[
         int,
-        typer.Option(
-            metavar="N", min=1, help="Run the kernel N times (3 or more), seed by seed; judge by their spread."
-        ),
+        typer.Option(metavar="N", min=1, help="Run the kernel N times (3 or more); judge by their spread."),
     ] = 1,
     html: Annotated[Path | None, typer.Option(metavar="F", help="Write a self-contained page here as well.")] = None,
     history: HistoryOption = DEFAULT_HISTORY,
@@ -224,8 +222,8 @@ def crosscheck(
     """Run scenarios on both systems and compare: does the model predict the kernel within tolerance?
 
     Without QEMU the recorded kernel runs take the kernel's place, and a notice says so. With `--repeat`, where one
-    run is as good as another (`tcg`, several processors), predicted p50 and p99 are to lie within the 95 % interval of the
-    kernel's runs.
+    run is as good as another (`tcg`, several processors), predicted p50 and p99 are to lie within the 95 % interval of
+    the kernel's runs, each with the next seed.
     """
     if repeat == 2 or (recorded and repeat > 1):
         raise BadInput("--repeat: expected 3 or more runs of the kernel, not recorded ones")

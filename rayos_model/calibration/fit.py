@@ -17,6 +17,7 @@ _BOOTSTRAP_ROWS = 2000
 _MOST_COMBINATIONS = 64
 _OFTEN = 5
 _LEAST_FOR_INTERVAL = 20
+_REWEIGHTINGS = 30
 _META = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "net_ns"}
 
 Array = NDArray[np.float64]
@@ -41,13 +42,15 @@ def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array, *, noisy: bool = Fa
     heavy = (load > lightest).to_numpy()
     y = excess["cpu_ns"].to_numpy()[heavy]
     x = excess[["irqs", "dispatches"]].to_numpy()[heavy]
-    interrupt_ns, dispatch_ns = nnls(x, y)[0] if len(y) >= 2 else (0.0, 0.0)
-    bounds = bootstrap(x, y) if len(y) >= _LEAST_FOR_INTERVAL else None
+    interrupt_ns, dispatch_ns = 0.0, 0.0
+    if len(y) >= 2:
+        interrupt_ns, dispatch_ns = _solve_median(x, y) if noisy else nnls(x, y)[0]
+    bounds = bootstrap(x, y) if len(y) >= _LEAST_FOR_INTERVAL and not noisy else None
     return Scheduling(
         dispatch_ns=float(dispatch_ns),
         interrupt_ns=float(interrupt_ns),
         idle_wake_ns=float(np.median(idle_wake_ns)) if len(idle_wake_ns) else 0.0,
-        idle_wake_spread_ns=_quantiles(idle_wake_ns) if noisy else (),
+        idle_wake_spread_ns=_quantiles(np.maximum(idle_wake_ns, 0.0)) if noisy else (),
         interrupt_ci95_ns=None if bounds is None else (float(bounds[0, 0]), float(bounds[1, 0])),
         dispatch_ci95_ns=None if bounds is None else (float(bounds[0, 1]), float(bounds[1, 1])),
         idle_wake_ci95_ns=_median_interval(idle_wake_ns),
@@ -71,7 +74,8 @@ def _quantiles(values: Array) -> tuple[float, ...]:
 def fit_segments(table: pd.DataFrame, by: str, scheduling: Scheduling, *, noisy: bool = False) -> dict[str, Segment]:
     """One cost per value of column `by` ('pair' or 'kind'), CPU time net of interrupts and dispatches.
 
-    Where the platform is noisy, with the spread of what was measured around what is fitted.
+    Where the platform is noisy, medians are fitted in place of means, which a host that is busy elsewhere multiplies,
+    and the spread of what was measured around them is kept.
     """
     net = table["cpu_ns"] - scheduling.interrupt_ns * table["irqs"] - scheduling.dispatch_ns * table["dispatches"]
     table = table.assign(net_ns=net)
@@ -81,13 +85,14 @@ def fit_segments(table: pd.DataFrame, by: str, scheduling: Scheduling, *, noisy:
 def _fit_one(group: pd.DataFrame, noisy: bool) -> Segment:
     y = group["net_ns"].to_numpy(np.float64)
     names, x = design(group)
-    beta, bounds = _solve(x, y), None
-    if len(y) >= _LEAST_FOR_INTERVAL and np.ptp(y) > 0:
+    beta, bounds = (_solve_median if noisy else _solve)(x, y), None
+    if len(y) >= _LEAST_FOR_INTERVAL and np.ptp(y) > 0 and not noisy:
         bounds = bootstrap(x, y)
     residual = y - x @ beta
     rates = {name: float(rate) for name, rate in zip(names, beta[1:], strict=True)}
     depth_ns = rates.pop("depth", 0.0)
-    by_sizes = _means(group.assign(net_ns=group["net_ns"] - depth_ns * group["depth"]))
+    average = "median" if noisy else "mean"
+    by_sizes = _averages(group.assign(net_ns=group["net_ns"] - depth_ns * group["depth"]), average)
     total = float(np.var(y))
     return Segment(
         fixed_ns=float(beta[0]),
@@ -106,20 +111,20 @@ def _fit_one(group: pd.DataFrame, noisy: bool) -> Segment:
 
 
 def _ratios(group: pd.DataFrame, line: Array, depth_ns: float) -> Array:
-    """What was measured over what the model takes: the mean at these sizes where one is kept, or else the line."""
+    """What was measured over what the model takes: the median at these sizes where one is kept, or else the line."""
     by_depth = depth_ns * group["depth"]
-    means = _mean_of_each(group.assign(net_ns=group["net_ns"] - by_depth)) + by_depth
-    taken = np.where(means.notna(), means, line)
+    medians = _median_of_each(group.assign(net_ns=group["net_ns"] - by_depth)) + by_depth
+    taken = np.where(medians.notna(), medians, line)
     return np.asarray(np.maximum(group["net_ns"], 0.0)[taken > 0] / taken[taken > 0], np.float64)
 
 
-def _mean_of_each(group: pd.DataFrame) -> pd.Series:
+def _median_of_each(group: pd.DataFrame) -> pd.Series:
     """The cost kept for each row's combination of sizes; NaN where none is."""
-    if not _means(group):
+    if not _averages(group, "median"):
         return pd.Series(np.nan, group.index)
     columns = [column for column in size_columns(group) if column != "depth"]
     alike = group.groupby(columns, dropna=False)["net_ns"]
-    return alike.transform("mean").where(alike.transform("size") >= _OFTEN)
+    return alike.transform("median").where(alike.transform("size") >= _OFTEN)
 
 
 def design(group: pd.DataFrame) -> tuple[list[str], Array]:
@@ -142,17 +147,17 @@ def size_columns(group: pd.DataFrame) -> Iterator[str]:
     return (column for column in group.columns if column not in _META and group[column].notna().any())
 
 
-def _means(group: pd.DataFrame) -> dict[str, float]:
-    """Mean cost at each combination of sizes seen often, where a few combinations are all there is."""
+def _averages(group: pd.DataFrame, average: str) -> dict[str, float]:
+    """Mean or median cost at each combination of sizes seen often, where a few combinations are all there is."""
     columns = [column for column in size_columns(group) if column != "depth"]
     if not columns or "steps" in columns:
         return {}
-    means = group.groupby(columns, dropna=False)["net_ns"].agg(["mean", "size"])
+    means = group.groupby(columns, dropna=False)["net_ns"].agg([average, "size"])
     if not 1 < len(means) <= _MOST_COMBINATIONS:
         return {}
     often = means[means["size"] >= _OFTEN]
     return {
-        sizes_key(dict(zip(columns, np.atleast_1d(np.asarray(sizes)), strict=True))): float(row["mean"])
+        sizes_key(dict(zip(columns, np.atleast_1d(np.asarray(sizes)), strict=True))): float(row[average])
         for sizes, row in often.iterrows()
     }
 
@@ -160,6 +165,15 @@ def _means(group: pd.DataFrame) -> dict[str, float]:
 def _solve(x: Array, y: Array) -> Array:
     scale = np.maximum(np.abs(x).max(axis=0), 1e-12)
     return np.asarray(nnls(x / scale, np.maximum(y, 0.0))[0] / scale, np.float64)
+
+
+def _solve_median(x: Array, y: Array) -> Array:
+    """Least absolute deviations, by iteratively reweighted least squares: half of the rows lie above the fit."""
+    beta, least = _solve(x, np.minimum(y, np.median(y))), max(1e-3 * float(np.median(np.abs(y))), 1e-9)
+    for _ in range(_REWEIGHTINGS):
+        weight = np.sqrt(1 / np.maximum(np.abs(y - x @ beta), least))
+        beta = _solve(x * weight[:, None], y * weight)
+    return beta
 
 
 def bootstrap(x: Array, y: Array) -> Array:
