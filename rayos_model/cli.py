@@ -217,14 +217,22 @@ def crosscheck(
     recorded: Annotated[
         bool, typer.Option("--recorded", help="Compare with the kernel runs kept in calibration/; needs no QEMU.")
     ] = False,
+    repeat: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="Run the kernel N times (3 or more); judge by their spread."),
+    ] = 1,
     html: Annotated[Path | None, typer.Option(metavar="F", help="Write a self-contained page here as well.")] = None,
     history: HistoryOption = DEFAULT_HISTORY,
     as_json: JsonOption = False,
 ) -> None:
     """Run scenarios on both systems and compare: does the model predict the kernel within tolerance?
 
-    Without QEMU the recorded kernel runs take the kernel's place, and a notice says so.
+    Without QEMU the recorded kernel runs take the kernel's place, and a notice says so. With `--repeat`, where one
+    run is as good as another (`tcg`, several processors), predicted p50 and p99 are to lie within the 95 % interval of
+    the kernel's runs, each with the next seed.
     """
+    if repeat == 2 or (recorded and repeat > 1):
+        raise BadInput("--repeat: expected 3 or more runs of the kernel, not recorded ones")
     chosen = [*(names or []), *(f"validation/{name}" for name in scenario.shipped("validation") if every)]
     if not chosen:
         raise BadInput("no scenario named: give names or paths, or --all for the shipped validation scenarios")
@@ -239,7 +247,7 @@ def crosscheck(
         print("rayos: QEMU is not installed; comparing with recorded kernel runs (see rayos doctor)", file=sys.stderr)
     kernel = (lambda one: load_recorded(one, platform)) if recorded else _system("kernel", platform)
     with showing() as progress:
-        result = compare(what, _system("model", platform), kernel, platform, calibrated, progress)
+        result = compare(what, _system("model", platform), kernel, platform, calibrated, progress, repeat)
     append(result, history)
     if as_json:
         _print_json(result.to_dict())
@@ -276,7 +284,8 @@ def calibrate(
 
     target = out or calibration_root() / platform
     with showing() as progress, tempfile.TemporaryDirectory(prefix="rayos-validation-") as scratch:
-        parameters = fit(KernelSystem(platform, trace_points=True), platform, target, progress)
+        kernel = KernelSystem(platform, trace_points=True)
+        parameters = fit(kernel, platform, target, progress, noisy=not kernel.platform.deterministic)
         for name in scenario.shipped("validation"):
             what = scenario.load_shipped(name)
             record(execute(KernelSystem(platform), what, Path(scratch, name), progress(name)), target)

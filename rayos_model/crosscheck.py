@@ -6,7 +6,7 @@ The prediction is made from calibrated parameters before the kernel's run is loo
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -182,6 +182,40 @@ def compare(measured: Metrics, predicted: Metrics) -> tuple[MetricCheck, ...]:
     return tuple(sorted(checks, key=lambda check: (check.ok, -abs(check.error) / check.tolerance)))
 
 
+def compare_repeated(measured: Sequence[Metrics], predicted: Metrics) -> tuple[MetricCheck, ...]:
+    """The quantiles p50 and p99 of every operation against repeated runs of the kernel, worst first.
+
+    `measured` is the runs' mean, `low` and `high` the 95 % interval in which one more run would lie (Student's t of
+    logarithms, as latencies are skewed): a prediction is one more run. Raises `ValueError` for less than three runs.
+    """
+    if len(measured) < 3:
+        raise ValueError(f"expected at least 3 runs, got {len(measured)}")
+    checks = []
+    for name, tolerance in TOLERANCES.items():
+        values = [one.values[name].value for one in measured if name in one.values]
+        if name.rpartition(".")[2] not in ("p50", "p99") or len(values) < len(measured):
+            continue
+        mean, low, high = interval_of_one_more(values)
+        guess = predicted.values[name].value if name in predicted.values else float("nan")
+        error = guess / mean - 1 if mean else float("nan")
+        ok = bool(low <= guess <= high or abs(error) <= tolerance.size)
+        unit = measured[0].values[name].unit
+        checks.append(MetricCheck(name, unit, mean, guess, error, tolerance.size, ok, low, high))
+    return tuple(sorted(checks, key=lambda check: (check.ok, -abs(check.error) / check.tolerance)))
+
+
+def interval_of_one_more(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean, and the 95 % prediction interval, of values taken to be lognormal (normal where one is not positive)."""
+    from scipy.stats import t
+
+    positive = min(values) > 0
+    x = np.log(values) if positive else np.asarray(values, np.float64)
+    reach = t.ppf(0.975, len(x) - 1) * np.std(x, ddof=1) * np.sqrt(1 + 1 / len(x))
+    bounds = np.array([x.mean() - reach, x.mean() + reach])
+    low, high = np.exp(bounds) if positive else bounds
+    return float(np.mean(values)), float(low), float(high)
+
+
 def pair_events(measured: Records, predicted: Records) -> tuple[PairedCheck, ...]:
     """Compares the n-th event of each client, operation by operation, where both systems have one."""
     result = []
@@ -203,11 +237,14 @@ def crosscheck(
     platform: str,
     calibrated_kernel: str | None = None,
     progress: Callable[[str], ProgressFn] | None = None,
+    repeat: int = 1,
 ) -> CrossCheck:
     """Runs each scenario on the model, then on the kernel (or takes its recorded run), and compares.
 
     `kernel` is a system, or a function that gives the recorded run of a scenario. `calibrated_kernel` is the hash of
-    the kernel that the model was calibrated on; a run of another is noticed loudly. Raises what running raises.
+    the kernel that the model was calibrated on; a run of another is noticed loudly. With `repeat` (at least 3) the
+    kernel runs so often, each time with the next seed, and the prediction is compared with the interval of its runs.
+    Raises what running raises.
     """
 
     def check(scenario: Scenario) -> ScenarioCheck:
@@ -218,8 +255,13 @@ def crosscheck(
             predicted = execute(model, scenario, Path(scratch, "model"), watch("model"))
             if callable(kernel):
                 return check_runs(kernel(scenario), predicted, calibrated_kernel)
-            measured = execute(kernel, scenario, Path(scratch, "kernel"), watch("kernel"))
-            return check_runs(measured, predicted, calibrated_kernel)
+            runs = [
+                execute(kernel, scenario, Path(scratch, f"kernel-{number}"), watch("kernel"))
+                for number in range(repeat)
+            ]
+            if repeat == 1:
+                return check_runs(runs[0], predicted, calibrated_kernel)
+            return check_repeated(runs, predicted, calibrated_kernel)
 
     return CrossCheck(platform, tuple(map(check, scenarios)))
 
@@ -237,6 +279,22 @@ def check_runs(measured: Measured, predicted: Run, calibrated_kernel: str | None
     )
 
 
+def check_repeated(measured: Sequence[Measured], predicted: Run, calibrated_kernel: str | None = None) -> ScenarioCheck:
+    """The comparison of a prediction with several runs of one scenario."""
+    provenance = measured[0].provenance
+    return ScenarioCheck(
+        predicted.scenario.name,
+        compare_repeated([run.metrics for run in measured], predicted.metrics),
+        (),
+        (
+            *notices(provenance, predicted.provenance, calibrated_kernel),
+            f"measured: the mean of {len(measured)} runs; a prediction passes within the 95 % interval of one more run",
+        ),
+        predicted.scenario.duration_s,
+        str(provenance.get("kernel_sha256", "")),
+    )
+
+
 def notices(
     measured: Mapping[str, Any], predicted: Mapping[str, Any], calibrated_kernel: str | None
 ) -> tuple[str, ...]:
@@ -248,6 +306,8 @@ def notices(
             f"STALE CALIBRATION: fitted on kernel {calibrated_kernel[:12]}, this run is kernel {str(kernel)[:12]}; "
             "run `rayos calibrate`"
         )
+    if extrapolation := predicted.get("extrapolation"):
+        found.append(f"extrapolation: {extrapolation}")
     unseen = predicted.get("segments_not_calibrated")
     if unseen:
         found.append(f"{len(unseen)} kinds of segments were never seen in calibration and cost their kind's average")

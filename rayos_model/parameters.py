@@ -53,6 +53,13 @@ def sizes_key(sizes: Mapping[str, float]) -> str:
     return ",".join(f"{name}={sizes[name]:g}" for name in sorted(sizes))
 
 
+#: Where the quantiles of a spread are kept, tails closely.
+PROBABILITIES = (
+    *(0.0, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85),
+    *(0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.993, 0.996, 0.998, 0.999, 1.0),
+)
+
+
 class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -65,6 +72,9 @@ class Segment(Frozen):
     per_depth_ns: float = Field(default=0.0, description="ns per level of the scheduler's heap of sleepers")
     by_sizes_ns: dict[str, float] = Field(
         default_factory=dict, description="mean cost at sizes seen often: messages of one size are of one type"
+    )
+    spread: tuple[float, ...] = Field(
+        default=(), description="quantiles, at PROBABILITIES, of measured over fitted cost; none where costs repeat"
     )
     observations: int
     residual_std_ns: float = 0.0
@@ -79,6 +89,8 @@ class Scheduling(Frozen):
     dispatch_ns: float
     interrupt_ns: float
     idle_wake_ns: float
+    idle_wake_spread_ns: tuple[float, ...] = Field(default=(), description="its quantiles at PROBABILITIES, likewise")
+    seek_ns: float = Field(default=0.0, description="looking at one further processor for a thread that was woken")
     dispatch_ci95_ns: tuple[float, float] | None = None
     interrupt_ci95_ns: tuple[float, float] | None = None
     idle_wake_ci95_ns: tuple[float, float] | None = None
@@ -106,6 +118,7 @@ class Parameters(Frozen):
     kinds: dict[str, Segment] = Field(
         description="'thread.this' -> cost whatever came before; for pairs never observed"
     )
+    host_parallelism: int = Field(default=1, description="processors that run at once; 1: they take turns")
 
     @classmethod
     def load(cls, path: Path) -> Parameters:

@@ -142,6 +142,7 @@ class RunWriter:
             "python": host.python_version(),
             "host": f"{host.system()} {host.machine()}",
             "host_cpu": host_cpu(),
+            "host_cores": len(os.sched_getaffinity(0)),
         }
 
     def __enter__(self) -> Self:

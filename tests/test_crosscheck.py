@@ -16,7 +16,15 @@ import pytest
 from rayos_model import scenario
 from rayos_model.abi import Records, TraceKind
 from rayos_model.calibration import load_calibration, load_recorded
-from rayos_model.crosscheck import TOLERANCES, MetricCheck, compare, crosscheck, pair_events
+from rayos_model.crosscheck import (
+    TOLERANCES,
+    MetricCheck,
+    compare,
+    compare_repeated,
+    crosscheck,
+    interval_of_one_more,
+    pair_events,
+)
 from rayos_model.metrics import Metrics, Value
 from rayos_model.model import ModelSystem
 from rayos_model.parameters import Parameters
@@ -37,6 +45,25 @@ def metrics(**values: float) -> Metrics:
 def check(measured: float, predicted: float, name: str = "commit_to_present__p99") -> MetricCheck:
     (one,) = compare(metrics(**{name: measured}), metrics(**{name: predicted}))
     return one
+
+
+def test_one_more_run_lies_in_its_interval_nineteen_times_in_twenty() -> None:
+    rng = np.random.default_rng(1)
+    draws = np.exp(rng.normal(3.0, 0.4, size=(4000, 6)))
+    inside = [low <= row[5] <= high for row in draws for _, low, high in [interval_of_one_more(row[:5])]]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.015)
+
+
+def test_repeated_runs_judge_a_prediction_by_their_spread() -> None:
+    name = "commit_to_present__p99"
+    runs = [metrics(**{name: value, "frame_rate__mean": 60.0}) for value in (90.0, 100.0, 110.0, 120.0)]
+    (near,) = compare_repeated(runs, metrics(**{name: 130.0}))
+    (far,) = compare_repeated(runs, metrics(**{name: 170.0}))
+    assert near.ok and not far.ok
+    assert near.measured == 105 and near.low is not None and near.high is not None
+    assert near.low < 90 and 130 < near.high < 170
+    with pytest.raises(ValueError, match="3 runs"):
+        compare_repeated(runs[:2], metrics(**{name: 100.0}))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, TraceKind
+from rayos_model.calibration.expected import expected_ns
 from rayos_model.calibration.fit import bootstrap, fit_kinds, fit_pairs, fit_scheduling
 from rayos_model.calibration.segments import segments
 from rayos_model.calibration.store import PARAMETERS, calibration_root
@@ -36,8 +37,12 @@ def calibrate(
     platform: str,
     out: Path | None = None,
     progress: Callable[[str], ProgressFn] | None = None,
+    *,
+    noisy: bool = False,
 ) -> Parameters:
     """Runs every calibration scenario on `kernel` (which must keep points in its trace) and fits all parameters.
+
+    `noisy`: the platform does not repeat itself, so the spread of costs is kept as well.
 
     Writes parameters.json and segments.csv (aggregated segments) to `out` (default: calibration/<platform>).
     Raises what running raises (`PlatformFailure`, `StorageFailure`).
@@ -45,6 +50,7 @@ def calibrate(
     target = out or calibration_root() / platform
     tables: list[pd.DataFrame] = []
     failures: list[pd.DataFrame] = []
+    several: list[tuple[int, pd.DataFrame]] = []
     memories, idle_wakes, provenance = [], [], {}
     with tempfile.TemporaryDirectory(prefix="rayos-calibrate-") as scratch:
         for scenario in calibration_scenarios():
@@ -54,6 +60,9 @@ def calibrate(
             if scenario.kind == "failure":
                 failures.append(segments(trace))
                 continue
+            if scenario.machine.vcpus > 1:
+                several.append((scenario.machine.vcpus, segments(trace)))
+                continue
             tables.append(segments(trace))
             memories.append(memory_table(trace, scenario))
             idle_wakes.append(idle_wake_delays(trace))
@@ -61,7 +70,10 @@ def calibrate(
     novel = only_in_failures(table, failures)
     provenance["scenarios"] = [scenario.name for scenario in calibration_scenarios()]
     memory, wakes = pd.concat(memories, ignore_index=True), np.concatenate(idle_wakes)
-    parameters = fit(table, memory, wakes, platform, provenance, novel)
+    parameters = fit(table, memory, wakes, platform, provenance, novel, noisy=noisy)
+    if not noisy:
+        seek = parameters.scheduling.model_copy(update={"seek_ns": fit_seek(parameters, several)})
+        parameters = parameters.model_copy(update={"scheduling": seek})
     target.mkdir(parents=True, exist_ok=True)
     aggregate(pd.concat([table, novel], ignore_index=True)).to_csv(target / SEGMENTS, index=False, float_format="%.6g")
     parameters.dump(target / PARAMETERS)
@@ -75,22 +87,40 @@ def fit(
     platform: str,
     provenance: dict[str, Any],
     failures: pd.DataFrame | None = None,
+    *,
+    noisy: bool = False,
 ) -> Parameters:
     """All parameters from the segments, memory snapshots and idle wake-ups of the calibration runs.
 
     `failures` are segments of pairs that only injected failures show; scheduling is not fitted to them.
     """
-    scheduling = fit_scheduling(table, idle_wake_ns)
+    scheduling = fit_scheduling(table, idle_wake_ns, noisy=noisy)
     table = pd.concat([table, failures], ignore_index=True)
-    kinds = fit_kinds(table, scheduling)
+    kinds = fit_kinds(table, scheduling, noisy=noisy)
     return Parameters(
         platform=platform,
         provenance=provenance,
         scheduling=scheduling,
         memory=fit_memory(memory),
-        segments=fit_pairs(table, scheduling, kinds),
+        segments=fit_pairs(table, scheduling, kinds, noisy=noisy),
         kinds=kinds,
+        host_parallelism=int(provenance.get("host_cores") or 1) if noisy else 1,
     )
+
+
+def fit_seek(parameters: Parameters, several: list[tuple[int, pd.DataFrame]]) -> float:
+    """What an event queued for a client costs more on several processors, ns for each beyond the first; on average.
+
+    Segments of twice the cost and more are left out: a turn of another processor falls into them.
+    """
+    excess = []
+    for vcpus, table in several:
+        events = table[table["pair"].str.endswith(">events") & (table["irqs"] == 0)]
+        once = expected_ns(events, parameters)
+        more = events["cpu_ns"] - once
+        excess.append(more[more < once].to_numpy() / (vcpus - 1))
+    values = np.concatenate(excess) if excess else np.zeros(0)
+    return max(float(values.mean()), 0.0) if len(values) else 0.0
 
 
 def only_in_failures(ordinary: pd.DataFrame, failures: list[pd.DataFrame]) -> pd.DataFrame:
@@ -182,5 +212,5 @@ def fit_memory(table: pd.DataFrame) -> Memory:
 
 
 def _provenance(run: Run) -> dict[str, Any]:
-    keep = ("kernel_sha256", "qemu_version", "qemu_arguments", "host_cpu", "package_version", "platform")
+    keep = ("kernel_sha256", "qemu_version", "qemu_arguments", "host_cpu", "host_cores", "package_version", "platform")
     return {key: run.provenance.get(key) for key in keep} | {"date": datetime.now(UTC).isoformat(timespec="seconds")}

@@ -13,7 +13,7 @@ from rayos_model.model.costs import Point
 from rayos_model.model.faulty import FAULTY
 from rayos_model.model.memory import PAGE_BYTES
 from rayos_model.model.painting import row_steps
-from rayos_model.model.processor import BLOCK, Body, Thread
+from rayos_model.model.processor import BLOCK, LEAVE, Body, Thread
 from rayos_model.model.wire import BATCHES, Batch, Configured, EventKind
 from rayos_model.random import STREAM_GAP, STREAM_THINK, Random
 
@@ -197,8 +197,8 @@ class Client:
         before += self._woken
         self._woken = 0
         entering += before
-        self.thread.masked_from = entering
-        yield before + sending
+        self.thread.masked_from = self.thread.locked_from = entering
+        yield before + sending + self.machine.processor.seek_ns
         # Overhead that a preemption cut short still counts in the mark: it must not lie beyond the burst's own end.
         sent_ns = min(self.thread.time_at(entering), self.machine.processor.now)
         sent = Sent(self, tag, sent_ns, batch or BATCHES[tag], secondary, damage, detail, refused)
@@ -367,12 +367,15 @@ class Client:
             write = self.inbox.take()
             taken.append(write)
             size += write.bytes
+        thread.locked_from = 0
         yield flow.to(("receive", size, len(taken))) + self._woken
         self._woken = 0
         now = self.machine.processor.now
         measure = self.machine.trace.measure
         for write in taken:
             measure(now, TraceKind.M_EVENT_DELIVERY, self.id, now - write.queued_ns, thread.index)
+        yield LEAVE
+        now = self.machine.processor.now
         for write in taken:
             for kind in write.events:
                 self._handle(kind, now)

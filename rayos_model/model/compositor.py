@@ -274,6 +274,7 @@ class Compositor:
                 continue
             size, count = sum(kind.bytes for kind in kinds), sum(kind.events for kind in kinds)
             self.flow.subject = identity
+            self._offset += self.machine.processor.seek_ns
             self.advance(("events", size, count))
             writes.append((self._offset, seat.client, Write(0, size, kinds)))
         self._events.clear()

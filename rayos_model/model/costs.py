@@ -10,6 +10,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from rayos_model.abi import MAX_CLIENTS, ThreadId
+from rayos_model.model.noise import Noise
 from rayos_model.model.processor import Processor
 from rayos_model.parameters import Parameters, Segment, heap_depth, size_names, sizes_key
 
@@ -50,6 +51,10 @@ class CostModel:
             cost = segment.fixed_ns + sum(rate * sizes.get(name, 0) for name, rate in segment.per_size_ns.items())
         return tuple(max(round(cost + segment.per_depth_ns * depth), 0) for depth in _DEPTHS)
 
+    def spread(self, previous: Point, this: Point) -> tuple[float, ...]:
+        """Quantiles of the factor by which the segment's cost varies; none where it does not, or nobody knows."""
+        return self._segment(str(previous[0]), str(this[0])).spread
+
     def _segment(self, previous: str, this: str) -> Segment:
         pair = f"{self._thread}.{previous}>{this}"
         segment = self._parameters.segments.get(pair)
@@ -71,17 +76,17 @@ class Path:
 class Place(dict[Point, "Step"]):
     """A point just passed: the steps that were taken from it, by their next point; others are evaluated when taken."""
 
-    __slots__ = ("_costs", "_point", "_walks")
+    __slots__ = ("_costs", "_walks", "point")
 
     def __init__(self, costs: CostModel, point: Point) -> None:
         super().__init__()
         self._costs = costs
-        self._point = point
+        self.point = point
         self._walks: dict[Path, tuple[list[tuple[int, ...]], Place]] = {}
 
     def __missing__(self, point: Point) -> Step:
         there = self._costs.place(point)
-        step = self._costs.between(self._point, point), there
+        step = self._costs.between(self.point, point), there
         if _recurs(point):
             self[point] = step
         return step
@@ -91,7 +96,7 @@ class Place(dict[Point, "Step"]):
         walk = self._walks.get(path)
         if walk is None:
             there = self._costs.place(path.points[-1])
-            segments = [self._costs.between(a, b) for a, b in pairwise((self._point, *path.points))]
+            segments = [self._costs.between(a, b) for a, b in pairwise((self.point, *path.points))]
             offsets = [tuple(accumulate(costs)) for costs in zip(*segments, strict=True)]
             walk = self._walks[path] = offsets, there
         return walk
@@ -120,6 +125,35 @@ class Flow:
         """Walks a whole path; the CPU time up to each of its points, ns."""
         offsets, self._place = self._place.walk(path)
         return offsets[self._processor.sleepers.bit_length()]
+
+
+class NoisyFlow(Flow):
+    """A walk whose segments cost more or less each time, as they were seen to in calibration."""
+
+    __slots__ = ("_costs", "_noise", "_spreads")
+
+    def __init__(self, costs: CostModel, processor: Processor, start: Point, noise: Noise) -> None:
+        super().__init__(costs, processor, start)
+        self._costs = costs
+        self._noise = noise
+        self._spreads: dict[tuple[str, str], tuple[float, ...]] = {}
+
+    def _vary(self, cost: int, previous: Point, this: Point) -> int:
+        labels = str(previous[0]), str(this[0])
+        spread = self._spreads.get(labels)
+        if spread is None:
+            spread = self._spreads[labels] = self._costs.spread(previous, this)
+        return round(cost * self._noise.draw(spread)) if spread else cost
+
+    def to(self, point: Point) -> int:
+        before = self._place.point
+        return self._vary(super().to(point), before, point)
+
+    def along(self, path: Path) -> tuple[int, ...]:
+        points = (self._place.point, *path.points)
+        offsets = super().along(path)
+        costs = (offset - before for offset, before in zip(offsets, (0, *offsets), strict=False))
+        return tuple(accumulate(self._vary(cost, *pair) for cost, pair in zip(costs, pairwise(points), strict=True)))
 
 
 class RecordedFlow(Flow):

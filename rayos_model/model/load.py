@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rayos_model.abi import ThreadId
 from rayos_model.model.processor import RUNNING, Body, Thread
-from rayos_model.model.turns import ComputingThread, TurnTaking
+from rayos_model.model.smp import ComputingThread, Cpus
 
 if TYPE_CHECKING:
     from rayos_model.model.machine import Machine
@@ -77,6 +77,6 @@ class LoadGenerator:
         return 0 if over else (self._load.cpu_threads * self.level_ppm + WHOLE_PPM // 2) // WHOLE_PPM
 
     def _thread(self, index: int) -> Thread:
-        if isinstance(self._machine.processor, TurnTaking):
+        if isinstance(self._machine.processor, Cpus):
             return ComputingThread(index, "compute", self._load.cpu_priority)
         return Thread(index, "compute", self._load.cpu_priority, _endless())

@@ -10,13 +10,15 @@ from rayos_model.abi import PAGE_KB, BatchTag, Records, ScenarioKind, ThreadId, 
 from rayos_model.image import Group, Image
 from rayos_model.model.client import Client
 from rayos_model.model.compositor import Compositor
-from rayos_model.model.costs import CostModel, Flow, Path, Point, RecordedFlow
+from rayos_model.model.costs import CostModel, Flow, NoisyFlow, Path, Point, RecordedFlow
 from rayos_model.model.disk import DiskThread
 from rayos_model.model.faults import Failures
 from rayos_model.model.integration import Integration
 from rayos_model.model.load import WHOLE_PPM, LoadGenerator
 from rayos_model.model.memory import MemoryUse
 from rayos_model.model.network import Network
+from rayos_model.model.noise import Noise
+from rayos_model.model.parallel import Parallel
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
 from rayos_model.model.profile import Profile
 from rayos_model.model.store import Version
@@ -59,20 +61,8 @@ class Machine:
         self.injector_costs = CostModel(parameters, "injector")
         self._line = line
         self._on_second = on_second
-        scheduling = parameters.scheduling
-        overheads = Overheads(
-            round(scheduling.dispatch_ns), round(scheduling.interrupt_ns), round(scheduling.idle_wake_ns)
-        )
-        seed = image.settings.jitter_seed
-        jitter = Random(seed, stream=STREAM_JITTER) if seed else None
-        vcpus = image.settings.vcpus
-        self.processor = (
-            Processor(self.env, image.settings.quantum_ns, overheads, jitter)
-            if vcpus == 1
-            else TurnTaking(
-                self.env, image.settings.quantum_ns, overheads, vcpus, jitter, image.settings.ipi_delay_seed
-            )
-        )
+        self._noisy = bool(parameters.scheduling.idle_wake_spread_ns)
+        self.processor = self._make_processor(parameters)
         self.trace_points = trace_points
         if trace_points:
             self.processor.on_burst = lambda thread: self._points_of(thread, thread.time_at)
@@ -109,6 +99,23 @@ class Machine:
         self._send_paths: dict[tuple[BatchTag, int, int], Path] = {}
         self._second = 0
 
+    def _make_processor(self, parameters: Parameters) -> Processor:
+        settings, scheduling = self.settings, parameters.scheduling
+        spread = scheduling.idle_wake_spread_ns
+        noise = Noise(settings.seed, ThreadId.IDLE)
+        overheads = Overheads(
+            *(round(scheduling.dispatch_ns), round(scheduling.interrupt_ns), round(scheduling.idle_wake_ns)),
+            (lambda: round(noise.draw(spread))) if spread else None,
+            scheduling.seek_ns,
+        )
+        jitter = Random(settings.jitter_seed, stream=STREAM_JITTER) if settings.jitter_seed else None
+        if settings.vcpus == 1:
+            return Processor(self.env, settings.quantum_ns, overheads, jitter)
+        several = (self.env, settings.quantum_ns, overheads, settings.vcpus)
+        if parameters.host_parallelism == 1:
+            return TurnTaking(*several, jitter, settings.ipi_delay_seed)
+        return Parallel(*several, parameters.host_parallelism, jitter, settings.ipi_delay_seed)
+
     # ---- running ---------------------------------------------------------------------------------
 
     def run_until(self, instant_ns: int) -> None:
@@ -135,14 +142,15 @@ class Machine:
         self.say("RAYOS_SOAK:START", len(self._group_of), settings.duration_ns // SECOND_NS)
         self.measure(TraceKind.M_BASELINE, 0, self.memory.baseline, ThreadId.LAUNCHER)
         self.integration.start()
+        processor.begin(self.supervisor.launcher)
         if self.disk:
             processor.spawn(self.disk.thread)
         if self.stress:
             self.stress.start()
         else:
             self.load_generator.set(WHOLE_PPM)
-        for thread in (self.supervisor.reporter, self.supervisor.launcher, self.compositor.thread):
-            processor.spawn(thread)
+        processor.spawn(self.supervisor.reporter)
+        processor.spawn(self.compositor.thread)
         if self.failures.watching:
             processor.spawn(self.failures.thread)
         if self.network:
@@ -222,6 +230,8 @@ class Machine:
     def flow(self, costs: CostModel, thread: int, start: Point) -> Flow:
         """A new thread's walk from `start`."""
         if not self.trace_points:
+            if self._noisy:
+                return NoisyFlow(costs, self.processor, start, Noise(self.settings.seed, thread))
             return Flow(costs, self.processor, start)
         flow = self._flows[thread] = RecordedFlow(costs, self.processor, start)
         return flow

@@ -24,6 +24,9 @@ class Block:
 
 
 BLOCK = Block()
+LEAVE = -1
+"""What a thread yields at the end of a system call when it looks at the clock after it: no CPU time."""
+
 Body = Generator[int | Block, None, None]
 
 MIN_QUANTUM_NS = 10_000
@@ -35,12 +38,19 @@ class Overheads:
     """What scheduling itself costs, in ns of CPU time.
 
     dispatch: handing the processor to a thread; interrupt: one timer interrupt while a thread runs;
-    idle_wake: from a timer deadline on an idle processor to the switch away from idle.
+    idle_wake: from a timer deadline on an idle processor to the switch away from idle; `draw_idle_wake` draws it where
+    it is not always the same; seek: looking at one further processor for a thread that was woken.
     """
 
     dispatch: int = 0
     interrupt: int = 0
     idle_wake: int = 0
+    draw_idle_wake: Callable[[], int] | None = None
+    seek: float = 0.0
+
+    def wake_up(self) -> int:
+        """From a deadline on an idle processor to the switch away from idle, this time."""
+        return self.idle_wake if self.draw_idle_wake is None else self.draw_idle_wake()
 
 
 class Thread:
@@ -53,6 +63,7 @@ class Thread:
         "deadline",
         "index",
         "interruptions",
+        "locked_from",
         "masked_from",
         "name",
         "origin",
@@ -80,6 +91,7 @@ class Thread:
         self.alarms: set[int] = set()  # instants at which a timer event is already under way
         self.origin = 0  # when the burst began to be consumed
         self.suspended_at: int | None = None  # preempted within its burst at this instant
+        self.locked_from: int | None = None  # the burst's end from here on holds the kernel lock
         self.masked_from: int | None = None  # the burst's end from here on is a system call: interrupts wait for it
         self.interruptions: list[tuple[int, int]] = []  # (ns consumed before, duration) within the burst
 
@@ -120,6 +132,7 @@ class Processor:
         self.stay_ns = 0
         self.idle_before = 0  # idle ns up to the last time the processor left idle
         self.sleepers = 0  # threads blocked with a deadline
+        self.seek_ns = 0  # what it costs to find a processor for a thread that was woken
         self._idle_since = self.now  # may lie ahead of now by the last thread's trailing time
         self._ready: list[deque[Thread]] = [deque() for _ in range(32)]
         self._mask = 0  # bit p: priority p has a ready thread
@@ -135,6 +148,10 @@ class Processor:
         self._carried = 0  # ns of interrupts that came meanwhile: whoever runs next has them
 
     # ---- what the rest of the model calls ---------------------------------------------------
+
+    def begin(self, thread: Thread) -> None:
+        """Has a new thread run, at the start."""
+        self.spawn(thread)
 
     def spawn(self, thread: Thread) -> None:
         """Makes a new thread ready."""
@@ -238,7 +255,7 @@ class Processor:
         if running is not None and cost:
             running.interruptions.append((running.burst - running.remaining, cost))
             self._overhead += cost
-        self._reconsider(self.overheads.idle_wake)
+        self._reconsider(self.overheads.wake_up())
 
     def _interrupt_cost(self, deadline: int) -> int:
         """Of the timer interrupt at a deadline; those that sleep until the same share one."""

@@ -16,11 +16,8 @@ from rayos_model.run import RunWriter
 from rayos_model.scenario import Scenario
 from rayos_model.systems import Progress, ProgressFn
 
-TURN_TAKING: Final = ("icount",)
-"""Platforms whose processors share one clock (`host_parallelism` 1)."""
-
-VALIDATED_VCPUS: Final = (1, 8)
-"""Numbers of processors at which predictions were compared with the kernel."""
+VALIDATED_VCPUS: Final = {"icount": (1, 2, 4, 8)}
+"""Numbers of processors at which predictions were compared with the kernel, by platform."""
 
 
 class ModelSystem:
@@ -49,13 +46,8 @@ class ModelSystem:
     def run(self, scenario: Scenario, writer: RunWriter, progress: ProgressFn) -> None:
         """Simulates the scenario to its end, feeding the writer.
 
-        Raises `BadInput` for several processors on a platform where they do not take turns, or whose points are wanted.
+        Raises `BadInput` for several processors with faults, or whose points are wanted.
         """
-        if scenario.machine.vcpus > 1 and self.parameters.platform not in TURN_TAKING:
-            raise BadInput(
-                f"{scenario.name}: machine.vcpus: the model knows processors that take turns, not parallel ones as "
-                f"those of platform {self.parameters.platform}; use --platform icount"
-            )
         if scenario.machine.vcpus > 1 and scenario.faults:
             raise BadInput(f"{scenario.name}: machine.vcpus: the model injects faults on one processor only")
         if scenario.machine.vcpus > 1 and self.trace_points:
@@ -70,10 +62,9 @@ class ModelSystem:
         machine.run()
         calibration = _identity(self.parameters.provenance)
         writer.provenance(platform=self.parameters.platform, calibration=calibration, trace_points=self.trace_points)
-        if scenario.machine.vcpus not in VALIDATED_VCPUS:
-            writer.provenance(
-                extrapolation=f"no kernel run on {scenario.machine.vcpus} vCPUs was compared with the model"
-            )
+        platform, vcpus = self.parameters.platform, scenario.machine.vcpus
+        if vcpus not in VALIDATED_VCPUS.get(platform, ()):
+            writer.provenance(extrapolation=f"no kernel run on {vcpus} vCPUs of {platform} was compared with the model")
         unseen = sorted(machine.compositor_costs.unseen | machine.client_costs.unseen)
         if unseen:
             writer.provenance(segments_not_calibrated=unseen)

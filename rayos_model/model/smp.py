@@ -1,0 +1,484 @@
+"""Several processors: the scheduler's policy for them and the kernel lock (docs/mechanism.md, "Scheduler policy").
+
+Which of them runs when, and how far the clock moves meanwhile, is a subclass's. Must not know what threads do.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+from enum import Enum, auto
+from math import inf
+
+from simpy import Environment
+from simpy.events import Timeout
+
+from rayos_model.abi import COMPUTE_TURN_NS
+from rayos_model.model.processor import (
+    BLOCK,
+    BLOCKED,
+    EXITED,
+    LEAVE,
+    READY,
+    RUNNING,
+    Body,
+    Overheads,
+    Processor,
+    Thread,
+)
+from rayos_model.random import STREAM_IPI_DELAY, Random
+
+MAX_IPI_DELAY_NS = 100_000
+"""Where interrupts between processors come late, none is later; as in kernel/smp.c."""
+
+IDLE = -1
+"""The claim of an idle processor: below every priority."""
+
+
+def _nothing() -> Body:
+    return
+    yield
+
+
+def _by_deadline(thread: Thread) -> tuple[int, int]:
+    assert thread.deadline is not None
+    return thread.deadline, thread.index
+
+
+class ComputingThread(Thread):
+    """A thread that only computes, until it is killed; it pauses every `COMPUTE_TURN_NS`."""
+
+    __slots__ = ("until",)
+
+    def __init__(self, index: int, name: str, priority: int) -> None:
+        super().__init__(index, name, priority, _nothing())
+        self.until: int | None = None  # when it pauses next; None: known when it goes on
+
+
+class _Phase(Enum):
+    """What a processor does next, when it has spent what it owes."""
+
+    RUN = auto()  # its thread, or nothing
+    INTERRUPT = auto()
+    CHOOSE = auto()  # another thread
+    LEAVE = auto()  # the kernel
+
+
+_LOCKED = (_Phase.INTERRUPT, _Phase.CHOOSE)
+
+
+class Stop(Enum):
+    """Why a processor does not go on."""
+
+    HALTED = auto()
+    PAUSED = auto()
+    SPINS = auto()  # another holds the kernel lock
+    TIMER = auto()  # it has set its timer, and that stops it
+    TIME = auto()  # it was not given all the time it wants
+
+
+class Cpu:
+    """One of the processors."""
+
+    __slots__ = (
+        *(
+            "armed",
+            "asleep",
+            "claim",
+            "debt",
+            "delays",
+            "halted",
+            "id",
+            "idle_ns",
+            "idle_since",
+            "phase",
+            "quantum_end",
+        ),
+        *("resched", "telling", "thread", "timer_due", "told", "wanted"),
+    )
+
+    def __init__(self, identity: int, ipi_delay_seed: int = 0) -> None:
+        self.id = identity
+        self.delays = Random(ipi_delay_seed, identity, stream=STREAM_IPI_DELAY) if ipi_delay_seed else None
+        self.thread: Thread | None = None
+        self.claim = IDLE  # priority of its thread, or of a more urgent one it has been told to take
+        self.phase = _Phase.RUN
+        self.debt = 0  # ns to spend under the kernel lock before that
+        self.resched = False
+        self.telling: list[Cpu] = []  # whom it interrupts when it leaves the kernel
+        self.told = False  # has been interrupted by another
+        self.timer_due = False
+        self.halted = True
+        self.asleep: dict[Thread, int] = {}  # who blocked here, until when
+        self.wanted: float = inf  # what its timer is to be set to when it leaves the kernel
+        self.armed: float = inf  # what it is set to
+        self.quantum_end = 0
+        self.idle_since: int | None = 0
+        self.idle_ns = 0
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether an interrupt waits for it."""
+        return self.timer_due or self.told
+
+    def set_timer(self) -> None:
+        """For its earliest sleeper or the end of its thread's quantum, when it leaves the kernel."""
+        self.wanted = min(self.asleep.values(), default=inf)
+        if self.thread is not None:
+            self.wanted = min(self.wanted, self.quantum_end)
+
+
+class Cpus(Processor):
+    """Several processors that share ready queues and a kernel lock."""
+
+    def __init__(
+        self,
+        env: Environment,
+        quantum_ns: int,
+        overheads: Overheads,
+        vcpus: int,
+        jitter: Random | None = None,
+        ipi_delay_seed: int = 0,
+    ) -> None:
+        super().__init__(env, quantum_ns, overheads, jitter)
+        self.seek_ns = round(overheads.seek * (vcpus - 1))
+        self._cpus = [Cpu(identity, ipi_delay_seed) for identity in range(vcpus)]
+        self._home: dict[Thread, Cpu] = {}  # where each thread runs, or ran last
+        self._killed: set[Thread] = set()  # that have not left their processor yet
+        self._queues: list[deque[Thread]] = [deque() for _ in range(32)]
+        self._queued = 0  # bit p: priority p has a ready thread
+        self._current: Cpu | None = None  # that which executes just now
+        self._locked: Cpu | None = None  # that which holds the kernel lock
+
+    # ---- what a subclass says ----------------------------------------------------------------
+
+    @abstractmethod
+    def _advance(self, cpu: Cpu, wanted: int) -> int:
+        """Gives a processor time, ns: all it wants, or less, which makes it stop."""
+
+    @abstractmethod
+    def _timer_set(self, cpu: Cpu) -> bool:
+        """Sets a processor's timer to what it wants; whether that stops it."""
+
+    @abstractmethod
+    def _interrupt_sent(self, cpu: Cpu) -> None:
+        """A processor has been interrupted by another, or from outside."""
+
+    @abstractmethod
+    def _unlocked(self) -> None:
+        """The kernel lock has been released."""
+
+    # ---- what the rest of the model calls ---------------------------------------------------
+
+    def begin(self, thread: Thread) -> None:
+        """Has a new thread run on the first processor, at the start."""
+        cpu = self._home[thread] = self._cpus[0]
+        cpu.thread, cpu.claim, cpu.idle_since = thread, thread.priority, None
+        cpu.phase, cpu.halted = _Phase.LEAVE, False
+        thread.state = RUNNING
+        cpu.quantum_end = self.now + self.quantum_ns
+        cpu.set_timer()
+        self._interrupt_sent(cpu)
+
+    def spawn(self, thread: Thread) -> None:
+        """Makes a thread ready."""
+        if thread.state == BLOCKED and thread.deadline is not None:
+            self._awake(thread)
+        home = self._home.get(thread)
+        if home is not None and home.thread is thread:  # it has not let go of its processor, and goes on
+            thread.state = RUNNING
+            return
+        thread.quantum_left = self._fresh_quantum()
+        self._enqueue(thread, head=False)
+        cpu = self._least_urgent(thread)
+        if thread.priority > cpu.claim:
+            cpu.claim = thread.priority
+            self._tell(cpu)
+
+    def wake(self, thread: Thread) -> None:
+        """Makes a blocked thread ready; nothing if it is not."""
+        if thread.state == BLOCKED:
+            self.spawn(thread)
+
+    def kill(self, thread: Thread) -> None:
+        """Ends a thread; one that runs elsewhere leaves its processor when that has heard of it."""
+        if thread.state == READY:
+            self._dequeue(thread)
+        elif thread.state == BLOCKED and thread.deadline is not None:
+            self._awake(thread)
+        elif thread.state == RUNNING:
+            self._tell(self._home[thread])
+            self._killed.add(thread)
+        thread.state = EXITED
+        if not isinstance(thread, ComputingThread):
+            thread.body.close()
+        if self._current is not None:
+            self._current.set_timer()
+
+    def idle_ns(self) -> int:
+        """Idle time so far, ns, of all processors."""
+        return sum(cpu.idle_ns + (0 if cpu.idle_since is None else self.now - cpu.idle_since) for cpu in self._cpus)
+
+    # ---- readiness -----------------------------------------------------------------------------
+
+    def _least_urgent(self, thread: Thread) -> Cpu:
+        home = self._home.get(thread, self._cpus[0])
+        return home if home.claim == IDLE else min(self._cpus, key=lambda cpu: cpu.claim)
+
+    def _tell(self, cpu: Cpu) -> None:
+        """Has a processor look for another thread; it is told when the present one leaves the kernel."""
+        cpu.resched = True
+        current = self._current
+        if current is None:
+            self._send_interrupt(cpu)
+        elif cpu is not current and cpu not in current.telling:
+            current.telling.append(cpu)
+
+    def _send_interrupt(self, cpu: Cpu) -> None:
+        """Interrupts a processor, which may hear of it late."""
+        if cpu.delays is None:
+            self._interrupted(cpu)
+            return
+        heard = self.now + (cpu.delays.next() * MAX_IPI_DELAY_NS >> 32)
+        timer = Timeout(self.env, heard - int(self.env.now))
+        timer.callbacks.append(lambda _: self._interrupted(cpu))
+
+    def _interrupted(self, cpu: Cpu) -> None:
+        cpu.told = True
+        self._interrupt_sent(cpu)
+
+    def _enqueue(self, thread: Thread, *, head: bool) -> None:
+        thread.state = READY
+        queue = self._queues[thread.priority]
+        if head:
+            queue.appendleft(thread)
+        else:
+            queue.append(thread)
+        self._queued |= 1 << thread.priority
+
+    def _dequeue(self, thread: Thread) -> None:
+        queue = self._queues[thread.priority]
+        queue.remove(thread)
+        if not queue:
+            self._queued &= ~(1 << thread.priority)
+
+    def _awake(self, thread: Thread) -> None:
+        """Takes a sleeper from its processor; the timer of another one passes without effect."""
+        cpu = self._home[thread]
+        first = thread is min(cpu.asleep, key=_by_deadline)
+        del cpu.asleep[thread]
+        if cpu is self._current:
+            self.sleepers = len(cpu.asleep)
+            if first:
+                cpu.set_timer()
+
+    # ---- one processor -------------------------------------------------------------------------
+
+    def _execute(self, cpu: Cpu) -> Stop:
+        """Has a processor go on until something stops it."""
+        self._current, self.sleepers, cpu.halted = cpu, len(cpu.asleep), False
+        stop = self._until_stopped(cpu)
+        self._current, cpu.halted = None, stop is Stop.HALTED
+        self._note_absence_from(cpu)
+        return stop
+
+    def _until_stopped(self, cpu: Cpu) -> Stop:
+        while True:
+            if cpu.debt or cpu.phase in _LOCKED:
+                if not self._lock(cpu):
+                    return Stop.SPINS
+                cpu.debt -= self._advance(cpu, cpu.debt)
+                if cpu.debt:
+                    return Stop.TIME
+            if cpu.phase is _Phase.INTERRUPT:
+                self._interrupt(cpu)
+            elif cpu.phase is _Phase.CHOOSE:
+                self._choose(cpu)
+            elif cpu.phase is _Phase.LEAVE:
+                if self._leave_kernel(cpu):
+                    return Stop.TIMER
+            elif cpu.interrupted and self._locked is not cpu:
+                cpu.debt = self.overheads.wake_up() if cpu.thread is None else self.overheads.interrupt
+                cpu.phase = _Phase.INTERRUPT
+                self._note_absence_from(cpu)
+            elif cpu.thread is None:
+                return Stop.HALTED
+            else:
+                stop = self._go_on(cpu, cpu.thread)
+                if stop is not None:
+                    return stop
+
+    def _lock(self, cpu: Cpu) -> bool:
+        if self._locked is None:
+            self._locked = cpu
+        return self._locked is cpu
+
+    def _note_absence_from(self, cpu: Cpu) -> None:
+        """From now on the processor's thread does not get on with its burst."""
+        if cpu.thread is not None and cpu.thread.suspended_at is None:
+            cpu.thread.suspended_at = self.now
+
+    def _go_on(self, cpu: Cpu, thread: Thread) -> Stop | None:
+        """Runs the thread to the end of its burst, and a step further."""
+        if isinstance(thread, ComputingThread):
+            return self._compute(cpu, thread)
+        if thread.suspended_at is not None:
+            if self.now > thread.suspended_at:
+                thread.interruptions.append((thread.burst - thread.remaining, self.now - thread.suspended_at))
+            thread.suspended_at = None
+        while thread.remaining:
+            stretch = thread.remaining
+            if thread.locked_from is not None:
+                ahead = thread.locked_from - (thread.burst - thread.remaining)
+                if ahead > 0:
+                    stretch = ahead
+                elif not self._lock(cpu):
+                    return Stop.SPINS
+            spent = self._advance(cpu, stretch)
+            thread.remaining -= spent
+            if spent < stretch:
+                return Stop.TIME
+        self._step(cpu, thread)
+        return None
+
+    def _compute(self, cpu: Cpu, thread: ComputingThread) -> Stop:
+        if thread.until is None:
+            thread.until = self.now + COMPUTE_TURN_NS
+        left = max(thread.until - self.now, 1)
+        if self._advance(cpu, left) < left:
+            return Stop.TIME
+        thread.until = None
+        return Stop.PAUSED
+
+    # ---- one processor's scheduler -----------------------------------------------------------------
+
+    def _leave_kernel(self, cpu: Cpu) -> bool:
+        """Leaves the kernel; whether that stops it."""
+        cpu.phase = _Phase.RUN
+        if self._locked is cpu:
+            self._locked = None
+            self._unlocked()
+        for other in cpu.telling:
+            self._send_interrupt(other)
+        cpu.telling.clear()
+        return cpu.wanted != cpu.armed and self._timer_set(cpu)
+
+    def _interrupt(self, cpu: Cpu) -> None:
+        """What has come for this processor: its timer, requests to look at the queue."""
+        cpu.phase = _Phase.LEAVE
+        if cpu.timer_due:
+            self._timer(cpu)
+        cpu.timer_due = cpu.told = False
+        if cpu.resched and cpu.phase is _Phase.LEAVE:
+            self._preempt(cpu)
+
+    def _timer(self, cpu: Cpu) -> None:
+        for sleeper in sorted(cpu.asleep, key=_by_deadline):
+            if cpu.asleep[sleeper] > self.now:
+                break
+            self.spawn(sleeper)
+        thread = cpu.thread
+        if thread is not None and cpu.quantum_end <= self.now:
+            cpu.quantum_end = self.now + self._fresh_quantum()
+            if self._queues[thread.priority] and thread.state == RUNNING:
+                thread.quantum_left = cpu.quantum_end - self.now
+                self._set_thread_aside(cpu, thread, head=False)
+                return
+        if not cpu.resched:
+            cpu.set_timer()
+
+    def _preempt(self, cpu: Cpu) -> None:
+        """Lets go of a thread that was killed or has blocked, or for a more urgent one."""
+        thread = cpu.thread
+        cpu.resched = False
+        cpu.claim = IDLE if thread is None else thread.priority
+        if thread is None:
+            if self._queued:
+                cpu.phase = _Phase.CHOOSE
+        elif thread.state != RUNNING:
+            cpu.debt += thread.remaining
+            thread.remaining = 0
+            self._let_go(cpu, thread)
+        elif self._queued >> thread.priority > 1:
+            thread.quantum_left = max(cpu.quantum_end - self.now, 0)
+            self._set_thread_aside(cpu, thread, head=True)
+
+    def _let_go(self, cpu: Cpu, thread: Thread) -> None:
+        cpu.thread = None
+        cpu.phase = _Phase.CHOOSE
+        if thread in self._killed:
+            self._killed.remove(thread)
+            if self.on_exit is not None:
+                self.on_exit(thread)
+
+    def _set_thread_aside(self, cpu: Cpu, thread: Thread, *, head: bool) -> None:
+        self._note_absence_from(cpu)
+        if isinstance(thread, ComputingThread):
+            thread.until = None
+        self._enqueue(thread, head=head)
+        cpu.thread = None
+        cpu.phase = _Phase.CHOOSE
+
+    def _choose(self, cpu: Cpu) -> None:
+        """Takes the most urgent ready thread, or none."""
+        cpu.phase = _Phase.LEAVE
+        cpu.resched = False
+        if not self._queued:
+            cpu.claim = IDLE
+            if cpu.idle_since is None:
+                cpu.idle_since = self.now
+            cpu.set_timer()
+            return
+        if cpu.idle_since is not None:
+            cpu.idle_ns += self.now - cpu.idle_since
+            cpu.idle_since = None
+        priority = self._queued.bit_length() - 1
+        thread = self._queues[priority][0]
+        self._dequeue(thread)
+        thread.state = RUNNING
+        self._home[thread] = cpu
+        cpu.thread, cpu.claim = thread, priority
+        cpu.quantum_end = self.now + thread.quantum_left
+        cpu.debt += self.overheads.dispatch
+        cpu.set_timer()
+        if not (thread.remaining or isinstance(thread, ComputingThread)):
+            cpu.phase = _Phase.RUN  # to the end of the system call in which it blocked
+
+    def _step(self, cpu: Cpu, thread: Thread) -> None:
+        """Resumes the body until it wants CPU time, blocks or ends; the latter two after `trailing`, ns."""
+        if thread.state == BLOCKED and thread.deadline is not None and thread.deadline <= self.now:
+            self._awake(thread)  # passed meanwhile
+            thread.state = RUNNING
+        if thread.state != RUNNING:
+            self._let_go(cpu, thread)
+            return
+        thread.locked_from = None
+        for wish in thread.body:
+            if wish is BLOCK:
+                if self._sleep(cpu, thread):
+                    burst, thread.trailing = thread.trailing, 0
+                    break
+            elif wish:
+                burst = 0 if wish == LEAVE else wish  # type: ignore[assignment]
+                break
+        else:
+            burst, thread.trailing = thread.trailing, 0
+            thread.state = EXITED
+            if self.on_exit is not None:
+                self.on_exit(thread)
+        thread.burst = thread.remaining = burst
+        thread.origin = self.now
+        thread.interruptions = []
+        if cpu.resched:
+            self._preempt(cpu)
+        if cpu.phase is _Phase.RUN and not (self._locked is cpu and thread.locked_from == 0):
+            cpu.phase = _Phase.LEAVE
+
+    def _sleep(self, cpu: Cpu, thread: Thread) -> bool:
+        if thread.deadline is not None:
+            if thread.deadline <= self.now:
+                return False
+            cpu.asleep[thread] = thread.deadline
+            self.sleepers = len(cpu.asleep)
+        thread.state = BLOCKED
+        return True
