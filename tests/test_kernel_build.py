@@ -51,7 +51,7 @@ def test_no_vector_register_is_used_where_nobody_saves_it(file: str, tmp_path: P
 def test_a_built_kernel_is_taken_from_the_cache(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Path] = []
 
-    def fake(source: Path, target: Path, defines: object) -> None:
+    def fake(source: Path, target: Path, *_: object) -> None:
         calls.append(target)
         target.write_bytes(b"kernel")
 
