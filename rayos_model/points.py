@@ -37,7 +37,7 @@ _UNIMPORTANT: Final = {"name", "description", "criteria"}
 def model_sha256() -> str:
     """Hash of the sources that turn a scenario and parameters into metrics."""
     digest = hashlib.sha256()
-    shared = ("abi", "distribution", "histogram", "image", "metrics", "parameters", "random", "scenario", "units")
+    shared = ("abi", "distribution", "histogram", "image", "metrics", "parameters", "scenario", "units")
     for path in sorted([*(_PACKAGE / "model").glob("*.py"), *(_PACKAGE / f"{name}.py" for name in shared)]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

@@ -26,7 +26,7 @@ from rayos_model.model.client import Client
 from rayos_model.model.costs import Point
 from rayos_model.model.mutex import Mutexes, locks_out
 from rayos_model.model.processor import BLOCK, EXITED, Body, Thread
-from rayos_model.random import STREAM_FAULTS, Random
+from rayos_model.model.random import STREAM_FAULTS, Random
 
 if TYPE_CHECKING:
     from rayos_model.model.machine import Machine

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-STEP_PIXELS = 32
+STEP_PIXELS: Final = 32
 Rectangle = tuple[int, int, int, int]  # x0, y0, x1, y1 in output pixels, half open
 
 

@@ -180,7 +180,7 @@ class TurnTaking(Processor):
         if self._active:
             return
         pending = self._resumption
-        if pending is not None and pending.callbacks:
+        if pending is not None and not pending.processed:
             pending.callbacks.clear()
         self._resumption = Timeout(self.env, max(time - int(self.env.now), 0))
         self._resumption.callbacks.append(self._resume)
