@@ -5,9 +5,9 @@ BIN := .venv/bin
 # Two workers; one that runs out of tests takes some from the other, for single tests take from nothing to minutes.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test soak lint calibrate notebooks docs setup qemu clean
+.PHONY: demo test soak lint calibrate notebooks docs setup model qemu clean
 
-demo: setup ## predict a scenario, measure it on the kernel, compare
+demo: .venv/.ready qemu ## predict a scenario, measure it on the kernel, compare
 	$(BIN)/rayos demo
 
 test: lint ## everything that must hold before a change is merged
@@ -31,7 +31,11 @@ notebooks: setup ## execute every notebook
 docs: setup ## build the documentation as a site, into site/
 	$(BIN)/mkdocs build --strict --quiet
 
-setup: .venv/.ready qemu
+setup: .venv/.ready qemu model
+
+# Compiled where there is what that takes, and interpreted where not; at once if its sources are what they were.
+model: .venv/.ready
+	@$(BIN)/python -m rayos_model.compiled
 
 .venv/.ready: pyproject.toml constraints.txt
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv

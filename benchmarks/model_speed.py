@@ -18,11 +18,12 @@ from rich.console import Console
 from rich.table import Table
 from simpy import Environment, Event
 
+from rayos_model import compiled
 from rayos_model.calibration import load_calibration
 from rayos_model.errors import PlatformFailure
 from rayos_model.hardware import KernelSystem
 from rayos_model.model import ModelSystem
-from rayos_model.scenario import Scenario, from_dict
+from rayos_model.scenario import Scenario, from_dict, load
 from rayos_model.systems import System, execute
 
 PROCESSES = 64
@@ -86,12 +87,14 @@ def main() -> None:
     console = Console()
     model, kernel = ModelSystem(load_calibration()), KernelSystem()
     bare = best(bare_timeouts)
-    table = Table(title=f"model speed, {given.duration:g} virtual seconds, best of {REPEATS}")
-    for heading in ("clients", "frames/s", "bare events a frame", "virtual/wall", "kernel/model wall"):
+    how = "compiled" if compiled.in_use() else "interpreted"
+    table = Table(title=f"model speed, {how}, {given.duration:g} virtual seconds, best of {REPEATS}")
+    headings = ("scenario", "frames/s", "bare events a frame", "bare events a virtual second", "virtual/wall")
+    for heading in (*headings, "kernel/model wall"):
         table.add_column(heading, justify="right")
     with tempfile.TemporaryDirectory(prefix="rayos-benchmark-") as scratch:
-        for clients in given.clients:
-            what = scenario(clients, given.duration)
+        soak = load("soak-64").with_overrides(duration_s=given.duration)
+        for what in (*(scenario(clients, given.duration) for clients in given.clients), soak):
             simulate = frames(model, what, Path(scratch))
             shown = simulate()  # also fills caches
             rate = best(simulate)
@@ -101,8 +104,9 @@ def main() -> None:
                     against = f"{rate / best(frames(kernel, what, Path(scratch))):.2f}"
                 except PlatformFailure as failure:
                     console.print(f"kernel: {failure}")
+            speed = given.duration * rate / shown
             table.add_row(
-                str(clients), f"{rate:,.0f}", f"{bare / rate:.1f}", f"{given.duration * rate / shown:.1f}", against
+                what.name, f"{rate:,.0f}", f"{bare / rate:.1f}", f"{bare / speed:,.0f}", f"{speed:.1f}", against
             )
     console.print(f"bare SimPy: {bare:,.0f} timeouts a second over {PROCESSES} processes")
     console.print(table)

@@ -31,7 +31,7 @@ Values = dict[str, Value]
 
 _PACKAGE: Final = Path(__file__).parent
 _SHARED: Final = (
-    *("abi", "distribution", "fault_ledger", "faults", "histogram", "image", "metrics", "parameters", "random"),
+    *("abi", "distribution", "fault_ledger", "faults", "histogram", "image", "metrics", "parameters"),
     *("refusals", "resources", "scenario", "storage", "throughput", "trace", "units"),
 )
 _UNIMPORTANT: Final = {"name", "description", "criteria"}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rayos_model import hardware
+from rayos_model.cache import default_cache
 from rayos_model.hardware import build, failures
 
 
@@ -73,7 +74,7 @@ def test_a_compile_error_is_one_line_that_names_the_file_and_the_error(sources: 
     assert "the kernel does not compile: time.c" in text
     assert "undeclared_name" in text
     assert error.value.exit_code == 3
-    assert not list((build.default_cache() / "kernel").glob("*.elf"))
+    assert not list((default_cache() / "kernel").glob("*.elf"))
 
 
 def test_a_link_error_is_one_line(sources: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rayos_model.distribution import Exponential
-from rayos_model.random import Random
+from rayos_model.model.random import Random
 from tests.conftest import ROOT
 
 VECTORS = json.loads((ROOT / "tests" / "data" / "random_vectors.json").read_text())

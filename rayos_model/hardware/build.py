@@ -5,18 +5,18 @@ Results are cached by content: sources, compiler version and flags. This module 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import importlib.metadata
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+from rayos_model.cache import default_cache, locked
 
 _COMMON = """
     -target x86_64-freestanding-none -std=c23 -ffreestanding -g0
@@ -77,18 +77,12 @@ def build_kernel(cache: Path | None = None, defines: Sequence[str] = (), symbols
     try:
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{_key(sources, defines, symbols)}.elf"
-        with _lock(folder / "lock"):
+        with locked(folder / "lock"):
             if not target.is_file():
                 _build(sources, target, defines, symbols)
             return KernelBinary(target, hashlib.sha256(target.read_bytes()).hexdigest())
     except OSError as error:
         raise KernelBuildError(f"cannot build the kernel in {folder}: {error}") from error
-
-
-def default_cache() -> Path:
-    """The user's cache folder for this package."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "rayos-model"
 
 
 def _read(folder: Path) -> dict[str, bytes]:
@@ -111,13 +105,6 @@ def _compiler_version() -> str:
         return importlib.metadata.version("ziglang")
     except importlib.metadata.PackageNotFoundError as error:
         raise KernelBuildError("the kernel's compiler is missing: pip install ziglang") from error
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _build(sources: Mapping[str, bytes], target: Path, defines: Sequence[str], symbols: bool) -> None:

@@ -1,4 +1,4 @@
-"""What this machine has of what the hardware side needs, and what to do about the rest. Changes nothing."""
+"""What this machine has of what both sides need, and what to do about the rest. Changes nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rayos_model import compiled
 from rayos_model.errors import PlatformFailure
 from rayos_model.hardware.build import KernelBinary
 from rayos_model.hardware.execution import probe
@@ -33,7 +34,7 @@ class Check:
 
 def doctor() -> list[Check]:
     """Every check, in the order in which one depends on another. Takes up to about ten seconds; raises nothing."""
-    checks = [Check("host", True, f"{os.cpu_count()} × {host_cpu()}", required=False)]
+    checks = [Check("host", True, f"{os.cpu_count()} × {host_cpu()}", required=False), _check_model()]
     qemu: Qemu | None = None
     kernel: KernelBinary | None = None
     try:
@@ -48,6 +49,13 @@ def doctor() -> list[Check]:
         checks.append(Check("kernel", False, str(failure), "pip install ziglang brings the compiler"))
     checks.extend(_check_platform(platform, qemu, kernel) for platform in PLATFORMS.values())
     return checks
+
+
+def _check_model() -> Check:
+    if compiled.available():
+        return Check("model", True, "compiled to machine code", required=False)
+    advice = "python -m rayos_model.compiled makes it faster"
+    return Check("model", False, "interpreted, to the same results", advice, required=False)
 
 
 def _check_platform(platform: Platform, qemu: Qemu | None, kernel: KernelBinary | None) -> Check:

@@ -1,5 +1,9 @@
 """The simulation model (SimPy). Knows nothing of QEMU, kernel runs or how its parameters were found."""
 
-from rayos_model.model.system import ModelSystem, simulate
+from rayos_model import compiled
+
+compiled.use()
+
+from rayos_model.model.system import ModelSystem, simulate  # noqa: E402
 
 __all__ = ["ModelSystem", "simulate"]

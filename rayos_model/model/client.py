@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from rayos_model.abi import PIPE_BYTES, Action, BatchTag, Detection, FaultKind, ThreadId, TraceKind, Workload
 from rayos_model.image import Group
@@ -14,16 +14,19 @@ from rayos_model.model.faulty import FAULTY
 from rayos_model.model.memory import PAGE_BYTES
 from rayos_model.model.painting import row_steps
 from rayos_model.model.processor import BLOCK, LEAVE, Body, Thread
+from rayos_model.model.random import STREAM_GAP, STREAM_THINK, Random
 from rayos_model.model.wire import BATCHES, Batch, Configured, EventKind
-from rayos_model.random import STREAM_GAP, STREAM_THINK, Random
 
 if TYPE_CHECKING:
     from rayos_model.model.machine import Machine
 
-RECEIVE_BYTES = 4096
-_BLOCK: Point = ("block",)
-_WAKE: Point = ("wake",)
-_REASON_PROTOCOL = 3  # M_CLIENT_DESTROYED, kernel/abi.h
+RECEIVE_BYTES: Final = 4096
+_BLOCK: Final[Point] = ("block",)
+_WAKE: Final[Point] = ("wake",)
+# Looked up once: members of an enumeration are slow to reach before Python 3.12.
+_FRAME: Final = BatchTag.FRAME
+_EVENT_DELIVERY: Final = TraceKind.M_EVENT_DELIVERY
+_REASON_PROTOCOL: Final = 3  # M_CLIENT_DESTROYED, kernel/abi.h
 
 
 @dataclass(slots=True)
@@ -39,38 +42,47 @@ class OutOfMemory(Exception):
     """The client's buffers were refused; it exits, as a client of the kernel does."""
 
 
-class Inbox(deque[Write]):
+class Inbox:
     """A client's bounded queue of writes (docs/mechanism.md, "Sockets")."""
 
+    __slots__ = ("_bytes", "_capacity", "_motion", "_writes")
+
     def __init__(self, capacity: int) -> None:
-        super().__init__()
-        self.capacity = capacity
-        self.bytes = 0
+        self._capacity = capacity
+        self._bytes = 0
+        self._writes: deque[Write] = deque()
         self._motion: Write | None = None  # the last write that is a pointer motion and nothing else, if not yet read
+
+    def __bool__(self) -> bool:
+        return bool(self._writes)
 
     def put(self, write: Write) -> bool:
         """Queues a write; False when it does not fit."""
         motion = write.events == _MOTION
-        if motion and self._motion is not None and self.bytes > self.capacity // 2:
+        if motion and self._motion is not None and self._bytes > self._capacity // 2:
             return True  # it takes the place of the last one
-        if self.bytes + write.bytes > self.capacity:
+        if self._bytes + write.bytes > self._capacity:
             return False
-        self.append(write)
-        self.bytes += write.bytes
+        self._writes.append(write)
+        self._bytes += write.bytes
         if motion:
             self._motion = write
         return True
 
-    def take(self) -> Write:
-        """The oldest write."""
-        write = self.popleft()
-        self.bytes -= write.bytes
-        if write is self._motion:
-            self._motion = None
-        return write
+    def take(self, room: int) -> list[Write]:
+        """The oldest writes, as many as fit whole into `room` bytes."""
+        writes, taken = self._writes, []
+        while writes and writes[0].bytes <= room:
+            write = writes.popleft()
+            room -= write.bytes
+            self._bytes -= write.bytes
+            taken.append(write)
+            if write is self._motion:
+                self._motion = None
+        return taken
 
 
-_MOTION = [wire.MOTION]
+_MOTION: Final = [wire.MOTION]
 
 
 @dataclass(slots=True)
@@ -216,7 +228,7 @@ class Client:
             drawn, self._stale = height, False
         self.frames += 1
         self.frame_pending = True
-        yield from self.send(BatchTag.FRAME, width, drawn, damage=(y, rows))
+        yield from self.send(_FRAME, width, drawn, damage=(y, rows))
 
     def send_first(self, *, secondary: bool) -> Body:
         """Allocates buffers (two, one for a secondary surface), draws them whole and commits the first."""
@@ -345,7 +357,8 @@ class Client:
             if due is not None and due <= now:
                 yield from self.act()
                 continue
-            yield from self.receive(min(end, wanted) if due is None else min(end, wanted, due))
+            until = min(end, wanted)
+            yield from self.receive(until if due is None else min(until, due))
 
     def receive(self, deadline: int) -> Body:
         """One `recv`: takes what is queued, or waits for it until the deadline."""
@@ -362,18 +375,14 @@ class Client:
             if not self.inbox:
                 self._woken = flow.to(_WAKE)
                 return
-        taken, size = [], 0
-        while self.inbox and size + self.inbox[0].bytes <= RECEIVE_BYTES:
-            write = self.inbox.take()
-            taken.append(write)
-            size += write.bytes
+        taken = self.inbox.take(RECEIVE_BYTES)
+        size = sum(write.bytes for write in taken)
         thread.locked_from = 0
         yield flow.to(("receive", size, len(taken))) + self._woken
         self._woken = 0
-        now = self.machine.processor.now
-        measure = self.machine.trace.measure
+        now, trace = self.machine.processor.now, self.machine.trace
         for write in taken:
-            measure(now, TraceKind.M_EVENT_DELIVERY, self.id, now - write.queued_ns, thread.index)
+            trace.measure(now, _EVENT_DELIVERY, self.id, now - write.queued_ns, thread.index)
         yield LEAVE
         now = self.machine.processor.now
         for write in taken:

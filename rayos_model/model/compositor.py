@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rayos_model.abi import BatchTag, Detection, InputSource, ThreadId, TraceKind, Workload
 from rayos_model.model import wire
@@ -25,15 +25,22 @@ from rayos_model.model.wire import EventKind
 if TYPE_CHECKING:
     from rayos_model.model.machine import Machine
 
-_VBLANK, _REPAINT, _INPUT, _DRAG, _PING, _RESIZE, _EVENT = range(7)  # order among items of one instant
-_BLOCK: Point = ("block",)
+# Timed items, by their order within one instant.
+_VBLANK: Final = 0
+_REPAINT: Final = 1
+_INPUT: Final = 2
+_DRAG: Final = 3
+_PING: Final = 4
+_RESIZE: Final = 5
+_EVENT: Final = 6
+_BLOCK: Final[Point] = ("block",)
 # Looked up once: members of an enumeration are slow to reach before Python 3.12.
-_BUFFER_COMMIT = TraceKind.M_BUFFER_COMMIT
-_COMMIT_TO_PRESENT = TraceKind.M_COMMIT_TO_PRESENT
-_COMPOSITION = TraceKind.M_COMPOSITION
-_TYPED_INTO = (Workload.INPUT, Workload.EDITOR)
-DRAG_STEPS = 8
-DRAG_STEP_NS = 16_000_000
+_BUFFER_COMMIT: Final = TraceKind.M_BUFFER_COMMIT
+_COMMIT_TO_PRESENT: Final = TraceKind.M_COMMIT_TO_PRESENT
+_COMPOSITION: Final = TraceKind.M_COMPOSITION
+_TYPED_INTO: Final = (Workload.INPUT, Workload.EDITOR)
+DRAG_STEPS: Final = 8
+DRAG_STEP_NS: Final = 16_000_000
 
 
 @dataclass(slots=True)
@@ -233,13 +240,13 @@ class Compositor:
     def _body(self) -> Body:
         processor, thread, timed = self.machine.processor, self.thread, self._timed
         waited = False  # within socket_wait, what is ready comes before a deadline that has passed meanwhile
-        ready, handlers = self._ready, self._handlers
+        ready = self._ready
         while True:
             self._handling = True
             first, waited = waited and bool(self._ready), False
             if timed[0][0] <= processor.now and not first:
                 time, item, index = heappop(timed)
-                handlers[item](self, time, index)
+                _HANDLERS[item](self, time, index)
             elif ready:
                 arrived = ready.popleft()
                 if isinstance(arrived, Sent):
@@ -282,23 +289,23 @@ class Compositor:
 
     def _stamp(self, writes: Iterable[tuple[int, Client, Write]]) -> None:
         """The burst has been consumed: its measurements and queue-writes happened at these instants."""
-        time_at, measure, index = self.thread.time_at, self.machine.trace.measure, self.thread.index
+        thread, trace = self.thread, self.machine.trace
         for offset, kind, subject, since, arg in self._measures:
-            now = time_at(offset)
+            now = thread.time_at(offset)
             if kind is _COMPOSITION:
                 self._frame_finished_ns = now
-                since = time_at(arg)
+                since = thread.time_at(arg)
             if isinstance(since, Surface):
                 last, since.presented_ns = since.presented_ns, now
                 if last is None:
                     continue
                 arg, since = abs(now - last - since.client.group.period_ns), None
             value = arg if since is None else now - since
-            measure(now, kind, subject, value, index)
+            trace.measure(now, kind, subject, value, thread.index)
             if kind is _COMMIT_TO_PRESENT:
                 self._second_latencies.append(value)
         for offset, client, write in writes:
-            write.queued_ns = time_at(offset)
+            write.queued_ns = thread.time_at(offset)
             if client.inbox.put(write):
                 if client.receiving:
                     self.machine.processor.wake(client.thread)
@@ -684,16 +691,6 @@ class Compositor:
     def _event(self, time: int, index: int) -> None:
         self.shell.event(time, index)
 
-    _handlers: ClassVar[dict[int, Callable[[Compositor, int, int], None]]] = {
-        _VBLANK: _vblank,
-        _REPAINT: _repaint,
-        _INPUT: _input,
-        _DRAG: _drag,
-        _PING: _ping,
-        _RESIZE: _resize,
-        _EVENT: _event,
-    }
-
 
 def _events(seat: Seat, motion: bool) -> list[tuple[Client, EventKind]]:
     """A motion or a key for a client, after what must precede it."""
@@ -711,16 +708,25 @@ def _events(seat: Seat, motion: bool) -> list[tuple[Client, EventKind]]:
     return [(seat.client, kind) for kind in kinds]
 
 
-_ERROR_CODES = {Detection.LIMIT: 2, Detection.PROTOCOL: 0}  # no_memory (or invalid_fd), invalid_object
+_HANDLERS: Final[dict[int, Callable[[Compositor, int, int], None]]] = {
+    _VBLANK: Compositor._vblank,
+    _REPAINT: Compositor._repaint,
+    _INPUT: Compositor._input,
+    _DRAG: Compositor._drag,
+    _PING: Compositor._ping,
+    _RESIZE: Compositor._resize,
+    _EVENT: Compositor._event,
+}
+_ERROR_CODES: Final = {Detection.LIMIT: 2, Detection.PROTOCOL: 0}  # no_memory (or invalid_fd), invalid_object
 Effect = Callable[[Compositor, Seat, Sent], None]
-_OWN_OBJECTS = ("wl_data_source.destroy", "zxdg_")  # destroyed on leaving besides what every client has
+_OWN_OBJECTS: Final = ("wl_data_source.destroy", "zxdg_")  # destroyed on leaving besides what every client has
 
 
 def _of_shell(effect: ShellEffect) -> Effect:
     return lambda compositor, seat, sent: effect(compositor.shell, seat, sent)
 
 
-_EFFECTS: dict[BatchTag, dict[str, Effect]] = {
+_EFFECTS: Final[dict[BatchTag, dict[str, Effect]]] = {
     BatchTag.REGISTRY: {"wl_display.sync": Compositor._synced},
     BatchTag.BIND: {"wl_surface.commit": Compositor._configure},
     BatchTag.NEW_SURFACE: {"wl_surface.commit": Compositor._configure},

@@ -26,9 +26,9 @@ def _recurs(point: Point) -> bool:
 class CostModel:
     """Looks up segment costs for one class of threads ('client', 'compositor', 'launcher', 'reporter')."""
 
-    def __init__(self, parameters: Parameters, thread: str) -> None:
+    def __init__(self, parameters: Parameters, threads: str) -> None:
         self._parameters = parameters
-        self._thread = thread
+        self._threads = threads
         self._places: dict[Point, Place] = {}
         self.unseen: set[str] = set()  # pairs that calibration never observed
 
@@ -56,11 +56,11 @@ class CostModel:
         return self._segment(str(previous[0]), str(this[0])).spread
 
     def _segment(self, previous: str, this: str) -> Segment:
-        pair = f"{self._thread}.{previous}>{this}"
+        pair = f"{self._threads}.{previous}>{this}"
         segment = self._parameters.segments.get(pair)
         if segment is None:
             self.unseen.add(pair)
-            segment = self._parameters.kinds.get(f"{self._thread}.{this}")
+            segment = self._parameters.kinds.get(f"{self._threads}.{this}")
         return segment or Segment(fixed_ns=0.0, observations=0)
 
 

@@ -29,7 +29,7 @@ from rayos_model.model.costs import Point
 from rayos_model.model.device import Operation
 from rayos_model.model.mutex import Mutexes, locks_out
 from rayos_model.model.processor import BLOCK, EXITED, Body, Thread
-from rayos_model.random import STREAM_FAULTS, Random
+from rayos_model.model.random import STREAM_FAULTS, Random
 
 if TYPE_CHECKING:
     from rayos_model.model.machine import Machine

@@ -21,6 +21,7 @@ from rayos_model.model.noise import Noise
 from rayos_model.model.parallel import Parallel
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
 from rayos_model.model.profile import Profile
+from rayos_model.model.random import STREAM_JITTER, Random
 from rayos_model.model.store import Version
 from rayos_model.model.stress import Stress, p99
 from rayos_model.model.stressors import DiskStressor, MemoryStressor, Stressor
@@ -28,7 +29,6 @@ from rayos_model.model.supervisor import SECOND_NS, Supervisor
 from rayos_model.model.tracing import TraceBuffer
 from rayos_model.model.turns import TurnTaking
 from rayos_model.parameters import Parameters
-from rayos_model.random import STREAM_JITTER, Random
 
 
 class Machine:

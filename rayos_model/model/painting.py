@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-STEP_PIXELS = 32
-GROUP = 8
+STEP_PIXELS: Final = 32
+GROUP: Final = 8
 """Windows that are compared with a rectangle at once."""
 
 Rectangle = tuple[int, int, int, int]

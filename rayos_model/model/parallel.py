@@ -5,15 +5,14 @@ Where more of them are busy than the host has cores, all get an equal share of i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import ceil, inf
 
 from simpy import Environment, Event
 from simpy.events import Timeout
 
 from rayos_model.model.processor import Overheads
+from rayos_model.model.random import Random
 from rayos_model.model.smp import ComputingThread, Cpu, Cpus, Stop
-from rayos_model.random import Random
 
 
 class _Stretch:
@@ -70,11 +69,11 @@ class Parallel(Cpus):
                 self._proceed(cpu)
 
         if deadline < inf:
-            self._at(deadline, expire)
+            self._at(max(int(deadline), int(self.env.now)), expire)
         return False
 
     def _interrupt_sent(self, cpu: Cpu) -> None:
-        self._at(self.now, lambda _: self._proceed(cpu))
+        self._at(int(self.env.now), lambda _: self._proceed(cpu))
 
     def _unlocked(self) -> None:
         waiting, self._spinning = self._spinning, []
@@ -82,11 +81,6 @@ class Parallel(Cpus):
             self._interrupt_sent(cpu)
 
     # ---- time ------------------------------------------------------------------------------------
-
-    def _at(self, time: float, what: Callable[[Event], None]) -> Timeout:
-        timeout = Timeout(self.env, max(int(time) - int(self.env.now), 0))
-        timeout.callbacks.append(what)
-        return timeout
 
     def _proceed(self, cpu: Cpu) -> None:
         """Has a processor go on from where it is."""
@@ -133,4 +127,4 @@ class Parallel(Cpus):
                 if stretch.end is not None and stretch.end.callbacks:
                     stretch.end.callbacks.clear()
                 left = ceil((stretch.wanted - stretch.given) / rate)
-                stretch.end = self._at(self.now + left, lambda _, cpu=cpu: self._proceed(cpu))  # type: ignore[misc]
+                stretch.end = self._at(int(self.env.now) + left, lambda _, cpu=cpu: self._proceed(cpu))  # type: ignore[misc]

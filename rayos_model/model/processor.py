@@ -12,25 +12,33 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from math import inf
+from typing import Final
 
 from simpy import Environment, Event
 from simpy.events import Timeout
 
-from rayos_model.random import Random
+from rayos_model.model.random import Random
 
 
 class Block:
     """What a thread yields to give up the processor; its deadline is in :attr:`Thread.deadline`."""
 
 
-BLOCK = Block()
-LEAVE = -1
+BLOCK: Final = Block()
+LEAVE: Final = -1
 """What a thread yields at the end of a system call when it looks at the clock after it: no CPU time."""
+
 
 Body = Generator[int | Block, None, None]
 
-MIN_QUANTUM_NS = 10_000
-NEW, READY, RUNNING, BLOCKED, EXITED = range(5)
+MIN_QUANTUM_NS: Final = 10_000
+NEW: Final = 0
+READY: Final = 1
+RUNNING: Final = 2
+BLOCKED: Final = 3
+EXITED: Final = 4
+_NEVER: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,7 @@ class Processor:
         self._overhead = 0  # ns of overhead to consume before the running thread's burst goes on
         self._pending: Timeout | None = None  # the event that ends the running thread's current stretch
         self._stretch_since = 0
+        self._horizon = 0  # while it runs threads, the instant of SimPy's next event
         self._quantum_end = 0  # of the running thread
         self._active = False  # inside _go
         self._leaving_idle = False
@@ -226,7 +235,18 @@ class Processor:
         """
         if not self._active:
             self._suspend()
-            Timeout(self.env, 0).callbacks.append(lambda _: self._reconsider(0))
+            self._at(int(self.env.now), self._announced)
+
+    def _announced(self, _: Event) -> None:
+        self._reconsider(0)
+
+    def _at(self, instant: int, then: Callable[[Event], None], value: object = None) -> Timeout:
+        """Asks SimPy for an event at an instant, ns."""
+        event = Timeout(self.env, instant - int(self.env.now), value)
+        event.callbacks.append(then)
+        if instant < self._horizon:
+            self._horizon = instant
+        return event
 
     def _leave(self, thread: Thread, state: int) -> None:
         thread.state = state
@@ -286,8 +306,11 @@ class Processor:
                 self._leave_idle(start)
             else:
                 self._leaving_idle = True
-                event = Timeout(self.env, start - int(self.env.now))
-                event.callbacks.append(lambda _: self._leave_idle(start))
+                self._at(start, self._idle_ends, start)
+
+    def _idle_ends(self, event: Event) -> None:
+        assert isinstance(event.value, int)
+        self._leave_idle(event.value)
 
     def _leave_idle(self, start: int) -> None:
         self._leaving_idle = False
@@ -299,7 +322,7 @@ class Processor:
         """Moves the processor's clock to SimPy's now and books what the running thread has consumed by then."""
         self.now = max(self.now, int(self.env.now))
         if self._pending is not None:
-            if self._pending.callbacks is not None:
+            if not self._pending.processed:
                 self._pending.callbacks.clear()
             self._pending = None
             self._consume(self.now - self._stretch_since)
@@ -318,6 +341,8 @@ class Processor:
     def _go(self) -> None:
         """Runs threads until a burst reaches past the next event or none is ready."""
         self._active = True
+        event = self.env.peek()
+        self._horizon = _NEVER if event == inf else int(event)
         thread = self.running
         free = thread is None or self._run(thread, thread.remaining + self._overhead == 0)
         while free and self._mask:
@@ -352,7 +377,6 @@ class Processor:
         True when it has left the processor, False when its burst reaches past the next event.
         """
         body = thread.body
-        horizon = self.env.peek()
         more_urgent = 2 << thread.priority  # the least mask with such a thread ready
         while True:
             if completed:
@@ -390,10 +414,9 @@ class Processor:
             completed = end <= self._quantum_end
             if not completed:
                 end = self._quantum_end
-            if end >= horizon:
+            if end >= self._horizon:
                 self._stretch_since = self.now
-                self._pending = Timeout(self.env, end - int(self.env.now))
-                self._pending.callbacks.append(self._stretch_ends)
+                self._pending = self._at(end, self._stretch_ends)
                 return False
             if completed:
                 self._overhead = thread.remaining = 0
@@ -451,8 +474,7 @@ class Processor:
             self.sleepers += 1
             if deadline not in thread.alarms:
                 thread.alarms.add(deadline)
-                alarm = Timeout(self.env, deadline - int(self.env.now), thread)
-                alarm.callbacks.append(self._expire)
+                self._at(deadline, self._expire, thread)
         self._leave(thread, BLOCKED)
         self.running = None
         self._overhead += thread.trailing

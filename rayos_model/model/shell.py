@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rayos_model.abi import Action, BatchTag, TraceKind
 from rayos_model.image import Event
@@ -23,7 +23,8 @@ RESIZE_STEP_NS = 5_000_000
 GROW_WIDTH, GROW_HEIGHT = 8, 6
 MAXIMIZED, FULLSCREEN, RESIZING = "maximized", "fullscreen", "resizing"
 _FULL = {MAXIMIZED, FULLSCREEN}
-_NONE: frozenset[int] = frozenset()
+_NONE: Final[frozenset[int]] = frozenset()
+_SURGE: Final = Action.SURGE  # looked up once: members of an enumeration are slow to reach before Python 3.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +294,7 @@ class Shell:
 
     def committed(self, seat: Seat, surface: Surface) -> None:
         """A buffer was committed to a main window."""
-        surface.events |= self.integration.take(seat.client.id, Action.SURGE)
+        surface.events |= self.integration.take(seat.client.id, _SURGE)
 
     def presented(self, client: Client, surface: Surface, configured_ns: int | None) -> None:
         """New content of a window is on screen, at the present offset of the compositor's burst."""

@@ -11,7 +11,6 @@ from enum import Enum, auto
 from math import inf
 
 from simpy import Environment
-from simpy.events import Timeout
 
 from rayos_model.abi import COMPUTE_TURN_NS
 from rayos_model.model.processor import (
@@ -26,7 +25,7 @@ from rayos_model.model.processor import (
     Processor,
     Thread,
 )
-from rayos_model.random import STREAM_IPI_DELAY, Random
+from rayos_model.model.random import STREAM_IPI_DELAY, Random
 
 MAX_IPI_DELAY_NS = 100_000
 """Where interrupts between processors come late, none is later; as in kernel/smp.c."""
@@ -240,8 +239,7 @@ class Cpus(Processor):
             self._interrupted(cpu)
             return
         heard = self.now + (cpu.delays.next() * MAX_IPI_DELAY_NS >> 32)
-        timer = Timeout(self.env, heard - int(self.env.now))
-        timer.callbacks.append(lambda _: self._interrupted(cpu))
+        self._at(heard, lambda _: self._interrupted(cpu))
 
     def _interrupted(self, cpu: Cpu) -> None:
         cpu.told = True

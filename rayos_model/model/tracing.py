@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
-from struct import Struct
-from typing import Any
+from typing import Any, Final
 
-from rayos_model.abi import Records, TraceKind, records_from_bytes
+import numpy as np
 
-_RECORD = Struct("<QQIIHHBBBB")
-_CHUNK_RECORDS = 1 << 15
+from rayos_model.abi import TRACE_DTYPE, Records, TraceKind
+
+_COLUMNS: Final = ("time_ns", "arg", "subject", "cpu_ns", "kind", "thread", "sleepers")
+_CHUNK_VALUES: Final = len(_COLUMNS) << 15
 
 
 class TraceBuffer:
@@ -17,14 +19,12 @@ class TraceBuffer:
 
     def __init__(self, consume: Callable[[Records], None]) -> None:
         self._consume = consume
-        self._buffer = bytearray(_CHUNK_RECORDS * _RECORD.size)
-        self._end = 0
+        self._values: list[int] = []  # record after record, in order of _COLUMNS
 
     def measure(self, time_ns: int, kind: TraceKind, subject: int, arg: int, thread: int) -> None:
         """Appends one measurement record."""
-        _RECORD.pack_into(self._buffer, self._end, time_ns, arg, subject, 0, kind, thread, 0, 0, 0, 0)
-        self._end += _RECORD.size
-        if self._end == len(self._buffer):
+        self._values += (time_ns, arg, subject, 0, kind, thread, 0)
+        if len(self._values) >= _CHUNK_VALUES:
             self.flush()
 
     def point(
@@ -35,14 +35,16 @@ class TraceBuffer:
 
         label, *sizes = point
         kind, subject, arg = record_of(label, tuple(sizes), subject)
-        packed = (time_ns, arg, subject, cpu_ns, kind, thread, 0, 0, 0, min(sleepers, 255))
-        _RECORD.pack_into(self._buffer, self._end, *packed)
-        self._end += _RECORD.size
-        if self._end == len(self._buffer):
+        self._values += (time_ns, arg, subject, cpu_ns, kind, thread, min(sleepers, 255))
+        if len(self._values) >= _CHUNK_VALUES:
             self.flush()
 
     def flush(self) -> None:
         """Hands on what has been collected so far."""
-        if self._end:
-            self._consume(records_from_bytes(bytes(self._buffer[: self._end])))
-            self._end = 0
+        if self._values:
+            table = np.frombuffer(array("Q", self._values), np.uint64).reshape(-1, len(_COLUMNS))
+            self._values.clear()
+            records = np.zeros(len(table), TRACE_DTYPE)
+            for name, column in zip(_COLUMNS, table.T, strict=True):
+                records[name] = column
+            self._consume(records)

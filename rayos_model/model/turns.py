@@ -9,8 +9,8 @@ from simpy import Environment, Event
 from simpy.events import Timeout
 
 from rayos_model.model.processor import Overheads
+from rayos_model.model.random import Random
 from rayos_model.model.smp import Cpu, Cpus, Stop
-from rayos_model.random import Random
 
 LONGEST_TURN_NS = 100_000_000
 """Period of a timer of QEMU's own, which runs while not all processors are halted."""

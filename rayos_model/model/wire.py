@@ -6,6 +6,7 @@ Wayland wire format: 8 bytes of header a message, 4 an integer or object id, str
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from rayos_model.abi import Action, BatchTag
 
@@ -36,7 +37,7 @@ _LEAVE = (
     *("wl_keyboard.release", "wl_seat.release", "wl_output.release", "xdg_wm_base.destroy"),
 )
 
-BATCHES: dict[BatchTag, Batch] = {
+BATCHES: Final[dict[BatchTag, Batch]] = {
     BatchTag.REGISTRY: Batch(("wl_display.get_registry", "wl_display.sync"), 24),
     BatchTag.BIND: Batch(
         ("wl_registry.bind",) * 6
@@ -94,8 +95,8 @@ BATCHES: dict[BatchTag, Batch] = {
     BatchTag.COPY_DONE: Batch(("wl_data_source.destroy",), 8),
     BatchTag.PASTE_DONE: Batch(("wl_data_offer.destroy",), 8),
 }
-EXHAUST_SURFACES = Batch(("wl_compositor.create_surface",), 12)
-EXHAUST_POOLS = Batch(("wl_shm.create_pool",), 16)
+EXHAUST_SURFACES: Final = Batch(("wl_compositor.create_surface",), 12)
+EXHAUST_POOLS: Final = Batch(("wl_shm.create_pool",), 16)
 SHELL: dict[Action, Batch] = {
     Action.MAXIMIZE: Batch(("xdg_toplevel.set_maximized",), 8),
     Action.UNMAXIMIZE: Batch(("xdg_toplevel.unset_maximized",), 8),
@@ -107,8 +108,8 @@ SHELL: dict[Action, Batch] = {
 MIME_BYTES = (40, 24, 24)  # of a request or event that names the type: text/plain;charset=utf-8, text/html, image/png
 PASTES = tuple(Batch(("wl_data_offer.receive",), size) for size in MIME_BYTES)
 SELECTION_SIZE = (24 + sum(MIME_BYTES), 2 + len(MIME_BYTES))  # data_offer, offers, selection: bytes, events
-LEAVE_BOTH = Batch((*_DESTROY, "wl_shm_pool.destroy", *_LEAVE), 136)  # the secondary window first
-FIRST_SECONDARY = Batch(("wl_shm.create_pool", "wl_shm_pool.create_buffer", *_FRAME), 112)
+LEAVE_BOTH: Final = Batch((*_DESTROY, "wl_shm_pool.destroy", *_LEAVE), 136)  # the secondary window first
+FIRST_SECONDARY: Final = Batch(("wl_shm.create_pool", "wl_shm_pool.create_buffer", *_FRAME), 112)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,29 +135,29 @@ class Configured(EventKind):
         return cls("configure", 32 + 4 * states, 2, serial, width, height)
 
 
-SYNCED = EventKind("synced", 272, 9)  # seven globals, wl_callback.done, delete_id
-CONFIGURE = EventKind("configure", 32, 2)  # xdg_toplevel.configure, xdg_surface.configure
-BOUND = EventKind("bound", 172, 9)  # formats, capabilities, geometry, mode
-DONE = EventKind("done", 24, 2)  # wl_callback.done, wl_display.delete_id
-SECONDARY_DONE = EventKind("secondary_done", 24, 2)
-RELEASE = EventKind("release", 8, 1)
-DELETED = EventKind("deleted", 12, 1)  # wl_display.delete_id
-PING = EventKind("ping", 12, 1)
-MOTION = EventKind("input", 28, 2)  # wl_pointer.motion, frame
-KEY = EventKind("input", 24, 1)
-KEYBOARD_ENTER = EventKind("keyboard_enter", 48, 2)  # enter, modifiers
-POINTER_LEAVE = EventKind("pointer_leave", 24, 2)  # leave, frame
-KEYBOARD_LEAVE = EventKind("keyboard_leave", 16, 1)
-POINTER_ENTER = EventKind("pointer_enter", 24, 1)
-DRAG_ENTER = EventKind("drag_enter", 92, 4)  # data_offer, offer, source_actions, enter
-DRAG_MOTION = EventKind("drag_motion", 20, 1)
-DRAG_DROP = EventKind("drop", 8, 1)
-DRAG_ACTION = EventKind("action", 12, 1)
-DRAG_SEND = EventKind("send", 40, 1)
-DRAG_CANCELLED = EventKind("cancelled", 8, 1)
-DECORATION_MODE = EventKind("decoration", 12, 1)
-CLOSE = EventKind("close", 8, 1)
-COPY_REPLACED = EventKind("copy_replaced", 8, 1)
-COPY_REFUSED = EventKind("copy_refused", 8, 1)
-ERROR = EventKind("error", 32, 1)  # wl_display.error
-DRAG_FINISHED = EventKind("finished", 16, 2)  # dnd_drop_performed, dnd_finished
+SYNCED: Final = EventKind("synced", 272, 9)  # seven globals, wl_callback.done, delete_id
+CONFIGURE: Final = EventKind("configure", 32, 2)  # xdg_toplevel.configure, xdg_surface.configure
+BOUND: Final = EventKind("bound", 172, 9)  # formats, capabilities, geometry, mode
+DONE: Final = EventKind("done", 24, 2)  # wl_callback.done, wl_display.delete_id
+SECONDARY_DONE: Final = EventKind("secondary_done", 24, 2)
+RELEASE: Final = EventKind("release", 8, 1)
+DELETED: Final = EventKind("deleted", 12, 1)  # wl_display.delete_id
+PING: Final = EventKind("ping", 12, 1)
+MOTION: Final = EventKind("input", 28, 2)  # wl_pointer.motion, frame
+KEY: Final = EventKind("input", 24, 1)
+KEYBOARD_ENTER: Final = EventKind("keyboard_enter", 48, 2)  # enter, modifiers
+POINTER_LEAVE: Final = EventKind("pointer_leave", 24, 2)  # leave, frame
+KEYBOARD_LEAVE: Final = EventKind("keyboard_leave", 16, 1)
+POINTER_ENTER: Final = EventKind("pointer_enter", 24, 1)
+DRAG_ENTER: Final = EventKind("drag_enter", 92, 4)  # data_offer, offer, source_actions, enter
+DRAG_MOTION: Final = EventKind("drag_motion", 20, 1)
+DRAG_DROP: Final = EventKind("drop", 8, 1)
+DRAG_ACTION: Final = EventKind("action", 12, 1)
+DRAG_SEND: Final = EventKind("send", 40, 1)
+DRAG_CANCELLED: Final = EventKind("cancelled", 8, 1)
+DECORATION_MODE: Final = EventKind("decoration", 12, 1)
+CLOSE: Final = EventKind("close", 8, 1)
+COPY_REPLACED: Final = EventKind("copy_replaced", 8, 1)
+COPY_REFUSED: Final = EventKind("copy_refused", 8, 1)
+ERROR: Final = EventKind("error", 32, 1)  # wl_display.error
+DRAG_FINISHED: Final = EventKind("finished", 16, 2)  # dnd_drop_performed, dnd_finished

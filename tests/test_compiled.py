@@ -1,0 +1,100 @@
+"""The compiled model: the same results, never from other sources than those that are there."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rayos_model import compiled
+
+PACKAGE = Path(compiled.__file__).parent
+OUTCOME = """
+import hashlib, sys
+from rayos_model import compiled
+from rayos_model.calibration import load_calibration
+from rayos_model.image import build_image
+from rayos_model.model.machine import Machine
+from rayos_model.scenario import load
+
+for name in sys.argv[1:]:
+    name, _, seconds = name.partition("=")
+    outcome = hashlib.sha256()
+    image = build_image(load(name).with_overrides(duration_s=float(seconds)) if seconds else load(name))
+    keep, say = lambda records: outcome.update(records.tobytes()), lambda line: outcome.update(line.encode())
+    Machine(image, load_calibration(), keep, say, lambda second, flips: None).run()
+    print(name, outcome.hexdigest())
+print(compiled.in_use())
+"""
+
+
+def outcome_of(*scenarios: str, package: Path = PACKAGE, **environment: str) -> list[str]:
+    """Hashes of all that a model says of scenarios, and whether it was compiled."""
+    ran = subprocess.run(
+        [sys.executable, "-c", OUTCOME, *scenarios],
+        cwd=package.parent,
+        env={**os.environ, "PYTHONPATH": str(package.parent), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    return ran.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def built() -> Path:
+    try:
+        return compiled.build()
+    except compiled.ModelBuildError as failure:
+        pytest.skip(str(failure))
+
+
+@pytest.mark.usefixtures("built")
+def test_the_compiled_model_says_what_the_interpreted_one_says() -> None:
+    scenarios = [
+        *("soak-64=3", "validation/mixed-16=4", "failure-mixed", "desktop-workload", "emergency-shutdown"),
+        *("stress-cpu=2", "stress-combined=1", "failure-partition=20", "perf-input-roundtrip=2"),
+    ]
+    *outcomes, compiled_one = outcome_of(*scenarios)
+    *expected, other = outcome_of(*scenarios, package=PACKAGE, **{compiled.INTERPRETED: "1"})
+    assert (compiled_one, other) == ("True", "False")
+    assert outcomes == expected
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("edited", ["model/painting.py", "abi.py"])
+def test_an_edited_source_is_interpreted_until_it_is_built_anew(tmp_path: Path, edited: str) -> None:
+    copy = tmp_path / "rayos_model"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("kernel", "calibration"):
+        (tmp_path / folder).symlink_to(PACKAGE.parent / folder)
+    assert outcome_of("calibration/idle-1=1", package=copy)[-1] == "True"
+    with (copy / edited).open("a") as source:
+        source.write("\n")
+    assert outcome_of("calibration/idle-1=1", package=copy)[-1] == "False"
+
+
+def test_no_source_whose_constants_a_build_may_hold_is_left_out_of_its_name() -> None:
+    imported = set()
+    for module in compiled.modules():
+        for node in ast.walk(ast.parse((PACKAGE / "model" / f"{module}.py").read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rayos_model."):
+                imported.add((node.module or "").removeprefix("rayos_model.").partition(".")[0])
+    assert imported - {"model"} == set(compiled.SHARED)
+
+
+def test_without_the_tools_nothing_is_built_and_one_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    with pytest.raises(compiled.ModelBuildError, match=r"^Python's headers are missing in .* install python3-dev"):
+        compiled.build()
+    assert not list(tmp_path.rglob("*.so"))
+    assert not compiled.available()
