@@ -4,6 +4,7 @@
  * on the dead list. Everything else it holds is freed by the launcher, in process_free. */
 #include "process.h"
 #include "planted.h"
+#include "store.h"
 
 #define STACK_BYTES 0x10000ull
 #define TABLE_BYTES (2 * QUANTILES * sizeof(u64))
@@ -110,6 +111,7 @@ static void configure_client(struct client_config *config, struct image_event *e
     config->transfer_bytes = g->transfer_bytes;
     config->peer = peer_of(config->id);
     config->place = config->id - g->first_client;
+    config->stored = store_ready();
     if (config->id == 0 && s->provoke >= PROVOKE_CLIENT_FAULT && s->provoke <= PROVOKE_BAD_REQUEST)
         config->provoke = s->provoke;
     for (u32 i = 0; i < scenario_events(); i++) {

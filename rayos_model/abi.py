@@ -84,6 +84,7 @@ IMAGE_FAULT_FIELDS: Final = (
 VARIANT_ANY: Final = 0xFFFFFFFF
 FAULT_TARGET_HEAP: Final = MAX_CLIENTS
 FAULT_TARGET_NETWORK: Final = MAX_CLIENTS + 1
+FAULT_TARGET_DISK: Final = MAX_CLIENTS + 2
 IMAGE_EVENT: Final = struct.Struct("<Q4I")
 IMAGE_EVENT_FIELDS: Final = ("at_ns", "action", "value", "first_client", "count")
 TRACE_HEADER: Final = struct.Struct("<Q2I6Q8I")
@@ -92,11 +93,11 @@ TRACE_HEADER_FIELDS: Final = (
     *("framebuffer_phys", "framebuffer_width", "framebuffer_height", "state", "lost"),
     *("request", "request_x", "request_y", "reserved"),
 )
-CLIENT_CONFIGURATION: Final = struct.Struct("<6Q12IQ2I")
+CLIENT_CONFIGURATION: Final = struct.Struct("<6Q12IQ4I")
 CLIENT_CONFIGURATION_FIELDS: Final = (
     *("seed", "end_ns", "period_ns", "refresh_ns", "epoch_tsc", "tsc_mult", "id", "generation", "workload"),
     *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke", "fault", "level_ppm"),
-    *("event_count", "target_pages", "decorated", "place"),
+    *("event_count", "target_pages", "decorated", "place", "stored", "reserved"),
 )
 TRACE_DTYPE: Final = np.dtype(
     [
@@ -185,6 +186,8 @@ class FaultKind(IntEnum):
     HOSTILE_CLIENT = 6
     DEADLOCK = 7
     NETWORK_PARTITION = 8
+    DISK_ERROR = 9
+    DISK_OUTAGE = 10
 
 
 class Detection(IntEnum):
@@ -200,6 +203,7 @@ class Detection(IntEnum):
     DEADLOCK = 8
     LINK_DOWN = 9
     HEARTBEAT = 10
+    IO_ERROR = 11
 
 
 class Report(IntEnum):
@@ -230,6 +234,18 @@ class HostRequest(IntEnum):
     MOTION = 1
     KEY = 2
     LINK = 3
+    DISK = 4
+
+
+class DiskRefusal(IntEnum):
+    """What the disk is to refuse."""
+
+    NOTHING = 0
+    READ = 1
+    WRITE = 2
+    BLOCK = 3
+    READS = 4
+    WRITES = 5
 
 
 class RunState(IntEnum):
@@ -301,6 +317,7 @@ class TraceKind(IntEnum):
     P_RESIZE = 51
     P_MARKER = 52
     P_LINK = 53
+    P_MEND = 54
     M_COMMIT_TO_PRESENT = 64
     M_BUFFER_COMMIT = 65
     M_EVENT_DELIVERY = 66
@@ -342,6 +359,7 @@ class TraceKind(IntEnum):
     M_PRESENTATION_JITTER = 111
     M_CONFIGURE = 112
     M_REMOTE_UPDATE = 113
+    M_STORE_ERROR = 114
     W_REQUESTS = 120
     W_EVENTS = 121
 
@@ -441,6 +459,11 @@ def fault_subject(target: int, kind: int) -> int:
 def pack(low: int, high: int) -> int:
     """`PACK`: two 32-bit numbers in one trace argument."""
     return (low & 0xFFFFFFFF) | (high & 0xFFFFFFFF) << 32
+
+
+def painted(steps: int, rows: int, groups: int) -> int:
+    """`PAINTED`: the work of a composite pass in one trace argument."""
+    return steps | rows << 26 | groups << 46
 
 
 def unpack(arg: int) -> tuple[int, int]:

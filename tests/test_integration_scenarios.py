@@ -21,7 +21,7 @@ from rayos_model.integration import SHIPPED, IntegrationResult, IntegrationTestS
 from rayos_model.markers import parse
 from rayos_model.metrics import Metrics
 from rayos_model.model import ModelSystem
-from rayos_model.model.disk import Contents, recover
+from rayos_model.model.store import Contents, recover
 from rayos_model.model.system import power_cut
 from rayos_model.model.workloads import WORK
 from rayos_model.scenario import NS, Scenario, from_dict, load_shipped

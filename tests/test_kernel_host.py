@@ -273,9 +273,9 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("transfer_bytes", 4097, "group:transfer_bytes"),
         ("think_table", 1, "group:think_table"),
         ("scrub_interval_ns", 1, "scrub_interval_ns"),
-        ("detectors_off", 1 << 11, "detectors_off"),
+        ("detectors_off", 1 << 12, "detectors_off"),
         ("fault_kind", 0, "fault:kind"),
-        ("fault_kind", 9, "fault:kind"),
+        ("fault_kind", 11, "fault:kind"),
         ("fault_kind", 8, "fault:no network"),
         ("heartbeat_ns", 1, "network:heartbeat_ns"),
         ("heartbeat_ns", 10**8, "network:timeout_ns"),
@@ -288,6 +288,12 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
 )
 def test_a_bad_field_is_named(programs: dict[str, Path], tmp_path: Path, field: str, value: int, why: str) -> None:
     assert verdict(programs, tmp_path, image(**{field: value})) == why
+
+
+@pytest.mark.parametrize("kind", [abi.FaultKind.DISK_ERROR, abi.FaultKind.DISK_OUTAGE])
+def test_a_fault_of_the_disk_needs_one(programs: dict[str, Path], tmp_path: Path, kind: abi.FaultKind) -> None:
+    assert verdict(programs, tmp_path, image(fault_kind=kind)) == "ok"
+    assert verdict(programs, tmp_path, image(fault_kind=kind, mb=0)) == "fault:no disk"
 
 
 def test_a_damaged_image_is_refused(programs: dict[str, Path], tmp_path: Path) -> None:

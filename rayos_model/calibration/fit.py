@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ _BOOTSTRAPS = 200
 _BOOTSTRAP_ROWS = 2000
 _MOST_COMBINATIONS = 64
 _OFTEN = 5
+_REWEIGHTINGS = 3
 _LEAST_FOR_INTERVAL = 20
 _META = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "net_ns"}
 
@@ -61,19 +62,64 @@ def _median_interval(values: Array) -> tuple[float, float] | None:
     return float(ordered[max(low - 1, 0)]), float(ordered[min(high, len(values) - 1)])
 
 
-def fit_segments(table: pd.DataFrame, by: str, scheduling: Scheduling) -> dict[str, Segment]:
-    """One cost per value of column `by` ('pair' or 'kind'), CPU time net of interrupts and dispatches."""
-    net = table["cpu_ns"] - scheduling.interrupt_ns * table["irqs"] - scheduling.dispatch_ns * table["dispatches"]
-    table = table.assign(net_ns=net)
-    return {str(name): _fit_one(group) for name, group in table.groupby(by, sort=True)}
+def fit_kinds(table: pd.DataFrame, scheduling: Scheduling) -> dict[str, Segment]:
+    """One cost per kind of point, whatever came before; CPU time net of interrupts and dispatches."""
+    return {str(name): _fit_one(group) for name, group in _net(table, scheduling).groupby("kind", sort=True)}
+
+
+def fit_pairs(table: pd.DataFrame, scheduling: Scheduling, kinds: Mapping[str, Segment]) -> dict[str, Segment]:
+    """One cost per pair of points; `kinds` are those of `fit_kinds`."""
+    return {
+        str(name): _fit_alike(group, kinds[str(group["kind"].iloc[0])]) if _paints(group) else _fit_one(group)
+        for name, group in _net(table, scheduling).groupby("pair", sort=True)
+    }
+
+
+def _net(table: pd.DataFrame, scheduling: Scheduling) -> pd.DataFrame:
+    overhead = scheduling.interrupt_ns * table["irqs"] + scheduling.dispatch_ns * table["dispatches"]
+    return table.assign(net_ns=table["cpu_ns"] - overhead)
+
+
+def _paints(group: pd.DataFrame) -> bool:
+    """Whether these segments move pixels: hardly ever twice the same number, by the same code whatever came before."""
+    return "steps" in group and bool(group["steps"].notna().any())
+
+
+def _fit_alike(group: pd.DataFrame, kind: Segment) -> Segment:
+    """The cost of the pair's kind, moved by the pair's mean difference from it where that is known."""
+    y = group["net_ns"].to_numpy(np.float64)
+    predicted = np.full(len(y), kind.fixed_ns) + kind.per_depth_ns * group["depth"].to_numpy(np.float64)
+    for name, rate in kind.per_size_ns.items():
+        predicted += rate * group[name].fillna(0.0).to_numpy(np.float64)
+    residual = y - predicted
+    often = len(y) >= _LEAST_FOR_INTERVAL
+    moved = float(np.average(residual, weights=_weights(predicted) ** 2)) if often else 0.0
+    return kind.model_copy(
+        update={
+            "fixed_ns": kind.fixed_ns + moved,
+            "fixed_ci95_ns": None,
+            "observations": len(y),
+            "residual_std_ns": float(np.std(residual)),
+            "r_squared": None,
+        }
+    )
+
+
+def _weights(predicted: Array) -> Array:
+    """Errors count as shares of the cost: a pass of microseconds must be as right as one of milliseconds."""
+    return np.asarray(1 / np.maximum(predicted, max(float(np.median(predicted)) / 100, 1.0)), np.float64)
 
 
 def _fit_one(group: pd.DataFrame) -> Segment:
     y = group["net_ns"].to_numpy(np.float64)
     names, x = design(group)
-    beta, bounds = _solve(x, y), None
+    beta, weights = _solve(x, y), np.ones(len(y))
+    for _ in range(_REWEIGHTINGS):
+        weights = _weights(x @ beta)
+        beta = _solve(x * weights[:, None], y * weights)
+    bounds = None
     if len(y) >= _LEAST_FOR_INTERVAL and np.ptp(y) > 0:
-        bounds = bootstrap(x, y)
+        bounds = bootstrap(x * weights[:, None], y * weights)
     residual = y - x @ beta
     rates = {name: float(rate) for name, rate in zip(names, beta[1:], strict=True)}
     depth_ns = rates.pop("depth", 0.0)

@@ -69,7 +69,9 @@ DISK_DEVICES: Final = (
     *("-blockdev", "driver=raw,node-name=disk,file=image,cache.no-flush=on"),
     # The first is the disk. The second, before the same image, is never started: the kernel resets it to have all
     # requests on the image come to their end while guest time stands still.
+    # Each request is one of its own to the image: what is refused is that one alone.
     *("-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.0,share-rw=on,werror=report,rerror=report"),
+    *("-global", "virtio-blk-device.request-merging=off"),
     *("-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.1,share-rw=on"),
 )
 

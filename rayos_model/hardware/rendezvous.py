@@ -26,6 +26,7 @@ from rayos_model.hardware.failures import (
     RunTimeout,
     TraceFailure,
 )
+from rayos_model.hardware.refusals import DiskRefusals
 from rayos_model.hardware.session import QemuSession
 
 _TICK_S: Final = 0.05
@@ -82,6 +83,7 @@ async def drive(
     session. What the guest had yielded before the failure has then reached the sink.
     """
     watch = _Watch(session, limits)
+    refusals = DiskRefusals(session)
     drained = 0
     called = False
 
@@ -120,7 +122,7 @@ async def drive(
                 records = await _read_records(session, header, drained)
                 drained = header.head
                 if header.state is abi.RunState.RUNNING:
-                    await _carry_out_first(session, header)
+                    await _carry_out_first(session, refusals, header)
                     await session.resume()
                     if not replays:
                         await _carry_out(session, header)
@@ -250,10 +252,13 @@ def parse_header(memory: NDArray[np.uint8]) -> TraceHeader:
     )
 
 
-async def _carry_out_first(session: QemuSession, header: TraceHeader) -> None:
+async def _carry_out_first(session: QemuSession, refusals: DiskRefusals, header: TraceHeader) -> None:
     """What the guest asked for and must find done when it runs on."""
-    if header.request is abi.HostRequest.LINK:
-        await session.set_link(f"net{header.request_x}", up=bool(header.request_y))
+    match header.request:
+        case abi.HostRequest.LINK:
+            await session.set_link(f"net{header.request_x}", up=bool(header.request_y))
+        case abi.HostRequest.DISK:
+            await refusals.change(abi.DiskRefusal(header.request_x), header.request_y)
 
 
 async def _carry_out(session: QemuSession, header: TraceHeader) -> None:

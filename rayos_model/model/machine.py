@@ -11,7 +11,7 @@ from rayos_model.image import Group, Image
 from rayos_model.model.client import Client
 from rayos_model.model.compositor import Compositor
 from rayos_model.model.costs import CostModel, Flow, Path, Point, RecordedFlow
-from rayos_model.model.disk import DiskThread, Version
+from rayos_model.model.disk import DiskThread
 from rayos_model.model.faults import Failures
 from rayos_model.model.integration import Integration
 from rayos_model.model.load import WHOLE_PPM, LoadGenerator
@@ -19,6 +19,7 @@ from rayos_model.model.memory import MemoryUse
 from rayos_model.model.network import Network
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
 from rayos_model.model.profile import Profile
+from rayos_model.model.store import Version
 from rayos_model.model.stress import Stress, p99
 from rayos_model.model.stressors import DiskStressor, MemoryStressor, Stressor
 from rayos_model.model.supervisor import SECOND_NS, Supervisor

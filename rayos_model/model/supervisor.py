@@ -113,8 +113,7 @@ class Supervisor:
         disk, processor = self.machine.disk, self.machine.processor
         if disk is None:
             return
-        epoch = disk.store.flush()
-        while not disk.store.flushed(epoch):
+        while not disk.close():
             self.launcher.deadline = processor.now + SECOND_NS // 1000
             self.launcher.trailing = self._launch.to(_BLOCK)
             yield BLOCK
@@ -129,6 +128,10 @@ class Supervisor:
 
     def _spawn(self, identity: int, generation: int) -> Body:
         machine = self.machine
+        if not machine.memory.has_room_for_client():
+            machine.say("RAYOS_DIAG:spawn", f"client {identity} out of memory")
+            self.failed = True
+            return
         group = machine.group_of(identity)
         now = machine.processor.now
         end = (
