@@ -5,12 +5,12 @@ Where more of them are busy than the host has cores, all get an equal share of i
 
 from __future__ import annotations
 
-from math import ceil, inf
+from math import ceil
 
 from simpy import Environment, Event
 from simpy.events import Timeout
 
-from rayos_model.model.processor import Overheads
+from rayos_model.model.processor import NEVER, Overheads
 from rayos_model.model.random import Random
 from rayos_model.model.smp import ComputingThread, Cpu, Cpus, Stop
 
@@ -20,7 +20,7 @@ class _Stretch:
 
     __slots__ = ("as_of", "end", "given", "since", "wanted")
 
-    def __init__(self, wanted: float, since: int) -> None:
+    def __init__(self, wanted: int, since: int) -> None:
         self.wanted = wanted
         self.given = 0.0
         self.since = self.as_of = since
@@ -56,7 +56,7 @@ class Parallel(Cpus):
 
     def _compute(self, cpu: Cpu, thread: ComputingThread) -> Stop:
         """Here a pause changes nothing: it is busy until it is interrupted."""
-        self._busy[cpu] = _Stretch(inf, self.now)
+        self._busy[cpu] = _Stretch(NEVER, self.now)
         return Stop.TIME
 
     def _timer_set(self, cpu: Cpu) -> bool:
@@ -64,12 +64,12 @@ class Parallel(Cpus):
 
         def expire(_: Event) -> None:
             if cpu.armed == deadline:
-                cpu.armed = inf
+                cpu.armed = NEVER
                 cpu.timer_due = True
                 self._proceed(cpu)
 
-        if deadline < inf:
-            self._at(max(int(deadline), int(self.env.now)), expire)
+        if deadline < NEVER:
+            self._at(max(deadline, int(self.env.now)), expire)
         return False
 
     def _interrupt_sent(self, cpu: Cpu) -> None:
@@ -123,7 +123,7 @@ class Parallel(Cpus):
                 self._give(stretch)
         self._rate = rate
         for cpu, stretch in self._busy.items():
-            if (changed or stretch.end is None) and stretch.wanted < inf:
+            if (changed or stretch.end is None) and stretch.wanted < NEVER:
                 if stretch.end is not None and stretch.end.callbacks:
                     stretch.end.callbacks.clear()
                 left = ceil((stretch.wanted - stretch.given) / rate)

@@ -38,7 +38,8 @@ READY: Final = 1
 RUNNING: Final = 2
 BLOCKED: Final = 3
 EXITED: Final = 4
-_NEVER: Final = 1 << 62
+NEVER: Final = 1 << 62
+"""An instant, ns, that does not come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +343,7 @@ class Processor:
         """Runs threads until a burst reaches past the next event or none is ready."""
         self._active = True
         event = self.env.peek()
-        self._horizon = _NEVER if event == inf else int(event)
+        self._horizon = NEVER if event == inf else int(event)
         thread = self.running
         free = thread is None or self._run(thread, thread.remaining + self._overhead == 0)
         while free and self._mask:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from enum import Enum, auto
-from math import inf
 
 from simpy import Environment
 
@@ -18,6 +17,7 @@ from rayos_model.model.processor import (
     BLOCKED,
     EXITED,
     LEAVE,
+    NEVER,
     READY,
     RUNNING,
     Body,
@@ -109,8 +109,8 @@ class Cpu:
         self.timer_due = False
         self.halted = True
         self.asleep: dict[Thread, int] = {}  # who blocked here, until when
-        self.wanted: float = inf  # what its timer is to be set to when it leaves the kernel
-        self.armed: float = inf  # what it is set to
+        self.wanted = NEVER  # what its timer is to be set to when it leaves the kernel
+        self.armed = NEVER  # what it is set to
         self.quantum_end = 0
         self.idle_since: int | None = 0
         self.idle_ns = 0
@@ -122,7 +122,7 @@ class Cpu:
 
     def set_timer(self) -> None:
         """For its earliest sleeper or the end of its thread's quantum, when it leaves the kernel."""
-        self.wanted = min(self.asleep.values(), default=inf)
+        self.wanted = min(self.asleep.values(), default=NEVER)
         if self.thread is not None:
             self.wanted = min(self.wanted, self.quantum_end)
 

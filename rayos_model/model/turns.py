@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from math import inf
 
 from simpy import Environment, Event
 from simpy.events import Timeout
 
-from rayos_model.model.processor import Overheads
+from rayos_model.model.processor import NEVER, Overheads
 from rayos_model.model.random import Random
 from rayos_model.model.smp import Cpu, Cpus, Stop
 
@@ -40,10 +39,10 @@ class TurnTaking(Cpus):
         self._turn = 0  # whose it is
         self._stage = _Stage.LOOK
         self._look_first = [False] * vcpus  # whose next turn comes after a look at the timers
-        self._longest = inf  # deadline of QEMU's own timer
-        self._deadline = inf  # the earliest of all timers
+        self._longest = NEVER  # deadline of QEMU's own timer
+        self._deadline = NEVER  # the earliest of all timers
         self._resumption: Timeout | None = None
-        self._resumes: float = inf
+        self._resumes = NEVER
 
     # ---- SimPy ---------------------------------------------------------------------------------
 
@@ -64,7 +63,7 @@ class TurnTaking(Cpus):
         self._resumption.callbacks.append(self._resume)
 
     def _resume(self, _: Event) -> None:
-        self._resumption, self._resumes = None, inf
+        self._resumption, self._resumes = None, NEVER
         self.now = max(self.now, int(self.env.now))
         self._active = True
         all_halted = self._take_turns()
@@ -72,17 +71,17 @@ class TurnTaking(Cpus):
         if not all_halted:
             self._resume_at(self.now)
             return
-        self._longest = inf
+        self._longest = NEVER
         self._find_deadline()
-        if self._deadline < inf:
-            self._resume_at(int(self._deadline))
+        if self._deadline < NEVER:
+            self._resume_at(self._deadline)
 
     # ---- turns -------------------------------------------------------------------------------------
 
     def _take_turns(self) -> bool:
         """Turns, until all processors are halted (True), or until a deadline or SimPy's next event (False)."""
         cpus = self._cpus
-        if self._longest == inf:
+        if self._longest == NEVER:
             self._longest = self.now + LONGEST_TURN_NS
             self._find_deadline()
         while True:
@@ -126,7 +125,7 @@ class TurnTaking(Cpus):
             return False
         for cpu in self._cpus:
             if cpu.armed <= self.now:
-                cpu.armed = inf
+                cpu.armed = NEVER
                 cpu.timer_due = True
         if self._longest <= self.now:
             self._longest = self.now + LONGEST_TURN_NS
@@ -139,7 +138,7 @@ class TurnTaking(Cpus):
 
     def _timer_set(self, cpu: Cpu) -> bool:
         """Set to the earliest deadline of all, it ends the turn."""
-        cpu.armed = inf
+        cpu.armed = NEVER
         self._find_deadline()
         ends = cpu.wanted < self._deadline
         cpu.armed = cpu.wanted
