@@ -33,12 +33,12 @@ print(compiled.in_use())
 """
 
 
-def outcome_of(*scenarios: str, package: Path = PACKAGE, **environment: str) -> list[str]:
+def outcome_of(*scenarios: str, package: Path = PACKAGE, interpreted: bool = False) -> list[str]:
     """Hashes of all that a model says of scenarios, and whether it was compiled."""
     ran = subprocess.run(
         [sys.executable, "-c", OUTCOME, *scenarios],
         cwd=package.parent,
-        env={**os.environ, "PYTHONPATH": str(package.parent), **environment},
+        env=os.environ | {"PYTHONPATH": str(package.parent)} | ({compiled.INTERPRETED: "1"} if interpreted else {}),
         capture_output=True,
         text=True,
         check=True,
@@ -62,7 +62,7 @@ def test_the_compiled_model_says_what_the_interpreted_one_says() -> None:
         *("stress-cpu=2", "stress-combined=1", "failure-partition=20", "perf-input-roundtrip=2"),
     ]
     *outcomes, compiled_one = outcome_of(*scenarios)
-    *expected, other = outcome_of(*scenarios, package=PACKAGE, **{compiled.INTERPRETED: "1"})
+    *expected, other = outcome_of(*scenarios, interpreted=True)
     assert (compiled_one, other) == ("True", "False")
     assert outcomes == expected
 

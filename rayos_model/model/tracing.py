@@ -19,11 +19,11 @@ class TraceBuffer:
 
     def __init__(self, consume: Callable[[Records], None]) -> None:
         self._consume = consume
-        self._values: list[int] = []  # record after record, in order of _COLUMNS
+        self._values = array("Q")  # record after record, in order of _COLUMNS
 
     def measure(self, time_ns: int, kind: TraceKind, subject: int, arg: int, thread: int) -> None:
         """Appends one measurement record."""
-        self._values += (time_ns, arg, subject, 0, kind, thread, 0)
+        self._values.extend((time_ns, arg, subject, 0, kind, thread, 0))
         if len(self._values) >= _CHUNK_VALUES:
             self.flush()
 
@@ -35,15 +35,15 @@ class TraceBuffer:
 
         label, *sizes = point
         kind, subject, arg = record_of(label, tuple(sizes), subject)
-        self._values += (time_ns, arg, subject, cpu_ns, kind, thread, min(sleepers, 255))
+        self._values.extend((time_ns, arg, subject, cpu_ns, kind, thread, min(sleepers, 255)))
         if len(self._values) >= _CHUNK_VALUES:
             self.flush()
 
     def flush(self) -> None:
         """Hands on what has been collected so far."""
         if self._values:
-            table = np.frombuffer(array("Q", self._values), np.uint64).reshape(-1, len(_COLUMNS))
-            self._values.clear()
+            table = np.frombuffer(self._values, np.uint64).reshape(-1, len(_COLUMNS))
+            self._values = array("Q")
             records = np.zeros(len(table), TRACE_DTYPE)
             for name, column in zip(_COLUMNS, table.T, strict=True):
                 records[name] = column
