@@ -13,7 +13,7 @@ typedef unsigned long long u64;
 typedef signed int i32;
 typedef signed long long i64;
 
-#define ABI_VERSION 2
+#define ABI_VERSION 3
 
 /* ---- Scenario image: fw_cfg file "opt/rayos/scenario" --------------------------------------- */
 #define IMAGE_MAGIC "RAYOSIMG"
@@ -42,6 +42,7 @@ struct image_settings { /* follows the header */
     u64 scrub_interval_ns;  /* the red zones of the whole heap are looked at this often; 0: only at kfree */
     u64 lock_timeout_ns;    /* a mutex held this long while another waits: its owner counts as hung; 0: no such watch */
     u64 warmup_ns;     /* latencies count from here on */
+    u64 power_cut_ns;  /* the machine stops for good here, for tests of what the disk then holds; 0: it does not */
     u32 kind;          /* enum scenario_kind */
     u32 vcpus;
     u32 memory_mb;
@@ -58,6 +59,8 @@ struct image_settings { /* follows the header */
     u32 detectors_off;     /* bits 1 << enum detection; 0 in every ordinary run; proves that tests can fail */
     u32 input_source;  /* enum input_source */
     u32 jitter_seed;   /* perturbs each quantum, to try other interleavings; 0: quanta are exact */
+    u32 ipi_delay_seed; /* makes interrupts from one processor to another late, to try further ones; 0: none is */
+    u32 recorded;      /* QEMU records or replays this run, and then hands on what comes from the host when a timer fires; else 0 */
     char name[64];     /* NUL-terminated */
 };
 
@@ -113,7 +116,7 @@ struct image_fault {
     u64 start_ns;      /* the first strikes here (period_ns 0), or within one period from here */
     u64 end_ns;        /* none at or after this time */
     u64 period_ns;     /* one in each period, at a random instant of it; 0: one alone, at start_ns */
-    u64 duration_ns;   /* network_partition: how long it lasts */
+    u64 duration_ns;   /* network_partition, disk_outage: how long it lasts */
     u32 count;         /* at most so many */
     u32 kind;          /* enum fault_kind */
     u32 variant;       /* of the kind; VARIANT_ANY: drawn */
@@ -143,7 +146,7 @@ enum workload { WORKLOAD_IDLE = 0, WORKLOAD_RENDERING, WORKLOAD_INPUT, WORKLOAD_
 enum action { ACTION_THEME_CHANGE = 1, ACTION_CLOSE, ACTION_RESTORE,
     ACTION_MAXIMIZE, ACTION_UNMAXIMIZE, ACTION_FULLSCREEN, ACTION_UNFULLSCREEN, ACTION_MINIMIZE, ACTION_RESIZE, ACTION_SURGE };
 enum provocation { PROVOKE_NONE = 0, PROVOKE_PANIC, PROVOKE_HANG, PROVOKE_LEAK, PROVOKE_CLIENT_FAULT, PROVOKE_CLIENT_HANG, PROVOKE_BAD_REQUEST,
-    PROVOKE_ORDER, PROVOKE_RACE, PROVOKE_LOST_WAKEUP };
+    PROVOKE_ORDER, PROVOKE_RACE, PROVOKE_LOST_WAKEUP, PROVOKE_HASTE, PROVOKE_EARLY_ACK };
 
 enum fault_kind { /* variants from 0 */
     FAULT_CLIENT_CRASH = 1,     /* page fault, illegal instruction, kill */
@@ -154,13 +157,16 @@ enum fault_kind { /* variants from 0 */
     FAULT_HOSTILE_CLIENT,       /* a client sends what no client should */
     FAULT_DEADLOCK,             /* two clients lock two mutexes in opposite order */
     FAULT_NETWORK_PARTITION,    /* the link of one side is cut, for a while: the server's, the remote display's */
+    FAULT_DISK_ERROR,           /* the disk refuses one read, one write, every write to one block */
+    FAULT_DISK_OUTAGE,          /* the disk refuses all reads, all writes, for a while */
 };
 #define FAULT_TARGET_HEAP MAX_CLIENTS /* stands for a client id where a fault strikes the kernel's heap */
 #define FAULT_TARGET_NETWORK (MAX_CLIENTS + 1) /* ... the network */
+#define FAULT_TARGET_DISK (MAX_CLIENTS + 2)    /* ... the disk */
 /* How a failure was noticed. */
 enum detection {
     DETECTED_CRASH = 1, DETECTED_KILL, DETECTED_RED_ZONE, DETECTED_LIMIT, DETECTED_OVERFLOW, DETECTED_HANG,
-    DETECTED_PROTOCOL, DETECTED_DEADLOCK, DETECTED_LINK_DOWN, DETECTED_HEARTBEAT,
+    DETECTED_PROTOCOL, DETECTED_DEADLOCK, DETECTED_LINK_DOWN, DETECTED_HEARTBEAT, DETECTED_IO_ERROR,
 };
 
 /* ---- Trace ring ------------------------------------------------------------------------------ */
@@ -192,9 +198,12 @@ enum host_request {
     HOST_MOTION,        /* the tablet to (x, y), 0 to INPUT_RANGE over the screen */
     HOST_KEY,           /* the keyboard's key of code x (as Linux numbers them) pressed (y = 1) or released (0) */
     HOST_LINK,          /* the link of network side x cut (y = 0) or joined again (1), before the machine runs on */
+    HOST_DISK,          /* from now on the disk refuses what x says, and it alone; y the block that is meant */
 };
+/* Blocks that were once refused stay so. */
+enum disk_refusal { REFUSE_NOTHING = 0, REFUSE_READ, REFUSE_WRITE, REFUSE_BLOCK, REFUSE_READS, REFUSE_WRITES };
 #define INPUT_RANGE 0x7fff
-enum run_state { STATE_BOOT = 0, STATE_RUNNING, STATE_DONE, STATE_PANIC };
+enum run_state { STATE_BOOT = 0, STATE_RUNNING, STATE_DONE, STATE_PANIC, STATE_POWER_CUT };
 
 struct trace_record { /* 32 bytes */
     u64 time_ns;     /* since the scenario started */
@@ -218,6 +227,7 @@ enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAU
 #define ROW_STEPS(w) (((w) + STEP_PIXELS - 1) / STEP_PIXELS)
 #define PACK8(low, high) ((u32)(u8)(low) | (u32)(high) << 8)
 #define PACK(low, high) ((u64)(u32)(low) | (u64)(u32)(high) << 32)
+#define PAINTED(steps, rows, groups) ((steps) | (u64)(rows) << 26 | (u64)(groups) << 46) /* groups of windows looked at */
 enum trace_kind {
     /* any thread */
     P_BLOCK = 1,      /* gives up the CPU to wait */
@@ -238,14 +248,14 @@ enum trace_kind {
     P_TAKE = 16,      /* took one batch from a client;  subject client, arg bytes */
     P_REQUEST = 17,   /* handled one request;           subject client, arg PACK(REQUEST_ID(interface, opcode), bytes) */
     P_EVENTS = 18,    /* one queue-write to a client;   subject client, arg PACK(bytes, events) */
-    P_COMPOSITE = 19, /* one composite pass;            subject blits | rectangles << 16, arg PACK(steps, rows) */
+    P_COMPOSITE = 19, /* one composite pass;            subject blits | rectangles << 16, arg PAINTED(steps, rows, groups) */
     P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown, arg pages of shared memory given back */
     P_VBLANK = 21,    /* vblank handled without a flip */
     P_INPUT = 22,     /* seat produced an input event;  subject client, arg events written */
     P_PING = 23,      /* ping round;                    subject clients pinged */
     P_DISCONNECT = 24,/* a client's objects destroyed;  subject client */
     P_DRAG = 25,      /* one step of a drag;            subject client, arg step */
-    P_REPAINT = 26,   /* repaint point reached with nothing to paint */
+    P_REPAINT = 26,   /* repaint point reached: a composite pass begins, or there is nothing to paint */
     P_DEVICE = 27,    /* an input device's report is there; subject client */
     /* launcher and reporter */
     P_SPAWN = 32,     /* process created;  subject client, arg pages */
@@ -274,6 +284,7 @@ enum trace_kind {
     P_RESIZE = 51,    /* one step of an interactive resize;    subject client, arg step */
     P_MARKER = 52,    /* printed a milestone;                  arg letters of its event's name */
     P_LINK = 53,      /* network: noticed a change of the link, or a timeout; injector: the link is whole again */
+    P_MEND = 54,      /* injector: an outage of the disk is over */
 
     /* Measurements: subject client, arg ns, unless said otherwise */
     M_COMMIT_TO_PRESENT = 64,
@@ -300,7 +311,7 @@ enum trace_kind {
     /* Faults: subject FAULT_SUBJECT; at that instant. A failure that nobody injected has kind 0. */
     M_FAULT_INJECTED,     /* 85 arg variant */
     M_FAULT_DETECTED,     /* 86 arg ns since injection */
-    M_FAULT_RECOVERED,    /* 87 arg ns since injection, of a partition since its end; only when in time */
+    M_FAULT_RECOVERED,    /* 87 arg ns since injection, of what lasts since its end; only when in time */
 
     /* At each snapshot, of the second that ends; subject PACK8(lock id, times), arg PACK(total, longest), ns, saturating */
     M_LOCK_HOLD = 96,     /* times the lock was taken, how long it was held */
@@ -323,6 +334,7 @@ enum trace_kind {
     M_PRESENTATION_JITTER,/* 111 media: how far two presentations in a row are from one period apart */
     M_CONFIGURE,          /* 112 configure sent to the flip that shows what obeys it */
     M_REMOTE_UPDATE,      /* 113 the remote display shows what was sent; subject sequence number, arg ns since it was sent */
+    M_STORE_ERROR,        /* 114 a call on the store was answered by E_IO; arg the call */
     /* Bytes on the wire, kept only if trace_points is TRACE_WIRE: subject client, arg the size, then 8 bytes a record */
     W_REQUESTS = 120,
     W_EVENTS = 121,
@@ -418,5 +430,7 @@ struct client_config {
     u64 target_pages; /* stress_memory: to hold at full load */
     u32 decorated;    /* 1: the timeline changes its theme */
     u32 place;        /* in its group, from 0 */
+    u32 stored;       /* 1: there is a store */
+    u32 reserved;
 };
 #endif

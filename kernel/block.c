@@ -4,6 +4,7 @@
 
 #define SECTOR_BYTES 512
 #define TRIES 3
+#define BACKOFF_NS 1000000ull         /* before the first retry; before the next, four times as long */
 #define FEATURE_FLUSH (1ull << 9)
 #define CHAIN 3                       /* header, data, status */
 #define NONE (~0ull)
@@ -18,6 +19,7 @@ struct slot {
     void *data;
     u64 submitted_ns, deadline_ns, order;
     bool busy, returned;
+    bool refused, resting;            /* at least once; to be offered again at its deadline */
 };
 struct shared { struct header header; u8 status; u8 pad[15]; }; /* of a slot, with the device */
 
@@ -26,13 +28,14 @@ static struct virtqueue queue;
 static struct slot slots[BLOCK_SLOTS];
 static struct shared *shared;
 static bool can_flush, untold;
-static u32 blocks_total, in_flight;
+static u32 blocks_total, in_flight, retrying[BLOCK_FLUSH + 1];
 static u64 latency_ns, bytes_per_s, submitted;
 static u64 channel_free_ns[BLOCK_SLOTS];
 static u32 channels;
 
 u32 block_count(void) { return blocks_total; }
 u32 block_room(void) { return BLOCK_SLOTS - in_flight; }
+bool block_retrying(enum block_operation operation) { return retrying[operation]; }
 
 void block_start(void)
 {
@@ -161,6 +164,7 @@ static void lose(const char *why)
     blocks_total = 0;
     for (u32 i = 0; i < BLOCK_SLOTS; i++) {
         slots[i].returned = true;
+        slots[i].resting = false;
         slots[i].tries = TRIES;
         shared[i].status = 0xff;
     }
@@ -182,17 +186,27 @@ bool block_next(u64 now, struct block_done *done)
 {
     for (u32 i; in_flight && slots[i = earliest()].deadline_ns <= now;) {
         struct slot *s = &slots[i];
+        if (s->resting) {
+            s->resting = false;
+            offer(i, now);
+            continue;
+        }
         if (!s->returned)
             collect(s);
-        bool error = shared[i].status != STATUS_OK;
+        bool error = shared[i].status != STATUS_OK && detector_on(DETECTED_IO_ERROR);
+        if (error)
+            disk_refused();
         if (error && s->tries < TRIES) {
             trace_measure(M_DISK_RETRY, s->block, s->operation);
-            offer(i, now);
+            retrying[s->operation] += !s->refused;
+            s->refused = s->resting = true;
+            s->deadline_ns = now + (BACKOFF_NS << 2 * (s->tries - 1));
             continue;
         }
         *done = (struct block_done){ s->operation, s->block, s->data, error };
         trace_measure(M_DISK_REQUEST, s->block << 2 | s->operation, now - s->submitted_ns);
         s->busy = false;
+        retrying[s->operation] -= s->refused;
         in_flight--;
         return true;
     }

@@ -15,6 +15,7 @@ struct buffer {
     u32 block;
     u8 state;
     u8 epoch;                       /* of a block to be written: the store's */
+    bool refused;                   /* ... whose writing has failed */
 };
 
 bool cache_init(u32 pages);                   /* the most it may hold; false: out of memory */

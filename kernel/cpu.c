@@ -119,6 +119,8 @@ static void reschedule_interrupt(void)
     struct thread *t = current_thread();
     t->irqs += t->irqs != 255;
     apic_end_interrupt();
+    if (smp_postpone())
+        return;
     kernel_enter();
     kernel_leave();
 }

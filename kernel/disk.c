@@ -104,7 +104,7 @@ void disk_snapshot(void)
     service_end(flags);
 }
 
-/* Everything durable and out of memory. Called by the launcher, until it returns true, when no process is left. */
+/* Everything durable and out of memory; a disk that refuses is asked again. Called by the launcher, until it returns true, when no process is left. */
 bool disk_close(void)
 {
     static u64 epoch;
@@ -114,7 +114,10 @@ bool disk_close(void)
     if (store_ready()) {
         if (!epoch)
             epoch = store_flush();
-        done = store_flushed(epoch, &what) != STORE_WAIT;
+        i64 result = store_flushed(epoch, &what);
+        done = !result;
+        if (result < 0)
+            epoch = 0;
     }
     if (done)
         store_shrink(NEVER);
@@ -134,6 +137,14 @@ static bool name_in(struct process *p, char *name, u64 address)
         else if (end)
             return false;
     return true;
+}
+
+/* The answer to a call that failed; of the disk's errors there is a record. */
+static i64 told(const struct process *p, enum syscall call, i64 result)
+{
+    if (result == -E_IO)
+        trace_measure(M_STORE_ERROR, p->client, call);
+    return result;
 }
 
 static i64 put(struct process *p, u64 name_address, u64 buffer, u64 bytes, bool remove)
@@ -157,7 +168,7 @@ static i64 put(struct process *p, u64 name_address, u64 buffer, u64 bytes, bool 
             return 0;
         page_free(page);
         if (result != STORE_WAIT)
-            return result;
+            return told(p, SYS_PUT, result);
         wait_for(p, what);
     }
 }
@@ -196,7 +207,7 @@ i64 sys_get(struct process *p, u64 name_address, u64 buffer, u64 capacity)
             page_free(page);
         page = NULL;
         if (result < 0)
-            return result;
+            return told(p, SYS_GET, result);
         if (result == STORE_WAIT) {
             wait_for(p, what);
             continue;
@@ -214,10 +225,10 @@ i64 sys_flush(struct process *p, u64 tag)
     const void *what;
     u64 epoch = store_ready() ? store_flush() : 0;
     i64 result;
-    while ((result = store_flushed(epoch, &what)) == STORE_WAIT)
+    while ((result = store_flushed(epoch, &what)) == STORE_WAIT && scenario()->provoke != PROVOKE_EARLY_ACK)
         wait_for(p, what);
-    if (result)
-        return result;
+    if (result < 0)
+        return told(p, SYS_FLUSH, result);
     trace_measure(M_DURABLE, p->client, tag);
     print_line("RAYOS_DIAG:durable:client %u tag %llu", p->client, tag);
     trace_point(P_DURABLE, 0, 0);

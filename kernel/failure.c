@@ -1,13 +1,14 @@
 /* What becomes of faults: when each was injected, detected, recovered from; the lines that say so; the verdict.
  *
  * A fault is open from its injection until its target serves again: a client when its successor's first frame is on
- * screen, the heap when the object is quarantined, the network when the remote display shows what the server sent. Each target has at most one open fault. LOCK_KERNEL protects
+ * screen, the heap when the object is quarantined, the network when the remote display shows what the server sent, the disk
+ * when what it refused is done. Each target has at most one open fault. LOCK_KERNEL protects
  * everything. Lines are printed by the injector's thread, so that nobody else's work takes longer for them. */
 #include "process.h"
 
 #define PRIORITY_INJECTOR 28
 #define RECOVERY_LIMIT_NS 5000000000ull
-#define TARGETS (MAX_CLIENTS + 2)
+#define TARGETS (MAX_CLIENTS + 3)
 #define MAX_REPORTS 1024
 
 struct fault { u64 injected_ns, over_ns; u8 kind, variant; bool detected; }; /* kind 0: none is open */
@@ -23,11 +24,11 @@ static u64 next_scrub_ns = NEVER, next_timeout_ns = NEVER;
 
 static const char *const kinds[] = {
     "none", "client_crash", "memory_corruption", "buffer_exhaustion", "event_queue_overflow", "hang", "hostile_client", "deadlock",
-    "network_partition",
+    "network_partition", "disk_error", "disk_outage",
 };
 static const char *const detections[] = {
     "none", "crash", "kill", "red_zone", "limit", "overflow", "hang", "protocol_error", "deadlock",
-    "link_down", "heartbeat",
+    "link_down", "heartbeat", "io_error",
 };
 
 static u64 least(u64 a, u64 b) { return a < b ? a : b; }
@@ -44,12 +45,13 @@ static void report(u32 target, enum report what, u32 detail)
 
 static void print_report(const struct line *line)
 {
+    static const char *const others[] = { "heap", "network", "disk" };
     char number[8];
-    const char *name = line->target == FAULT_TARGET_HEAP ? "heap" : "network";
-    if (line->target < MAX_CLIENTS) {
+    const char *name = number;
+    if (line->target >= MAX_CLIENTS)
+        name = others[line->target - MAX_CLIENTS];
+    else
         print_number(number, line->target);
-        name = number;
-    }
     switch (line->report) {
     case REPORT_INJECT: print_line("RAYOS_FAILURE:INJECT:%s:%s", kinds[line->kind], name); break;
     case REPORT_DETECTED: print_line("RAYOS_FAILURE:DETECTED:%s:%s", detections[line->detail], name); break;
@@ -136,6 +138,7 @@ void failure_shown(u32 client)
 }
 
 bool failure_open(u32 target) { return faults[target].kind != 0; }
+bool failure_noticed(u32 target) { return faults[target].detected; }
 
 static void time_out(u64 now)
 {

@@ -1,6 +1,7 @@
 /* Where faults come from: the scenario's sources, each drawing instants, targets and variants from its own random
  * numbers (docs/mechanism.md, "Faults"), and what each kind does. The injector's thread alone uses this. */
 #include "process.h"
+#include "store.h"
 
 #define MAX_SOURCES 64
 #define STREAM_FAULTS 2
@@ -11,6 +12,8 @@ struct source { struct random random; u64 at_ns; u32 done, whom, variant; }; /* 
 static struct source sources[MAX_SOURCES];
 static u64 rejoin_ns = NEVER;                  /* the partition ends */
 static u32 cut_side;
+static u64 mend_ns = NEVER;                    /* the outage of the disk ends */
+static enum block_operation refused;           /* what the disk refused last */
 
 static u64 fraction(u64 of, u32 draw) { return (u64)((unsigned __int128)of * draw >> 32); }
 
@@ -45,7 +48,8 @@ static u32 next_source(void)
 u64 faults_next(void)
 {
     u64 strike_ns = scenario_faults() ? sources[next_source()].at_ns : NEVER;
-    return strike_ns < rejoin_ns ? strike_ns : rejoin_ns;
+    u64 end_ns = rejoin_ns < mend_ns ? rejoin_ns : mend_ns;
+    return strike_ns < end_ns ? strike_ns : end_ns;
 }
 
 /* A deadlock leaves one of two clients to go on. */
@@ -75,10 +79,10 @@ static bool strike_heap(const struct image_fault *fault, u32 draw, u32 variant)
 }
 
 /* No timer runs meanwhile: on the deterministic platform the clock would jump to its deadline while the machine stands. */
-static void set_link(u32 side, bool up)
+static void ask_host(enum host_request what, u32 x, u32 y)
 {
     sched_timer_stop();
-    host_request(HOST_LINK, side, up);
+    host_request(what, x, y);
     sched_timer_restart();
 }
 
@@ -90,7 +94,7 @@ static bool strike_network(const struct image_fault *fault, u32 variant)
     failure_injected(FAULT_TARGET_NETWORK, fault->kind, variant, fault->duration_ns);
     cut_side = variant;
     rejoin_ns = clock_ns() + fault->duration_ns;
-    set_link(cut_side, false);
+    ask_host(HOST_LINK, cut_side, false);
     trace_point(P_INJECT, FAULT_TARGET_NETWORK, fault->kind << 4 | variant);
     return true;
 }
@@ -99,9 +103,48 @@ static void rejoin(void)
 {
     u64 flags = service_begin();
     rejoin_ns = NEVER;
-    set_link(cut_side, true);
+    ask_host(HOST_LINK, cut_side, true);
     trace_point(P_LINK, cut_side, 1);
     service_end(flags);
+}
+
+static bool strike_disk(const struct image_fault *fault, u32 variant)
+{
+    bool lasts = fault->kind == FAULT_DISK_OUTAGE;
+    enum disk_refusal what = (lasts ? REFUSE_READS : REFUSE_READ) + variant;
+    u32 block = what == REFUSE_BLOCK ? store_next() : 0;
+    if (failure_open(FAULT_TARGET_DISK) || mend_ns != NEVER || (what == REFUSE_BLOCK && !block))
+        return false;
+    failure_injected(FAULT_TARGET_DISK, fault->kind, variant, lasts ? fault->duration_ns : 0);
+    refused = what == REFUSE_READ || what == REFUSE_READS ? BLOCK_READ : BLOCK_WRITE;
+    if (lasts)
+        mend_ns = clock_ns() + fault->duration_ns;
+    ask_host(HOST_DISK, what, block);
+    trace_point(P_INJECT, FAULT_TARGET_DISK, fault->kind << 4 | variant);
+    return true;
+}
+
+static void mend(void)
+{
+    u64 flags = service_begin();
+    mend_ns = NEVER;
+    ask_host(HOST_DISK, REFUSE_NOTHING, 0);
+    trace_point(P_MEND, 0, 0);
+    service_end(flags);
+}
+
+void disk_refused(void)
+{
+    bool first = failure_open(FAULT_TARGET_DISK) && !failure_noticed(FAULT_TARGET_DISK);
+    failure_detected(FAULT_TARGET_DISK, DETECTED_IO_ERROR);
+    if (first)
+        failure_recovering(FAULT_TARGET_DISK);
+}
+
+void disk_served(enum block_operation operation)
+{
+    if (operation == refused && mend_ns == NEVER && failure_noticed(FAULT_TARGET_DISK))
+        failure_recovered(FAULT_TARGET_DISK);
 }
 
 /* The target is the one that will close the cycle: it is struck, and locks, as the second. */
@@ -124,6 +167,8 @@ static bool strike(const struct image_fault *fault, const struct source *source)
         return strike_heap(fault, source->whom, variant);
     if (fault->kind == FAULT_NETWORK_PARTITION)
         return strike_network(fault, variant);
+    if (fault->kind == FAULT_DISK_ERROR || fault->kind == FAULT_DISK_OUTAGE)
+        return strike_disk(fault, variant);
     u32 target = find_target(fault, fault->first_client + (u32)fraction(fault->client_count, source->whom));
     if (target == MAX_CLIENTS)
         return false;
@@ -144,6 +189,10 @@ void faults_strike(void)
 {
     if (rejoin_ns <= clock_ns()) {
         rejoin();
+        return;
+    }
+    if (mend_ns <= clock_ns()) {
+        mend();
         return;
     }
     u32 i = next_source();

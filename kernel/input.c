@@ -5,6 +5,7 @@
 #include "sched.h"
 #include "virtio.h"
 
+#define RECORDED_WAIT_NS 1000000           /* in a run that QEMU records, a timer must fire for what the host sends to arrive */
 #define EVENTS_HELD 16                     /* buffers the device may fill before any is taken */
 enum { EV_SYN = 0, EV_KEY = 1, EV_ABS = 3, ABS_X = 0, ABS_Y = 1 }; /* as Linux numbers them */
 
@@ -82,6 +83,8 @@ struct input_report input_ask(enum host_request what, u32 x, u32 y)
     sched_timer_stop();
     host_request(what, x, y);
     for (bool complete = false; !complete;) {
+        if (scenario()->recorded)
+            timer_arm(0, RECORDED_WAIT_NS);
         lock_release(LOCK_KERNEL);
         halt();
         lock_acquire(LOCK_KERNEL);

@@ -70,8 +70,10 @@ void process_kill(u32 client, u32 reason); /* reason as in M_CLIENT_DESTROYED */
 /* failure.c: what became of injected faults. Interrupts may be on. */
 void failure_detected(u32 target, enum detection how); /* the first time of each fault counts */
 void failure_shown(u32 client);            /* a client's first frame is on screen */
+void disk_refused(void);                   /* faults.c: the disk has refused a request */
 
 /* display.c: two XRGB8888 framebuffers, width*4 bytes a row */
+#define MAX_WIDTH 8192 /* pixels */
 u32 *display_back(void);
 const u32 *display_front(void);            /* what is visible */
 void display_flip(void);                   /* back becomes visible (ramfb), the other becomes back */

@@ -1,5 +1,6 @@
 #include "planted.h"
 #include "lock.h"
+#include "sched.h"
 
 void planted_window(enum provocation bug)
 {
@@ -11,4 +12,12 @@ void planted_window(enum provocation bug)
         __asm__ volatile(".rept 64; nop; .endr");
     interrupts_off();
     lock_acquire(LOCK_KERNEL);
+}
+
+bool planted_hope(enum provocation bug)
+{
+    if (scenario()->provoke != bug)
+        return false;
+    thread_block(clock_ns() + 20000);
+    return true;
 }

@@ -6,4 +6,6 @@
 
 /* In a system call: lets interrupts in for some twenty microseconds, as no code here does, if that bug is wanted. */
 void planted_window(enum provocation bug);
+/* Some twenty microseconds later: true, if that bug is wanted; else false at once. The current thread sleeps meanwhile. */
+bool planted_hope(enum provocation bug);
 #endif

@@ -3,6 +3,8 @@
  * A process dies in process_exit or process_kill: from then on its thread never runs, its socket is closed, and it waits
  * on the dead list. Everything else it holds is freed by the launcher, in process_free. */
 #include "process.h"
+#include "planted.h"
+#include "store.h"
 
 #define STACK_BYTES 0x10000ull
 #define TABLE_BYTES (2 * QUANTILES * sizeof(u64))
@@ -109,6 +111,7 @@ static void configure_client(struct client_config *config, struct image_event *e
     config->transfer_bytes = g->transfer_bytes;
     config->peer = peer_of(config->id);
     config->place = config->id - g->first_client;
+    config->stored = store_ready();
     if (config->id == 0 && s->provoke >= PROVOKE_CLIENT_FAULT && s->provoke <= PROVOKE_BAD_REQUEST)
         config->provoke = s->provoke;
     for (u32 i = 0; i < scenario_events(); i++) {
@@ -232,7 +235,7 @@ void process_kill(u32 client, u32 reason)
     if (p) {
         thread_kill(&p->thread);
         die(p, reason);
-        if (!p->thread.on_cpu)
+        if (!p->thread.on_cpu || scenario()->provoke == PROVOKE_HASTE)
             launcher_wake();
     }
     service_end(flags);
@@ -286,7 +289,7 @@ struct process *process_next_dead(void)
 {
     u64 flags = service_begin();
     struct process *p = dead_first;
-    if (p && p->thread.on_cpu) /* killed while it ran; its processor says when it has left it */
+    if (p && p->thread.on_cpu && !planted_hope(PROVOKE_HASTE)) /* killed while it ran; its processor says when it has left it */
         p = NULL;
     if (p)
         dead_first = p->next_dead;

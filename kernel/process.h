@@ -120,7 +120,8 @@ void failure_start(void);                       /* the clock starts */
 void failure_injected(u32 target, u32 kind, u32 variant, u64 lasts_ns); /* recovery counts from the end of what lasts */
 void failure_recovered(u32 target);
 bool failure_open(u32 target);                  /* struck and not recovered */
-void failure_recovering(u32 target);            /* a client's replacement is planned; the network's session is lost */
+bool failure_noticed(u32 target);               /* ... but detected */
+void failure_recovering(u32 target);            /* a client's replacement is planned; the network's session is lost; a request is tried again */
 bool failure_finish(bool failed);               /* prints the verdict; whether all is well */
 /* faults.c */
 u64 faults_next(void);                          /* when the next one strikes, NEVER: none does */

@@ -63,7 +63,7 @@ u32 fault_variants(u32 kind)
     static const u8 variants[] = {
         [FAULT_CLIENT_CRASH] = 3, [FAULT_MEMORY_CORRUPTION] = 2, [FAULT_BUFFER_EXHAUSTION] = 3, [FAULT_EVENT_QUEUE_OVERFLOW] = 1,
         [FAULT_HANG] = 1, [FAULT_HOSTILE_CLIENT] = 1, [FAULT_DEADLOCK] = 1,
-        [FAULT_NETWORK_PARTITION] = 2,
+        [FAULT_NETWORK_PARTITION] = 2, [FAULT_DISK_ERROR] = 3, [FAULT_DISK_OUTAGE] = 2,
     };
     return variants[kind];
 }
@@ -122,7 +122,7 @@ static const char *check_settings(const struct image_settings *s)
         return "vcpus";
     if (!within(s->memory_mb, 32, 3072))
         return "memory_mb";
-    if (!within(s->width, 16, 8192))
+    if (!within(s->width, 16, MAX_WIDTH))
         return "width";
     if (!within(s->height, 16, 8192))
         return "height";
@@ -134,14 +134,16 @@ static const char *check_settings(const struct image_settings *s)
         return "compositor_priority";
     if (!within(s->socket_bytes, BATCH_BYTES, 1u << 24))
         return "socket_bytes";
-    if (s->provoke > PROVOKE_LOST_WAKEUP)
+    if (s->provoke > PROVOKE_EARLY_ACK)
         return "provoke";
     if (s->client_memory_kb > 1u << 21)
         return "client_memory_kb";
-    if (s->detectors_off >> (DETECTED_HEARTBEAT + 1))
+    if (s->detectors_off >> (DETECTED_IO_ERROR + 1))
         return "detectors_off";
     if (s->input_source > INPUT_DEVICE)
         return "input_source";
+    if (s->recorded > 1)
+        return "recorded";
     if (s->name[sizeof s->name - 1])
         return "name";
     return NULL;
@@ -234,16 +236,18 @@ static const char *check_group(const struct image_group *g, const struct image_s
     return NULL;
 }
 
-static const char *check_fault(const struct image_fault *f, u32 clients, bool network)
+static const char *check_fault(const struct image_fault *f, u32 clients, bool network, bool disk)
 {
     if (f->start_ns > MAX_TIME_NS || f->end_ns > MAX_TIME_NS || f->period_ns > MAX_TIME_NS || f->duration_ns > MAX_TIME_NS)
         return "fault:start_ns";
     if (f->period_ns && f->period_ns < 1000)
         return "fault:period_ns";
-    if (!within(f->kind, FAULT_CLIENT_CRASH, FAULT_NETWORK_PARTITION))
+    if (!within(f->kind, FAULT_CLIENT_CRASH, FAULT_DISK_OUTAGE))
         return "fault:kind";
     if (f->kind == FAULT_NETWORK_PARTITION && !network)
         return "fault:no network";
+    if ((f->kind == FAULT_DISK_ERROR || f->kind == FAULT_DISK_OUTAGE) && !disk)
+        return "fault:no disk";
     if (f->variant != VARIANT_ANY && f->variant >= fault_variants(f->kind))
         return "fault:variant";
     if (!f->client_count || f->first_client >= clients || f->client_count > clients - f->first_client)
@@ -315,7 +319,7 @@ bool scenario_validate(const void *image, size_t bytes, const char **why)
     if (!*why)
         *why = check_groups(&v, &total);
     for (u32 i = 0; !*why && i < v.header->fault_count; i++)
-        *why = check_fault(&v.faults[i], total, v.network->heartbeat_ns);
+        *why = check_fault(&v.faults[i], total, v.network->heartbeat_ns, v.disk->mb);
     if (!*why)
         *why = check_timeline(&v);
     for (u32 i = 0; !*why && i < v.header->table_count; i++)

@@ -320,11 +320,11 @@ void sched_timer(void)
     watchdog(now);
     struct thread *t = cpu->current;
     if (t != &cpu->idle && now >= cpu->quantum_end_ns) {
-        cpu->quantum_end_ns = now + fresh_quantum();
         if (ready_map >> t->priority & 1) {
             reschedule(LEAVE_EXPIRED);
             return;
         }
+        cpu->quantum_end_ns = now + fresh_quantum();
     }
     if (!cpu->resched)
         set_timer(cpu);
@@ -339,7 +339,10 @@ void sched_timer_stop(void)
 
 void sched_timer_restart(void)
 {
-    set_timer(this_cpu());
+    struct cpu *cpu = this_cpu();
+    set_timer(cpu);
+    if (smp_is_late(cpu) && cpu->late_ns < cpu->wanted_ns)
+        cpu->wanted_ns = cpu->late_ns;
 }
 
 void thread_kill(struct thread *t)
@@ -430,6 +433,7 @@ bool thread_init(struct thread *t, u16 id, const char *name, int priority, void 
 
 void thread_free(struct thread *t)
 {
+    KERNEL_ASSERT(!t->on_cpu, "sched:freed while it runs");
     window_free(t->stack_base, STACK_PAGES);
 }
 
@@ -459,6 +463,7 @@ void sched_start(void)
     cpu->current->cpu_ns = cpu->idle.cpu_ns = 0;
     cpu->current->irqs = cpu->current->dispatches = 0;
     random_seed(&jitter, scenario()->jitter_seed, 0, 0, STREAM_JITTER);
+    smp_seed_delays();
     cpu->quantum_end_ns = scenario()->quantum_ns;
     cpu->armed_ns = NEVER;
     set_timer(cpu);
@@ -482,7 +487,7 @@ static void idle_wait(struct cpu *cpu)
 void sched_idle(void)
 {
     for (kernel_leave();;) {
-        if (this_cpu()->resched) {
+        if (this_cpu()->resched && !smp_is_late(this_cpu())) {
             kernel_enter();
             kernel_leave();
         }

@@ -54,6 +54,8 @@ struct cpu {
     u64 idle_wake_ns;        /* deadline that ends the present idle period, or NEVER */
     u64 root;                /* what CR3 holds */
     struct tables *tables;   /* cpu.c */
+    u64 late_ns;             /* what it was told by VECTOR_RESCHEDULE counts as not heard before this instant */
+    struct random delays;    /* of interrupts from other processors, if the scenario wants them late */
     u32 requests;            /* by other processors: smp.c */
     u32 kicks;               /* bit a processor that is to look at its `resched` when LOCK_KERNEL is released */
     bool parked;
@@ -153,6 +155,9 @@ void smp_start(u32 count);               /* all further processors; they idle */
 enum { REQUEST_FLUSH = 1, REQUEST_PARK = 2 };
 void smp_answer(void);                   /* does what others asked of this processor */
 void smp_kick(u32 cpu);                  /* has it look at `resched` */
+void smp_seed_delays(void);              /* the clock starts: from now on interrupts may be late, if the scenario wants that */
+bool smp_postpone(void);                 /* VECTOR_RESCHEDULE: true: it is late, the timer interrupts in its stead */
+bool smp_is_late(const struct cpu *cpu); /* what it was told so counts as not heard yet */
 void smp_flush_others(void);             /* the others' TLBs */
 void smp_park_others(void);              /* returns when all others halt, until smp_resume_others */
 void smp_resume_others(void);

@@ -12,6 +12,8 @@
 #define IPI_NMI_OTHERS 0xc4400u
 #define START_CYCLES 2000000000ull  /* after which a processor counts as missing */
 #define STOP_CYCLES 10000000ull
+#define MAX_IPI_DELAY_NS 100000
+#define STREAM_IPI_DELAY 3
 
 struct cpu *cpus[MAX_CPUS];
 u32 cpu_count;
@@ -22,6 +24,43 @@ extern const u8 trampoline[], trampoline_end[];
 void smp_kick(u32 cpu)
 {
     apic_send(cpu, IPI_FIXED | VECTOR_RESCHEDULE);
+}
+
+/* ---- Late interrupts, to try other interleavings (docs/mechanism.md) ---- */
+
+void smp_seed_delays(void)
+{
+    for (u32 i = 0; i < cpu_count; i++)
+        random_seed(&cpus[i]->delays, scenario()->ipi_delay_seed, i, 0, STREAM_IPI_DELAY);
+}
+
+/* ns by which one is to be late now; 0: not at all. */
+static u64 next_delay(void)
+{
+    return scenario()->ipi_delay_seed ? (u64)random_next(&this_cpu()->delays) * MAX_IPI_DELAY_NS >> 32 : 0;
+}
+
+bool smp_is_late(const struct cpu *cpu)
+{
+    return cpu->resched && clock_ns() < cpu->late_ns;
+}
+
+/* The processor goes on with what it does. Should it enter the kernel before the timer interrupts, it sees `resched` itself,
+ * so nothing is lost when its timer is then set to something else. */
+bool smp_postpone(void)
+{
+    struct cpu *cpu = this_cpu();
+    if (smp_is_late(cpu))
+        return true;
+    u64 delay = next_delay(), now = clock_ns();
+    if (!delay || !cpu->resched)
+        return false;
+    cpu->late_ns = now + delay;
+    if (cpu->late_ns < cpu->armed_ns) {
+        cpu->armed_ns = cpu->late_ns;
+        timer_arm(now, cpu->late_ns);
+    }
+    return true;
 }
 
 /* ---- Requests ---- */
@@ -59,8 +98,17 @@ static void ask_others(u32 request)
     }
 }
 
+/* The interrupts come late, if the scenario wants them to: who asks waits for the answers anyway. */
+static void be_late(void)
+{
+    u64 delay = next_delay();
+    for (u64 from = delay ? clock_ns() : 0; delay && clock_ns() - from < delay; relax())
+        smp_answer();
+}
+
 void smp_flush_others(void)
 {
+    be_late();
     ask_others(REQUEST_FLUSH);
     for (u32 i = 0; i < cpu_count; i++)
         while (cpus[i] != this_cpu() && __atomic_load_n(&cpus[i]->requests, __ATOMIC_ACQUIRE) & REQUEST_FLUSH) {

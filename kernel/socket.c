@@ -1,7 +1,8 @@
 /* Sockets between clients and the compositor: docs/mechanism.md, "Sockets". LOCK_KERNEL protects everything.
  *
  * Invariants: a socket is on the ready list exactly when it has an item for the compositor; a queue's bytes are the
- * payload bytes of its messages and never exceed the capacity; the process and the compositor hold one reference each. */
+ * payload bytes of its messages and never exceed the capacity; the process and, once connected, the compositor hold one
+ * reference each. */
 #include "memory.h"
 #include "process.h"
 
@@ -346,7 +347,8 @@ void socket_client_gone(struct socket *s)
 {
     s->process = NULL;
     s->closed = true;
-    make_ready(s);
+    if (s->connected) /* else the compositor has never heard of it, and does not hold it */
+        make_ready(s);
     drop_reference(s);
 }
 

@@ -3,6 +3,7 @@
 
 #define WRITE_BATCH 16              /* dirty blocks at which writing back begins ... */
 #define WRITE_AGE_NS 10000000ull    /* ... or this long after the first */
+#define RESUME_NS 20000000ull  /* a disk that refuses to be written is tried again this much later */
 #define NEVER_NS (~0ull)
 #define SCAN_BLOCKS (8 * BLOCK_RUN)  /* read at a time by recovery */
 
@@ -19,10 +20,11 @@ struct place {         /* a block of the disk */
     u32 previous;      /* owner of what this epoch's write replaces */
     u32 next_written, next_freed; /* in its epoch's lists */
     bool busy;         /* latest version of a record, or replaced by one that is not durable yet */
+    bool bad;          /* could not be written: not used again before the next boot */
 };
 static_assert(SCAN_BLOCKS / BLOCK_RUN <= 32 && SCAN_BLOCKS / BLOCK_RUN <= BLOCK_SLOTS);
 static_assert(sizeof(struct record) == STORE_RECORD_BYTES && sizeof(struct place) == PLACE_BYTES);
-struct epoch { u32 unwritten, written, freed; bool failed; };
+struct epoch { u32 unwritten, written, freed; };
 
 static struct record *records;      /* from 1 */
 static struct place *places;        /* from 1: block 0 is the superblock */
@@ -31,7 +33,10 @@ static u32 total, mask, unused, cursor, hits, misses;
 static u64 generation, first_dirty_ns;
 static bool ready, draining, flushing, flush_failed;
 static struct epoch epochs[2];      /* open, and the one that a flush closes */
-static u64 open_epoch, durable_epoch, wanted_epoch, failed_epoch;
+static u64 open_epoch, durable_epoch, wanted_epoch;
+static bool suspect, refusing;      /* since the last write carried out, one block could not be written; a second neither */
+static u64 resume_ns;
+static u32 homeless;                /* blocks of the cache that were refused and are not written yet */
 
 bool store_ready(void) { return ready && block_count(); }
 static bool closing(void) { return open_epoch == durable_epoch + 2; }
@@ -99,25 +104,37 @@ static void record_forget(u32 r)
 
 /* ---- Blocks ---- */
 
-/* A block that nothing needs; 0: none. */
-static u32 allocate(void)
+static u32 after(u32 block) { return block + 1 < total ? block + 1 : 1; }
+
+static bool needed(u32 block)
 {
-    for (u32 tries = 1; tries < total; tries++) {
-        u32 block = cursor;
-        cursor = cursor + 1 < total ? cursor + 1 : 1;
-        if (places[block].busy)
-            continue;
-        struct buffer *b = cache_find(block);
-        if (b && b->state != BUFFER_CLEAN)
-            continue;
-        if (b)
-            cache_drop(b);
-        return block;
-    }
+    const struct buffer *b = cache_find(block);
+    return places[block].busy || places[block].bad || (b && b->state != BUFFER_CLEAN);
+}
+
+u32 store_next(void)
+{
+    u32 block = cursor;
+    for (u32 tries = 1; tries < total; tries++, block = after(block))
+        if (!needed(block))
+            return block;
     return 0;
 }
 
-/* The latest version of r goes to `block`, and counts for the epoch. */
+/* A block that nothing needs; 0: none. */
+static u32 allocate(void)
+{
+    u32 block = store_next();
+    if (!block)
+        return 0;
+    cursor = after(block);
+    struct buffer *b = cache_find(block);
+    if (b)
+        cache_drop(b);
+    return block;
+}
+
+/* A version of r goes to `block`, and counts for the epoch. */
 static void settle(u32 r, u32 block, struct epoch *epoch)
 {
     struct place *p = &places[block];
@@ -127,7 +144,6 @@ static void settle(u32 r, u32 block, struct epoch *epoch)
     p->next_written = epoch->written;
     epoch->written = block;
     epoch->unwritten++;
-    records[r].block = block;
     records[r].copies++;
 }
 
@@ -155,6 +171,8 @@ i64 store_put(const char *name, struct record_block *page, u32 bytes, bool remov
             return -E_NO_SPACE;
         store_flush(); /* blocks of replaced versions come free */
     }
+    if (!block && refusing)
+        return -E_IO;
     if (!block) {
         *what = &places;
         store_kick();
@@ -174,6 +192,7 @@ i64 store_put(const char *name, struct record_block *page, u32 bytes, bool remov
         r = record_new(name);
     }
     settle(r, block, epoch);
+    records[r].block = block;
     records[r].generation = generation;
     records[r].removed = remove;
     u32 dirty = cache_count(BUFFER_DIRTY);
@@ -209,7 +228,7 @@ i64 store_get(const char *name, void **page, const struct record_block **found, 
         return STORE_NEEDS_PAGE;
     if (!cache_insert(block, *page, BUFFER_WANTED)) {
         *what = &places;
-        return STORE_WAIT;
+        return refusing ? -E_IO : STORE_WAIT;
     }
     *page = NULL;
     misses++;
@@ -228,9 +247,11 @@ u64 store_flush(void)
 i64 store_flushed(u64 epoch, const void **what)
 {
     *what = &durable_epoch;
-    if (!store_ready() || (flush_failed && epoch < open_epoch) || (durable_epoch >= epoch && failed_epoch == epoch))
+    if (!store_ready())
         return -E_IO;
-    return durable_epoch >= epoch ? 0 : STORE_WAIT;
+    if (durable_epoch >= epoch)
+        return 0;
+    return refusing || (flush_failed && epoch < open_epoch) ? -E_IO : STORE_WAIT;
 }
 
 /* ---- The disk's answers ---- */
@@ -238,30 +259,54 @@ i64 store_flushed(u64 epoch, const void **what)
 static void written(struct buffer *b)
 {
     epochs[b->epoch].unwritten--;
+    homeless -= b->refused;
+    b->refused = false;
     cache_set(b, BUFFER_CLEAN);
     store_wake(&places);
 }
 
-/* A block that cannot be written is never used again; its content goes elsewhere. */
-static void write_failed(struct buffer *b)
+/* The content goes to another block, and its own is never used again. */
+static bool move(struct buffer *b)
 {
-    u32 r = places[b->block].owner, block;
+    u32 from = b->block, r = places[from].owner, block = allocate();
     struct epoch *epoch = &epochs[b->epoch];
-    places[b->block].previous = 0; /* what should have been overwritten may still be there */
-    if (!r || records[r].block != b->block) { /* replaced meanwhile */
-        written(b);
-        return;
-    }
-    if (!store_ready() || !(block = allocate())) {
-        epoch->failed = true;
-        written(b);
-        return;
-    }
+    if (!block)
+        return false;
     epoch->unwritten--;
+    places[from].bad = true;
+    places[from].previous = 0; /* what should have been overwritten may still be there */
     settle(r, block, epoch);
+    if (records[r].block == from) {
+        records[r].block = block;
+    } else { /* replaced meanwhile: needed until the epoch of what replaced it is durable */
+        places[block].next_freed = epoch_of(open_epoch)->freed;
+        epoch_of(open_epoch)->freed = block;
+    }
     seal(b->page, block);
     cache_rename(b, block);
+    return true;
+}
+
+/* What was put is never given up. The first block that fails is at fault itself; when the next one fails too, with nothing
+ * written in between, it is the disk: whoever waits is told, and what is dirty is written when the disk takes it again. */
+static void write_failed(struct buffer *b, u64 now)
+{
+    if (!store_ready() || !places[b->block].owner) { /* of no use any more */
+        places[b->block].previous = 0;
+        written(b);
+        return;
+    }
+    homeless += !b->refused;
+    b->refused = true;
+    bool moved = !suspect && move(b);
+    suspect = true;
     cache_set(b, BUFFER_DIRTY);
+    if (moved)
+        return;
+    refusing = true;
+    resume_ns = now + RESUME_NS;
+    store_wake(&durable_epoch);
+    store_wake(&places);
 }
 
 /* What was read must be the version that the index means; else the buffer is marked, and whoever waits gets an error. */
@@ -288,8 +333,6 @@ static void flush_done(bool error)
     flush_failed = error;
     if (!error) {
         durable_epoch++;
-        if (epoch->failed)
-            failed_epoch = durable_epoch;
         for (u32 block = epoch->freed; block; block = places[block].next_freed)
             places[block].busy = false;
         for (u32 block = epoch->written; block; block = places[block].next_written) {
@@ -303,7 +346,7 @@ static void flush_done(bool error)
     store_wake(&places);
 }
 
-static void deliver(const struct block_done *done)
+static void deliver(const struct block_done *done, u64 now)
 {
     if (done->error)
         trace_measure(M_DISK_ERROR, done->block, done->operation);
@@ -315,9 +358,13 @@ static void deliver(const struct block_done *done)
     if (done->operation == BLOCK_READ)
         read_done(b, done->error);
     else if (done->error)
-        write_failed(b);
-    else
+        write_failed(b, now);
+    else {
+        suspect = refusing = false;
         written(b);
+    }
+    if (!done->error && !block_retrying(done->operation) && (done->operation == BLOCK_READ || !homeless))
+        disk_served(done->operation);
 }
 
 /* ---- Work for the disk ---- */
@@ -337,7 +384,13 @@ static void lost(void)
     for (struct buffer *b; (b = cache_oldest(BUFFER_WANTED));)
         read_done(b, true);
     for (struct buffer *b; (b = cache_oldest(BUFFER_DIRTY));)
-        write_failed(b);
+        write_failed(b, 0);
+}
+
+/* Whether dirty blocks are written. A disk that refuses them gets one at a time. */
+static bool writing(u64 now)
+{
+    return draining && (!refusing || (now >= resume_ns && !cache_count(BUFFER_WRITING)));
 }
 
 bool store_step(u64 now)
@@ -345,7 +398,7 @@ bool store_step(u64 now)
     struct block_done done;
     struct buffer *b;
     if (block_next(now, &done)) {
-        deliver(&done);
+        deliver(&done, now);
         if (!store_ready())
             lost();
         trace_point(P_DISK_DONE, done.operation, 0);
@@ -356,12 +409,12 @@ bool store_step(u64 now)
     if (wanted_epoch == open_epoch && !closing())
         open_epoch++;
     u32 dirty = cache_count(BUFFER_DIRTY);
-    draining = dirty && (draining || dirty >= WRITE_BATCH || now >= first_dirty_ns + WRITE_AGE_NS || closing());
+    draining = dirty && (draining || homeless || dirty >= WRITE_BATCH || now >= first_dirty_ns + WRITE_AGE_NS || closing());
     if (!block_room())
         return false;
     if ((b = cache_oldest(BUFFER_WANTED)))
         return submit(b, BLOCK_READ, BUFFER_READING, now);
-    if (draining)
+    if (writing(now))
         return submit(cache_oldest(BUFFER_DIRTY), BLOCK_WRITE, BUFFER_WRITING, now);
     if (!closing() || flushing || flush_failed || epoch_of(durable_epoch + 1)->unwritten)
         return false;
@@ -373,9 +426,14 @@ bool store_step(u64 now)
 
 u64 store_deadline(void)
 {
-    bool waiting = store_ready() && cache_count(BUFFER_DIRTY) && !draining;
-    u64 device = block_deadline(), age = waiting ? first_dirty_ns + WRITE_AGE_NS : NEVER_NS;
-    return device < age ? device : age;
+    u64 device = block_deadline(), write = NEVER_NS;
+    if (store_ready() && cache_count(BUFFER_DIRTY)) {
+        if (refusing)
+            write = cache_count(BUFFER_WRITING) ? NEVER_NS : resume_ns;
+        else if (!draining)
+            write = first_dirty_ns + WRITE_AGE_NS;
+    }
+    return device < write ? device : write;
 }
 
 u64 store_shrink(u64 pages)
@@ -486,8 +544,8 @@ bool store_init(const struct image_disk *disk)
     unused = total > 1;
     cursor = 1;
     open_epoch = 1;
-    durable_epoch = wanted_epoch = failed_epoch = generation = 0;
-    draining = flushing = flush_failed = false;
+    durable_epoch = wanted_epoch = generation = homeless = 0;
+    draining = flushing = flush_failed = suspect = refusing = false;
     epochs[0] = epochs[1] = (struct epoch){};
     struct found found = {};
     ready = !read_runs(memory, 0, 1, 1) && superblock_good((struct record_block *)memory);

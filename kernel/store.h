@@ -19,6 +19,7 @@ i64 store_put(const char *name, struct record_block *page, u32 bytes, bool remov
 i64 store_get(const char *name, void **page, const struct record_block **found, const void **what);
 u64 store_flush(void);                           /* asks for all put so far to become durable: the epoch that will be */
 i64 store_flushed(u64 epoch, const void **what); /* 0, STORE_WAIT or an error */
+u32 store_next(void);                            /* the block that the next put goes to; 0: none */
 bool store_step(u64 now_ns);                     /* one thing done for the disk; false: nothing to do */
 u64 store_deadline(void);                        /* when there will be, if nothing wakes it before */
 u64 store_shrink(u64 pages);                     /* gives back pages of the cache */
@@ -28,4 +29,6 @@ u64 record_checksum(const struct record_block *block);
 /* disk.c; tests provide their own */
 void store_wake(const void *what);               /* those that wait for it look again */
 void store_kick(void);                           /* there is something for store_step to do */
+/* faults.c: what the disk shows of its faults; tests provide their own */
+void disk_served(enum block_operation operation); /* one was carried out, and none is refused any more */
 #endif

@@ -151,6 +151,14 @@ static void start(void)
     service_end(flags);
 }
 
+[[noreturn]] static void stop_for_good(enum run_state state)
+{
+    interrupts_off();
+    trace_state(state);
+    for (;;)
+        rendezvous_write();
+}
+
 [[noreturn]] static void finish(void)
 {
     while (!disk_close())
@@ -170,12 +178,13 @@ static void start(void)
     failed = !failure_finish(failed);
     stress_report(!failed);
     print_line("RAYOS_SOAK:COMPLETE:%s", failed ? "fail" : "pass");
-    interrupts_off();
-    trace_state(STATE_DONE);
-    for (;;) {
-        rendezvous_write();
-        __asm__ volatile("hlt");
-    }
+    stop_for_good(STATE_DONE);
+}
+
+/* NEVER: power stays. */
+static u64 power_cut(void)
+{
+    return scenario()->power_cut_ns ? scenario()->power_cut_ns : NEVER;
 }
 
 static u64 launcher_deadline(bool killed)
@@ -186,6 +195,7 @@ static u64 launcher_deadline(bool killed)
         deadline = SECOND;
     if (load_processes() && clock_ns() < end && deadline > end)
         deadline = end;
+    deadline = deadline < power_cut() ? deadline : power_cut();
     return deadline < closing ? deadline : closing;
 }
 
@@ -197,6 +207,8 @@ void launcher_main(void *unused)
     u64 end = scenario()->duration_ns;
     for (bool killed = false;;) {
         provoke();
+        if (clock_ns() >= power_cut())
+            stop_for_good(STATE_POWER_CUT);
         for (struct process *p; (p = process_next_dead());) {
             bool crashed = p->reason == 1;
             if (load_reap(p))

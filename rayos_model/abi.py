@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-ABI_VERSION: Final = 2
+ABI_VERSION: Final = 3
 
 IMAGE_MAGIC: Final = b"RAYOSIMG"
 QUANTILES: Final = 1025
@@ -54,13 +54,13 @@ IMAGE_HEADER_FIELDS: Final = (
     *("magic", "version", "length", "crc32", "group_count", "table_count", "fault_count"),
     *("timeline_count", "reserved"),
 )
-IMAGE_SETTINGS: Final = struct.Struct("<10Q16I64s")
+IMAGE_SETTINGS: Final = struct.Struct("<11Q18I64s")
 IMAGE_SETTINGS_FIELDS: Final = (
     *("seed", "duration_ns", "quantum_ns", "repaint_window_ns", "ping_interval_ns", "hang_timeout_ns"),
-    *("respawn_ns", "scrub_interval_ns", "lock_timeout_ns", "warmup_ns"),
+    *("respawn_ns", "scrub_interval_ns", "lock_timeout_ns", "warmup_ns", "power_cut_ns"),
     *("kind", "vcpus", "memory_mb", "width", "height", "refresh_mhz", "trace_points", "compositor_priority"),
     *("socket_bytes", "provoke", "client_memory_kb", "client_surfaces", "client_pools", "detectors_off"),
-    *("input_source", "jitter_seed", "name"),
+    *("input_source", "jitter_seed", "ipi_delay_seed", "recorded", "name"),
 )
 IMAGE_LOAD: Final = struct.Struct("<2Q6I64s")
 IMAGE_LOAD_FIELDS: Final = (
@@ -84,6 +84,7 @@ IMAGE_FAULT_FIELDS: Final = (
 VARIANT_ANY: Final = 0xFFFFFFFF
 FAULT_TARGET_HEAP: Final = MAX_CLIENTS
 FAULT_TARGET_NETWORK: Final = MAX_CLIENTS + 1
+FAULT_TARGET_DISK: Final = MAX_CLIENTS + 2
 IMAGE_EVENT: Final = struct.Struct("<Q4I")
 IMAGE_EVENT_FIELDS: Final = ("at_ns", "action", "value", "first_client", "count")
 TRACE_HEADER: Final = struct.Struct("<Q2I6Q8I")
@@ -92,11 +93,11 @@ TRACE_HEADER_FIELDS: Final = (
     *("framebuffer_phys", "framebuffer_width", "framebuffer_height", "state", "lost"),
     *("request", "request_x", "request_y", "reserved"),
 )
-CLIENT_CONFIGURATION: Final = struct.Struct("<6Q12IQ2I")
+CLIENT_CONFIGURATION: Final = struct.Struct("<6Q12IQ4I")
 CLIENT_CONFIGURATION_FIELDS: Final = (
     *("seed", "end_ns", "period_ns", "refresh_ns", "epoch_tsc", "tsc_mult", "id", "generation", "workload"),
     *("surface_width", "surface_height", "damage_ppm", "transfer_bytes", "peer", "provoke", "fault", "level_ppm"),
-    *("event_count", "target_pages", "decorated", "place"),
+    *("event_count", "target_pages", "decorated", "place", "stored", "reserved"),
 )
 TRACE_DTYPE: Final = np.dtype(
     [
@@ -170,6 +171,8 @@ class Provocation(IntEnum):
     ORDER = 7
     RACE = 8
     LOST_WAKEUP = 9
+    HASTE = 10
+    EARLY_ACK = 11
 
 
 class FaultKind(IntEnum):
@@ -183,6 +186,8 @@ class FaultKind(IntEnum):
     HOSTILE_CLIENT = 6
     DEADLOCK = 7
     NETWORK_PARTITION = 8
+    DISK_ERROR = 9
+    DISK_OUTAGE = 10
 
 
 class Detection(IntEnum):
@@ -198,6 +203,7 @@ class Detection(IntEnum):
     DEADLOCK = 8
     LINK_DOWN = 9
     HEARTBEAT = 10
+    IO_ERROR = 11
 
 
 class Report(IntEnum):
@@ -228,6 +234,18 @@ class HostRequest(IntEnum):
     MOTION = 1
     KEY = 2
     LINK = 3
+    DISK = 4
+
+
+class DiskRefusal(IntEnum):
+    """What the disk is to refuse."""
+
+    NOTHING = 0
+    READ = 1
+    WRITE = 2
+    BLOCK = 3
+    READS = 4
+    WRITES = 5
 
 
 class RunState(IntEnum):
@@ -235,6 +253,7 @@ class RunState(IntEnum):
     RUNNING = 1
     DONE = 2
     PANIC = 3
+    POWER_CUT = 4
 
 
 class ThreadId(IntEnum):
@@ -298,6 +317,7 @@ class TraceKind(IntEnum):
     P_RESIZE = 51
     P_MARKER = 52
     P_LINK = 53
+    P_MEND = 54
     M_COMMIT_TO_PRESENT = 64
     M_BUFFER_COMMIT = 65
     M_EVENT_DELIVERY = 66
@@ -339,6 +359,7 @@ class TraceKind(IntEnum):
     M_PRESENTATION_JITTER = 111
     M_CONFIGURE = 112
     M_REMOTE_UPDATE = 113
+    M_STORE_ERROR = 114
     W_REQUESTS = 120
     W_EVENTS = 121
 
@@ -438,6 +459,11 @@ def fault_subject(target: int, kind: int) -> int:
 def pack(low: int, high: int) -> int:
     """`PACK`: two 32-bit numbers in one trace argument."""
     return (low & 0xFFFFFFFF) | (high & 0xFFFFFFFF) << 32
+
+
+def painted(steps: int, rows: int, groups: int) -> int:
+    """`PAINTED`: the work of a composite pass in one trace argument."""
+    return steps | rows << 26 | groups << 46
 
 
 def unpack(arg: int) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, NoReturn
 import typer
 from rich.table import Table
 
-from rayos_model import __version__, baseline, cli_comparison, cli_planning, scenario
+from rayos_model import __version__, baseline, cli_comparison, cli_planning, cli_replay, scenario
 from rayos_model.cli_comparison import DEFAULT_HISTORY, HistoryOption
 from rayos_model.errors import BadInput, PlatformFailure, RayosError
 from rayos_model.progress import showing
@@ -40,6 +40,7 @@ app.add_typer(scenarios_app, name="scenarios")
 app.add_typer(markers_app, name="markers")
 cli_comparison.register(app)
 cli_planning.register(app)
+cli_replay.register(app)
 
 _INTERRUPTED: Final = 130
 
@@ -162,6 +163,9 @@ def run(
         bool,
         typer.Option("--points", help="Keep every control-flow point: for timelines, hot paths and attribution."),
     ] = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="Have QEMU record the run on the kernel, for `rayos replay`.")
+    ] = False,
     save_baseline: Annotated[
         bool, typer.Option("--save-baseline", help="Keep a copy as what `rayos compare RUN` compares with.")
     ] = False,
@@ -181,9 +185,11 @@ def run(
     elif scenario_name is None or on is None:
         raise BadInput("expected SCENARIO and --on model or --on kernel, or --image FILE; see rayos run --help")
     else:
+        if record and on != "kernel":
+            raise BadInput("--record records the kernel in QEMU; expected --on kernel")
         what = scenario.load(scenario_name).with_overrides(duration_s=duration, seed=seed)
         with showing() as progress:
-            result = execute(_system(on, platform, trace_points), what, out, progress(f"{what.name} on {on}"))
+            result = execute(_system(on, platform, trace_points, record), what, out, progress(f"{what.name} on {on}"))
     if save_baseline:
         baseline.save(result)
     if as_json:
@@ -453,11 +459,11 @@ def _has_qemu() -> bool:
     return True
 
 
-def _system(name: str, platform: str, trace_points: bool = False) -> System:
+def _system(name: str, platform: str, trace_points: bool = False, record: bool = False) -> System:
     if name == "kernel":
         from rayos_model.hardware import KernelSystem
 
-        return KernelSystem(platform, trace_points)
+        return KernelSystem(platform, trace_points, record=record)
     from rayos_model.calibration import load_calibration
     from rayos_model.model import ModelSystem
 

@@ -124,7 +124,8 @@ def plan(
     ] = None,
     confirm: Annotated[bool, typer.Option("--confirm", help="Run the kernel at the answer and just past it.")] = False,
     duration: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Length of a run; default: 10 s past warm-up, at least 20.")
+        float | None,
+        typer.Option(metavar="SECONDS", help="Least length of a run; default: 10 s past warm-up, at least 20."),
     ] = None,
     seed: SeedOption = None,
     replications: Annotated[int, typer.Option(metavar="N", help="Most runs of one alternative.")] = 8,
@@ -139,9 +140,10 @@ def plan(
 ) -> None:
     """Find the largest value of a key at which all objectives hold, on the model, and confirm it on the kernel.
 
-    Each alternative is replicated with the same random numbers until its verdict is certain. Memory must suffice as
-    well. With several --vary the first is searched for every combination of the others' values, and the Pareto front is
-    marked. Exit status 0 when there is an answer (and the kernel confirms it: meets it, and fails within 10 % past it).
+    Each alternative is replicated with the same random numbers until its verdict is certain, in runs that go on until 3
+    s past the start of the last client, however short --duration is. Memory must suffice for all clients as well. With
+    several --vary the first is searched for every combination of the others' values, and the Pareto front is marked.
+    Exit status 0 when there is an answer (and the kernel confirms it: meets it, and fails within 10 % past it).
     """
     from rayos_model.calibration import load_calibration
     from rayos_model.cli import _system

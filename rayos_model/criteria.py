@@ -24,10 +24,11 @@ _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
 }
 _CRITERION = re.compile(r"\s*(<=|>=|==|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\s\d]*)\s*\Z")
 
-SOAK_DEFAULTS: Final = {"crashes": "== 0", "hangs": "== 0", "memory.leak": "== 0 kb"}
+SOAK_DEFAULTS: Final = {"clients.refused": "== 0", "crashes": "== 0", "hangs": "== 0", "memory.leak": "== 0 kb"}
 """What every soak, stress test and integration scenario must fulfil besides its own criteria."""
 
 FAILURE_DEFAULTS: Final = {
+    "clients.refused": "== 0",
     "faults.undetected": "== 0",
     "faults.unrecovered": "== 0",
     "recovery.time.max": "< 5 s",

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from scipy import stats
+from scipy import special
 
 from rayos_model.abi import QUANTILES
 
@@ -54,7 +54,7 @@ class Exponential(_Distribution):
     mean_us: float = Field(gt=0)
 
     def quantiles_us(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(stats.expon.ppf(p, scale=self.mean_us), dtype=np.float64)
+        return np.asarray(-special.log1p(-p) * self.mean_us, dtype=np.float64)
 
 
 class Uniform(_Distribution):
@@ -69,7 +69,7 @@ class Uniform(_Distribution):
         return self
 
     def quantiles_us(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(stats.uniform.ppf(p, loc=self.low_us, scale=self.high_us - self.low_us), dtype=np.float64)
+        return p * (self.high_us - self.low_us) + self.low_us
 
 
 class Lognormal(_Distribution):
@@ -78,7 +78,7 @@ class Lognormal(_Distribution):
     sigma: float = Field(gt=0, description="standard deviation of the logarithm")
 
     def quantiles_us(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(stats.lognorm.ppf(p, self.sigma, scale=self.median_us), dtype=np.float64)
+        return np.asarray(np.exp(self.sigma * special.ndtri(p)) * self.median_us, dtype=np.float64)
 
 
 class Gamma(_Distribution):
@@ -87,7 +87,7 @@ class Gamma(_Distribution):
     shape: float = Field(gt=0)
 
     def quantiles_us(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(stats.gamma.ppf(p, self.shape, scale=self.mean_us / self.shape), dtype=np.float64)
+        return np.asarray(special.gammaincinv(self.shape, p) * (self.mean_us / self.shape), dtype=np.float64)
 
 
 class Empirical(_Distribution):

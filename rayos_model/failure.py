@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rayos_model.abi import FAULT_TARGET_HEAP, FAULT_TARGET_NETWORK, FaultKind
+from rayos_model.abi import FAULT_TARGET_DISK, FAULT_TARGET_HEAP, FAULT_TARGET_NETWORK, FaultKind
 from rayos_model.criteria import Criterion, criteria_of
 from rayos_model.fault_ledger import Cascade, FaultLedger, InjectedFault
 from rayos_model.faults import FAULT_VARIANTS, FaultKindName
@@ -202,5 +202,5 @@ class FailureInjector:
 
 
 def _name(target: int) -> str:
-    others = {FAULT_TARGET_HEAP: "the heap", FAULT_TARGET_NETWORK: "the network"}
+    others = {FAULT_TARGET_HEAP: "the heap", FAULT_TARGET_NETWORK: "the network", FAULT_TARGET_DISK: "the disk"}
     return others.get(target, f"client {target}")

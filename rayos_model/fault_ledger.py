@@ -17,7 +17,7 @@ _LOSSES: Final = (TraceKind.M_CLIENT_DESTROYED, TraceKind.M_PROTOCOL_ERROR, Trac
 class InjectedFault:
     """One fault; `target` is a client id, or one of `FAULT_TARGET_…`. Times are ns since its injection; None: never.
 
-    A partition lasts a while: recovery from it is counted from its end.
+    A partition or an outage lasts a while: recovery from it is counted from its end.
     """
 
     kind: FaultKind

@@ -13,6 +13,8 @@ FaultKindName = Literal[
     "hostile_client",
     "deadlock",
     "network_partition",
+    "disk_error",
+    "disk_outage",
 ]
 
 FAULT_VARIANTS: Final[dict[str, tuple[str, ...]]] = {
@@ -24,5 +26,12 @@ FAULT_VARIANTS: Final[dict[str, tuple[str, ...]]] = {
     "hostile_client": ("fuzz",),
     "deadlock": ("opposite_order",),
     "network_partition": ("server_link", "remote_link"),
+    "disk_error": ("read", "write", "bad_block"),
+    "disk_outage": ("reads", "writes"),
 }
 """Kind → its variants, in the order of their numbers in the scenario image."""
+
+LASTING: Final = ("network_partition", "disk_outage")
+"""Kinds that last: `duration_s`."""
+CLIENTLESS: Final = ("network_partition", "disk_error", "disk_outage")
+"""Kinds that strike no client."""

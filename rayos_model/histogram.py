@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 _BITS: Final = 7
 _LONGEST_NS: Final = (1 << 52) - 1
@@ -110,8 +110,8 @@ class LatencyHistogram:
         Assumes independent values. Where the sample is too small for the upper rank, the end is the maximum.
         """
         count = self.count
-        low, high = stats.binom.interval(confidence, count, p)
-        return self._order_statistic(max(1, int(low))), self._order_statistic(min(count, int(high) + 1))
+        low, high = (_binomial_quantile((1 + side * confidence) / 2, count, p) for side in (-1, 1))
+        return self._order_statistic(max(1, low)), self._order_statistic(min(count, high + 1))
 
     def distribution(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The empirical distribution function: (values ns ascending, share of values ≤ each)."""
@@ -156,3 +156,13 @@ class LatencyHistogram:
         return isinstance(other, LatencyHistogram) and self.to_dict() == other.to_dict()
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _binomial_quantile(share: float, count: int, p: float) -> int:
+    """The least number of successes in `count` trials that is not exceeded with probability `share`.
+
+    As scipy.stats.binom.ppf, without loading all of scipy.stats in every worker of a sweep.
+    """
+    found = int(np.ceil(special.bdtrik(share, count, p)))
+    lower = max(found - 1, 0)
+    return lower if special.bdtr(lower, count, p) >= share else found

@@ -28,6 +28,7 @@ class Settings:
     scrub_interval_ns: int
     lock_timeout_ns: int
     warmup_ns: int
+    power_cut_ns: int
     kind: int
     vcpus: int
     memory_mb: int
@@ -44,6 +45,8 @@ class Settings:
     detectors_off: int
     input_source: int
     jitter_seed: int
+    ipi_delay_seed: int
+    recorded: int
     name: str
 
 
@@ -183,10 +186,14 @@ def build_image(
     trace_points: int = False,
     provoke: Provocation = Provocation.NONE,
     detectors_off: Collection[Detection] = (),
+    power_cut_ns: int = 0,
+    recorded: bool = False,
 ) -> Image:
     """Compile a scenario. `trace_points` keeps every control-flow point in the trace; `abi.TRACE_WIRE` the wire too.
 
-    `detectors_off` blinds detectors, which proves that a test that relies on them can fail.
+    `detectors_off` blinds detectors, which proves that a test that relies on them can fail. `power_cut_ns` is when the
+    machine stops for good, so that a test can look at what the disk then holds; 0: it does not. `recorded`: QEMU
+    records or replays the run.
     """
     tables: dict[tuple[int, ...], int] = {}
 
@@ -227,6 +234,7 @@ def build_image(
         scrub_interval_ns=round(machine.scrub_interval_ms * 1e6),
         lock_timeout_ns=round(machine.lock_timeout_s * NS),
         warmup_ns=scenario.warmup_ns,
+        power_cut_ns=power_cut_ns,
         kind=ScenarioKind[scenario.kind.upper()],
         vcpus=machine.vcpus,
         memory_mb=machine.memory_mb,
@@ -243,6 +251,8 @@ def build_image(
         detectors_off=sum(1 << detector for detector in set(detectors_off)),
         input_source=InputSource[scenario.input.source.upper()],
         jitter_seed=machine.jitter_seed,
+        ipi_delay_seed=machine.ipi_delay_seed,
+        recorded=int(recorded),
         name=scenario.name,
     )
     lists = (tuple(groups), tuple(_faults(scenario)), _events(scenario, groups), tuple(tables))
@@ -332,9 +342,11 @@ def compile_image(
     trace_points: int = False,
     provoke: Provocation = Provocation.NONE,
     detectors_off: Collection[Detection] = (),
+    power_cut_ns: int = 0,
+    recorded: bool = False,
 ) -> bytes:
     """`build_image(…).pack()`: the bytes of the scenario image."""
-    return build_image(scenario, trace_points, provoke, detectors_off).pack()
+    return build_image(scenario, trace_points, provoke, detectors_off, power_cut_ns, recorded).pack()
 
 
 def parse_image(data: bytes) -> Image:

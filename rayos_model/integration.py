@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from rayos_model import markers, toml
 from rayos_model.metrics import Metrics
@@ -31,6 +31,9 @@ SHIPPED: Final = (
     "emergency-shutdown",
 )
 """The shipped integration scenarios."""
+
+Perturbation = Literal["jitter_seed", "ipi_delay_seed"]
+"""The key of `[machine]` that makes other interleavings: by shorter quanta, by late interrupts between processors."""
 
 
 class ScenarioBuilder:
@@ -180,19 +183,21 @@ class SystemUnderTest:
         """Runs and judges a scenario; see `systems.execute` for what is raised."""
         return IntegrationResult.of(execute(self.system, scenario, out, progress))
 
-    def interleavings(self, scenario: Scenario, seeds: Iterable[int]) -> dict[int, IntegrationResult]:
-        """The same scenario with quanta perturbed by each seed (0: not at all), without keeping the runs."""
+    def interleavings(
+        self, scenario: Scenario, seeds: Iterable[int], by: Perturbation = "jitter_seed"
+    ) -> dict[int, IntegrationResult]:
+        """The same scenario perturbed by each seed (0: not at all), without keeping the runs."""
         results = {}
         with tempfile.TemporaryDirectory(prefix="rayos-interleavings-") as scratch:
             for seed in seeds:
-                results[seed] = self.run(jittered(scenario, seed), Path(scratch, str(seed)))
+                results[seed] = self.run(perturbed(scenario, seed, by), Path(scratch, str(seed)))
         return results
 
 
-def jittered(scenario: Scenario, seed: int) -> Scenario:
+def perturbed(scenario: Scenario, seed: int, by: Perturbation = "jitter_seed") -> Scenario:
     """The same scenario under another interleaving of its threads."""
     data = scenario.model_dump(exclude_unset=True)
-    data["machine"] = {**data.get("machine", {}), "jitter_seed": seed}
+    data["machine"] = {**data.get("machine", {}), by: seed}
     return from_dict(data, scenario.name)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rayos_model.abi import BatchTag, FaultKind, Interface, Report, ThreadId, TraceKind, pack, request_id
+from rayos_model.abi import BatchTag, FaultKind, Interface, Report, ThreadId, TraceKind, pack, painted, request_id
 from rayos_model.calibration.segments import POINT_DETAILS, REQUESTS
 
 _PIPE_IO = ("pipe_read", "pipe_write", "close")
@@ -50,8 +50,8 @@ def record_of(label: str, sizes: tuple[Any, ...], subject: int) -> tuple[TraceKi
     if name == "events":
         return kind, subject, pack(int(sizes[0]), int(sizes[1]))
     if name == "composite":
-        steps, rows, blits, rectangles = map(int, sizes)
-        return kind, (blits & 0xFFFF) | (rectangles & 0xFFFF) << 16, pack(steps, rows)
+        steps, rows, groups, blits, rectangles = map(int, sizes)
+        return kind, (blits & 0xFFFF) | (rectangles & 0xFFFF) << 16, painted(steps, rows, groups)
     if name in ("flip", "ping"):
         return kind, int(sizes[0]), 0
     return kind, subject, int(sizes[0]) if sizes else 0

@@ -1,7 +1,8 @@
 """Metrics of a run, collected from its trace as it streams by. Must not know which system made the trace.
 
 Measured is what happens from the end of warm-up to the scenario's duration. Client creation, of which warm-up mostly
-consists, counts from the start; crashes, hangs, protocol errors and the memory balance count for the whole run.
+consists, counts from the start; refusals, crashes, hangs, protocol errors and the memory balance count for the whole
+run.
 Intervals are 95 % order-statistics intervals.
 """
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from rayos_model.abi import Records, TraceKind
 from rayos_model.fault_ledger import FaultLedger
 from rayos_model.histogram import LatencyHistogram
+from rayos_model.refusals import RefusalTracker
 from rayos_model.resources import ResourceTracker
 from rayos_model.scenario import NS, Scenario
 from rayos_model.storage import StorageTracker
@@ -99,6 +101,7 @@ class MetricsCollector:
         }
         self._resources = ResourceTracker(scenario)
         self._storage = StorageTracker(scenario)
+        self._refusals = RefusalTracker(scenario)
         seconds = np.arange(len(self._flips.seconds)) * NS
         self._measured_seconds = (seconds >= self._warmup_ns) & (seconds + NS <= self._duration_ns)
         self._p99_us = np.full(len(seconds), np.nan)
@@ -129,6 +132,7 @@ class MetricsCollector:
             self._faults.feed(records)
         self._resources.feed(records)
         self._storage.feed(records)
+        self._refusals.feed(records)
 
     def _latency_by_second(self, records: Records) -> None:
         seconds = (records["time_ns"] // NS).astype(np.int64)
@@ -170,6 +174,7 @@ class MetricsCollector:
         put("dropped_frames.percent", 100 * dropped / (flips + dropped) if flips + dropped else 0.0)
         for name, value in (self._resources.values() | self._storage.values()).items():
             put(name, value)
+        put("clients.refused", self._refusals.refused)
         put("crashes", self._counts[TraceKind.M_CRASH])
         put("hangs", self._counts[TraceKind.M_HANG])
         put("protocol_errors", self._counts[TraceKind.M_PROTOCOL_ERROR])

@@ -25,6 +25,7 @@ _OF_CLIENTS: Final = (
     *(TraceKind.M_COMMIT_TO_PRESENT, TraceKind.M_BUFFER_COMMIT, TraceKind.M_CLIENT_CREATION),
     *(TraceKind.M_INPUT_ROUND_TRIP, TraceKind.M_CONFIGURE, TraceKind.M_PRESENTATION_JITTER),
     *(TraceKind.M_HANG, TraceKind.M_CRASH, TraceKind.M_PROTOCOL_ERROR, TraceKind.M_DURABLE),
+    TraceKind.M_STORE_ERROR,
 )
 _OF_NOBODY: Final = (TraceKind.M_FLIP, TraceKind.M_DROPPED)
 _TIMES_OF_MARKERS: Final = {

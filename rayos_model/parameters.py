@@ -24,7 +24,7 @@ SIZES: Mapping[str, tuple[str, ...]] = {
     "pipe_write": ("bytes",),
     "take": ("bytes",),
     "events": ("bytes", "events"),
-    "composite": ("steps", "rows", "blits", "rectangles"),
+    "composite": ("steps", "rows", "groups", "blits", "rectangles"),
     "flip": ("surfaces", "freed"),
     "action": ("clients",),
     "marker": ("letters",),
@@ -97,7 +97,7 @@ class Scheduling(Frozen):
 
 
 class Memory(Frozen):
-    """Pages in use = base + framebuffers + per client + per shared-memory page."""
+    """Pages in use = base + framebuffers + per client + per shared-memory page; the base of a machine with 256 MB."""
 
     base_pages: float
     pages_per_client: float

@@ -31,7 +31,9 @@ LOOKS: Final = 3
 """Times an alternative is judged: after a quarter, a half and all of its replications (at least two)."""
 SHORTEST_S: Final = 20.0
 MEASURED_S: Final = 10.0
-_MEMORY: Final = "memory.peak"
+LEAST_S: Final = 2.0
+"""Every run goes on so long past warm-up and the second after the last client's start: one whole second at least."""
+REFUSED: Final = "clients.refused"
 _MOST_STEPS: Final = 60
 _SLO: Final = re.compile(r"\s*([\w.]+)\s*([<>=].*)")
 
@@ -50,12 +52,13 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One value tried on the model. `refused` says why a scenario with it is not valid."""
+    """One value tried on the model, in runs of `duration_s`. `refused` says why a scenario with it is not valid."""
 
     value: Any
     replications: int
     judgements: tuple[Judgement, ...] = ()
     refused: str = ""
+    duration_s: float = 0.0
 
     @property
     def holds(self) -> bool:
@@ -76,7 +79,19 @@ class Alternative:
         """What does not hold."""
         if self.refused:
             return self.refused
-        return ", ".join(f"{j.objective.metric} {j.objective.text}" for j in self.judgements if not j.holds)
+        return ", ".join(_unmet(judgement) for judgement in self.judgements if not judgement.holds)
+
+    @property
+    def starves(self) -> bool:
+        """Whether clients were refused for want of memory, more than the objectives allow."""
+        return any(judgement.objective.metric == REFUSED and not judgement.holds for judgement in self.judgements)
+
+
+def _unmet(judgement: Judgement) -> str:
+    objective, estimate = judgement.objective, judgement.estimate
+    if objective.metric == REFUSED and estimate is not None:
+        return f"{estimate.mean:.4g} clients refused for want of memory"
+    return f"{objective.metric} {objective.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +120,11 @@ class Answer:
         """Whether the verdicts at the answer and just past it are certain at the plan's confidence."""
         ends = [a for a in self.tried if a.value == self.value] + ([self.fails_at] if self.fails_at else [])
         return all(end.certain for end in ends)
+
+    @property
+    def memory_binds(self) -> bool:
+        """Whether it is memory that more than the answer would want."""
+        return self.fails_at is not None and self.fails_at.starves
 
     @property
     def confirmed(self) -> bool | None:
@@ -162,6 +182,7 @@ def _answer_dict(answer: Answer) -> dict[str, Any]:
         "on_front": answer.on_front,
         "fails_at": answer.fails_at.value if answer.fails_at else None,
         "binding": answer.fails_at.binding if answer.fails_at else None,
+        "memory_binds": answer.memory_binds,
         "confirmed": answer.confirmed,
         "confirmations": [
             {"value": c.value, "holds": c.holds, "measured": dict(c.measured)} for c in answer.confirmations
@@ -172,6 +193,7 @@ def _answer_dict(answer: Answer) -> dict[str, Any]:
                 "holds": tried.holds,
                 "certain": tried.certain,
                 "replications": tried.replications,
+                "duration_s": tried.duration_s,
                 "refused": tried.refused or None,
                 "metrics": {
                     j.objective.metric: {
@@ -203,15 +225,12 @@ def parse_slo(text: str) -> Criterion:
         raise BadInput(f"--slo: {error}") from None
 
 
-def memory_objective(scenario: Scenario) -> Criterion:
-    """Memory in use must stay below what the machine has: with none left, clients cannot be created."""
-    megabytes = scenario.machine.memory_mb
-    return Criterion(_MEMORY, "<", megabytes * 1024.0, "kb", f"< {megabytes} MB, all the machine has")
-
-
 def objectives_for(scenario: Scenario, slos: Sequence[Criterion]) -> list[Criterion]:
-    """The given objectives, or else the scenario's criteria; and memory."""
-    return [*(slos or criteria_of(scenario).values()), memory_objective(scenario)]
+    """The given objectives, or else the scenario's criteria; and, unless they say otherwise, that all are served."""
+    given = [*(slos or criteria_of(scenario).values())]
+    if any(objective.metric == REFUSED for objective in given):
+        return given
+    return [*given, parse_criterion(REFUSED, "== 0")]
 
 
 def judge(objective: Criterion, values: Sequence[Values], confidence: float) -> Judgement:
@@ -231,16 +250,18 @@ def judge(objective: Criterion, values: Sequence[Values], confidence: float) -> 
 # ---- the search -------------------------------------------------------------------------------------
 
 
-def run_length(scenario: Scenario) -> Scenario:
-    """The scenario, shortened for a search: until 10 s past its warm-up, at least 20 s, never longer than it is.
+def for_search(scenario: Scenario, duration_s: float | None = None) -> Scenario:
+    """The scenario as a search runs it: measured when every client has had a second since its start.
 
-    A p99 of frames needs a thousand of them or more ten times over; that is a few seconds of some dozen clients.
+    It lasts `duration_s`; default: until 10 s past its warm-up, at least 20 s, never longer than it is. A p99 of frames
+    needs a thousand of them or more ten times over; that is a few seconds of some dozen clients. In either case it goes
+    on until `LEAST_S` past the warm-up, so that no client counts as served that was never there.
     """
-    warmup_s = scenario.warmup_s
-    if warmup_s is None:
-        warmup_s = max(group.last_start_s for group in scenario.clients) + 1
-    shorter = min(scenario.duration_s, max(SHORTEST_S, warmup_s + MEASURED_S))
-    return scenario.with_overrides(duration_s=shorter)
+    warmup_s = max(scenario.warmup_s or 0.0, scenario.settled_s)
+    if duration_s is None:
+        duration_s = min(scenario.duration_s, max(SHORTEST_S, warmup_s + MEASURED_S))
+    lasting = scenario.with_overrides(duration_s=max(duration_s, round(warmup_s + LEAST_S, 3)))
+    return varied(lasting, {"warmup_s": warmup_s})
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +283,7 @@ class Search:
 
     def variant(self, value: Any) -> Scenario:
         """The scenario at a value, as long as it is to be run. Raises `BadInput` when it is not valid."""
-        scenario = varied(self.scenario, {self.key: value})
-        return run_length(scenario) if self.duration_s is None else scenario.with_overrides(duration_s=self.duration_s)
+        return for_search(varied(self.scenario, {self.key: value}), self.duration_s)
 
     def attempt(self, value: Any) -> Alternative:
         """One alternative: replicated until certain, or until the replications are used up."""
@@ -279,11 +299,13 @@ class Search:
         for count in counts:
             runs = [base.with_overrides(seed=base.seed + r) for r in range(count)]
             values = evaluate(runs, self.parameters, self.store, self.execute)
-            alternative = Alternative(value, count, tuple(judge(o, values, level) for o in objectives))
+            judgements = tuple(judge(o, values, level) for o in objectives)
+            alternative = Alternative(value, count, judgements, duration_s=base.duration_s)
             if alternative.certain:
                 break
         outcome = "meets" if alternative.holds else f"fails ({alternative.binding})"
-        self.done(f"{self.key} = {_text(value)}: {outcome}, {alternative.replications} replications")
+        runs_made = f"{alternative.replications} replications of {base.duration_s:g} s"
+        self.done(f"{self.key} = {_text(value)}: {outcome}, {runs_made}")
         return alternative
 
     def last(self, start: Any, bounds: Range | None) -> Answer:
@@ -371,11 +393,11 @@ def plan(
 
     `vary` is a dotted key with a numeric value, searched from its value in the scenario on, or within `bounds`.
     `slos` are objectives such as `"commit_to_present.p99<100ms"`; default: the scenario's criteria. Memory must suffice
-    in any case. `smallest` names keys of which less is better. `others` maps further keys to values: the search is made
-    for each combination, and answers that another one beats in every key are marked as off the Pareto front.
-    `confirm` is a system, the kernel, to be run at the answer and at the first failing value (if that meets the
-    objectives, 10 % past the answer). `duration_s` defaults to `run_length`. `precision` is the relative gap at which
-    the bisection of large or fractional numbers stops.
+    for all clients, unless an objective says how many may be refused: `"clients.refused<5"`. `smallest` names keys of
+    which less is better. `others` maps further keys to values: the search is made for each combination, and answers
+    that another one beats in every key are marked as off the Pareto front. `confirm` is a system, the kernel, to be run
+    at the answer and at the first failing value (if that meets the objectives, 10 % past the answer). `duration_s`: see
+    `for_search`. `precision` is the relative gap at which the bisection of large or fractional numbers stops.
 
     Each verdict on an alternative is certain at `confidence` (one-sided Student intervals over replications, shared by
     Bonferroni over looks and objectives), or is marked as not certain. Raises `BadInput`; what running raises.
@@ -485,15 +507,15 @@ def _check(
     with tempfile.TemporaryDirectory(prefix="rayos-plan-") as scratch:
         label = f"{search.key} = {_text(value)} on {kernel.name}"
         run = execute(kernel, scenario, Path(scratch, "run"), progress(label) if progress else None)
-        starved = "RAYOS_DIAG:spawn:" in run.markers()
     measured: dict[str, float | None] = {}
-    holds = not starved
+    holds = True
     for objective in objectives_for(scenario, search.slos):
         found: Value | None = run.metrics.values.get(objective.metric)
         measured[objective.metric] = found.value if found else None
         holds = holds and found is not None and objective.holds(found.value)
-    outcome = "meets" if holds else "fails" + (" (a client could not be created: out of memory)" if starved else "")
-    search.done(f"{label}: {outcome}")
+    refused = measured.get(REFUSED)
+    starved = f" (memory: {refused:g} clients refused)" if refused else ""
+    search.done(f"{label}: {'meets' if holds else 'fails'}{starved}")
     return Confirmation(value, measured, holds, expected)
 
 

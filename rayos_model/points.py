@@ -30,6 +30,10 @@ Values = dict[str, Value]
 """Metric → value, of one point."""
 
 _PACKAGE: Final = Path(__file__).parent
+_SHARED: Final = (
+    *("abi", "distribution", "fault_ledger", "faults", "histogram", "image", "metrics", "parameters", "random"),
+    *("refusals", "resources", "scenario", "storage", "throughput", "trace", "units"),
+)
 _UNIMPORTANT: Final = {"name", "description", "criteria"}
 
 
@@ -37,8 +41,7 @@ _UNIMPORTANT: Final = {"name", "description", "criteria"}
 def model_sha256() -> str:
     """Hash of the sources that turn a scenario and parameters into metrics."""
     digest = hashlib.sha256()
-    shared = ("abi", "distribution", "histogram", "image", "metrics", "parameters", "random", "scenario", "units")
-    for path in sorted([*(_PACKAGE / "model").glob("*.py"), *(_PACKAGE / f"{name}.py" for name in shared)]):
+    for path in sorted([*(_PACKAGE / "model").glob("*.py"), *(_PACKAGE / f"{name}.py" for name in _SHARED)]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
@@ -207,22 +210,23 @@ def evaluate(
     `done(finished, total)` is called at the start and after each point.
     """
     text = json.dumps(parameters.model_dump(mode="json"), sort_keys=True)
-    tasks = [Task.of(scenario, text) for scenario in scenarios]
-    keys = [task.key for task in tasks]
+    tasks = [(scenario, Task.of(scenario, text)) for scenario in scenarios]
+    keys = [task.key for _, task in tasks]
     found: dict[str, Values] = {}
-    missing: dict[str, Task] = {}
-    for key, task in zip(keys, tasks, strict=True):
+    missing: dict[str, tuple[float, Task]] = {}
+    for key, (scenario, task) in zip(keys, tasks, strict=True):
         if key in found or key in missing:
             continue
         kept = store.get(key)
         if kept is None:
-            missing[key] = task
+            missing[key] = scenario.client_count * scenario.duration_s, task
         else:
             found[key] = kept
     total = len(found) + len(missing)
     done(len(found), total)
-    names = list(missing)
-    for index, result in execute(list(missing.values())) if missing else ():
+    # The longest first: no worker is left with a long one at the end.
+    names = sorted(missing, key=lambda key: missing[key][0], reverse=True)
+    for index, result in execute([missing[name][1] for name in names]) if missing else ():
         store.put(names[index], result)
         kept = store.get(names[index])
         assert kept is not None

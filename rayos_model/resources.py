@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from rayos_model.abi import PAGE_KB, Records, TraceKind
 from rayos_model.scenario import NS, Scenario
@@ -94,7 +93,8 @@ class ResourceTracker:
             values["fragmentation.max"] = float(fragmentation.max())
         seconds = np.flatnonzero(self._measured & ~np.isnan(self._pages))
         if len(seconds) >= 2:
-            values["memory.growth"] = float(stats.linregress(seconds / 3600, self.memory_kb[seconds]).slope)
+            (spread, together), _ = np.cov(seconds / 3600, self.memory_kb[seconds], bias=True)
+            values["memory.growth"] = float(together / spread)
         return {name: value for name, value in values.items() if value is not None}
 
 

@@ -18,7 +18,7 @@ from rayos_model.abi import LOAD_STEPS, MAX_CLIENTS, MAX_EVENTS, PIPE_BYTES
 from rayos_model.criteria import parse_criterion
 from rayos_model.distribution import DISTRIBUTIONS, ZERO, Constant, Distribution, Exponential
 from rayos_model.errors import BadInput
-from rayos_model.faults import FAULT_VARIANTS, FaultKindName
+from rayos_model.faults import CLIENTLESS, FAULT_VARIANTS, LASTING, FaultKindName
 
 NS: Final = 1_000_000_000
 
@@ -79,6 +79,12 @@ class Machine(_Part):
     jitter_seed: int = Field(
         default=0, ge=0, lt=1 << 32, description="perturbs every quantum, to try another interleaving; 0: exact quanta"
     )
+    ipi_delay_seed: int = Field(
+        default=0,
+        ge=0,
+        lt=1 << 32,
+        description="makes interrupts between processors late, to try another interleaving; 0: none is",
+    )
     ping_interval_s: float = Field(default=5.0, gt=0, le=1e6)
     hang_timeout_s: float = Field(default=4.0, gt=0, le=1e6)
     respawn_ms: float = Field(
@@ -134,7 +140,7 @@ class Fault(_Part):
     at_s: float | None = Field(default=None, ge=0)
     rate_hz: float | None = Field(default=None, gt=0, le=1000)
     count: int = Field(default=(1 << 32) - 1, ge=1, lt=1 << 32, description="at most so many")
-    duration_s: float | None = Field(default=None, gt=0, le=1e6, description="network_partition: how long it lasts")
+    duration_s: float | None = Field(default=None, gt=0, le=1e6, description=f"{', '.join(LASTING)}: how long it lasts")
     start_s: float = Field(default=0.0, ge=0)
     end_s: float | None = Field(default=None, gt=0, description="default: 5 s, the recovery limit, before the end")
 
@@ -144,10 +150,10 @@ class Fault(_Part):
             raise ValueError("expected either at_s (one failure) or rate_hz (failures a second)")
         if self.at_s is not None and (self.start_s or self.end_s is not None):
             raise ValueError("expected start_s and end_s only together with rate_hz")
-        if (self.kind == "network_partition") != (self.duration_s is not None):
-            raise ValueError("expected duration_s with kind network_partition, and only there")
-        if self.kind == "network_partition" and (self.target != "random" or self.group is not None):
-            raise ValueError("network_partition strikes no client: expected neither target nor group")
+        if (self.kind in LASTING) != (self.duration_s is not None):
+            raise ValueError(f"expected duration_s with kind {' or '.join(LASTING)}, and only there")
+        if self.kind in CLIENTLESS and (self.target != "random" or self.group is not None):
+            raise ValueError(f"{self.kind} strikes no client: expected neither target nor group")
         if self.target != "random" and self.group is not None:
             raise ValueError('expected group only with target = "random"')
         variants = FAULT_VARIANTS[self.kind]
@@ -340,6 +346,8 @@ class Scenario(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.machine.ipi_delay_seed and self.machine.vcpus == 1:
+            raise ValueError("machine.ipi_delay_seed: expected vcpus of at least 2: one alone interrupts nobody")
         if self.load.disk_iops and not self.machine.disk_mb:
             raise ValueError("load.disk_iops: expected a machine with a disk; machine.disk_mb is 0")
         if self.input.source == "device" and self.machine.vcpus > 1:
@@ -385,6 +393,10 @@ class Scenario(_Part):
             raise ValueError(f"{key}.target: expected a client id below {self.client_count}, got {fault.target}")
         if fault.group is not None and fault.group >= len(self.clients):
             raise ValueError(f"{key}.group: expected a group index below {len(self.clients)}, got {fault.group}")
+        if fault.kind in CLIENTLESS and self.machine.vcpus > 1:
+            raise ValueError(f"machine.vcpus: expected 1 with a {fault.kind}, got {self.machine.vcpus}")
+        if fault.kind in ("disk_error", "disk_outage") and not self.machine.disk_mb:
+            raise ValueError(f"{key}: expected a machine with a disk; machine.disk_mb is 0")
         if fault.kind == "network_partition":
             self._check_partition(key, fault)
         start_s, end_s = self.fault_window(fault)
@@ -397,8 +409,6 @@ class Scenario(_Part):
     def _check_partition(self, key: str, fault: Fault) -> None:
         if self.network is None:
             raise ValueError(f"{key}: expected a network to part; the scenario has no table network")
-        if self.machine.vcpus > 1:
-            raise ValueError(f"machine.vcpus: expected 1 with a network_partition, got {self.machine.vcpus}")
         if fault.duration_s is not None and fault.duration_s * 1000 <= self.network.timeout_ms:
             raise ValueError(
                 f"{key}.duration_s: expected more than network.timeout_ms ({self.network.timeout_ms:g}), after which a "
@@ -429,11 +439,20 @@ class Scenario(_Part):
         return round(self.duration_s * NS)
 
     @property
+    def last_start_s(self) -> float:
+        """When the last of all clients is started."""
+        return max(group.last_start_s for group in self.clients)
+
+    @property
+    def settled_s(self) -> float:
+        """When every client has had a second since its start."""
+        return self.last_start_s + 1
+
+    @property
     def warmup_ns(self) -> int:
         """Start of the measured part, ns; see `warmup_s`."""
-        if self.warmup_s is not None:
-            return round(self.warmup_s * NS)
-        return round(min(max(group.last_start_s for group in self.clients) + 1, self.duration_s / 2) * NS)
+        warmup_s = min(self.settled_s, self.duration_s / 2) if self.warmup_s is None else self.warmup_s
+        return round(warmup_s * NS)
 
     @property
     def refresh_mhz(self) -> int:

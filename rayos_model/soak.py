@@ -17,6 +17,7 @@ import numpy as np
 from rayos_model.abi import TraceKind
 from rayos_model.histogram import LatencyHistogram
 from rayos_model.metrics import Metrics
+from rayos_model.refusals import RefusalTracker
 from rayos_model.run import Run
 from rayos_model.scenario import DEFAULT_RATE_HZ, ClientGroup, Scenario, WorkloadName, from_dict
 from rayos_model.systems import ProgressFn, System, execute
@@ -66,12 +67,14 @@ class ClientDiagnosis:
     hangs: int
     protocol_errors: int
     departures: tuple[str, ...]
+    refused: bool
 
     @property
     def healthy(self) -> bool:
-        """Lived, and neither crashed, hung, broke the protocol nor was killed."""
+        """Lived, and neither was refused memory, crashed, hung, broke the protocol nor was killed."""
         return (
             self.lives > 0
+            and not self.refused
             and all(reason == "left" for reason in self.departures)
             and not (self.crashes or self.hangs or self.protocol_errors)
         )
@@ -90,6 +93,9 @@ def diagnose_clients(run: Run) -> list[ClientDiagnosis]:
         *(kinds.M_COMMIT_TO_PRESENT, kinds.M_BUFFER_COMMIT, kinds.M_CRASH, kinds.M_HANG, kinds.M_PROTOCOL_ERROR),
         *(kinds.M_CLIENT_CREATED, kinds.M_CLIENT_DESTROYED),
     )
+    refusals = RefusalTracker(run.scenario)
+    refusals.feed(records)
+    refused = set(refusals.clients)
     records = records[np.argsort(records["subject"], kind="stable")]
     diagnoses = []
     for client in virtual_clients(run.scenario):
@@ -112,6 +118,7 @@ def diagnose_clients(run: Run) -> list[ClientDiagnosis]:
                 hangs=len(of(kinds.M_HANG)),
                 protocol_errors=len(of(kinds.M_PROTOCOL_ERROR)),
                 departures=reasons,
+                refused=client.id in refused,
             )
         )
     return diagnoses
@@ -145,6 +152,7 @@ class SoakTestResult:
                     f"client {diagnosis.client.id} ({diagnosis.client.workload}): {diagnosis.lives} lives, "
                     f"{diagnosis.crashes} crashes, {diagnosis.hangs} hangs, "
                     f"{diagnosis.protocol_errors} protocol errors; {departures}"
+                    + ("; memory was refused to it" if diagnosis.refused else "")
                 )
         return cls(run, not failed, tuple(lines))
 

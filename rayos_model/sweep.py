@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rayos_model.errors import BadInput, StorageFailure
-from rayos_model.keys import parse_value, split_values, varied
+from rayos_model.keys import describe, parse_value, split_values, varied
 from rayos_model.parameters import Parameters
 from rayos_model.points import PointStore, Values, evaluate, table_of, workers
 from rayos_model.scenario import Scenario
@@ -101,12 +101,12 @@ def sweep(
 
     Returns one row for each point, replication and metric: point, one column a key, replication, seed, metric, value,
     unit, low, high (95 % interval of a quantile within its run). Raises `BadInput`, before anything is computed, when
-    any point makes no valid scenario.
+    any point makes no valid scenario, or one that ends within a second of its last client's start.
     """
     if replications < 1:
         raise BadInput(f"replications: expected at least 1, got {replications}")
     points = design(settings, samples, scenario.seed)
-    bases = [varied(scenario, point) for point in points]
+    bases = [_all_served(varied(scenario, point), point) for point in points]
     runs = [base.with_overrides(seed=base.seed + r) for base in bases for r in range(replications)]
     if parameters is None:
         from rayos_model.calibration import load_calibration
@@ -120,6 +120,16 @@ def sweep(
     write_table(table, target)
     frame: pd.DataFrame = table.to_pandas()
     return frame
+
+
+def _all_served(scenario: Scenario, point: Point) -> Scenario:
+    """The scenario of a point. Raises `BadInput` when it ends before every client has had a second."""
+    if scenario.duration_s < scenario.settled_s:
+        raise BadInput(
+            f"{scenario.name} with {describe(point)}: expected a duration of at least {scenario.settled_s:g} s, "
+            f"a second past the start of the last client, got {scenario.duration_s:g} s"
+        )
+    return scenario
 
 
 def default_target(scenario: Scenario, points: Sequence[Point]) -> Path:

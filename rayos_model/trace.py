@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rayos_model.abi import FIRST_MEASUREMENT, TRACE_DTYPE, Records, TraceKind
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _COLUMNS: Final = list(TRACE_DTYPE.names or ())
 _SCHEMA: Final = pa.schema([(name, pa.from_numpy_dtype(TRACE_DTYPE[name])) for name in _COLUMNS])
@@ -99,6 +101,8 @@ def between(records: Records, start_ns: int, end_ns: int) -> Records:
 
 def frame(records: Records) -> pd.DataFrame:
     """Records as a data frame: the columns of a record, with `kind` as a categorical of names."""
+    import pandas as pd
+
     table = pd.DataFrame({name: records[name] for name in _COLUMNS})
     codes = {int(kind): i for i, kind in enumerate(TraceKind)}
     index = np.array([codes.get(int(kind), -1) for kind in records["kind"]], dtype=np.int64)

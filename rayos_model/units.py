@@ -26,6 +26,7 @@ METRIC_UNITS: Final[dict[str, str]] = {
     "memory.leak": "kb",
     "memory.growth": "kb/h",
     "fragmentation.max": "%",
+    "clients.refused": "",
     "crashes": "",
     "hangs": "",
     "protocol_errors": "",

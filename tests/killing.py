@@ -1,4 +1,4 @@
-"""For tests of what outlives a machine: executions on an image that stays, and QEMU killed in the middle of one."""
+"""For tests of what outlives a machine: executions on an image that stays, and power that goes in the middle of one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rayos_model.abi import Records
+from rayos_model.abi import Provocation, Records, RunState
 from rayos_model.errors import PlatformFailure
 from rayos_model.hardware.execution import Execution
 from rayos_model.hardware.platforms import DISK_DEVICES, platform_named
@@ -37,22 +37,38 @@ class Heard:
     def records(self, records: Records) -> None: ...
 
 
-def execution_of(what: Scenario, image: Path) -> Execution:
+def execution_of(
+    what: Scenario, image: Path, power_cut_ns: int = 0, provoke: Provocation = Provocation.NONE
+) -> Execution:
     machine = what.machine
     kernel = Path(build_kernel().path)
     return Execution(
-        *(find_qemu(), kernel, platform_named("icount"), compile_image(what), machine.vcpus, machine.memory_mb),
+        *(find_qemu(), kernel, platform_named("icount")),
+        compile_image(what, provoke=provoke, power_cut_ns=power_cut_ns),
+        *(machine.vcpus, machine.memory_mb),
         devices=DISK_DEVICES,
         disk=image,
     )
 
 
+def session_of(execution: Execution) -> QemuSession:
+    places = {"<kernel>": str(execution.kernel), "<disk>": str(execution.disk)}
+    return QemuSession([str(execution.qemu.path), *execution.command[1:]], execution.image, places)
+
+
+async def cut_short(execution: Execution) -> DurableLog:
+    """Runs until the power goes, at the instant that the image says; whose flush was acknowledged by then."""
+    heard = Heard()
+    async with session_of(execution) as session:
+        header = await drive(session, heard, Limits())
+    assert header.state is RunState.POWER_CUT
+    return heard.durable
+
+
 async def killed(execution: Execution, askers: int, after_s: float) -> DurableLog:
     """Runs until QEMU is killed, `after_s` of wall time after so many clients had their flush acknowledged; by whom."""
     heard = Heard()
-    places = {"<kernel>": str(execution.kernel), "<disk>": str(execution.disk)}
-    command = [str(execution.qemu.path), *execution.command[1:]]
-    async with QemuSession(command, execution.image, places) as session:
+    async with session_of(execution) as session:
         driving = asyncio.create_task(drive(session, heard, Limits()))
         while len(heard.durable.puts) < askers and not driving.done():
             await asyncio.sleep(0.001)

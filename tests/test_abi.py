@@ -33,6 +33,7 @@ ENUMS: dict[str, tuple[type[IntEnum], str]] = {
     "detection": (abi.Detection, "DETECTED_"),
     "net_side": (abi.NetSide, "NET_"),
     "host_request": (abi.HostRequest, "HOST_"),
+    "disk_refusal": (abi.DiskRefusal, "REFUSE_"),
     "report": (abi.Report, "REPORT_"),
     "run_state": (abi.RunState, "STATE_"),
     "thread_id": (abi.ThreadId, "THREAD_"),
@@ -46,7 +47,7 @@ CONSTANTS = (
     *("MAX_CLIENTS", "MAX_MUTEXES", "VARIANT_ANY", "FAULT_TARGET_HEAP", "LOAD_STEPS", "CLIENT_TEXT", "CLIENT_CONFIG"),
     *("CLIENT_TABLES", "CLIENT_SHM", "CLIENT_STACK_TOP", "CLIENT_MEMORY", "NAME_BYTES", "RECORD_BYTES", "STRESS_SLOTS"),
     *("STRESS_FLUSH_EVERY", "STORE_RECORD_BYTES", "PLACE_BYTES", "BUFFER_BYTES", "BLOCK_BYTES", "COMPUTE_TURN_NS"),
-    *("MAX_EVENTS", "TRACE_WIRE", "CLIENT_EVENTS", "FAULT_TARGET_NETWORK"),
+    *("MAX_EVENTS", "TRACE_WIRE", "CLIENT_EVENTS", "FAULT_TARGET_NETWORK", "FAULT_TARGET_DISK"),
 )
 
 

@@ -16,7 +16,7 @@ from rayos_model.abi import BatchTag, TraceKind
 from rayos_model.calibration import calibration_scenarios, load_calibration, load_recorded, record, store
 from rayos_model.calibration import fit as fitting
 from rayos_model.calibration.calibrate import SEGMENTS, aggregate, fit_memory
-from rayos_model.calibration.fit import fit_scheduling, fit_segments
+from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_scheduling
 from rayos_model.calibration.segments import segments
 from rayos_model.errors import BadInput
 from rayos_model.parameters import Parameters, Scheduling, Segment, sizes_key
@@ -67,7 +67,7 @@ rate = st.floats(min_value=0, max_value=100)
 def test_known_costs_are_recovered(fixed: float, per_byte: float, per_write: float, seed: int) -> None:
     data = table(seed=seed)
     data["cpu_ns"] = fixed + per_byte * data["bytes"] + per_write * data["writes"]
-    fitted = fit_segments(data, "pair", FREE)["client.block>receive"]
+    fitted = fit_pairs(data, FREE, {})["client.block>receive"]
     # No noise: what is left is the arithmetic of a least-squares solver on sizes up to some thousands.
     assert fitted.fixed_ns == pytest.approx(fixed, rel=1e-6, abs=1e-3)
     assert fitted.per_size_ns.get("bytes", 0.0) == pytest.approx(per_byte, rel=1e-6, abs=1e-5)
@@ -80,7 +80,7 @@ def test_the_interval_covers_the_truth_under_noise() -> None:
     data = table(rows=2000)
     noise = np.random.default_rng(3).normal(0, 200, len(data))
     data["cpu_ns"] = 3000 + 2.5 * data["bytes"] + 80 * data["writes"] + noise
-    fitted = fit_segments(data, "pair", FREE)["client.block>receive"]
+    fitted = fit_pairs(data, FREE, {})["client.block>receive"]
     assert fitted.fixed_ci95_ns is not None
     truths = {"bytes": 2.5, "writes": 80.0}
     intervals = [(3000.0, fitted.fixed_ci95_ns), *((truths[n], ci) for n, ci in fitted.per_size_ci95_ns.items())]
@@ -95,7 +95,7 @@ def test_sizes_that_cannot_be_told_apart_are_fitted_as_one() -> None:
     data = table()
     data["writes"] = 3 * data["bytes"] + 8
     data["cpu_ns"] = 500 + 7 * data["bytes"]
-    fitted = fit_segments(data, "pair", FREE)["client.block>receive"]
+    fitted = fit_pairs(data, FREE, {})["client.block>receive"]
     assert len(fitted.per_size_ns) == 1
     assert predicted(data, fitted) == pytest.approx(data["cpu_ns"].to_numpy(), rel=1e-9)
 
@@ -103,7 +103,7 @@ def test_sizes_that_cannot_be_told_apart_are_fitted_as_one() -> None:
 def test_a_size_that_never_varied_is_part_of_the_fixed_cost() -> None:
     data = table(writes=4)
     data["cpu_ns"] = 500 + 2 * data["bytes"] + 25 * data["writes"]
-    fitted = fit_segments(data, "pair", FREE)["client.block>receive"]
+    fitted = fit_pairs(data, FREE, {})["client.block>receive"]
     assert set(fitted.per_size_ns) == {"bytes"}
     assert fitted.fixed_ns == pytest.approx(600)
 
@@ -114,7 +114,7 @@ def test_sizes_seen_often_have_their_own_mean() -> None:
     costs = {16.0: 900.0, 32.0: 200.0, 64.0: 1500.0, 80.0: 100.0}
     data = table(rows=len(sizes), bytes=sizes, writes=1)
     data["cpu_ns"] = [costs[size] for size in sizes]
-    fitted = fit_segments(data, "pair", FREE)["client.block>receive"]
+    fitted = fit_pairs(data, FREE, {})["client.block>receive"]
     often = {sizes_key({"bytes": size, "writes": 1}): costs[size] for size in (16.0, 32.0, 64.0)}
     assert fitted.by_sizes_ns == pytest.approx(often)
 
@@ -123,7 +123,7 @@ def test_levels_of_the_heap_of_sleepers_are_charged_apart() -> None:
     data = table(rows=200)
     data["depth"] = np.random.default_rng(4).integers(0, 5, len(data)).astype(float)
     data["cpu_ns"] = 400 + 2 * data["bytes"] + 35 * data["depth"]
-    fitted = fit_segments(data, "pair", FREE)["client.block>receive"]
+    fitted = fit_pairs(data, FREE, {})["client.block>receive"]
     assert fitted.per_depth_ns == pytest.approx(35)
     assert fitted.fixed_ns == pytest.approx(400)
     assert fitted.per_size_ns["bytes"] == pytest.approx(2)
@@ -132,7 +132,7 @@ def test_levels_of_the_heap_of_sleepers_are_charged_apart() -> None:
 def test_no_cost_is_negative() -> None:
     data = table()
     data["cpu_ns"] = 50_000 - 3 * data["bytes"]
-    fitted = fit_segments(data, "pair", FREE)["client.block>receive"]
+    fitted = fit_pairs(data, FREE, {})["client.block>receive"]
     assert fitted.fixed_ns >= 0
     assert all(rate >= 0 for rate in fitted.per_size_ns.values())
 
@@ -142,10 +142,10 @@ def test_pairs_are_fitted_apart_and_kinds_together() -> None:
     one["cpu_ns"] = 100 + one["bytes"]
     other["cpu_ns"] = 900 + other["bytes"]
     both = pd.concat([one, other], ignore_index=True)
-    pairs = fit_segments(both, "pair", FREE)
+    pairs = fit_pairs(both, FREE, {})
     assert pairs["client.block>receive"].fixed_ns == pytest.approx(100)
     assert pairs["client.wake>receive"].fixed_ns == pytest.approx(900)
-    kinds = fit_segments(both, "kind", FREE)
+    kinds = fit_kinds(both, FREE)
     assert set(kinds) == {"client.receive"}
     assert kinds["client.receive"].observations == len(both)
     assert 100 < kinds["client.receive"].fixed_ns < 900
@@ -166,7 +166,7 @@ def test_interrupts_and_dispatches_are_told_from_the_work(interrupt: float, disp
     assert scheduling.interrupt_ns == pytest.approx(interrupt, rel=1e-6)
     assert scheduling.dispatch_ns == pytest.approx(dispatch, rel=1e-6)
     assert scheduling.idle_wake_ns == 321
-    fitted = fit_segments(data, "pair", scheduling)["client.block>receive"]
+    fitted = fit_pairs(data, scheduling, {})["client.block>receive"]
     assert fitted.fixed_ns == pytest.approx(700, rel=1e-4)
     assert fitted.per_size_ns == {"bytes": pytest.approx(3, rel=1e-4)}
 
@@ -218,8 +218,8 @@ def test_aggregation_loses_nothing_that_a_fit_needs() -> None:
     rows = aggregate(data)
     assert rows["n"].sum() == len(data)
     again = rows.loc[rows.index.repeat(rows["n"])].rename(columns={"mean_ns": "cpu_ns"}).reset_index(drop=True)
-    first = fit_segments(data, "pair", FREE)["client.block>receive"]
-    second = fit_segments(again.drop(columns=["n", "min_ns", "max_ns"]), "pair", FREE)["client.block>receive"]
+    first = fit_pairs(data, FREE, {})["client.block>receive"]
+    second = fit_pairs(again.drop(columns=["n", "min_ns", "max_ns"]), FREE, {})["client.block>receive"]
     assert second.fixed_ns == pytest.approx(first.fixed_ns, rel=1e-9)
     assert second.per_size_ns == pytest.approx(first.per_size_ns, rel=1e-9)
 
@@ -242,7 +242,8 @@ def test_the_shipped_segments_give_the_shipped_parameters(monkeypatch: pytest.Mo
     rows = rows[rows.groupby("pair")["n"].transform("sum") <= 5000]  # the frequent ones take half a minute
     data = rows.loc[rows.index.repeat(rows["n"])].rename(columns={"mean_ns": "cpu_ns"}).reset_index(drop=True)
     data = data.drop(columns=["n", "min_ns", "max_ns"])
-    again = fit_segments(data, "pair", shipped.scheduling)
+    data["kind"] = data["pair"].str.replace(r"\..*>", ".", regex=True)
+    again = fit_pairs(data, shipped.scheduling, shipped.kinds)
     rare = {pair: segment for pair, segment in shipped.segments.items() if segment.observations <= 5000}
     assert set(again) == set(rare)
     for pair, segment in rare.items():
@@ -286,7 +287,7 @@ def test_parameters_are_read_back_as_they_were_written(root: Path) -> None:
         provenance={"kernel_sha256": "a" * 64},
         scheduling=FREE,
         memory=fit_memory(pd.DataFrame({"base": [3000], "pages": [24.0], "clients": [2], "shared": [0]})),
-        segments=fit_segments(data, "pair", FREE),
+        segments=fit_pairs(data, FREE, {}),
         kinds={},
     )
     parameters.dump(root / "icount" / store.PARAMETERS)

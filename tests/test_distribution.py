@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
+from scipy import stats
 
 from rayos_model.abi import QUANTILES
 from rayos_model.distribution import Constant, Empirical, Exponential, Gamma, Lognormal, Uniform
@@ -37,6 +39,17 @@ def test_quantiles_agree_with_closed_forms() -> None:
     assert Lognormal(median_us=700, sigma=0.6).table()[512] == 700_000
     assert Empirical(quantiles=(0, 10, 100)).table()[512] == 10_000
     assert set(Constant(value_us=3).table()) == {3000}
+
+
+def test_quantiles_are_those_of_scipy() -> None:
+    p = np.linspace(0, 0.9999, 777)
+    for mine, theirs in (
+        (Exponential(mean_us=321), stats.expon(scale=321)),
+        (Uniform(low_us=7, high_us=1234), stats.uniform(loc=7, scale=1227)),
+        (Lognormal(median_us=700, sigma=0.6), stats.lognorm(0.6, scale=700)),
+        (Gamma(mean_us=450, shape=2.5), stats.gamma(2.5, scale=180)),
+    ):
+        assert mine.quantiles_us(p) == pytest.approx(theirs.ppf(p), rel=1e-12)
 
 
 def test_impossible_parameters_are_refused() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from rayos_model.histogram import LatencyHistogram, representative
+from rayos_model.histogram import LatencyHistogram, _binomial_quantile, representative
 
 latencies = st.lists(st.integers(0, 2**50), min_size=1, max_size=200)
 
@@ -154,3 +154,8 @@ def test_the_distribution_ends_at_one() -> None:
     values, share = histogram_of([1, 5, 5, 900]).distribution()
     assert values[:2].tolist() == [1, 5]
     assert share.tolist() == [0.25, 0.75, 1.0]
+
+
+@given(st.integers(1, 10**8), st.sampled_from([0.5, 0.95, 0.99, 0.999]), st.sampled_from([0.025, 0.975, 0.005]))
+def test_binomial_quantiles_are_those_of_scipy(count: int, p: float, share: float) -> None:
+    assert _binomial_quantile(share, count, p) == stats.binom.ppf(share, count, p)

@@ -24,7 +24,7 @@ from rayos_model.image import (
 u32 = st.integers(0, 2**32 - 1)
 u64 = st.integers(0, 2**64 - 1)
 names = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
-settings_of = st.builds(Settings, *[u64] * 10, *[u32] * 16, names)
+settings_of = st.builds(Settings, *[u64] * 11, *[u32] * 18, names)
 groups = st.builds(Group, *[u64] * 4, *[u32] * 10)
 faults = st.builds(Fault, *[u64] * 4, *[u32] * 5)
 tables = st.tuples(u64, u64).map(lambda ends: (ends[0],) * (abi.QUANTILES - 1) + (ends[1],))

@@ -36,6 +36,7 @@ PROGRAMS = {
     "net": ["message.c", "virtio.c", "page.c"],
     "virtio": ["virtio.c", "page.c"],
     "store": ["store.c", "cache.c", "page.c"],
+    "socket": ["socket.c"],
 }
 ZIG = [
     sys.executable,
@@ -100,6 +101,7 @@ def image(**changes: int) -> bytes:
         "scrub_interval_ns": 10**8,
         "lock_timeout_ns": 10**9,
         "warmup_ns": 0,
+        "power_cut_ns": 0,
         "kind": abi.ScenarioKind.FAILURE,
         "vcpus": 1,
         "memory_mb": 128,
@@ -116,6 +118,8 @@ def image(**changes: int) -> bytes:
         "detectors_off": 0,
         "input_source": 0,
         "jitter_seed": 0,
+        "ipi_delay_seed": 0,
+        "recorded": 0,
     }
     group = {
         "period_ns": 16666666,
@@ -220,6 +224,10 @@ def test_mutexes_exclude_and_never_lock_up(programs: dict[str, Path], seed: int)
     assert run(programs["mutex"], seed, "blind").strip() == "stuck", "without its detector it does lock up"
 
 
+def test_a_socket_outlives_neither_of_its_ends_too_long(programs: dict[str, Path]) -> None:
+    assert run(programs["socket"]).strip() == "ok"
+
+
 def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> None:
     assert verdict(programs, tmp_path, image()) == "ok"
 
@@ -239,7 +247,7 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("trace_points", 3, "trace_points"),
         ("compositor_priority", 32, "compositor_priority"),
         ("socket_bytes", 4095, "socket_bytes"),
-        ("provoke", 10, "provoke"),
+        ("provoke", 12, "provoke"),
         ("input_source", 2, "input_source"),
         ("step_count", 17, "load:step_count"),
         ("step_count", 1, "load:step_ns"),
@@ -265,9 +273,9 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
         ("transfer_bytes", 4097, "group:transfer_bytes"),
         ("think_table", 1, "group:think_table"),
         ("scrub_interval_ns", 1, "scrub_interval_ns"),
-        ("detectors_off", 1 << 11, "detectors_off"),
+        ("detectors_off", 1 << 12, "detectors_off"),
         ("fault_kind", 0, "fault:kind"),
-        ("fault_kind", 9, "fault:kind"),
+        ("fault_kind", 11, "fault:kind"),
         ("fault_kind", 8, "fault:no network"),
         ("heartbeat_ns", 1, "network:heartbeat_ns"),
         ("heartbeat_ns", 10**8, "network:timeout_ns"),
@@ -280,6 +288,12 @@ def test_a_good_image_is_accepted(programs: dict[str, Path], tmp_path: Path) -> 
 )
 def test_a_bad_field_is_named(programs: dict[str, Path], tmp_path: Path, field: str, value: int, why: str) -> None:
     assert verdict(programs, tmp_path, image(**{field: value})) == why
+
+
+@pytest.mark.parametrize("kind", [abi.FaultKind.DISK_ERROR, abi.FaultKind.DISK_OUTAGE])
+def test_a_fault_of_the_disk_needs_one(programs: dict[str, Path], tmp_path: Path, kind: abi.FaultKind) -> None:
+    assert verdict(programs, tmp_path, image(fault_kind=kind)) == "ok"
+    assert verdict(programs, tmp_path, image(fault_kind=kind, mb=0)) == "fault:no disk"
 
 
 def test_a_damaged_image_is_refused(programs: dict[str, Path], tmp_path: Path) -> None:

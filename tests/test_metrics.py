@@ -122,6 +122,7 @@ def test_verdicts_follow_the_criteria() -> None:
     verdicts = evaluate(small_scenario(criteria=criteria), collect(small_trace(leak_pages=1)))
     outcome = {verdict.metric: verdict.ok for verdict in verdicts}
     assert outcome == {
+        "clients.refused": True,
         "crashes": True,
         "hangs": True,
         "memory.leak": False,

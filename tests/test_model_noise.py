@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from simpy import Environment
 
-from rayos_model.calibration.fit import fit_segments
+from rayos_model.calibration.fit import fit_pairs
 from rayos_model.model.costs import CostModel, NoisyFlow, Path
 from rayos_model.model.noise import Noise
 from rayos_model.model.processor import Processor
@@ -29,7 +29,7 @@ def test_what_was_measured_is_spread_around_what_is_fitted_where_the_platform_is
     cpu = np.random.default_rng(4).lognormal(np.log(1000.0), 0.3, 5000)
     table = pd.DataFrame({"pair": "client.a>b", "kind": "client.b", "cpu_ns": cpu, "irqs": 0.0, "dispatches": 0.0})
     table = table.assign(time_ns=0, thread=16, depth=0.0)
-    quiet, noisy = (fit_segments(table, "pair", SCHEDULING, noisy=one)["client.a>b"] for one in (False, True))
+    quiet, noisy = (fit_pairs(table, SCHEDULING, {}, noisy=one)["client.a>b"] for one in (False, True))
     assert quiet.spread == ()
     median = noisy.fixed_ns * noisy.spread[PROBABILITIES.index(0.5)]
     p99 = noisy.fixed_ns * noisy.spread[PROBABILITIES.index(0.99)]

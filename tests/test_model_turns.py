@@ -7,14 +7,14 @@ from simpy import Environment
 
 from rayos_model.abi import COMPUTE_TURN_NS
 from rayos_model.model.processor import BLOCK, EXITED, Body, Overheads, Thread
-from rayos_model.model.smp import ComputingThread
+from rayos_model.model.smp import MAX_IPI_DELAY_NS, ComputingThread
 from rayos_model.model.turns import TurnTaking
 
 QUANTUM = 10_000_000
 
 
-def machine(vcpus: int) -> TurnTaking:
-    return TurnTaking(Environment(), QUANTUM, Overheads(), vcpus)
+def machine(vcpus: int, ipi_delay_seed: int = 0) -> TurnTaking:
+    return TurnTaking(Environment(), QUANTUM, Overheads(), vcpus, ipi_delay_seed=ipi_delay_seed)
 
 
 def run(processor: TurnTaking, until: int) -> None:
@@ -77,6 +77,26 @@ def test_a_thread_that_is_killed_while_it_computes_leaves_its_processor() -> Non
     assert ended == [thread]
     assert thread.state == EXITED
     assert processor.idle_ns() >= 2 * processor.now - 1_000_000 - 2 * COMPUTE_TURN_NS
+
+
+def left_after(ipi_delay_seed: int) -> int:
+    """How long a thread that was killed while it computes stays on its processor."""
+    processor, ended = machine(2, ipi_delay_seed), list[int]()
+    processor.on_exit = lambda _: ended.append(processor.now)
+    thread = ComputingThread(16, "c", 10)
+    processor.spawn(thread)
+    processor.env.timeout(1_000_000).callbacks.append(lambda _: processor.kill(thread))
+    run(processor, 20_000_000)
+    (at,) = ended
+    return at - 1_000_000
+
+
+def test_an_interrupt_that_comes_late_lets_a_processor_go_on_for_so_long() -> None:
+    prompt, late = left_after(0), [left_after(seed) for seed in range(1, 9)]
+    assert prompt <= COMPUTE_TURN_NS
+    assert len(set(late)) == len(late)
+    assert all(delay <= COMPUTE_TURN_NS + MAX_IPI_DELAY_NS for delay in late)
+    assert max(late) > COMPUTE_TURN_NS
 
 
 def test_equals_beyond_the_number_of_processors_take_their_quanta_in_turn() -> None:

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.table import Table
 
 from rayos_model import points
 from rayos_model.abi import TraceKind
 from rayos_model.errors import BadInput
 from rayos_model.metrics import Value
-from rayos_model.plan import Plan, judge, pareto_front, parse_slo, plan, run_length
+from rayos_model.plan import Plan, for_search, judge, pareto_front, parse_slo, plan
 from rayos_model.report import plans
 from rayos_model.run import RunWriter
 from rayos_model.scenario import NS, Scenario, from_dict
@@ -35,7 +36,7 @@ def linear(scenario: dict[str, Any], rng: random.Random) -> float:
 
 @pytest.fixture
 def plans_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Plan]:
-    """Plans on a model that has the latency of a function (µs) and takes 1 MB a client."""
+    """Plans on a model that has the latency of a function (µs) and takes 1 MB a client, one for itself."""
 
     def search(latency: Latency = linear, scenario: Scenario | None = None, **options: Any) -> Plan:
         def compute(task: points.Task) -> str:
@@ -44,7 +45,7 @@ def plans_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
             value = latency(data, random.Random(data["seed"]))
             metrics = {
                 "commit_to_present.p99": {"value": value, "unit": "us"},
-                "memory.peak": {"value": 1024.0 * clients, "unit": "kb"},
+                "clients.refused": {"value": max(0, clients + 1 - data["machine"]["memory_mb"]), "unit": ""},
             }
             return json.dumps(metrics)
 
@@ -56,7 +57,7 @@ def plans_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
 
 
 class Kernel:
-    """Presents one frame with `microseconds(clients)`; out of memory from `starves_at` clients on."""
+    """Presents one frame with `microseconds(clients)`; has no memory for `starves_at` clients or more."""
 
     name = "kernel"
 
@@ -67,8 +68,8 @@ class Kernel:
 
     def run(self, scenario: Scenario, writer: RunWriter, progress: ProgressFn) -> None:
         self.asked.append(scenario.client_count)
-        if scenario.client_count >= self._starves_at:
-            writer.marker("RAYOS_DIAG:spawn:client 7 out of memory")
+        served = min(scenario.client_count, self._starves_at - 1)
+        writer.trace(np.concatenate([record(0, TraceKind.M_CLIENT_CREATED, subject=i) for i in range(served)]))
         latency = round(self._microseconds(scenario.client_count) * 1000)
         records = [
             record(4 * NS, TraceKind.M_COMMIT_TO_PRESENT, arg=latency),
@@ -102,8 +103,31 @@ def test_bounds_are_kept(plans_with: Callable[..., Plan]) -> None:
 
 def test_memory_binds_where_it_is_scarce(plans_with: Callable[..., Plan]) -> None:
     result = plans_with(scenario=small_scenario(machine={"memory_mb": 40}))
-    assert result.value == 39
-    assert "memory.peak < 40 MB" in result.answers[0].fails_at.binding  # type: ignore[union-attr]
+    answer = result.answers[0]
+    assert answer.value == 39
+    assert answer.memory_binds
+    assert "clients = 40 fails: 1 clients refused for want of memory; memory binds at 39" in plans.headline(
+        result, answer
+    )
+    assert [cell.plain for cell in _column(plans.alternatives(result, answer), "model")][-2:] == [
+        "FAIL memory binds"
+    ] * 2
+    assert result.to_dict()["answers"][0]["memory_binds"] is True
+    assert len(plans.figure(result).axes) == 2
+    assert not plans_with().answers[0].memory_binds
+    assert len(plans.figure(plans_with()).axes) == 1
+
+
+def test_how_many_may_be_refused_can_be_an_objective(plans_with: Callable[..., Plan]) -> None:
+    scarce = small_scenario(machine={"memory_mb": 40})
+    slos = ["commit_to_present.p99<100ms", "clients.refused<=3"]
+    assert plans_with(scenario=scarce, slos=slos).value == 42
+    assert plans_with(scenario=scarce, slos=["clients.refused==0"]).value == 39
+    assert len(plans.figure(plans_with(slos=["clients.refused==0"], bounds=Range(1, 9))).axes) == 1
+
+
+def _column(table: Table, name: str) -> list[Any]:
+    return next(list(column.cells) for column in table.columns if column.header == name)
 
 
 def test_the_smallest_value_of_a_fraction_is_found(plans_with: Callable[..., Plan]) -> None:
@@ -171,7 +195,12 @@ def test_a_kernel_that_disagrees_is_reported(plans_with: Callable[..., Plan]) ->
 
 
 def test_a_client_the_kernel_could_not_create_fails_the_alternative(plans_with: Callable[..., Plan]) -> None:
-    assert plans_with(confirm=Kernel(lambda clients: 1.0, starves_at=50)).answers[0].confirmed is True
+    heard: list[str] = []
+    assert (
+        plans_with(confirm=Kernel(lambda clients: 1.0, starves_at=50), done=heard.append).answers[0].confirmed is True
+    )
+    assert heard[-1] == "clients = 50 on kernel: fails (memory: 1 clients refused)"
+    assert plans_with(confirm=Kernel(lambda clients: 1.0, starves_at=49)).answers[0].confirmed is False
 
 
 def test_several_knobs_give_a_pareto_front(plans_with: Callable[..., Plan], tmp_path: Path) -> None:
@@ -210,10 +239,38 @@ def test_a_verdict_is_wrong_no_more_often_than_its_confidence_allows() -> None:
 
 def test_a_run_is_as_short_as_its_warm_up_allows() -> None:
     long = small_scenario(duration_s=3600, warmup_s=1)
-    assert run_length(long).duration_s == 20
+    assert for_search(long).duration_s == 20
     crowd = from_dict({"name": "c", "duration_s": 3600, "clients": [{"workload": "rendering", "count": 1000}]})
-    assert run_length(crowd).duration_s == pytest.approx(20.99)
-    assert run_length(small_scenario(duration_s=5)).duration_s == 5
+    assert for_search(crowd).duration_s == pytest.approx(20.99)
+    assert for_search(small_scenario(duration_s=5)).duration_s == 5
+    assert for_search(long, 7).duration_s == 7
+
+
+@pytest.mark.parametrize("given", [{}, {"warmup_s": 0.5}, {"warmup_s": 1.5, "duration_s": 2}])
+def test_every_client_is_there_throughout_what_is_measured(given: dict[str, Any]) -> None:
+    for scenario in (
+        small_scenario(clients=[{"workload": "rendering", "count": 900}], **given),
+        small_scenario(**given),
+    ):
+        for asked in (2.0, 60.0, None):
+            run = for_search(scenario, asked)
+            assert run.warmup_ns >= (scenario.last_start_s + 1) * NS
+            assert run.duration_ns >= run.warmup_ns + 2 * NS
+            assert run.duration_s >= (asked or 0)
+
+
+def test_clients_that_would_start_after_the_run_are_judged_all_the_same(plans_with: Callable[..., Plan]) -> None:
+    """On a model where only clients that are there cost anything: in one second a hundred of them would be."""
+
+    def present(scenario: dict[str, Any], rng: random.Random) -> float:
+        count: int = sum(group["count"] for group in scenario["clients"])
+        return 500.0 * min(count, int(100 * scenario["duration_s"]))
+
+    result = plans_with(latency=present, duration_s=1, scenario=small_scenario(duration_s=3600))
+    assert result.value == 199
+    lengths = {a.value: a.duration_s for a in result.answers[0].tried}
+    assert lengths[200] == pytest.approx(1.99 + 1 + 2)
+    assert result.to_dict()["answers"][0]["tried"][0]["duration_s"] == lengths[1] == 3
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from rayos_model import cli
 from rayos_model.abi import Provocation
 from rayos_model.hardware import KernelSystem
-from rayos_model.integration import ScenarioBuilder, SystemUnderTest, divergent, jittered, to_toml
-from rayos_model.scenario import Scenario, load
+from rayos_model.integration import Perturbation, ScenarioBuilder, SystemUnderTest, divergent, perturbed, to_toml
+from rayos_model.scenario import Scenario, from_dict, load
 from rayos_model.shrink import failures_of
 
 SEEDS = range(4)
@@ -32,6 +32,20 @@ def busy_desktop(vcpus: int = 1) -> Scenario:
     )
 
 
+def ups_and_downs() -> Scenario:
+    """A computing process that is killed while it runs on the other processor."""
+    return from_dict(
+        {
+            "name": "ups-and-downs",
+            "kind": "stress",
+            "duration_s": 2,
+            "machine": {"vcpus": 2},
+            "clients": [{"count": 2, "workload": "rendering", "surface": [64, 64]}],
+            "load": {"cpu_threads": 1, "steps": [1, 0], "step_s": 1},
+        }
+    )
+
+
 def rayos(system: KernelSystem, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     monkeypatch.setattr(cli, "_system", lambda *_: system)
     monkeypatch.setattr(sys, "argv", ["rayos", *map(str, arguments)])
@@ -40,9 +54,9 @@ def rayos(system: KernelSystem, monkeypatch: pytest.MonkeyPatch, *arguments: obj
     return int(caught.value.code or 0)
 
 
-@pytest.mark.parametrize("vcpus", [1, 2])
-def test_a_sound_kernel_ends_the_same_under_every_interleaving(vcpus: int) -> None:
-    results = SystemUnderTest(KernelSystem()).interleavings(busy_desktop(vcpus), SEEDS)
+@pytest.mark.parametrize(("vcpus", "by"), [(1, "jitter_seed"), (2, "jitter_seed"), (2, "ipi_delay_seed")])
+def test_a_sound_kernel_ends_the_same_under_every_interleaving(vcpus: int, by: Perturbation) -> None:
+    results = SystemUnderTest(KernelSystem()).interleavings(busy_desktop(vcpus), SEEDS, by)
     assert divergent(results) == []
     assert all(result.passed for result in results.values())
     times = {tuple(moment.time_ns for moment in result.timeline) for result in results.values()}
@@ -70,7 +84,7 @@ def test_a_planted_bug_is_found_and_shrunk(
     monkeypatch.chdir(tmp_path)
     system = KernelSystem(provoke=bug)
     found = next(
-        jittered(busy_desktop(), seed) for seed in SEEDS if failures_of(system, jittered(busy_desktop(), seed))
+        perturbed(busy_desktop(), seed) for seed in SEEDS if failures_of(system, perturbed(busy_desktop(), seed))
     )
     Path("found.toml").write_text(to_toml(found))
     assert rayos(system, monkeypatch, "shrink", "found.toml", "--on", "kernel", "--out", "small.toml") == 0
@@ -85,4 +99,24 @@ def test_a_planted_bug_is_found_and_shrunk(
         assert small.timeline == ()
     assert failure in failures_of(system, small)
     assert rayos(system, monkeypatch, "run", "small.toml", "--on", "kernel") == 1
+    assert failures_of(KernelSystem(), small) == frozenset(), "without the bug it passes"
+
+
+def test_only_interrupts_that_are_late_show_that_a_processor_was_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed process is freed some time later, instead of when its processor has left it."""
+    monkeypatch.chdir(tmp_path)
+    hasty = KernelSystem(provoke=Provocation.HASTE)
+    for seed in SEEDS:
+        assert failures_of(hasty, perturbed(ups_and_downs(), seed, "jitter_seed")) == frozenset()
+    late = [perturbed(ups_and_downs(), seed, "ipi_delay_seed") for seed in SEEDS]
+    found = next(one for one in late if "GuestPanic" in failures_of(hasty, one))
+    Path("found.toml").write_text(to_toml(found))
+    assert rayos(hasty, monkeypatch, "shrink", "found.toml", "--on", "kernel", "--out", "small.toml") == 0
+
+    small = load("small.toml")
+    assert small.duration_s < found.duration_s
+    assert small.machine.ipi_delay_seed == found.machine.ipi_delay_seed
+    assert rayos(hasty, monkeypatch, "run", "small.toml", "--on", "kernel") == 3
     assert failures_of(KernelSystem(), small) == frozenset(), "without the bug it passes"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from rayos_model import scenario
 from rayos_model.report import html, plots, tables
 from rayos_model.run import Run
 from rayos_model.systems import execute
@@ -89,6 +90,20 @@ def test_a_cross_check_has_a_page_and_a_table() -> None:
     assert "DISAGREES" in text
     assert "2.1%" in text
     assert "14.2 ms" in text
+
+
+def test_a_shortened_run_is_said_to_be_as_long_as_it_was(tmp_path: Path) -> None:
+    shortened = small_scenario(duration_s=3600).with_overrides(duration_s=5)
+    run = execute(RecordedSystem(small_trace()), shortened, tmp_path / "run")
+    assert "1 client, 5 s, measured from 1 s on" in html.runs_page([run])
+    assert "small on model (icount), 5 s: passed" in str(tables.verdicts(run).title)
+    assert "small on model (icount), 5 s: passed" in run._repr_html_()
+
+
+def test_descriptions_leave_the_length_to_the_run() -> None:
+    told = [scenario.load_shipped(name).description for kind in ("", "validation") for name in scenario.shipped(kind)]
+    assert all(told)
+    assert not [text for text in told if re.search(r"\b(hours?|minutes?|\w+ seconds|\d+ s)\b", text)]
 
 
 def test_text_from_a_run_is_escaped(pair: tuple[Run, Run]) -> None:

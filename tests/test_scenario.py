@@ -18,6 +18,7 @@ FAILURE = HEAD + 'kind = "failure"\n'
 CLIENT = '[[clients]]\nworkload = "rendering"\n'
 EVERYTHING = [name for category in ("", "calibration", "validation") for name in scenario.shipped(category)]
 NETWORK = "[network]\nheartbeat_ms = 100\n"
+DISK = "[machine]\ndisk_mb = 16\n"
 PARTITION = '[[faults]]\nkind = "network_partition"\nat_s = 1\nduration_s = 1\n'
 
 MISTAKES = {
@@ -84,9 +85,30 @@ MISTAKES = {
         FAILURE + NETWORK + CLIENT + '[[faults]]\nkind = "network_partition"\nat_s = 1\nduration_s = 1\ntarget = 0\n',
         ("faults.0", "target"),
     ),
+    "late interrupts of one cpu": (HEAD + "[machine]\nipi_delay_seed = 1\n" + CLIENT, ("ipi_delay_seed", "vcpus", "2")),
+    "disk error without disk": (
+        FAILURE + CLIENT + '[[faults]]\nkind = "disk_error"\nat_s = 1\n',
+        ("faults.0", "machine.disk_mb"),
+    ),
+    "disk error of a client": (
+        FAILURE + DISK + CLIENT + '[[faults]]\nkind = "disk_error"\nat_s = 1\ngroup = 0\n',
+        ("faults.0", "disk_error strikes no client"),
+    ),
+    "disk error that lasts": (
+        FAILURE + DISK + CLIENT + '[[faults]]\nkind = "disk_error"\nat_s = 1\nduration_s = 1\n',
+        ("faults.0", "duration_s", "disk_outage"),
+    ),
+    "disk outage without end": (
+        FAILURE + DISK + CLIENT + '[[faults]]\nkind = "disk_outage"\nat_s = 1\n',
+        ("faults.0", "duration_s"),
+    ),
+    "disk error on several cpus": (
+        FAILURE + DISK + "vcpus = 2\n" + CLIENT + '[[faults]]\nkind = "disk_error"\nat_s = 1\n',
+        ("machine.vcpus", "expected 1 with a disk_error", "2"),
+    ),
     "duration of a hang": (
         FAILURE + CLIENT + '[[faults]]\nkind = "hang"\nat_s = 1\nduration_s = 1\n',
-        ("faults.0", "duration_s", "network_partition"),
+        ("faults.0", "duration_s", "network_partition or disk_outage"),
     ),
     "time-out of a network": (HEAD + "[network]\ntimeout_ms = 150\n" + CLIENT, ("network", "timeout_ms", "200", "150")),
     "latency of a network": (HEAD + "[network]\nlatency_us = 50000\n" + CLIENT, ("network", "latency_us", "50000")),

@@ -114,14 +114,15 @@ def test_a_run_under_load_repeats_to_the_bit(tmp_path: Path) -> None:
     assert first.markers() == second.markers()
 
 
-def test_kernel_addresses_are_used_again_on_several_processors(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ipi_delay_seed", [0, 1], ids=["prompt", "late"])
+def test_kernel_addresses_are_used_again_on_several_processors(ipi_delay_seed: int, tmp_path: Path) -> None:
     # 24,576 pages of addresses; two clients use 41 for each surface, a hundred times a second: all of them in 3 s.
     churn = {"workload": "surface_creation", "count": 2, "rate_hz": 100, "surface": [200, 200]}
     again = from_dict(
         {
             "name": "window-wraps",
             "duration_s": 7,
-            "machine": {"vcpus": 4, "memory_mb": 48},
+            "machine": {"vcpus": 4, "memory_mb": 48, "ipi_delay_seed": ipi_delay_seed},
             "display": {"width": 320, "height": 240},
             "clients": [churn],
             "load": {"cpu_threads": 3},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -121,6 +122,27 @@ def test_a_dask_cluster_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "dask.parquet").read_bytes()
 
 
+def test_the_longest_points_are_computed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    compute = points.compute
+
+    def watched(task: points.Task) -> str:
+        sizes.append(json.loads(task.scenario)["clients"][0]["count"])
+        return compute(task)
+
+    monkeypatch.setattr(points, "compute", watched)
+    table = sweep(tiny(), {"clients": [2, 1, 3]}, jobs=1, out=tmp_path / "t.parquet")
+    assert sizes == [3, 2, 1]
+    assert list(table["clients"].unique()) == [2, 1, 3]
+
+
+def test_a_worker_starts_without_what_it_does_not_need() -> None:
+    """Loading these takes as long as computing several points."""
+    loaded = "import sys; from rayos_model import points, model; print({'pandas', 'scipy.stats'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True, timeout=60)
+    assert found.stdout == "set()\n"
+
+
 def test_nobody_at_the_address_is_one_line() -> None:
     pytest.importorskip("distributed")
     with pytest.raises(BadInput, match="no Dask scheduler answers"), points._dask_client("tcp://127.0.0.1:9", 1):
@@ -186,6 +208,14 @@ def test_a_wrong_key_or_value_is_one_line_that_names_it(key: str, value: Any, me
     assert "\n" not in str(caught.value)
     assert key.split(".")[0] in str(caught.value)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_point_whose_clients_would_never_start_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"clients=102.*at least 2\.01 s.*got 2 s") as caught:
+        sweep(tiny(), {"clients": [1, 102]}, jobs=1, out=tmp_path / "t.parquet")
+    assert "\n" not in str(caught.value)
+    assert not any(tmp_path.iterdir())
+    sweep(tiny(), {"clients.0.stagger_ms": [1.0], "clients": [102]}, jobs=1, out=tmp_path / "t.parquet")
 
 
 def test_the_summary_averages_replications(tmp_path: Path) -> None:

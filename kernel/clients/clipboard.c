@@ -1,8 +1,14 @@
 /* Copies and pastes. Clients of even number in their group copy, each gap, in three types of three sizes; the next client
- * pastes all of them. Who copies reads no pipe and who pastes writes none, so nobody waits for a waiting one. */
+ * pastes all of them. Who copies reads no pipe and who pastes writes none, so nobody waits for a waiting one.
+ *
+ * Where there is a store, what is copied is kept in it, a record a piece, and read from it for each paste. Data whose last
+ * byte is not END was cut short: who pastes asks for it again. */
 #include "client.h"
+#include "name.h"
+#include "syscall.h"
 
-enum { MIMES = 3 };
+enum { MIMES = 3, END = 1, PASTE_TRIES = 64 };
+static const u64 again_ns = 20000000;          /* after a paste that was cut short */
 static const char *const mimes[MIMES] = {"text/plain;charset=utf-8", "text/html", "image/png"};
 
 static u64 next = NEVER;
@@ -13,9 +19,12 @@ static bool source_cancelled, old_cancelled;
 static u32 sent;                               /* types pasted from it so far */
 static i32 write_end = -1;
 static u32 write_mime;
+static bool kept;                              /* what it copies is in the store */
 /* pasting */
 static u32 offer, incoming, mime_at;           /* being pasted; to be pasted next; type to paste */
 static i32 read_end = -1;
+static u64 paste_ns;                           /* not before */
+static u32 cut_short;                          /* times in a row */
 
 static bool copies(void) { return config()->place % 2 == 0; }
 
@@ -64,20 +73,47 @@ static bool event(const struct message *message, i32 *handle)
 
 static u64 due(void)
 {
-    return write_end >= 0 || old_cancelled || source_cancelled || offer ? 0 : next;
+    return write_end >= 0 || old_cancelled || source_cancelled ? 0 : offer ? paste_ns : next;
 }
 
-static void write_data(void)
+static i64 call_piece(enum syscall call, u32 piece)
 {
-    for (u64 left = bytes_of(write_mime); left;) {
-        i64 written = syscall(SYS_PIPE_WRITE, (u64)write_end, (u64)data, left < sizeof data ? left : sizeof data, 0, 0);
-        if (written <= 0)
-            break;
-        left -= (u64)written;
+    static char name[NAME_BYTES] = "c0000.0000";
+    name_number(name + 1, config()->id);
+    name_number(name + 6, piece);
+    return syscall(call, (u64)name, (u64)data, RECORD_BYTES, 0, 0);
+}
+
+static bool keep(void)
+{
+    u32 pieces = (bytes_of(MIMES - 1) + RECORD_BYTES - 1) / RECORD_BYTES;
+    kept = true;
+    for (u32 piece = 0; kept && piece < pieces; piece++) {
+        data[0] = (u8)piece;
+        kept = call_piece(SYS_PUT, piece) >= 0;
     }
+    return kept;
+}
+
+static bool write_data(void)
+{
+    u32 whole = config()->stored ? RECORD_BYTES : sizeof data, left = bytes_of(write_mime);
+    for (u32 piece = 0, bytes; left; piece++, left -= bytes) {
+        bytes = left < whole ? left : whole;
+        if (config()->stored && (call_piece(SYS_GET, piece) != RECORD_BYTES || data[0] != (u8)piece))
+            return false;
+        data[bytes - 1] = left == bytes ? END : 0;
+        if (syscall(SYS_PIPE_WRITE, (u64)write_end, (u64)data, bytes, 0, 0) != bytes)
+            return false;
+    }
+    return true;
+}
+
+static void give(void)
+{
+    sent += write_data();
     syscall(SYS_CLOSE, (u64)write_end, 0, 0, 0, 0);
     write_end = -1;
-    sent++;
 }
 
 static void discard(u32 *which, bool *which_cancelled)
@@ -93,6 +129,8 @@ static void copy(void)
     next += random_quantile(&gap, gap_table());
     if (source && sent < MIMES)
         return; /* the last copy is not pasted yet: skipped */
+    if (config()->stored && !kept && !keep())
+        return; /* the disk refuses it */
     old = source;
     source = id_new();
     sent = 0;
@@ -114,18 +152,26 @@ static void paste(void)
     read_end = ends[0];
 }
 
-static void read_data(void)
+static bool read_data(void)
 {
-    while (syscall(SYS_PIPE_READ, (u64)read_end, (u64)data, sizeof data, 0, 0) > 0) {}
+    u8 last = 0;
+    for (i64 bytes; (bytes = syscall(SYS_PIPE_READ, (u64)read_end, (u64)data, sizeof data, 0, 0)) > 0;)
+        last = data[bytes - 1];
     syscall(SYS_CLOSE, (u64)read_end, 0, 0, 0, 0);
     read_end = -1;
+    return last == END;
 }
 
 static void paste_next(void)
 {
     if (read_end >= 0) {
-        read_data();
-        mime_at++;
+        bool whole = read_data();
+        if (!whole && !incoming && ++cut_short < PASTE_TRIES) {
+            paste_ns = clock_ns() + again_ns;
+            return;
+        }
+        cut_short = 0;
+        mime_at = whole ? mime_at + 1 : MIMES;
     }
     if (mime_at < MIMES) {
         paste();
@@ -140,7 +186,7 @@ static void paste_next(void)
 static void act(void)
 {
     if (write_end >= 0)
-        write_data();
+        give();
     else if (old_cancelled)
         discard(&old, &old_cancelled);
     else if (source_cancelled)

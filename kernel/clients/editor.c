@@ -1,8 +1,10 @@
 /* Reacts to input as `input` does, and then has unsaved work; asked to close, it saves that before it leaves: where there is
- * a disk, as a record of the store that a flush makes durable. */
+ * a store, as a record that a flush makes durable. What the disk refuses stays unsaved, and is saved a while later. */
 #include "client.h"
+#include "name.h"
 #include "syscall.h"
 
+static const u64 again_ns = 50000000;          /* after an attempt to save */
 static bool unsaved;
 static u64 saved = NEVER;                      /* when what it saves is safe */
 
@@ -19,24 +21,21 @@ static void close(u64 now)
 
 static u64 due(void) { return saved < input.due() ? saved : input.due(); }
 
-static void save(void)
+static bool save(void)
 {
     static u32 work[RECORD_BYTES / sizeof(u32)];
     static char name[NAME_BYTES] = "work.0000";
-    for (u32 i = 0, id = config()->id; i < 4; i++, id /= 10)
-        name[8 - i] = (char)('0' + id % 10);
+    name_number(name + 5, config()->id);
     for (u32 i = 0; i < sizeof work / sizeof *work; i++)
         work[i] = config()->id * 1000003 + i;
-    if (syscall(SYS_PUT, (u64)name, (u64)work, sizeof work, 0, 0) >= 0)
-        syscall(SYS_FLUSH, 1, 0, 0, 0, 0);
+    return syscall(SYS_PUT, (u64)name, (u64)work, sizeof work, 0, 0) >= 0 && syscall(SYS_FLUSH, 1, 0, 0, 0, 0) >= 0;
 }
 
 static void act(void)
 {
     if (saved <= input.due()) {
-        if (unsaved)
-            save();
-        leaving = true;
+        leaving = !unsaved || !config()->stored || save();
+        saved = clock_ns() + again_ns;
     } else {
         input.act();
     }

@@ -1,5 +1,6 @@
 /* Stressors: programs without a window that load the store and the memory and check what they get back. One that finds
  * anything other than what it wrote faults, which ends the run as a crash. docs/store.md says what the records hold. */
+#include "name.h"
 #include "syscall.h"
 
 #define SLOTS STRESS_SLOTS
@@ -30,18 +31,12 @@ static void sleep_until(u64 deadline_ns)
 
 /* ---- Disk ---- */
 
-static void set_digits(char *to, u32 value)
-{
-    for (u32 i = 4; i--; value /= 10)
-        to[i] = (char)('0' + value % 10);
-}
-
 static void set_name(char *name, u64 sequence)
 {
     name[0] = 's';
-    set_digits(name + 1, config()->id);
+    name_number(name + 1, config()->id);
     name[5] = '.';
-    set_digits(name + 6, (u32)(sequence % SLOTS));
+    name_number(name + 6, (u32)(sequence % SLOTS));
 }
 
 static u64 word(u64 sequence, u32 i)

@@ -51,38 +51,10 @@ static void copy_row(u8 *to, const u8 *from, u32 pixels)
     copy_step(to + bytes - step, from + bytes - step);
 }
 
-static void fill_step(u8 *to, __m128i four)
-{
-    store(to, four), store(to + 16, four), store(to + 32, four), store(to + 48, four);
-    store(to + 64, four), store(to + 80, four), store(to + 96, four), store(to + 112, four);
-}
-
-static void fill_row(u8 *to, u32 colour, u32 pixels)
-{
-    __m128i four = _mm_set1_epi32((int)colour);
-    if (pixels >= STEP_PIXELS) {
-        u64 bytes = 4 * pixels, step = 4 * STEP_PIXELS;
-        for (u64 at = 0; at < bytes - step; at += step)
-            fill_step(to + at, four);
-        fill_step(to + bytes - step, four);
-        return;
-    }
-    for (; pixels >= 4; pixels -= 4, to += 16)
-        store(to, four);
-    for (; pixels; pixels--, to += 4)
-        __builtin_memcpy(to, &colour, 4);
-}
-
 void blit_copy(u8 *to, u32 to_stride, const u8 *from, u32 from_stride, u32 width, u32 height)
 {
     for (; height; height--, to += to_stride, from += from_stride)
         copy_row(to, from, width);
-}
-
-void blit_fill(u8 *to, u32 to_stride, u32 colour, u32 width, u32 height)
-{
-    for (; height; height--, to += to_stride)
-        fill_row(to, colour, width);
 }
 
 u32 stack_overlaps(const struct window_stack *stack, u32 group, struct rect rect)

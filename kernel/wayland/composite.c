@@ -2,8 +2,7 @@
  * compared with a rectangle at once. A frame is: surfaces committed -> (pass) -> surfaces framed -> (flip) -> shown. */
 #include "protocol.h"
 
-static const u32 background = 0xff34495e;
-
+enum { BACKGROUND = 0x34495e };                /* XRGB */
 enum { SEEN = 8192 };                          /* a power of two, at least twice the longest list of a pass */
 _Static_assert(SEEN >= 4 * MAX_DAMAGE, "the table of rectangles painted needs room");
 
@@ -20,15 +19,18 @@ static struct list committed, frame;           /* in order of commit */
 static bool frame_ready;                       /* painted, waits for its flip */
 static u64 frame_finished_ns;
 
-static struct { u32 blits, rows, steps; } painted;
+static struct { u32 blits, rows, steps, groups; } painted;
+static u32 background[MAX_WIDTH];              /* one row, which every row repeats */
 
 void composite_init(void)
 {
     const struct image_settings *s = scenario();
     list_init(&committed);
     list_init(&frame);
+    for (u32 x = 0; x < s->width; x++)
+        background[x] = BACKGROUND;
     for (int i = 0; i < 2; i++) {
-        blit_fill((u8 *)display_back(), s->width * 4, background, s->width, s->height);
+        blit_copy((u8 *)display_back(), s->width * 4, (const u8 *)background, 0, s->width, s->height);
         display_flip();
     }
 }
@@ -108,12 +110,13 @@ static u8 *back_at(i32 x, i32 y)
     return (u8 *)display_back() + ((u64)(u32)y * scenario()->width + (u32)x) * 4;
 }
 
-static void count_blit(struct rect r)
+static void blit(struct rect r, const u8 *from, u32 stride)
 {
-    u32 rows = (u32)(r.y1 - r.y0);
+    u32 width = (u32)(r.x1 - r.x0), rows = (u32)(r.y1 - r.y0);
+    blit_copy(back_at(r.x0, r.y0), scenario()->width * 4, from, stride, width, rows);
     painted.blits++;
     painted.rows += rows;
-    painted.steps += rows * ROW_STEPS((u32)(r.x1 - r.x0));
+    painted.steps += rows * ROW_STEPS(width);
 }
 
 static void paint_window(const struct surface *surface, struct rect r)
@@ -121,9 +124,8 @@ static void paint_window(const struct surface *surface, struct rect r)
     struct rect w = surface->window;
     r = (struct rect){r.x0 > w.x0 ? r.x0 : w.x0, r.y0 > w.y0 ? r.y0 : w.y0, r.x1 < w.x1 ? r.x1 : w.x1, r.y1 < w.y1 ? r.y1 : w.y1};
     const struct buffer *buffer = surface->current;
-    const u8 *from = buffer_pixels(buffer) + (u64)(u32)(r.y0 - surface->y) * buffer->stride + (u64)(u32)(r.x0 - surface->x) * 4;
-    blit_copy(back_at(r.x0, r.y0), scenario()->width * 4, from, buffer->stride, (u32)(r.x1 - r.x0), (u32)(r.y1 - r.y0));
-    count_blit(r);
+    u64 offset = (u64)(u32)(r.y0 - surface->y) * buffer->stride + (u64)(u32)(r.x0 - surface->x) * 4;
+    blit(r, buffer_pixels(buffer) + offset, buffer->stride);
 }
 
 static bool covers(struct rect w, struct rect r)
@@ -137,6 +139,7 @@ static void paint(struct rect r)
     u32 count = 0;
     bool covered = false;
     for (u32 group = (mapped_count + 7) / 8; group-- && !covered;) {
+        painted.groups++;
         for (u32 bits = stack_overlaps(&stack, group, r); bits && !covered;) {
             u32 top = 31 - (u32)__builtin_clz(bits);
             bits &= ~(1u << top);
@@ -144,10 +147,8 @@ static void paint(struct rect r)
             covered = covers(above[count++]->window, r);
         }
     }
-    if (!covered) {
-        blit_fill(back_at(r.x0, r.y0), scenario()->width * 4, background, (u32)(r.x1 - r.x0), (u32)(r.y1 - r.y0));
-        count_blit(r);
-    }
+    if (!covered)
+        blit(r, (const u8 *)background, 0);
     while (count)
         paint_window(above[--count], r);
 }
@@ -206,21 +207,18 @@ static void frame_surface(struct surface *surface)
 
 void repaint(void)
 {
-    if (frame_ready || !pending_count) {
-        trace_point(P_REPAINT, 0, 0);
+    u64 start = trace_point(P_REPAINT, 0, 0);
+    if (frame_ready || !pending_count)
         return;
-    }
-    u64 start = clock_ns();
     u32 rectangles = pending_count + previous_count;
-    painted.blits = painted.rows = painted.steps = 0;
+    painted.blits = painted.rows = painted.steps = painted.groups = 0;
     paint_damage();
     while (!list_empty(&committed))
         frame_surface(CONTAINER(committed.next, struct surface, committed_link));
     frame_ready = true;
     counters.frames_painted++;
-    frame_finished_ns = clock_ns();
+    frame_finished_ns = trace_point(P_COMPOSITE, painted.blits | rectangles << 16, PAINTED(painted.steps, painted.rows, painted.groups));
     trace_measure(M_COMPOSITION, 0, frame_finished_ns - start);
-    trace_point(P_COMPOSITE, painted.blits | rectangles << 16, PACK(painted.steps, painted.rows));
 }
 
 /* New content of a surface is on screen. */

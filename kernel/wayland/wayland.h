@@ -310,7 +310,6 @@ void vblank(u64 index, u64 time);
 /* blit.c: compiled with SSE2 */
 struct window_stack { _Alignas(16) i16 x0[MAX_MAPPED], y0[MAX_MAPPED], x1[MAX_MAPPED], y1[MAX_MAPPED]; };
 void blit_copy(u8 *to, u32 to_stride, const u8 *from, u32 from_stride, u32 width, u32 height);
-void blit_fill(u8 *to, u32 to_stride, u32 colour, u32 width, u32 height);
 u32 stack_overlaps(const struct window_stack *stack, u32 group, struct rect rect); /* bit i: window 8*group+i meets rect */
 /* output.c, seat.c, xdg.c, pool.c: a global was bound */
 void shm_bound(struct object *object);

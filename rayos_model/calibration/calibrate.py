@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, TraceKind
 from rayos_model.calibration.expected import expected_ns
-from rayos_model.calibration.fit import bootstrap, fit_scheduling, fit_segments
+from rayos_model.calibration.fit import bootstrap, fit_kinds, fit_pairs, fit_scheduling
 from rayos_model.calibration.segments import segments
 from rayos_model.calibration.store import PARAMETERS, calibration_root
+from rayos_model.model.memory import beyond_reference
 from rayos_model.parameters import Memory, Parameters
 from rayos_model.run import Run
 from rayos_model.scenario import Scenario, load
@@ -95,13 +96,14 @@ def fit(
     """
     scheduling = fit_scheduling(table, idle_wake_ns, noisy=noisy)
     table = pd.concat([table, failures], ignore_index=True)
+    kinds = fit_kinds(table, scheduling, noisy=noisy)
     return Parameters(
         platform=platform,
         provenance=provenance,
         scheduling=scheduling,
         memory=fit_memory(memory),
-        segments=fit_segments(table, "pair", scheduling, noisy=noisy),
-        kinds=fit_segments(table, "kind", scheduling, noisy=noisy),
+        segments=fit_pairs(table, scheduling, kinds, noisy=noisy),
+        kinds=kinds,
         host_parallelism=int(provenance.get("host_cores") or 1) if noisy else 1,
     )
 
@@ -154,14 +156,16 @@ def idle_wake_delays(trace: Records) -> NDArray[np.float64]:
 
 
 def memory_table(trace: Records, scenario: Scenario) -> pd.DataFrame:
-    """Pages in use at each snapshot beside what explains them: clients alive, shared pages; and the baseline.
+    """Pages in use at each snapshot beside what explains them: clients alive, shared pages; and the base.
 
+    The base is that of the reference machine (`model.memory.REFERENCE_MB`), without framebuffers.
     No rows for a scenario whose disk or load takes pages of its own: those are known, not fitted.
     """
     if scenario.machine.disk_mb or scenario.load.any:
         return pd.DataFrame(columns=["base", "pages", "clients", "shared"], dtype=np.float64)
     framebuffers = 2 * -(-scenario.display.width * scenario.display.height * 4 // (PAGE_KB * 1024))
     baseline = int(trace["arg"][trace["kind"] == TraceKind.M_BASELINE][0])
+    base = baseline - framebuffers - beyond_reference(scenario.machine.memory_mb)
     clients, shared = 0, 0
     owned: dict[int, int] = {}
     rows = []
@@ -187,7 +191,7 @@ def memory_table(trace: Records, scenario: Scenario) -> pd.DataFrame:
             shared -= arg
             owned[owner] = owned.get(owner, 0) - arg
         else:
-            rows.append((baseline - framebuffers, arg - baseline, clients, shared))
+            rows.append((base, arg - baseline, clients, shared))
     return pd.DataFrame(rows, columns=["base", "pages", "clients", "shared"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,10 @@ _BOOTSTRAPS = 200
 _BOOTSTRAP_ROWS = 2000
 _MOST_COMBINATIONS = 64
 _OFTEN = 5
+_REWEIGHTINGS = 3
 _LEAST_FOR_INTERVAL = 20
 _MEDIAN_ROWS = 5000
-_REWEIGHTINGS = 15
+_MEDIAN_REWEIGHTINGS = 15
 _META = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "net_ns"}
 
 Array = NDArray[np.float64]
@@ -71,23 +72,73 @@ def _quantiles(values: Array) -> tuple[float, ...]:
     return tuple(np.quantile(values, PROBABILITIES).tolist()) if len(values) >= _LEAST_FOR_INTERVAL else ()
 
 
-def fit_segments(table: pd.DataFrame, by: str, scheduling: Scheduling, *, noisy: bool = False) -> dict[str, Segment]:
-    """One cost per value of column `by` ('pair' or 'kind'), CPU time net of interrupts and dispatches.
+def fit_kinds(table: pd.DataFrame, scheduling: Scheduling, *, noisy: bool = False) -> dict[str, Segment]:
+    """One cost per kind of point, whatever came before; CPU time net of interrupts and dispatches.
 
     Where the platform is noisy, medians are fitted in place of means, which a host that is busy elsewhere multiplies,
     and the spread of what was measured around them is kept.
     """
-    net = table["cpu_ns"] - scheduling.interrupt_ns * table["irqs"] - scheduling.dispatch_ns * table["dispatches"]
-    table = table.assign(net_ns=net)
-    return {str(name): _fit_one(group, noisy) for name, group in table.groupby(by, sort=True)}
+    return {str(name): _fit_one(group, noisy) for name, group in _net(table, scheduling).groupby("kind", sort=True)}
+
+
+def fit_pairs(
+    table: pd.DataFrame, scheduling: Scheduling, kinds: Mapping[str, Segment], *, noisy: bool = False
+) -> dict[str, Segment]:
+    """One cost per pair of points, as those of each kind; `kinds` are those of `fit_kinds`."""
+    return {
+        str(name): _fit_alike(group, kinds[str(group["kind"].iloc[0])], noisy)
+        if _paints(group)
+        else _fit_one(group, noisy)
+        for name, group in _net(table, scheduling).groupby("pair", sort=True)
+    }
+
+
+def _net(table: pd.DataFrame, scheduling: Scheduling) -> pd.DataFrame:
+    overhead = scheduling.interrupt_ns * table["irqs"] + scheduling.dispatch_ns * table["dispatches"]
+    return table.assign(net_ns=table["cpu_ns"] - overhead)
+
+
+def _paints(group: pd.DataFrame) -> bool:
+    """Whether these segments move pixels: hardly ever twice the same number, by the same code whatever came before."""
+    return "steps" in group and bool(group["steps"].notna().any())
+
+
+def _fit_alike(group: pd.DataFrame, kind: Segment, noisy: bool) -> Segment:
+    """The cost of the pair's kind, moved by the pair's mean (noisy: median) difference from it where that is known."""
+    y = group["net_ns"].to_numpy(np.float64)
+    predicted = np.full(len(y), kind.fixed_ns) + kind.per_depth_ns * group["depth"].to_numpy(np.float64)
+    for name, rate in kind.per_size_ns.items():
+        predicted += rate * group[name].fillna(0.0).to_numpy(np.float64)
+    residual = y - predicted
+    often = len(y) >= _LEAST_FOR_INTERVAL
+    weights = _weights(predicted) ** 2
+    moved = float(np.median(residual) if noisy else np.average(residual, weights=weights)) if often else 0.0
+    return kind.model_copy(
+        update={
+            "fixed_ns": kind.fixed_ns + moved,
+            "fixed_ci95_ns": None,
+            "spread": _quantiles(np.maximum(y, 0.0) / np.maximum(predicted + moved, 1.0)) if noisy else (),
+            "observations": len(y),
+            "residual_std_ns": float(np.std(residual)),
+            "r_squared": None,
+        }
+    )
+
+
+def _weights(predicted: Array) -> Array:
+    """Errors count as shares of the cost: a pass of microseconds must be as right as one of milliseconds."""
+    return np.asarray(1 / np.maximum(predicted, max(float(np.median(predicted)) / 100, 1.0)), np.float64)
 
 
 def _fit_one(group: pd.DataFrame, noisy: bool) -> Segment:
     y = group["net_ns"].to_numpy(np.float64)
     names, x = design(group)
-    beta, bounds = (_solve_median if noisy else _solve)(x, y), None
+    beta, weights, bounds = (_solve_median if noisy else _solve)(x, y), np.ones(len(y)), None
+    for _ in range(0 if noisy else _REWEIGHTINGS):
+        weights = _weights(x @ beta)
+        beta = _solve(x * weights[:, None], y * weights)
     if len(y) >= _LEAST_FOR_INTERVAL and np.ptp(y) > 0 and not noisy:
-        bounds = bootstrap(x, y)
+        bounds = bootstrap(x * weights[:, None], y * weights)
     residual = y - x @ beta
     rates = {name: float(rate) for name, rate in zip(names, beta[1:], strict=True)}
     depth_ns = rates.pop("depth", 0.0)
@@ -172,7 +223,7 @@ def _solve_median(x: Array, y: Array) -> Array:
     every = -(-len(y) // _MEDIAN_ROWS)
     x, y = x[::every], y[::every]
     beta, least = _solve(x, np.minimum(y, np.median(y))), max(1e-3 * float(np.median(np.abs(y))), 1e-9)
-    for _ in range(_REWEIGHTINGS):
+    for _ in range(_MEDIAN_REWEIGHTINGS):
         weight = np.sqrt(1 / np.maximum(np.abs(y - x @ beta), least))
         beta = _solve(x * weight[:, None], y * weight)
     return beta

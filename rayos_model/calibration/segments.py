@@ -129,21 +129,23 @@ def _depth(sleepers: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _sizes(points: Records, label: pd.Series) -> pd.DataFrame:
-    """Size columns a to d, whose meaning :data:`rayos_model.parameters.SIZES` gives by label."""
+    """Size columns a to e, whose meaning :data:`rayos_model.parameters.SIZES` gives by label."""
     low, high = points["arg"] & 0xFFFFFFFF, points["arg"] >> 32
     kind, subject = points["kind"], points["subject"]
-    packed = np.isin(kind, (TraceKind.P_ENTER, TraceKind.P_EVENTS, TraceKind.P_COMPOSITE))
+    packed = np.isin(kind, (TraceKind.P_ENTER, TraceKind.P_EVENTS))
     a = np.where(packed, low, points["arg"]).astype(np.float64)
     counted = np.isin(kind, (TraceKind.P_FLIP, TraceKind.P_PING))
     a[counted] = subject[counted]
     b = np.where(packed, high, subject).astype(np.float64)
     flips = kind == TraceKind.P_FLIP
     b[flips] = points["arg"][flips]
-    c = (subject & 0xFFFF).astype(np.float64)  # composite: blits in the low half, rectangles in the high
-    d = (subject >> 16).astype(np.float64)
+    composite = kind == TraceKind.P_COMPOSITE
+    a[composite], b[composite] = points["arg"][composite] & 0x3FFFFFF, points["arg"][composite] >> 26 & 0xFFFFF
+    c = points["arg"] >> 46
+    d, e = subject & 0xFFFF, subject >> 16
     pools = label.isin(_POOL).to_numpy()
     a[pools] = _pages_of_last_shm(points, pools)
-    return pd.DataFrame({"a": a, "b": b, "c": c, "d": d})
+    return pd.DataFrame({"a": a, "b": b, "c": c, "d": d, "e": e}, dtype=np.float64)
 
 
 def _pages_of_last_shm(points: Records, where: np.ndarray) -> np.ndarray:
@@ -185,7 +187,7 @@ def segments(trace: Records) -> pd.DataFrame:
         }
     )
     names = label.map({name: size_names(name) for name in label.unique()})
-    for position, column in enumerate("abcd"):
+    for position, column in enumerate("abcde"):
         of = names.map(lambda n, p=position: n[p] if len(n) > p else None)
         for name in of.dropna().unique():
             target = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)

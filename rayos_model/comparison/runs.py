@@ -56,7 +56,7 @@ _PACE = Floor(0.2, "paces of equal runs on a busy host of two cores differed by 
 _PAGES = Floor(0.01, "pages are counted, and less than 1 % is nobody's concern")
 _NONE = Floor(0.0, "must not grow at all")
 
-_COUNTED: Final = ("memory.peak", "memory.leak", "crashes", "hangs", "protocol_errors")
+_COUNTED: Final = ("memory.peak", "memory.leak", "clients.refused", "crashes", "hangs", "protocol_errors")
 _MORE_IS_BETTER: Final = ("frame_rate", "throughput")
 
 

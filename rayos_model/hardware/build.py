@@ -33,7 +33,7 @@ _KERNEL_SSE = _KERNEL_COMMON + " -O2 -mcpu=x86_64-mmx-x87"
 _CLIENT = _COMMON + "-O2 -mcpu=x86_64"
 _LINK = """
     -target x86_64-freestanding-none -mcpu=x86_64 -nostdlib -static
-    -Wl,--build-id=none -Wl,--strip-all -Wl,--no-gc-sections -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack
+    -Wl,--build-id=none -Wl,--no-gc-sections -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack
 """
 _SSE_FILES = {"wayland/blit.c"}
 _FORMAT = "1"  # of the cache: change it when this file builds otherwise from the same sources and flags
@@ -64,10 +64,11 @@ def kernel_sources() -> Path:
     raise KernelBuildError(f"kernel sources not found beside {package}")
 
 
-def build_kernel(cache: Path | None = None, defines: Sequence[str] = ()) -> KernelBinary:
+def build_kernel(cache: Path | None = None, defines: Sequence[str] = (), symbols: bool = False) -> KernelBinary:
     """Build the kernel, or take it from the cache folder (default: the user's cache).
 
     ``defines`` are macros for the kernel's own sources, not the client program's, as ``NAME`` or ``NAME=VALUE``.
+    With ``symbols`` the same code carries names and lines, for a debugger.
     Safe against concurrent builds: one builds, the others wait for its result.
     Raises KernelBuildError when the compiler is missing or refuses the sources.
     """
@@ -75,10 +76,10 @@ def build_kernel(cache: Path | None = None, defines: Sequence[str] = ()) -> Kern
     folder = (cache or default_cache()) / "kernel"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        target = folder / f"{_key(sources, defines)}.elf"
+        target = folder / f"{_key(sources, defines, symbols)}.elf"
         with _lock(folder / "lock"):
             if not target.is_file():
-                _build(sources, target, defines)
+                _build(sources, target, defines, symbols)
             return KernelBinary(target, hashlib.sha256(target.read_bytes()).hexdigest())
     except OSError as error:
         raise KernelBuildError(f"cannot build the kernel in {folder}: {error}") from error
@@ -96,9 +97,9 @@ def _read(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def _key(sources: Mapping[str, bytes], defines: Sequence[str]) -> str:
+def _key(sources: Mapping[str, bytes], defines: Sequence[str], symbols: bool) -> str:
     digest = hashlib.sha256()
-    flags = [_FORMAT, _compiler_version(), _KERNEL, _KERNEL_SSE, _CLIENT, _LINK, *defines]
+    flags = [_FORMAT, _compiler_version(), _KERNEL, _KERNEL_SSE, _CLIENT, _LINK, *defines, *["symbols"] * symbols]
     digest.update("\0".join(flags).encode())
     for name, content in sources.items():
         digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
@@ -119,7 +120,7 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _build(sources: Mapping[str, bytes], target: Path, defines: Sequence[str]) -> None:
+def _build(sources: Mapping[str, bytes], target: Path, defines: Sequence[str], symbols: bool) -> None:
     """Compile in a scratch folder, then move the result to its name in one step."""
     with tempfile.TemporaryDirectory(prefix="build-", dir=target.parent) as name:
         scratch = Path(name)
@@ -132,7 +133,9 @@ def _build(sources: Mapping[str, bytes], target: Path, defines: Sequence[str]) -
         kernel = [file for file in sources if file.endswith((".c", ".S")) and not file.startswith("clients/")]
         macros = "".join(f" -D{define}" for define in defines)
         flags = {file: (_KERNEL_SSE if file in _SSE_FILES else _KERNEL) + macros for file in kernel}
-        _link(_objects(flags, scratch, "kernel-"), "kernel.elf", "kernel.ld", scratch)
+        if symbols:
+            flags = {file: given.replace("-g0", "-g") for file, given in flags.items()}
+        _link(_objects(flags, scratch, "kernel-"), "kernel.elf", "kernel.ld", scratch, strip=not symbols)
         (scratch / "kernel.elf").replace(target)
 
 
@@ -149,8 +152,9 @@ def _objects(flags: Mapping[str, str], scratch: Path, prefix: str) -> list[str]:
         return list(pool.map(compile_one, flags))
 
 
-def _link(objects: Sequence[str], target: str, script: str, scratch: Path) -> None:
-    _zig([*_LINK.split(), f"-Wl,-T,source/{script}", *objects, "-o", target], scratch, script)
+def _link(objects: Sequence[str], target: str, script: str, scratch: Path, *, strip: bool = True) -> None:
+    flags = [*_LINK.split(), "-Wl,--strip-all" if strip else "-g"]
+    _zig([*flags, f"-Wl,-T,source/{script}", *objects, "-o", target], scratch, script)
 
 
 def _zig(arguments: list[str], scratch: Path, what: str) -> None:

@@ -15,10 +15,11 @@ from typing import Any, Final, TypeVar
 
 from rayos_model import abi
 from rayos_model.errors import PlatformFailure
+from rayos_model.hardware import debugger as debugging
 from rayos_model.hardware.failures import PlatformUnusable, QemuFailed
-from rayos_model.hardware.platforms import Platform, command_line
+from rayos_model.hardware.platforms import Platform, command_line, recording
 from rayos_model.hardware.qemu import Qemu
-from rayos_model.hardware.rendezvous import Limits, Sink, TraceHeader, drive
+from rayos_model.hardware.rendezvous import Limits, Sink, TraceHeader, drive, leave_behind
 from rayos_model.hardware.session import QemuSession
 from rayos_model.image import compile_image
 from rayos_model.scenario import ClientGroup, Scenario
@@ -43,11 +44,17 @@ class Execution:
     devices: tuple[str, ...] = ()
     disk: Path | None = None
     """The disk's image; None: the machine has none."""
+    recording: Path | None = None
+    """What QEMU records to or replays from; None: neither."""
+    replays: bool = False
 
     @property
     def command(self) -> list[str]:
         """QEMU's command line without this machine's paths."""
-        return command_line(self.platform, vcpus=self.vcpus, memory_mb=self.memory_mb, devices=self.devices)
+        platform = self.platform
+        if self.recording is not None:
+            platform = recording(platform, "replay" if self.replays else "record")
+        return command_line(platform, vcpus=self.vcpus, memory_mb=self.memory_mb, devices=self.devices)
 
 
 @dataclass(frozen=True)
@@ -60,17 +67,33 @@ class Outcome:
     wall_s: float
 
 
-async def execute(execution: Execution, sink: Sink, limits: Limits) -> Outcome:
-    """Boots the kernel, feeds `sink` to the end of the scenario, and takes a screenshot. Raises as `drive` does."""
+async def execute(
+    execution: Execution, sink: Sink, limits: Limits, debugger: debugging.Debugger | None = None
+) -> Outcome:
+    """Boots the kernel, feeds `sink` to the end of the scenario, and takes a screenshot. Raises as `drive` does.
+
+    With a `debugger` that, and not this, starts the machine and lets it go on where it has stopped it.
+    """
     started = time.monotonic()
     command = [str(execution.qemu.path), *execution.command[1:]]
-    places = {"<kernel>": str(execution.kernel), "<disk>": str(execution.disk)}
-    async with QemuSession(command, execution.image, places) as session:
-        header = await drive(session, sink, limits)
+    places = {
+        "<kernel>": str(execution.kernel),
+        "<disk>": str(execution.disk),
+        "<recording>": str(execution.recording).replace(",", ",,"),
+    }
+    inherited = []
+    if debugger is not None:
+        command += debugging.ARGUMENTS
+        places["<gdb>"] = str(debugger.stub.fileno())
+        inherited.append(debugger.stub.fileno())
+    async with QemuSession(command, execution.image, places, inherited) as session:
+        header = await drive(session, sink, limits, replays=execution.replays, debugged=debugger is not None)
         screenshot: bytes | None = None
         if all(header.framebuffer):
             with suppress(QemuFailed):  # the run itself is complete
                 screenshot = await session.screenshot(header.framebuffer)
+        if execution.recording is not None and not execution.replays:
+            await leave_behind(session)
     return Outcome(header, screenshot, time.monotonic() - started)
 
 

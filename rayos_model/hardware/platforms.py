@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 from rayos_model.abi import FW_CFG_SCENARIO
 from rayos_model.errors import BadInput
 from rayos_model.hardware.qemu import PROGRAM
+from rayos_model.scenario import Scenario
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,9 @@ DISK_DEVICES: Final = (
     *("-blockdev", "driver=raw,node-name=disk,file=image,cache.no-flush=on"),
     # The first is the disk. The second, before the same image, is never started: the kernel resets it to have all
     # requests on the image come to their end while guest time stands still.
+    # Each request is one of its own to the image: what is refused is that one alone.
     *("-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.0,share-rw=on,werror=report,rerror=report"),
+    *("-global", "virtio-blk-device.request-merging=off"),
     *("-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.1,share-rw=on"),
 )
 
@@ -79,6 +82,23 @@ NETWORK_DEVICES: Final = (
     *("-device", "virtio-net-device,netdev=net0,bus=virtio-mmio-bus.2,tx=timer"),
     *("-device", "virtio-net-device,netdev=net1,bus=virtio-mmio-bus.3,tx=timer"),
 )
+
+
+def devices_of(scenario: Scenario) -> tuple[str, ...]:
+    """QEMU's arguments for the devices that a scenario's machine has."""
+    devices: tuple[str, ...] = INPUT_DEVICES if scenario.input.source == "device" else ()
+    devices += DISK_DEVICES if scenario.machine.disk_mb else ()
+    return devices + (NETWORK_DEVICES if scenario.network else ())
+
+
+def recording(platform: Platform, mode: Literal["record", "replay"]) -> Platform:
+    """The platform `icount` as QEMU records to, or replays from, the file `<recording>`.
+
+    With idle time that passes as the wall clock does: QEMU hands on no input while it is skipped.
+    """
+    arguments = list(platform.arguments)
+    arguments[arguments.index("-icount") + 1] = f"shift=0,sleep=on,rr={mode},rrfile=<recording>"
+    return replace(platform, arguments=tuple(arguments))
 
 
 def command_line(platform: Platform, *, vcpus: int, memory_mb: int, devices: Sequence[str] = ()) -> list[str]:

@@ -26,6 +26,7 @@ from rayos_model.hardware.failures import (
     RunTimeout,
     TraceFailure,
 )
+from rayos_model.hardware.refusals import DiskRefusals
 from rayos_model.hardware.session import QemuSession
 
 _TICK_S: Final = 0.05
@@ -70,13 +71,19 @@ class TraceHeader:
     request_y: int = 0
 
 
-async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader:
+async def drive(
+    session: QemuSession, sink: Sink, limits: Limits, *, replays: bool = False, debugged: bool = False
+) -> TraceHeader:
     """Runs the guest to its end, with everything it yields put into `sink`; returns the header it left.
+
+    In a replay (`replays`) the input that the guest asks for comes from the recording. Somebody else starts and stops a
+    guest that is `debugged`.
 
     Raises `BootHang`, `GuestHang`, `GuestPanic`, `GuestReset`, `TraceFailure`, `RunTimeout`, and `QemuFailed` from the
     session. What the guest had yielded before the failure has then reached the sink.
     """
     watch = _Watch(session, limits)
+    refusals = DiskRefusals(session)
     drained = 0
     called = False
 
@@ -88,7 +95,8 @@ async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader
             watch.progress()
 
     try:
-        await session.resume()
+        if not debugged:
+            await session.resume()
         while True:
             _heed_cancellation()
             await watch.check()
@@ -102,6 +110,8 @@ async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader
                 called = True
             else:
                 listen()
+                if debugged and not called:
+                    continue
                 if not called:
                     raise QemuFailed(f"QEMU stopped the guest by itself: {await session.status()}")
                 called = False
@@ -112,19 +122,27 @@ async def drive(session: QemuSession, sink: Sink, limits: Limits) -> TraceHeader
                 records = await _read_records(session, header, drained)
                 drained = header.head
                 if header.state is abi.RunState.RUNNING:
-                    await _carry_out_first(session, header)
+                    await _carry_out_first(session, refusals, header)
                     await session.resume()
-                    await _carry_out(session, header)
+                    if not replays:
+                        await _carry_out(session, header)
                 sink.records(records)
                 watch.progress()
                 if header.state is abi.RunState.PANIC:
                     raise watch.panic()
-                if header.state is abi.RunState.DONE:
+                if header.state in (abi.RunState.DONE, abi.RunState.POWER_CUT):
                     listen(to_the_end=True)
                     return header
     except PlatformFailure:
         listen(to_the_end=True)
         raise
+
+
+async def leave_behind(session: QemuSession) -> None:
+    """Has a guest at its end come there again: QEMU records its own end, and may replay that a little too early."""
+    await session.resume()
+    while (event := await session.next_event(_AFTER_PANIC_S)) is not None and event[0] != "STOP":
+        continue
 
 
 def _heed_cancellation() -> None:
@@ -234,10 +252,13 @@ def parse_header(memory: NDArray[np.uint8]) -> TraceHeader:
     )
 
 
-async def _carry_out_first(session: QemuSession, header: TraceHeader) -> None:
+async def _carry_out_first(session: QemuSession, refusals: DiskRefusals, header: TraceHeader) -> None:
     """What the guest asked for and must find done when it runs on."""
-    if header.request is abi.HostRequest.LINK:
-        await session.set_link(f"net{header.request_x}", up=bool(header.request_y))
+    match header.request:
+        case abi.HostRequest.LINK:
+            await session.set_link(f"net{header.request_x}", up=bool(header.request_y))
+        case abi.HostRequest.DISK:
+            await refusals.change(abi.DiskRefusal(header.request_x), header.request_y)
 
 
 async def _carry_out(session: QemuSession, header: TraceHeader) -> None:

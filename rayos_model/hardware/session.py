@@ -41,15 +41,19 @@ class QemuSession:
 
     `command` is QEMU's command line without the places below, which are replaced in it wherever they stand:
     `<scenario>` a file with the scenario image, `<console>` the file the console writes to, `<qmp>` the descriptor of
-    the command channel, and whatever `places` adds. Console and memory dumps are anonymous files: the guest never
+    the command channel, and whatever `places` adds. QEMU has the descriptors `inherited` too.
+    Console and memory dumps are anonymous files: the guest never
     waits for a reader, and nothing is left behind, however this process ends.
 
     Entering raises `QemuFailed` when QEMU cannot be started or ends at once. Every method raises `QemuFailed` once QEMU
     has ended or does not answer.
     """
 
-    def __init__(self, command: Sequence[str], image: bytes, places: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], image: bytes, places: Mapping[str, str], inherited: Sequence[int] = ()
+    ) -> None:
         self._command = command
+        self._inherited = inherited
         self._places = places
         self._image = image
         self._files: list[AnonymousFile] = []
@@ -104,7 +108,7 @@ class QemuSession:
                     "<qmp>": str(theirs.fileno()),
                 }
                 command = [*(_fill(argument, places) for argument in self._command), "-S"]
-                descriptors = [theirs.fileno(), *(file.descriptor for file in self._files)]
+                descriptors = [theirs.fileno(), *(file.descriptor for file in self._files), *self._inherited]
                 self._process = spawn(command, descriptors, self._errors.descriptor)
         except OSError as error:
             raise QemuFailed(f"QEMU cannot be started: {error}") from error

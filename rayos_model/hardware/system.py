@@ -14,14 +14,9 @@ from rayos_model.hardware import build
 from rayos_model.hardware.disk import prepare, verify
 from rayos_model.hardware.execution import Execution, execute, probe, run_blocking
 from rayos_model.hardware.failures import KernelBuildFailed
-from rayos_model.hardware.platforms import (
-    DEFAULT_PLATFORM,
-    DISK_DEVICES,
-    INPUT_DEVICES,
-    NETWORK_DEVICES,
-    platform_named,
-)
+from rayos_model.hardware.platforms import DEFAULT_PLATFORM, devices_of, platform_named
 from rayos_model.hardware.qemu import find_qemu
+from rayos_model.hardware.recording import RECORDING, check_recordable
 from rayos_model.hardware.rendezvous import Limits
 from rayos_model.image import compile_image
 from rayos_model.run import RunWriter
@@ -43,7 +38,8 @@ class KernelSystem:
     wire too. `provoke` plants a fault that one of the detectors must find; `detectors_off` blinds some of them, which
     proves that a test that relies on them can fail. `limits` replaces the wall times after which a guest counts as
     hung. `disk` is the image of a disk that an earlier run has left; without it a scenario with a disk starts with an
-    empty one. `defines` are macros to build the kernel with, as `NAME=VALUE`.
+    empty one. `defines` are macros to build the kernel with, as `NAME=VALUE`. `record` has QEMU record
+    the run, for a replay.
     """
 
     def __init__(
@@ -55,6 +51,7 @@ class KernelSystem:
         disk: Path | None = None,
         defines: Sequence[str] = (),
         detectors_off: Collection[Detection] = (),
+        record: bool = False,
     ) -> None:
         """Raises `BadInput` when no platform has that name."""
         self.platform = platform_named(platform)
@@ -64,6 +61,7 @@ class KernelSystem:
         self.detectors_off = detectors_off
         self.disk = disk
         self.defines = defines
+        self.record = record
 
     @property
     def name(self) -> str:
@@ -76,19 +74,21 @@ class KernelSystem:
         not built, the platform unusable, a guest that hangs, panics, resets or loses trace records, a run that takes
         too long. Its notes hold the last lines of the console. Ctrl-C ends QEMU and raises `KeyboardInterrupt`.
         """
+        if self.record:
+            check_recordable(scenario, self.platform.name)
         qemu = find_qemu()
         progress(Progress(0, scenario.duration_ns, phase="building the kernel"))
         kernel = build_kernel(self.defines)
         if self.platform.probed:
             progress(Progress(0, scenario.duration_ns, phase=f"trying {self.platform.name}"))
             probe(qemu, Path(kernel.path), self.platform)
-        image = compile_image(scenario, self.trace_points, self.provoke, self.detectors_off)
+        image = compile_image(scenario, self.trace_points, self.provoke, self.detectors_off, recorded=self.record)
         machine = scenario.machine
         disk = prepare(scenario, self.disk, writer)
-        devices = (INPUT_DEVICES if scenario.input.source == "device" else ()) + (DISK_DEVICES if disk else ())
-        devices += NETWORK_DEVICES if scenario.network else ()
         execution = Execution(
-            qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb, devices, disk
+            *(qemu, Path(kernel.path), self.platform, image, machine.vcpus, machine.memory_mb),
+            *(devices_of(scenario), disk),
+            recording=writer.file(RECORDING) if self.record else None,
         )
         limits = self.limits or Limits(total_s=_FIXED_WALL_S + _WALL_PER_VIRTUAL * scenario.duration_s)
         writer.provenance(

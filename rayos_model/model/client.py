@@ -35,6 +35,10 @@ class Write:
     events: list[EventKind]
 
 
+class OutOfMemory(Exception):
+    """The client's buffers were refused; it exits, as a client of the kernel does."""
+
+
 class Inbox(deque[Write]):
     """A client's bounded queue of writes (docs/mechanism.md, "Sockets")."""
 
@@ -220,7 +224,7 @@ class Client:
         buffers = 1 if secondary else 2
         pages = -(-width * height * 4 * buffers // PAGE_BYTES)
         self.shm_pages = pages
-        self.machine.memory.allocate_shm(self, pages)
+        self._allocate(pages)
         cost = self.flow.to(("shm", pages))
         batch = wire.FIRST_SECONDARY if secondary else None
         yield from self.send(
@@ -241,13 +245,17 @@ class Client:
         self.width, self.height = size
         self.frames, self._stale = 1, False
         before, self.shm_pages = self.shm_pages, self._shm_pages(2)
-        self.machine.memory.allocate_shm(self, self.shm_pages)
+        self._allocate(self.shm_pages)
         cost = self.flow.to(("shm", self.shm_pages))
         yield from self.send(
             BatchTag.RECONFIGURE, self.width, 2 * self.height, before=cost, damage=(0, self.height), detail=detail
         )
         yield self.flow.to(("shm_free", before))
         self.machine.compositor.forget_shm(self, before)
+
+    def _allocate(self, pages: int) -> None:
+        if not self.machine.memory.allocate_shm(self, pages):
+            raise OutOfMemory
 
     def _shm_pages(self, buffers: int) -> int:
         return -(-self.width * self.height * 4 * buffers // PAGE_BYTES)
@@ -283,14 +291,21 @@ class Client:
             yield from self._await("configure")
         self._configured = None
         yield from self.send(BatchTag.ACK)
-        yield from self.send_first(secondary=False)
+        try:
+            yield from self.send_first(secondary=False)
+        except OutOfMemory:
+            yield self.flow.to(("exit",))
+            return
         self.frame_pending = True
         yield from self.go_on()
 
     def go_on(self) -> Body:
         """Its loop, to its end."""
-        yield from self._loop()
-        yield from self.send(BatchTag.LEAVE, batch=self.leave_batch())
+        try:
+            yield from self._loop()
+            yield from self.send(BatchTag.LEAVE, batch=self.leave_batch())
+        except OutOfMemory:
+            pass
         yield self.flow.to(("exit",))
 
     def serve_until(self, deadline: int) -> Body:

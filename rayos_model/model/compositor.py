@@ -16,7 +16,7 @@ from rayos_model.abi import BatchTag, Detection, InputSource, ThreadId, TraceKin
 from rayos_model.model import wire
 from rayos_model.model.client import Client, Sent, Write
 from rayos_model.model.costs import Path, Point
-from rayos_model.model.painting import Rectangle, Stack
+from rayos_model.model.painting import Part, Rectangle, Stack
 from rayos_model.model.processor import BLOCK, EXITED, Body, Thread
 from rayos_model.model.shell import EFFECTS as SHELL_EFFECTS
 from rayos_model.model.shell import Shell, ShellEffect, Toplevel
@@ -122,8 +122,8 @@ class Compositor:
         self._window = settings.repaint_window_ns
         self._timed: list[tuple[int, int, int]] = []  # (time, item, index or client)
         self._ready: deque[Sent | Connected | Closed] = deque()  # what sockets hold for the compositor, in order
-        self._damage: dict[Rectangle, Rectangle] = {}  # rectangle -> the window that it is a part of
-        self._previous: dict[Rectangle, Rectangle] = {}  # likewise, of the previous pass
+        self._damage: list[Part] = []
+        self._previous: list[Part] = []  # that of the previous pass
         self._uncomposed: dict[int, Surface] = {}  # committed since the last pass, in order of commit
         self._frame: list[Shown] | None = None  # painted, waits for its flip
         self._frame_finished_ns = 0
@@ -194,7 +194,7 @@ class Compositor:
 
     def add_damage(self, rectangle: Rectangle) -> None:
         """A part of the output to paint."""
-        self._damage[rectangle] = rectangle
+        self._damage.append((rectangle, rectangle))
 
     def show(self, surface: Surface) -> None:
         """A surface's state goes into the next frame."""
@@ -415,7 +415,7 @@ class Compositor:
         hidden = seat.toplevel.minimized and not sent.secondary
         first, rows = sent.damage
         if not hidden:
-            self._damage[x0, y0 + first, x1, y0 + first + rows] = surface.rectangle
+            self._damage.append(((x0, y0 + first, x1, y0 + first + rows), surface.rectangle))
         surface.sent_ns = sent.sent_ns
         surface.buffers += 1
         surface.callbacks += 1
@@ -444,7 +444,7 @@ class Compositor:
             return
         self._uncomposed.pop(surface.key, None)
         if surface.mapped:
-            self._damage[surface.rectangle] = surface.rectangle
+            self.add_damage(surface.rectangle)
             if surface.key in self.stack.surfaces:
                 self.stack.unmap(surface.key)
             self._counters.windows_unmapped += 1
@@ -510,15 +510,15 @@ class Compositor:
     # ---- timed items ---------------------------------------------------------------------------
 
     def _repaint(self, time: int, index: int) -> None:
+        self.advance(("repaint",))
         if self._frame is not None or not self._damage:
-            self.advance(("repaint",))
             return
         start = self._offset
-        damage, self._damage = self._damage, {}
+        damage, self._damage = self._damage, []
         rectangles = len(damage) + len(self._previous)
-        work = self.stack.paint({**damage, **self._previous})
+        work = self.stack.paint(dict(damage + self._previous))
         self._previous = damage
-        self.advance(("composite", work.steps, work.rows, work.blits, rectangles))
+        self.advance(("composite", work.steps, work.rows, work.groups, work.blits, rectangles))
         self._frame = []
         self._counters.frames_painted += 1
         for surface in self._uncomposed.values():

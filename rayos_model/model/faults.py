@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rayos_model.abi import (
+    FAULT_TARGET_DISK,
     FAULT_TARGET_HEAP,
     FAULT_TARGET_NETWORK,
     VARIANT_ANY,
     Detection,
+    DiskRefusal,
     FaultKind,
     NetSide,
     Report,
@@ -24,6 +26,7 @@ from rayos_model.faults import FAULT_VARIANTS
 from rayos_model.image import Fault
 from rayos_model.model.client import Client
 from rayos_model.model.costs import Point
+from rayos_model.model.device import Operation
 from rayos_model.model.mutex import Mutexes, locks_out
 from rayos_model.model.processor import BLOCK, EXITED, Body, Thread
 from rayos_model.random import STREAM_FAULTS, Random
@@ -89,6 +92,8 @@ class Failures:
         self._lines: deque[tuple[Report, str]] = deque()
         self.mutexes = Mutexes(machine)
         self._rejoin: tuple[int, NetSide] | None = None  # when the partition ends, and whose link is cut
+        self._mend_ns: int | None = None  # when the outage of the disk ends
+        self._refused = Operation.FLUSH  # what the disk refused last
         self._missed = False  # a fault undetected, unrecovered, or a failure that nobody injected
         self.watching = machine.settings.kind == ScenarioKind.FAILURE
         self._next_scrub = machine.settings.scrub_interval_ns
@@ -138,6 +143,19 @@ class Failures:
         """The remote display shows again what the server sent last."""
         if self.is_open(FAULT_TARGET_NETWORK):
             self._recovered(FAULT_TARGET_NETWORK, ThreadId.NETWORK)
+
+    def disk_refused(self) -> None:
+        """The disk has refused a request, and the kernel has noticed."""
+        first = self.is_open(FAULT_TARGET_DISK) and not self._open[FAULT_TARGET_DISK].detected
+        self.detected(FAULT_TARGET_DISK, Detection.IO_ERROR, ThreadId.DISK)
+        if first:
+            self.recovering(FAULT_TARGET_DISK)
+
+    def disk_served(self, operation: Operation) -> None:
+        """An operation was carried out, and none of its kind is refused any more."""
+        fault = self._open.get(FAULT_TARGET_DISK)
+        if fault is not None and fault.detected and operation is self._refused and self._mend_ns is None:
+            self._recovered(FAULT_TARGET_DISK, ThreadId.DISK)
 
     def shown(self, client: int) -> OpenFault | None:
         """A client's first frame is on screen; the fault that this ends, which the caller measures."""
@@ -198,6 +216,8 @@ class Failures:
                 self.machine.say(f"RAYOS_FAILURE:{text}")
             elif self._rejoin is not None and self._rejoin[0] <= now:
                 yield from self._end_partition()
+            elif self._mend_ns is not None and self._mend_ns <= now:
+                yield from self._end_outage()
             elif source is not None and _instant(source) <= now:
                 yield from self._strike(source)
             elif self._next_scrub and self._next_scrub <= now:
@@ -210,6 +230,7 @@ class Failures:
                 times += [_instant(source)] if source else []
                 times += [self._next_scrub] if self._next_scrub else []
                 times += [self._rejoin[0]] if self._rejoin else []
+                times += [self._mend_ns] if self._mend_ns is not None else []
                 thread.deadline = min(times, default=None)
                 thread.trailing = flow.to(_BLOCK)
                 yield BLOCK
@@ -233,6 +254,9 @@ class Failures:
         kind, variant = FaultKind(source.fault.kind), source.variant
         if kind is FaultKind.NETWORK_PARTITION:
             yield from self._part(source)
+            return
+        if kind in (FaultKind.DISK_ERROR, FaultKind.DISK_OUTAGE):
+            yield from self._strike_disk(source, kind)
             return
         target = self._target(source.fault, source.fault.client_count * source.whom >> 32)
         other = None
@@ -282,6 +306,34 @@ class Failures:
         self._flow.subject = side
         yield self._flow.to(("link",))
 
+    def _strike_disk(self, source: Source, kind: FaultKind) -> Body:
+        disk = self.machine.disk
+        assert disk is not None
+        lasts = kind is FaultKind.DISK_OUTAGE
+        refusal = DiskRefusal((DiskRefusal.READS if lasts else DiskRefusal.READ) + source.variant)
+        block = disk.store.next_block() if refusal is DiskRefusal.BLOCK else 0
+        full = refusal is DiskRefusal.BLOCK and not block
+        if self.is_open(FAULT_TARGET_DISK) or self._mend_ns is not None or full:
+            source.put_off()
+            return
+        self._inject(FAULT_TARGET_DISK, source)
+        self._refused = Operation.READ if refusal in (DiskRefusal.READ, DiskRefusal.READS) else Operation.WRITE
+        if lasts:
+            self._mend_ns = self._open[FAULT_TARGET_DISK].over_ns
+        disk.store.device.refuse(refusal, block)
+        self._flow.subject = FAULT_TARGET_DISK
+        yield self._flow.to((f"inject.{kind.name.lower()}.{source.variant}",))
+        source.done += 1
+        source.draw_next()
+
+    def _end_outage(self) -> Body:
+        disk = self.machine.disk
+        assert disk is not None
+        self._mend_ns = None
+        disk.store.device.refuse(DiskRefusal.NOTHING, 0)
+        self._flow.subject = 0
+        yield self._flow.to(("mend",))
+
     def _scrub(self) -> Body:
         while self._next_scrub <= self.machine.processor.now:
             self._next_scrub += self.machine.settings.scrub_interval_ns
@@ -299,4 +351,5 @@ def _instant(source: Source) -> int:
 
 
 def _name(target: int) -> str:
-    return {FAULT_TARGET_HEAP: "heap", FAULT_TARGET_NETWORK: "network"}.get(target, str(target))
+    others = {FAULT_TARGET_HEAP: "heap", FAULT_TARGET_NETWORK: "network", FAULT_TARGET_DISK: "disk"}
+    return others.get(target, str(target))

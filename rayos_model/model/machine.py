@@ -11,7 +11,7 @@ from rayos_model.image import Group, Image
 from rayos_model.model.client import Client
 from rayos_model.model.compositor import Compositor
 from rayos_model.model.costs import CostModel, Flow, NoisyFlow, Path, Point, RecordedFlow
-from rayos_model.model.disk import DiskThread, Version
+from rayos_model.model.disk import DiskThread
 from rayos_model.model.faults import Failures
 from rayos_model.model.integration import Integration
 from rayos_model.model.load import WHOLE_PPM, LoadGenerator
@@ -21,6 +21,7 @@ from rayos_model.model.noise import Noise
 from rayos_model.model.parallel import Parallel
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
 from rayos_model.model.profile import Profile
+from rayos_model.model.store import Version
 from rayos_model.model.stress import Stress, p99
 from rayos_model.model.stressors import DiskStressor, MemoryStressor, Stressor
 from rayos_model.model.supervisor import SECOND_NS, Supervisor
@@ -107,13 +108,13 @@ class Machine:
             (lambda: round(noise.draw(spread))) if spread else None,
             scheduling.seek_ns,
         )
+        jitter = Random(settings.jitter_seed, stream=STREAM_JITTER) if settings.jitter_seed else None
         if settings.vcpus == 1:
-            jitter = Random(settings.jitter_seed, stream=STREAM_JITTER) if settings.jitter_seed else None
             return Processor(self.env, settings.quantum_ns, overheads, jitter)
+        several = (self.env, settings.quantum_ns, overheads, settings.vcpus)
         if parameters.host_parallelism == 1:
-            return TurnTaking(self.env, settings.quantum_ns, overheads, settings.vcpus)
-        cores = parameters.host_parallelism
-        return Parallel(self.env, settings.quantum_ns, overheads, settings.vcpus, cores)
+            return TurnTaking(*several, jitter, settings.ipi_delay_seed)
+        return Parallel(*several, parameters.host_parallelism, jitter, settings.ipi_delay_seed)
 
     # ---- running ---------------------------------------------------------------------------------
 

@@ -23,36 +23,60 @@ _NETWORK_PAGES: Final = 2 * 2 + 4
 """Rings of two devices, the network thread's stack."""
 
 
+REFERENCE_MB: Final = 256
+"""The machine whose base the calibration keeps."""
+
+
+def pages_of_size(memory_mb: int) -> int:
+    """Pages that the kernel takes at boot because the machine has so much memory.
+
+    The trace ring (kernel/trace.c), an octet and a bit a frame for the page allocator (page.c), and the window's page
+    tables and map, for twice as many pages as there are frames (vm.c).
+    """
+    frames = (memory_mb << 20) // PAGE_BYTES
+    ring = ((4 if memory_mb <= 128 else 8) << 20) // PAGE_BYTES
+    window = 2 * frames // ENTRIES * ENTRIES
+    return ring + _pages(frames + frames // 8) + window // ENTRIES + _pages(window // 8)
+
+
+def beyond_reference(memory_mb: int) -> int:
+    """By how many pages a machine's base differs from the reference machine's."""
+    return pages_of_size(memory_mb) - pages_of_size(REFERENCE_MB)
+
+
+def _pages(octets: int) -> int:
+    return -(-octets // PAGE_BYTES)
+
+
 def store_pages(disk: Disk) -> int:
     """Pages that the kernel takes at boot for a disk of that size and its cache; 0 without a disk."""
     if not disk.mb:
         return 0
     blocks = (disk.mb << 20) // BLOCK_BYTES
 
-    def pages(count: int, bytes_each: int) -> int:
-        return -(-count * bytes_each // PAGE_BYTES)
-
     def power(count: int) -> int:
         return 1 << (count - 1).bit_length()
 
-    index = pages(blocks, STORE_RECORD_BYTES) + pages(blocks, PLACE_BYTES) + pages(power(blocks), 4)
-    return index + pages(disk.cache_pages, BUFFER_BYTES) + pages(power(disk.cache_pages), 8) + _DISK_PAGES
+    index = _pages(blocks * STORE_RECORD_BYTES) + _pages(blocks * PLACE_BYTES) + _pages(power(blocks) * 4)
+    return index + _pages(disk.cache_pages * BUFFER_BYTES) + _pages(power(disk.cache_pages) * 8) + _DISK_PAGES
 
 
 class MemoryUse:
     """Counts pages in use and the most there ever were.
 
-    pages = base + two framebuffers + the store's tables + the network's rings + clients · pages_per_client
-            + shared pages · pages_per_shm_page + pages taken one by one (cache, stressors' memory and its page tables)
+    pages = base + what this much memory takes beyond the reference's + two framebuffers + the store's tables
+            + the network's rings + clients · pages_per_client + shared pages · pages_per_shm_page
+            + pages taken one by one (cache, stressors' memory and its page tables)
 
     When fewer than 1/32 of all pages are free, the cache is asked for some of its own; the last 1/64 is given to no
-    stressor.
+    stressor. A client that asks for more than there is gets nothing.
     """
 
     def __init__(self, parameters: Memory, settings: Settings, disk: Disk, network: Network) -> None:
         self._parameters = parameters
         framebuffers = 2 * -(-settings.width * settings.height * 4 // PAGE_BYTES)
-        self.baseline = round(parameters.base_pages) + framebuffers + store_pages(disk)
+        self.baseline = round(parameters.base_pages) + beyond_reference(settings.memory_mb) + framebuffers
+        self.baseline += store_pages(disk)
         self.baseline += _NETWORK_PAGES if network.heartbeat_ns else 0
         self.total = (settings.memory_mb << 20) // PAGE_BYTES
         self.reclaim: Callable[[int], int] | None = None
@@ -79,6 +103,10 @@ class MemoryUse:
         """Pages of shared memory that a client has."""
         return self._clients[client]
 
+    def has_room_for_client(self) -> bool:
+        """Whether a client's process can be created."""
+        return self._has_room(round(self._parameters.pages_per_client))
+
     def enter(self, client: object) -> None:
         """A client's process was created."""
         self._clients[client] = 0
@@ -89,10 +117,13 @@ class MemoryUse:
         self._clients.pop(client, None)
         self._taken -= self._tables.pop(client, 0)
 
-    def allocate_shm(self, client: Client, pages: int) -> None:
-        """A client created shared memory."""
+    def allocate_shm(self, client: Client, pages: int) -> bool:
+        """A client creates shared memory; False: refused."""
+        if not self._has_room(round(pages * self._parameters.pages_per_shm_page)):
+            return False
         self._clients[client] += pages
         self._note()
+        return True
 
     def free_shm(self, client: Client, pages: int) -> None:
         """A client destroyed shared memory."""
@@ -132,6 +163,13 @@ class MemoryUse:
     def target_pages(self, share_ppm: int) -> int:
         """Pages that bring memory in use to that share of all there is."""
         return max(0, self.total * share_ppm // 1_000_000 - self.pages)
+
+    def _has_room(self, pages: int) -> bool:
+        """Whether there are so many; if not, all there are were taken, one by one, before they were given back."""
+        if self.pages + pages <= self.total:
+            return True
+        self.peak = self.total
+        return False
 
     def _note(self) -> None:
         self.peak = max(self.peak, self.pages)

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 STEP_PIXELS = 32
-Rectangle = tuple[int, int, int, int]  # x0, y0, x1, y1 in output pixels, half open
+GROUP = 8
+"""Windows that are compared with a rectangle at once."""
+
+Rectangle = tuple[int, int, int, int]
+"""x0, y0, x1, y1 in output pixels, half open."""
+
+Part = tuple[Rectangle, Rectangle]
+"""A damaged rectangle and the window that it is a part of."""
 
 
 def intersection(a: Rectangle, b: Rectangle) -> Rectangle | None:
@@ -30,13 +37,23 @@ class Paint(NamedTuple):
     blits: int = 0
     rows: int = 0
     steps: int = 0
+    groups: int = 0
+
+
+class Painting(NamedTuple):
+    """Work of painting one rectangle, and the surface that covers it wholly, None when the background shows."""
+
+    blits: int
+    rows: int
+    steps: int
+    cover: int | None
 
 
 class View(NamedTuple):
     """What painting within one window needs: the surfaces that share pixels with it, and the work of parts known."""
 
-    surfaces: list[Rectangle]  # bottom to top
-    work: dict[Rectangle, Paint]
+    surfaces: list[tuple[int, Rectangle]]  # bottom to top
+    work: dict[Rectangle, Painting]
 
 
 @dataclass(slots=True)
@@ -46,10 +63,12 @@ class Stack:
     output: Rectangle
     surfaces: dict[int, Rectangle] = field(default_factory=dict)  # insertion order is stacking order
     _views: dict[Rectangle, View] = field(default_factory=dict)  # window -> view, as long as no surface in it changes
+    _levels: dict[int, int] = field(default_factory=dict)  # key -> place from the bottom; empty when it has changed
 
     def map(self, key: int, rectangle: Rectangle) -> None:
         """Puts a surface on top."""
         self.surfaces[key] = rectangle
+        self._levels = {}
         self._forget(rectangle)
 
     def resize(self, key: int, rectangle: Rectangle) -> None:
@@ -60,6 +79,7 @@ class Stack:
 
     def unmap(self, key: int) -> None:
         """Takes a surface away."""
+        self._levels = {}
         self._forget(self.surfaces.pop(key))
 
     def at(self, x: int, y: int) -> int | None:
@@ -70,35 +90,47 @@ class Stack:
     def paint(self, damage: Mapping[Rectangle, Rectangle]) -> Paint:
         """Work of painting each rectangle from the topmost surface that covers it wholly (or background) upward.
 
-        `damage` gives with each rectangle the window that it is a part of.
+        That surface is looked for from the top down, in groups of `GROUP`. `damage` gives with each rectangle the
+        window that it is a part of.
         """
         blits = rows = steps = 0
-        views = self._views
+        groups = len(damage) * -(-len(self.surfaces) // GROUP)
+        views, levels = self._views, self._levels or self._number()
         for rectangle, window in damage.items():
             view = views.get(window)
             if view is None:
-                view = views[window] = View([s for s in self.surfaces.values() if intersection(s, window)], {})
+                near = [(key, surface) for key, surface in self.surfaces.items() if intersection(surface, window)]
+                view = views[window] = View(near, {})
             work = view.work.get(rectangle)
             if work is None:
                 work = view.work[rectangle] = self._paint_one(rectangle, view.surfaces)
-            blits += work[0]
-            rows += work[1]
-            steps += work[2]
-        return Paint(blits, rows, steps)
+            pieces, height, along, cover = work
+            blits += pieces
+            rows += height
+            steps += along
+            if cover is not None:
+                groups -= levels[cover] // GROUP
+        return Paint(blits, rows, steps, groups)
+
+    def _number(self) -> dict[int, int]:
+        self._levels = {key: level for level, key in enumerate(self.surfaces)}
+        return self._levels
 
     def _forget(self, changed: Rectangle) -> None:
         for window in [window for window in self._views if intersection(window, changed)]:
             del self._views[window]
 
-    def _paint_one(self, rectangle: Rectangle, surfaces: list[Rectangle]) -> Paint:
+    def _paint_one(self, rectangle: Rectangle, surfaces: list[tuple[int, Rectangle]]) -> Painting:
         clipped = intersection(rectangle, self.output)
         if clipped is None:
-            return Paint()
-        parts: list[Rectangle] = [clipped]  # the background, until a surface covers everything
-        for surface in surfaces:
+            return Painting(0, 0, 0, None)
+        cover, parts = None, [clipped]  # the background, until a surface covers everything
+        for key, surface in surfaces:
             part = intersection(surface, clipped)
-            if part is not None:
-                parts = [part] if part == clipped else [*parts, part]
+            if part == clipped:
+                cover, parts = key, [part]
+            elif part is not None:
+                parts.append(part)
         heights = [y1 - y0 for _, y0, _, y1 in parts]
         steps = sum(row_steps(x1 - x0) * height for (x0, _, x1, _), height in zip(parts, heights, strict=True))
-        return Paint(len(parts), sum(heights), steps)
+        return Painting(len(parts), sum(heights), steps, cover)

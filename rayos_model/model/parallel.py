@@ -13,6 +13,7 @@ from simpy.events import Timeout
 
 from rayos_model.model.processor import Overheads
 from rayos_model.model.smp import ComputingThread, Cpu, Cpus, Stop
+from rayos_model.random import Random
 
 
 class _Stretch:
@@ -30,8 +31,17 @@ class _Stretch:
 class Parallel(Cpus):
     """Several processors on `cores` of a host; SimPy's clock is theirs."""
 
-    def __init__(self, env: Environment, quantum_ns: int, overheads: Overheads, vcpus: int, cores: int) -> None:
-        super().__init__(env, quantum_ns, overheads, vcpus)
+    def __init__(
+        self,
+        env: Environment,
+        quantum_ns: int,
+        overheads: Overheads,
+        vcpus: int,
+        cores: int,
+        jitter: Random | None = None,
+        ipi_delay_seed: int = 0,
+    ) -> None:
+        super().__init__(env, quantum_ns, overheads, vcpus, jitter, ipi_delay_seed)
         self._cores = cores
         self._rate = 1.0  # a busy processor's share of a core
         self._busy: dict[Cpu, _Stretch] = {}

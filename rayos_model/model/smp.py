@@ -11,6 +11,7 @@ from enum import Enum, auto
 from math import inf
 
 from simpy import Environment
+from simpy.events import Timeout
 
 from rayos_model.abi import COMPUTE_TURN_NS
 from rayos_model.model.processor import (
@@ -25,6 +26,10 @@ from rayos_model.model.processor import (
     Processor,
     Thread,
 )
+from rayos_model.random import STREAM_IPI_DELAY, Random
+
+MAX_IPI_DELAY_NS = 100_000
+"""Where interrupts between processors come late, none is later; as in kernel/smp.c."""
 
 IDLE = -1
 """The claim of an idle processor: below every priority."""
@@ -76,12 +81,25 @@ class Cpu:
     """One of the processors."""
 
     __slots__ = (
-        *("armed", "asleep", "claim", "debt", "halted", "id", "idle_ns", "idle_since", "phase", "quantum_end"),
+        *(
+            "armed",
+            "asleep",
+            "claim",
+            "debt",
+            "delays",
+            "halted",
+            "id",
+            "idle_ns",
+            "idle_since",
+            "phase",
+            "quantum_end",
+        ),
         *("resched", "telling", "thread", "timer_due", "told", "wanted"),
     )
 
-    def __init__(self, identity: int) -> None:
+    def __init__(self, identity: int, ipi_delay_seed: int = 0) -> None:
         self.id = identity
+        self.delays = Random(ipi_delay_seed, identity, stream=STREAM_IPI_DELAY) if ipi_delay_seed else None
         self.thread: Thread | None = None
         self.claim = IDLE  # priority of its thread, or of a more urgent one it has been told to take
         self.phase = _Phase.RUN
@@ -113,10 +131,18 @@ class Cpu:
 class Cpus(Processor):
     """Several processors that share ready queues and a kernel lock."""
 
-    def __init__(self, env: Environment, quantum_ns: int, overheads: Overheads, vcpus: int) -> None:
-        super().__init__(env, quantum_ns, overheads)
+    def __init__(
+        self,
+        env: Environment,
+        quantum_ns: int,
+        overheads: Overheads,
+        vcpus: int,
+        jitter: Random | None = None,
+        ipi_delay_seed: int = 0,
+    ) -> None:
+        super().__init__(env, quantum_ns, overheads, jitter)
         self.seek_ns = round(overheads.seek * (vcpus - 1))
-        self._cpus = [Cpu(identity) for identity in range(vcpus)]
+        self._cpus = [Cpu(identity, ipi_delay_seed) for identity in range(vcpus)]
         self._home: dict[Thread, Cpu] = {}  # where each thread runs, or ran last
         self._killed: set[Thread] = set()  # that have not left their processor yet
         self._queues: list[deque[Thread]] = [deque() for _ in range(32)]
@@ -162,7 +188,7 @@ class Cpus(Processor):
         if home is not None and home.thread is thread:  # it has not let go of its processor, and goes on
             thread.state = RUNNING
             return
-        thread.quantum_left = self.quantum_ns
+        thread.quantum_left = self._fresh_quantum()
         self._enqueue(thread, head=False)
         cpu = self._least_urgent(thread)
         if thread.priority > cpu.claim:
@@ -204,10 +230,22 @@ class Cpus(Processor):
         cpu.resched = True
         current = self._current
         if current is None:
-            cpu.told = True
-            self._interrupt_sent(cpu)
+            self._send_interrupt(cpu)
         elif cpu is not current and cpu not in current.telling:
             current.telling.append(cpu)
+
+    def _send_interrupt(self, cpu: Cpu) -> None:
+        """Interrupts a processor, which may hear of it late."""
+        if cpu.delays is None:
+            self._interrupted(cpu)
+            return
+        heard = self.now + (cpu.delays.next() * MAX_IPI_DELAY_NS >> 32)
+        timer = Timeout(self.env, heard - int(self.env.now))
+        timer.callbacks.append(lambda _: self._interrupted(cpu))
+
+    def _interrupted(self, cpu: Cpu) -> None:
+        cpu.told = True
+        self._interrupt_sent(cpu)
 
     def _enqueue(self, thread: Thread, *, head: bool) -> None:
         thread.state = READY
@@ -321,8 +359,7 @@ class Cpus(Processor):
             self._locked = None
             self._unlocked()
         for other in cpu.telling:
-            other.told = True
-            self._interrupt_sent(other)
+            self._send_interrupt(other)
         cpu.telling.clear()
         return cpu.wanted != cpu.armed and self._timer_set(cpu)
 
@@ -342,9 +379,9 @@ class Cpus(Processor):
             self.spawn(sleeper)
         thread = cpu.thread
         if thread is not None and cpu.quantum_end <= self.now:
-            cpu.quantum_end = self.now + self.quantum_ns
+            cpu.quantum_end = self.now + self._fresh_quantum()
             if self._queues[thread.priority] and thread.state == RUNNING:
-                thread.quantum_left = self.quantum_ns
+                thread.quantum_left = cpu.quantum_end - self.now
                 self._set_thread_aside(cpu, thread, head=False)
                 return
         if not cpu.resched:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Final, Protocol
 
-from rayos_model.abi import STRESS_FLUSH_EVERY, STRESS_SLOTS, ThreadId, TraceKind
+from rayos_model.abi import STRESS_FLUSH_EVERY, STRESS_SLOTS, Syscall, ThreadId, TraceKind
 from rayos_model.model.costs import Flow, Point
 from rayos_model.model.load import WHOLE_PPM
 from rayos_model.model.processor import BLOCK, Block, Body, Thread
+from rayos_model.model.store import StoreError
 
 if TYPE_CHECKING:
     from rayos_model.model.disk import DiskThread
@@ -66,22 +67,50 @@ class Caller(Protocol):
     thread: Thread
 
 
-def put(caller: Caller, disk: DiskThread, name: tuple[int, int]) -> Body:
+Call = Generator[int | Block, None, bool]
+"""A system call on the store, a part of a thread's body; False: it was answered by E_IO."""
+
+
+def _failed(caller: Caller, call: Syscall) -> bool:
+    caller.machine.measure(TraceKind.M_STORE_ERROR, caller.id, call, caller.thread.index)
+    return False
+
+
+def put(caller: Caller, disk: DiskThread, name: tuple[int, int]) -> Call:
     """Puts a record into the store; waits while the cache has no room."""
     yield caller.flow.to(("put",))
-    while not disk.store.put(name, caller.machine.processor.now):
-        yield from disk.wait(caller.thread, "room", caller.flow.to(_BLOCK))
-        yield caller.flow.to(("put",))
+    try:
+        while not disk.store.put(name, caller.machine.processor.now):
+            yield from disk.wait(caller.thread, "room", caller.flow.to(_BLOCK))
+            yield caller.flow.to(("put",))
+    except StoreError:
+        return _failed(caller, Syscall.PUT)
     yield 1  # a disk thread that was woken runs here
+    return True
 
 
-def flush(caller: Caller, disk: DiskThread, tag: int) -> Body:
+def get(caller: Caller, disk: DiskThread, name: tuple[int, int]) -> Call:
+    """Waits until a record is in the cache, and copies it out."""
+    try:
+        while what := disk.store.get(name):
+            yield from disk.wait(caller.thread, what, caller.flow.to(_BLOCK))
+    except StoreError:
+        return _failed(caller, Syscall.GET)
+    yield caller.flow.to(("get",))
+    return True
+
+
+def flush(caller: Caller, disk: DiskThread, tag: int) -> Call:
     """Waits until all that was put before is durable."""
     epoch = disk.store.flush()
-    while not disk.store.flushed(epoch):
-        yield from disk.wait(caller.thread, "durable", caller.flow.to(_BLOCK))
+    try:
+        while not disk.store.flushed(epoch):
+            yield from disk.wait(caller.thread, "durable", caller.flow.to(_BLOCK))
+    except StoreError:
+        return _failed(caller, Syscall.FLUSH)
     caller.machine.measure(TraceKind.M_DURABLE, caller.id, tag, caller.thread.index)
     yield caller.flow.to(("durable",))
+    return True
 
 
 class DiskStressor(Stressor):
@@ -97,12 +126,13 @@ class DiskStressor(Stressor):
         due, n, pick = processor.now, 0, self.machine.settings.seed + self.id
         while processor.now < self.end_ns:
             n += 1
-            yield from put(self, self._disk, (self.id, n % STRESS_SLOTS))
+            while not (yield from put(self, self._disk, (self.id, n % STRESS_SLOTS))):
+                yield from self.sleep(processor.now + STEP_NS)
             if n % GET_EVERY == 0:
                 pick = (pick * 6364136223846793005 + 1442695040888963407) & _WORD
                 ago = (pick >> 33) % STRESS_SLOTS
                 if ago < n:
-                    yield from self._get(n - ago)
+                    yield from get(self, self._disk, (self.id, (n - ago) % STRESS_SLOTS))
             if n % STRESS_FLUSH_EVERY == 0:
                 yield from flush(self, self._disk, n)
             while not (share := self.level(WHOLE_PPM)) and processor.now < self.end_ns:
@@ -115,12 +145,6 @@ class DiskStressor(Stressor):
             elif now - due > STEP_NS:
                 due = now
         yield from flush(self, self._disk, n)
-
-    def _get(self, sequence: int) -> Body:
-        name = self.id, sequence % STRESS_SLOTS
-        while what := self._disk.store.get(name):
-            yield from self._disk.wait(self.thread, what, self.flow.to(_BLOCK))
-        yield self.flow.to(("get",))
 
 
 class MemoryStressor(Stressor):

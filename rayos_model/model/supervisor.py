@@ -42,6 +42,7 @@ class Supervisor:
         self._exited: deque[Client] = deque()
         self._stressors_exited: deque[Stressor] = deque()
         self._generations: dict[int, int] = {}
+        self._reported = False  # the last whole second
 
     def kill(self, client: Client) -> None:
         """Ends a client by force."""
@@ -75,7 +76,7 @@ class Supervisor:
             yield flow.to(("spawn",))
             machine.processor.spawn(stressor.thread)
         load = machine.load_generator
-        while self._spawns or machine.clients or machine.stressors or load.exists:
+        while not self._is_over():
             now = machine.processor.now
             if self._exited:
                 yield from self._reap(self._exited.popleft())
@@ -102,12 +103,17 @@ class Supervisor:
                         self.kill(client)
         yield from self._close_disk()
 
+    def _is_over(self) -> bool:
+        """Whether the duration has passed, its last second is reported, and nobody is left."""
+        machine = self.machine
+        left = self._spawns or machine.clients or machine.stressors or machine.load_generator.exists
+        return self._reported and not left and machine.processor.now >= machine.settings.duration_ns
+
     def _close_disk(self) -> Body:
         disk, processor = self.machine.disk, self.machine.processor
         if disk is None:
             return
-        epoch = disk.store.flush()
-        while not disk.store.flushed(epoch):
+        while not disk.close():
             self.launcher.deadline = processor.now + SECOND_NS // 1000
             self.launcher.trailing = self._launch.to(_BLOCK)
             yield BLOCK
@@ -122,6 +128,10 @@ class Supervisor:
 
     def _spawn(self, identity: int, generation: int) -> Body:
         machine = self.machine
+        if not machine.memory.has_room_for_client():
+            machine.say("RAYOS_DIAG:spawn", f"client {identity} out of memory")
+            self.failed = True
+            return
         group = machine.group_of(identity)
         now = machine.processor.now
         end = (
@@ -174,3 +184,5 @@ class Supervisor:
             if machine.profile:
                 yield flow.to(("profile",))
                 machine.profile.memory()
+        self._reported = True
+        machine.processor.wake(self.launcher)

@@ -9,8 +9,8 @@ from rayos_model.abi import Detection, Records
 from rayos_model.errors import BadInput
 from rayos_model.image import build_image
 from rayos_model.metrics import Metrics, MetricsCollector
-from rayos_model.model.disk import Contents
 from rayos_model.model.machine import Machine
+from rayos_model.model.store import Contents
 from rayos_model.parameters import Parameters
 from rayos_model.run import RunWriter
 from rayos_model.scenario import Scenario

@@ -6,13 +6,13 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rayos_model.abi import PIPE_BYTES, BatchTag, Workload
+from rayos_model.abi import PIPE_BYTES, RECORD_BYTES, BatchTag, Workload
 from rayos_model.image import Group
 from rayos_model.model import wire
 from rayos_model.model.client import Client, DragDrop, Input, Periodic, Rendering, SurfaceCreation
 from rayos_model.model.costs import Point
 from rayos_model.model.processor import BLOCK, Body, Thread
-from rayos_model.model.stressors import flush, put
+from rayos_model.model.stressors import Call, flush, get, put
 from rayos_model.model.wire import Batch, EventKind
 
 if TYPE_CHECKING:
@@ -50,7 +50,10 @@ class Media(Client):
 
 
 WORK: Final = -1
-"""The record that holds an editor's work; those of stressors are numbered from 0."""
+"""The record that holds an editor's work; those of stressors, and the pieces of what is copied, are numbered from 0."""
+SAVE_AGAIN_NS: Final = 50_000_000
+PASTE_AGAIN_NS: Final = 20_000_000
+PASTE_TRIES: Final = 64
 
 
 class Editor(Input):
@@ -76,13 +79,16 @@ class Editor(Input):
 
     def act(self) -> Body:
         if self._saved is not None and self.due() == self._saved:
-            disk = self.machine.disk
-            if self._unsaved and disk is not None:
-                yield from put(self, disk, (self.id, WORK))
-                yield from flush(self, disk, 1)
-            self.leaving = True
+            self.leaving = yield from self._save()
+            self._saved = self.machine.processor.now + SAVE_AGAIN_NS
         else:
             yield from super().act()
+
+    def _save(self) -> Call:
+        disk = self.machine.disk
+        if not self._unsaved or disk is None:
+            return True
+        return (yield from put(self, disk, (self.id, WORK))) and (yield from flush(self, disk, 1))
 
 
 class Surge(Rendering):
@@ -124,12 +130,14 @@ class Pipe:
         self._machine = machine
         self.used = 0
         self.open = True  # for writing
+        self.whole = False  # what was written ends as it should
         self.reader: Thread | None = None
         self.writer: Thread | None = None
 
-    def close(self) -> None:
+    def close(self, *, whole: bool = False) -> None:
         """No more will be written."""
         self.open = False
+        self.whole = whole
         self._wake(self.reader)
 
     def put(self, size: int) -> None:
@@ -187,6 +195,9 @@ class Clipboard(Periodic):
         self._offers: deque[Offer] = deque()
         self._pipe: Pipe | None = None
         self._mime = 0
+        self._kept = False  # what it copies is in the store
+        self._paste_ns = 0  # not before
+        self._cut_short = 0  # times in a row
 
     def frame(self, now: int) -> None:
         if self._copies:
@@ -201,7 +212,9 @@ class Clipboard(Periodic):
             self._cancelled.append(kind.name == "copy_refused")
 
     def due(self) -> int | None:
-        return 0 if self._wanted or self._cancelled or self._offers else self.next_ns
+        if self._wanted or self._cancelled:
+            return 0
+        return self._paste_ns if self._offers else self.next_ns
 
     def act(self) -> Body:
         if self._wanted is not None:
@@ -225,8 +238,20 @@ class Clipboard(Periodic):
         self.advance()
         if self._source and self._sent < len(wire.MIME_BYTES):
             return
+        if not self._kept and not (yield from self._keep()):
+            return
         self._old, self._source, self._sent = self._source, True, 0
         yield from self.send(BatchTag.COPY)
+
+    def _keep(self) -> Call:
+        """Puts what it copies into the store, a record a piece."""
+        disk = self.machine.disk
+        for piece in range(-(-self._bytes_of(len(wire.MIME_BYTES) - 1) // RECORD_BYTES) if disk else 0):
+            assert disk is not None
+            if not (yield from put(self, disk, (self.id, piece))):
+                return False
+        self._kept = True
+        return True
 
     def _discard(self) -> Body:
         if self._cancelled.popleft():
@@ -239,25 +264,41 @@ class Clipboard(Periodic):
         return max(1, self.group.transfer_bytes >> 2 * (len(wire.MIME_BYTES) - 1 - mime))
 
     def _write(self, wanted: Wanted) -> Body:
-        pipe, left = wanted.pipe, self._bytes_of(wanted.mime)
+        whole = yield from self._write_pieces(wanted)
+        yield self.flow.to(("close",))
+        wanted.pipe.close(whole=whole)
+        self._wanted = None
+        self._sent += whole
+
+    def _write_pieces(self, wanted: Wanted) -> Call:
+        disk, pipe, left = self.machine.disk, wanted.pipe, self._bytes_of(wanted.mime)
         pipe.writer = self.thread
+        piece = 0
         while left > 0:
-            size = min(left, PIPE_BYTES)
-            while pipe.used + size > PIPE_BYTES:
+            if disk is not None and not (yield from get(self, disk, (self.id, piece))):
+                return False
+            size = rest = min(left, RECORD_BYTES if disk else PIPE_BYTES)
+            while pipe.used + rest > PIPE_BYTES:
+                if room := PIPE_BYTES - pipe.used:
+                    pipe.put(room)
+                    rest -= room
                 yield from self._block()
             yield self.flow.to(("pipe_write", size))
-            pipe.put(size)
+            pipe.put(rest)
             left -= size
-        yield self.flow.to(("close",))
-        pipe.close()
-        self._wanted = None
-        self._sent += 1
+            piece += 1
+        return True
 
     def _paste_next(self) -> Body:
         if self._pipe is not None:
-            yield from self._read(self._pipe)
+            whole = yield from self._read(self._pipe)
             self._pipe = None
-            self._mime += 1
+            self._cut_short = 0 if whole else self._cut_short + 1
+            if not whole and len(self._offers) == 1 and self._cut_short < PASTE_TRIES:
+                self._paste_ns = self.machine.processor.now + PASTE_AGAIN_NS
+                return
+            self._cut_short = 0
+            self._mime = self._mime + 1 if whole else len(wire.MIME_BYTES)
         if self._mime < len(wire.MIME_BYTES):
             self._pipe = Pipe(self.machine)
             cost = self.flow.to(("pipe",))
@@ -273,7 +314,8 @@ class Clipboard(Periodic):
         self._mime = 0
         yield from self.send(BatchTag.PASTE_DONE)
 
-    def _read(self, pipe: Pipe) -> Body:
+    def _read(self, pipe: Pipe) -> Call:
+        """Reads it to its end; whether that was whole."""
         pipe.reader = self.thread
         while True:
             while not pipe.used and pipe.open:
@@ -284,6 +326,7 @@ class Clipboard(Periodic):
                 break
             pipe.take()
         yield self.flow.to(("close",))
+        return pipe.whole
 
     def _block(self) -> Body:
         self.thread.deadline = None

@@ -18,6 +18,7 @@ from rayos_model.hot_paths import has_points, hot_paths
 from rayos_model.report import plots, tables
 from rayos_model.report.flame import flame_graph
 from rayos_model.run import Run
+from rayos_model.scenario import NS
 from rayos_model.units import METRIC_UNITS, OPERATIONS, STATISTICS
 
 _HOTTEST: Final = 25
@@ -47,6 +48,7 @@ def runs_page(
             runs=runs,
             labels=labels,
             descriptions=list(dict.fromkeys(run.scenario.description for run in runs if run.scenario.description)),
+            extents=list(dict.fromkeys(map(_extent, runs))),
             verdicts=_verdict_tables(runs, labels),
             statistics=STATISTICS,
             latencies=[
@@ -76,6 +78,13 @@ def runs_page(
             version=__version__,
         )
     )
+
+
+def _extent(run: Run) -> str:
+    """How much of its scenario a run is: descriptions say what happens, not for how long."""
+    what = run.scenario
+    clients = f"{what.client_count} client{'s' if what.client_count != 1 else ''}"
+    return f"{clients}, {what.duration_s:,g} s, measured from {what.warmup_ns / NS:,.4g} s on"
 
 
 def _figures(runs: Sequence[Run]) -> Iterator[tuple[str, Figure]]:
@@ -124,7 +133,7 @@ def run_summary(run: Run) -> str:
         for row in run.verdicts
     ]
     metrics = [(name, tables.number(value.value, value.unit)) for name, value in run.metrics.values.items()]
-    caption = f"{plots.label_of(run)}: {'passed' if run.passed else 'FAILED'}"
+    caption = f"{plots.label_of(run)}, {run.scenario.duration_s:g} s: {'passed' if run.passed else 'FAILED'}"
     return _table(caption, ("criterion", "required", "measured", ""), verdicts) + (
         f"<details><summary>{len(metrics)} metrics</summary>{_table('', ('metric', 'value'), metrics)}</details>"
     )

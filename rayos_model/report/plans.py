@@ -12,7 +12,7 @@ from rich.text import Text
 
 from rayos_model.errors import StorageFailure
 from rayos_model.keys import describe
-from rayos_model.plan import Alternative, Answer, Confirmation, Plan
+from rayos_model.plan import REFUSED, Alternative, Answer, Confirmation, Plan
 from rayos_model.report.html import sections_page
 from rayos_model.report.plots import COLOURS, svg, tidy
 from rayos_model.report.tables import number, outcome
@@ -29,6 +29,8 @@ def headline(plan: Plan, answer: Answer) -> str:
     past = ""
     if answer.fails_at is not None:
         past = f"; {plan.key} = {number(answer.fails_at.value)} fails: {answer.fails_at.binding}"
+        if answer.memory_binds:
+            past += f"; memory binds at {number(answer.value)}"
     return f"{plan.scenario}{where}: the {which} {plan.key} is {number(answer.value)} for {objectives} ({sure}){past}"
 
 
@@ -39,6 +41,7 @@ def alternatives(plan: Plan, answer: Answer) -> Table:
     for objective in plan.objectives:
         table.add_column(objective.metric.replace(".", ".\n", 1) + f"\n{objective.text.split(',')[0]}", justify="right")
     table.add_column("runs", justify="right")
+    table.add_column("of s", justify="right")
     table.add_column("model")
     if answer.confirmations:
         table.add_column("kernel")
@@ -50,7 +53,10 @@ def alternatives(plan: Plan, answer: Answer) -> Table:
         verdict = outcome(model.holds) if model.replications else Text("refused" if model.refused else "–")
         if not model.certain and model.replications:
             verdict = verdict + Text(" ?")
-        row: list[str | Text] = [number(value), *cells, str(model.replications or "–"), verdict]
+        if model.starves:
+            verdict = verdict + Text(" memory binds")
+        length = number(model.duration_s) if model.replications else "–"
+        row: list[str | Text] = [number(value), *cells, str(model.replications or "–"), length, verdict]
         if answer.confirmations:
             row.append(_kernel(plan, kernel[value]) if value in kernel else Text("–"))
         table.add_row(*row)
@@ -78,13 +84,19 @@ def front(plan: Plan) -> pd.DataFrame:
         {
             **answer.settings,
             plan.key: answer.value,
-            "binding": answer.fails_at.binding if answer.fails_at else "",
+            "binding": _binding(answer),
             "certain": answer.certain,
             "on_front": answer.on_front,
         }
         for answer in plan.answers
     ]
     return pd.DataFrame(rows)
+
+
+def _binding(answer: Answer) -> str:
+    if answer.memory_binds:
+        return "memory"
+    return answer.fails_at.binding if answer.fails_at else ""
 
 
 def front_table(plan: Plan) -> Table:
@@ -100,16 +112,21 @@ def front_table(plan: Plan) -> Table:
 
 
 def figure(plan: Plan) -> Figure:
-    """Each objective against the varied key: estimates with intervals, the limit, the answer, the kernel's word."""
-    objectives = plan.objectives
-    result = Figure(figsize=(6, 2.3 * len(objectives)), layout="constrained")
-    axes = result.subplots(len(objectives), 1, sharex=True, squeeze=False)[:, 0]
-    for index, (axis, objective) in enumerate(zip(axes, objectives, strict=True)):
+    """Each objective against the varied key: estimates with intervals, the limit, the answer, the kernel's word.
+
+    Refused clients are left out where there are none.
+    """
+    starved = any(alternative.starves for answer in plan.answers for alternative in answer.tried)
+    objectives = list(enumerate(plan.objectives))
+    shown = [(i, o) for i, o in objectives if o.metric != REFUSED or starved] or objectives
+    result = Figure(figsize=(6, 2.3 * len(shown)), layout="constrained")
+    axes = result.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, (index, objective) in zip(axes, shown, strict=True):
         scale, unit = (1000.0, "ms") if objective.unit == "us" else (1.0, objective.unit)
         for nth, answer in enumerate(plan.answers):
             label = describe(answer.settings) or "model"
-            shown = sorted((a for a in answer.tried if a.judgements), key=lambda a: a.value)
-            estimates = [(a.value, a.judgements[index].estimate) for a in shown]
+            tried = sorted((a for a in answer.tried if a.judgements), key=lambda a: a.value)
+            estimates = [(a.value, a.judgements[index].estimate) for a in tried]
             known = [(value, e) for value, e in estimates if e is not None]
             axis.errorbar(
                 [value for value, _ in known],

@@ -31,7 +31,8 @@ def outcome(ok: bool) -> Text:
 
 def verdicts(run: Run) -> Table:
     """Each criterion of a run: required, measured, outcome."""
-    table = Table(title=f"{label_of(run)}: {'passed' if run.passed else 'FAILED'}", title_justify="left")
+    what = f"{label_of(run)}, {run.scenario.duration_s:g} s"
+    table = Table(title=f"{what}: {'passed' if run.passed else 'FAILED'}", title_justify="left")
     for heading in ("criterion", "required", "measured"):
         table.add_column(heading)
     table.add_column("")

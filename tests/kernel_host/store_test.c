@@ -1,5 +1,5 @@
-/* The store over a disk that loses its cache, tears writes, and fails: after each power cut every record is at its last
- * acknowledged version or a later one, whole. The disk here is the mock of block.h below. */
+/* The store over a disk that loses its cache, tears writes, and refuses requests, blocks, all writes for a while: after each
+ * power cut every record is at its last acknowledged version or a later one, whole; and a disk that is well again is used again. The disk here is the mock of block.h below. */
 #define _GNU_SOURCE
 #include "memory.h"
 #include "store.h"
@@ -23,6 +23,8 @@ static struct write cached[4 * BLOCKS];
 static u32 cached_count;
 static struct { struct block_done request; u32 count; bool failing; } flight[BLOCK_SLOTS];
 static u32 flight_count, error_percent;
+static bool outage, bad[BLOCKS];
+static u64 now_ns;
 
 bool block_init(const struct image_disk *disk) { (void)disk; flight_count = cached_count = 0; return true; }
 void block_start(void) {}
@@ -30,12 +32,14 @@ u32 block_count(void) { return BLOCKS; }
 u32 block_room(void) { return BLOCK_SLOTS - flight_count; }
 bool block_notify(void) { return false; }
 u64 block_deadline(void) { return ~0ull; }
+bool block_retrying(enum block_operation operation) { (void)operation; return false; }
 
 void block_submit(enum block_operation operation, u32 block, void *data, u32 blocks, u64 now)
 {
     (void)now;
     CHECK(flight_count < BLOCK_SLOTS && block + blocks <= BLOCKS);
-    flight[flight_count].request = (struct block_done){ operation, block, data, chance(100) < error_percent };
+    bool refused = operation == BLOCK_WRITE && (outage || bad[block]);
+    flight[flight_count].request = (struct block_done){ operation, block, data, chance(100) < error_percent || refused };
     flight[flight_count++].count = blocks;
 }
 
@@ -97,13 +101,15 @@ static void power_cut(void)
 
 /* ---- What was promised ---- */
 
-static struct promise { u64 acknowledged, last; bool there, removed_since; } promises[NAMES]; /* last acknowledged: there or not */
+/* Last acknowledged, and when a flush was asked for last: which put, there or not, removed since. */
+static struct promise { u64 acknowledged, asked, last; bool there, asked_there, removed_since, removed_since_asked; } promises[NAMES];
 static bool present[NAMES];
-static u64 serial, flush_epoch, flush_serial;
-static u32 flushes, cuts, reads;
+static u64 serial, flush_epoch;
+static u32 flushes, refusals, outages, cuts, reads;
 
 void store_wake(const void *what) { (void)what; }
 void store_kick(void) {}
+void disk_served(enum block_operation operation) { (void)operation; }
 
 static void name_of(char *name, u32 i)
 {
@@ -130,16 +136,23 @@ static void put(u32 i, bool remove)
     name_of(name, i);
     if (!remove)
         fill(page, i, s, bytes_of(s));
-    i64 result = store_put(name, page, remove ? 0 : bytes_of(s), remove, 0, &what);
+    i64 result = store_put(name, page, remove ? 0 : bytes_of(s), remove, now_ns, &what);
     if (result) {
         page_free(page);
-        CHECK(result == STORE_WAIT || result == -E_NO_SPACE || (remove && result == -E_NOT_FOUND && !present[i]));
+        CHECK(result == STORE_WAIT || result == -E_NO_SPACE || (result == -E_IO && (outages || error_percent)) || (remove && result == -E_NOT_FOUND && !present[i]));
         return;
     }
     serial = s;
     promises[i].last = s;
     promises[i].removed_since |= remove;
+    promises[i].removed_since_asked |= remove;
     present[i] = !remove;
+}
+
+static bool step(void)
+{
+    now_ns += chance(1000000);
+    return store_step(now_ns);
 }
 
 /* The record as it is now must be whole; *s its serial, 0: not there. */
@@ -155,7 +168,7 @@ static bool get(u32 i, u64 *s)
         if (result == STORE_NEEDS_PAGE)
             page = page_alloc();
         else if (result == STORE_WAIT)
-            store_step(0);
+            step();
         else {
             if (page)
                 page_free(page);
@@ -181,11 +194,21 @@ static void acknowledge(void)
 {
     for (u32 i = 0; i < NAMES; i++) {
         struct promise *p = &promises[i];
-        if (p->last > flush_serial)
-            continue; /* some of it is later: keep what was promised before, which is weaker */
-        *p = (struct promise){ p->last, p->last, present[i], false };
+        p->acknowledged = p->asked;
+        p->there = p->asked_there;
+        p->removed_since = p->removed_since_asked;
     }
     flushes++;
+}
+
+static void ask(void)
+{
+    for (u32 i = 0; i < NAMES; i++) {
+        promises[i].asked = promises[i].last;
+        promises[i].asked_there = present[i];
+        promises[i].removed_since_asked = false;
+    }
+    flush_epoch = store_flush();
 }
 
 static void check_flush(void)
@@ -199,6 +222,30 @@ static void check_flush(void)
     flush_epoch = 0;
     if (!result)
         acknowledge();
+    else
+        refusals++;
+}
+
+/* What is told once the disk is well again: soon that all is durable. */
+static void check_recovery(void)
+{
+    outage = false;
+    for (u32 turn = 0; !flush_epoch; turn++) {
+        CHECK(turn < 1000);
+        ask();
+        for (u32 n = 0; n < 1000 && flush_epoch; n++) {
+            step();
+            const void *what;
+            i64 result = store_flushed(flush_epoch, &what);
+            if (result == STORE_WAIT)
+                continue;
+            flush_epoch = 0;
+            if (!result) {
+                acknowledge();
+                return;
+            }
+        }
+    }
 }
 
 static void reboot(void)
@@ -208,6 +255,7 @@ static void reboot(void)
     struct image_disk disk = { .mb = 1, .channels = 1, .cache_pages = 64 };
     u32 errors = error_percent;
     error_percent = 0;
+    outage = false;
     CHECK(store_init(&disk));
     flush_epoch = 0;
     for (u32 i = 0; i < NAMES; i++) {
@@ -215,7 +263,8 @@ static void reboot(void)
         u64 s;
         CHECK(get(i, &s));
         CHECK(s ? s >= p->acknowledged && s <= p->last && (p->there || s > p->acknowledged) : !p->there || p->removed_since);
-        *p = (struct promise){ s ? s : p->last, s ? s : p->last, s != 0, false };
+        u64 now = s ? s : p->last;
+        *p = (struct promise){ now, now, now, s != 0, s != 0, false, false };
         present[i] = s != 0;
     }
     error_percent = errors;
@@ -231,7 +280,7 @@ static void format(void)
     super->checksum = record_checksum(super);
 }
 
-static void live(u32 turns)
+static void live(u32 turns, bool failing)
 {
     for (u32 turn = 0; turn < turns; turn++) {
         u32 what = chance(100), i = chance(NAMES);
@@ -243,30 +292,37 @@ static void live(u32 turns)
         else if (what < 38)
             CHECK(!get(i, &s) || (s ? s == promises[i].last && present[i] : !present[i]));
         else if (what < 40 && !flush_epoch)
-            flush_serial = serial, flush_epoch = store_flush();
+            ask();
         else if (what == 41)
             store_shrink(chance(20));
         else
-            for (u32 n = chance(8); n && store_step(0); n--)
+            for (u32 n = chance(8); n && step(); n--)
                 ;
         check_flush();
+        if (failing && chance(500) == 0)
+            outages += outage = !outage;
     }
+    if (failing && chance(2) && !flush_epoch)
+        check_recovery();
 }
 
 int main(void)
 {
     void *arena = mmap((void *)DIRECT_BASE, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     CHECK(arena == (void *)DIRECT_BASE);
-    for (error_percent = 0; error_percent < 2; error_percent++) {
+    for (u32 pass = 0; pass < 3; pass++) {
+        error_percent = pass == 1;
         format();
         memset(promises, 0, sizeof promises);
         reboot();
         for (cuts = 0; cuts < 400; cuts++) {
-            live(chance(3000));
+            live(chance(3000), pass == 2);
+            if (pass == 2 && cuts % 80 == 79)
+                bad[1 + chance(BLOCKS - 1)] = true;
             power_cut();
             reboot();
         }
     }
-    CHECK(flushes > 1000 && reads > 10000);
+    CHECK(flushes > 1000 && reads > 10000 && outages > 400 && refusals > 100);
     return 0;
 }

@@ -43,7 +43,7 @@ static void frames_are_shown_and_answered(void)
     drain(p);
     CHECK(came(p, NEXT, 0, NULL) == 1 && came(p, BUFFER_A, 0, NULL) == 1 && came(p, BUFFER_B, 0, NULL) == 0);
     CHECK(mock_on_screen(x, y + 10) == 0x222222 && mock_on_screen(x + 99, y + 29) == 0x222222);
-    CHECK((u32)mock_last(P_COMPOSITE) == ROW_STEPS(100) * (20 + 50) && mock_last(P_COMPOSITE) >> 32 == 20 + 50);
+    CHECK(mock_last(P_COMPOSITE) == PAINTED(ROW_STEPS(100) * (20 + 50), 20 + 50, 2));
 
     u32 repaints = mock_count(P_REPAINT), idle = mock_count(P_VBLANK);
     mock_run_until(mock_now() + mock_vblank_ns);

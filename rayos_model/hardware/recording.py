@@ -1,0 +1,105 @@
+"""Runs that QEMU records, and their replay, also under a debugger. Must not know the model.
+
+On `icount` a run repeats by itself; but a debugger that stops it moves the clock. That of a replay is recorded.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from rayos_model.abi import TRACE_DTYPE, Detection, Provocation, Records
+from rayos_model.errors import BadInput
+from rayos_model.hardware.debugger import Debugger
+from rayos_model.hardware.execution import Execution, execute, run_blocking
+from rayos_model.hardware.platforms import devices_of, platform_named
+from rayos_model.hardware.qemu import find_qemu
+from rayos_model.hardware.rendezvous import Limits
+from rayos_model.image import compile_image
+from rayos_model.run import Run
+from rayos_model.scenario import Scenario
+
+RECORDING: Final = "recording.bin"
+"""The file of a run that holds what QEMU recorded."""
+_UNHURRIED: Final = Limits(boot_s=math.inf, silence_s=math.inf, total_s=math.inf)
+
+
+def check_recordable(scenario: Scenario, platform: str) -> None:
+    """Raises `BadInput` where QEMU cannot record: beyond `icount`, several processors, a disk (docs/debugging.md)."""
+    if platform != "icount":
+        raise BadInput(f"platform {platform} cannot be recorded: expected icount")
+    if scenario.machine.vcpus > 1:
+        raise BadInput(f"{scenario.name}: machine.vcpus: QEMU records one processor only, got {scenario.machine.vcpus}")
+    if scenario.machine.disk_mb:
+        raise BadInput(f"{scenario.name}: machine.disk_mb: a run with a disk cannot be recorded, it would not go on")
+
+
+@dataclass
+class Replay:
+    """What a replay yielded, and whether it is what the run was."""
+
+    run: Run
+    said: list[str] = field(default_factory=list)
+    _records: list[Records] = field(default_factory=list)
+
+    def lines(self, lines: list[str]) -> None:
+        self.said += lines
+
+    def records(self, records: Records) -> None:
+        self._records.append(records)
+
+    @property
+    def trace(self) -> Records:
+        """Its trace."""
+        return np.concatenate([np.empty(0, TRACE_DTYPE), *self._records])
+
+    @property
+    def differences(self) -> list[str]:
+        """One line for each of marker log and trace that is not the run's; empty: the same to the bit."""
+        found, before, trace = [], self.run.markers().splitlines(), self.run.trace()
+        if self.said != before:
+            equal = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(self.said, before, strict=False))
+            found.append(f"the marker log differs from line {len(list(equal)) + 1} on")
+        if self.trace.tobytes() != trace.tobytes():
+            found.append(f"the trace differs: {len(self.trace)} records, in the run {len(trace)}")
+        return found
+
+
+def replay(run: Run, kernel: Path, kernel_sha256: str, gdb: Path | None = None) -> Replay:
+    """Replays a recorded run to its end; with `gdb`, when a debugger that came to that socket has let it.
+
+    Raises `BadInput` when the run was not recorded, or with another kernel or QEMU; `PlatformFailure` as any run.
+    """
+    recording, qemu = run.path / RECORDING, find_qemu()
+    if not recording.is_file():
+        raise BadInput(f"{run.path}: not recorded; record it with rayos run {run.scenario.name} --on kernel --record")
+    for what, is_now in (("kernel_sha256", kernel_sha256), ("qemu_version", qemu.version)):
+        if run.provenance.get(what) != is_now:
+            raise BadInput(f"{run.path}: recorded with {what} {run.provenance.get(what)}; now it is {is_now}")
+    machine = run.scenario.machine
+    image = compile_image(
+        run.scenario,
+        int(run.provenance["trace_points"]),
+        Provocation[str(run.provenance["provoke"]).upper()],
+        [Detection[name.upper()] for name in run.provenance["detectors_off"]],
+        recorded=True,
+    )
+    execution = Execution(
+        *(qemu, kernel, platform_named("icount"), image, machine.vcpus, machine.memory_mb, devices_of(run.scenario)),
+        recording=recording,
+    )
+    result = Replay(run)
+
+    async def replayed() -> None:
+        async with AsyncExitStack() as stack:
+            debugger = await stack.enter_async_context(Debugger(gdb)) if gdb is not None else None
+            await execute(replace(execution, replays=True), result, Limits() if gdb is None else _UNHURRIED, debugger)
+
+    run_blocking(replayed)
+    return result
