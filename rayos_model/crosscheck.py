@@ -255,9 +255,10 @@ def crosscheck(
             predicted = execute(model, scenario, Path(scratch, "model"), watch("model"))
             if callable(kernel):
                 return check_runs(kernel(scenario), predicted, calibrated_kernel)
+            seeds = range(scenario.seed, scenario.seed + repeat)
             runs = [
-                execute(kernel, scenario, Path(scratch, f"kernel-{number}"), watch("kernel"))
-                for number in range(repeat)
+                execute(kernel, scenario.with_overrides(seed=seed), Path(scratch, f"kernel-{seed}"), watch("kernel"))
+                for seed in seeds
             ]
             if repeat == 1:
                 return check_runs(runs[0], predicted, calibrated_kernel)

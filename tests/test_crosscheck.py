@@ -28,7 +28,9 @@ from rayos_model.crosscheck import (
 from rayos_model.metrics import Metrics, Value
 from rayos_model.model import ModelSystem
 from rayos_model.parameters import Parameters
+from rayos_model.run import RunWriter
 from rayos_model.scenario import Scenario
+from rayos_model.systems import ProgressFn
 from rayos_model.trace import record
 from rayos_model.units import METRIC_UNITS, OPERATIONS
 from tests.conftest import ROOT, RecordedSystem, small_scenario, small_trace
@@ -52,6 +54,25 @@ def test_one_more_run_lies_in_its_interval_nineteen_times_in_twenty() -> None:
     draws = np.exp(rng.normal(3.0, 0.4, size=(4000, 6)))
     inside = [low <= row[5] <= high for row in draws for _, low, high in [interval_of_one_more(row[:5])]]
     assert np.mean(inside) == pytest.approx(0.95, abs=0.015)
+
+
+class SeedSystem(RecordedSystem):
+    """Notes with which seeds it was run."""
+
+    def __init__(self) -> None:
+        super().__init__(small_trace(), "kernel")
+        self.seeds: list[int] = []
+
+    def run(self, scenario: Scenario, writer: RunWriter, progress: ProgressFn) -> None:
+        self.seeds.append(scenario.seed)
+        super().run(scenario, writer, progress)
+
+
+def test_repeated_runs_have_seeds_of_their_own() -> None:
+    kernel, what = SeedSystem(), small_scenario()
+    result = crosscheck([what], RecordedSystem(small_trace()), kernel, "tcg", repeat=3)
+    assert kernel.seeds == [what.seed, what.seed + 1, what.seed + 2]
+    assert any("3 runs" in notice for notice in result.scenarios[0].notices)
 
 
 def test_repeated_runs_judge_a_prediction_by_their_spread() -> None:
