@@ -96,7 +96,7 @@ class Parallel(Cpus):
         if stretch is None:
             return
         self._give(stretch)
-        if stretch.end is not None and stretch.end.callbacks:
+        if stretch.end is not None and not stretch.end.processed:
             stretch.end.callbacks.clear()
         thread = cpu.thread
         if cpu.debt:
@@ -124,7 +124,7 @@ class Parallel(Cpus):
         self._rate = rate
         for cpu, stretch in self._busy.items():
             if (changed or stretch.end is None) and stretch.wanted < NEVER:
-                if stretch.end is not None and stretch.end.callbacks:
+                if stretch.end is not None and not stretch.end.processed:
                     stretch.end.callbacks.clear()
                 left = ceil((stretch.wanted - stretch.given) / rate)
                 stretch.end = self._at(int(self.env.now) + left, lambda _, cpu=cpu: self._proceed(cpu))  # type: ignore[misc]

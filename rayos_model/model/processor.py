@@ -100,7 +100,7 @@ class Thread:
         self.alarms: set[int] = set()  # instants at which a timer event is already under way
         self.origin = 0  # when the burst began to be consumed
         self.suspended_at: int | None = None  # preempted within its burst at this instant
-        self.locked_from: int | None = None  # the burst's end from here on holds the kernel lock
+        self.locked_from = NEVER  # the burst's end from here on holds the kernel lock
         self.masked_from: int | None = None  # the burst's end from here on is a system call: interrupts wait for it
         self.interruptions: list[tuple[int, int]] = []  # (ns consumed before, duration) within the burst
 

@@ -325,13 +325,10 @@ class Cpus(Processor):
                 thread.interruptions.append((thread.burst - thread.remaining, self.now - thread.suspended_at))
             thread.suspended_at = None
         while thread.remaining:
-            stretch = thread.remaining
-            if thread.locked_from is not None:
-                ahead = thread.locked_from - (thread.burst - thread.remaining)
-                if ahead > 0:
-                    stretch = ahead
-                elif not self._lock(cpu):
-                    return Stop.SPINS
+            ahead = thread.locked_from - (thread.burst - thread.remaining)
+            if ahead <= 0 and not self._lock(cpu):
+                return Stop.SPINS
+            stretch = thread.remaining if ahead <= 0 else min(thread.remaining, ahead)
             spent = self._advance(cpu, stretch)
             thread.remaining -= spent
             if spent < stretch:
@@ -450,7 +447,7 @@ class Cpus(Processor):
         if thread.state != RUNNING:
             self._let_go(cpu, thread)
             return
-        thread.locked_from = None
+        thread.locked_from = NEVER
         for wish in thread.body:
             if wish is BLOCK:
                 if self._sleep(cpu, thread):

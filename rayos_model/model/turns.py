@@ -56,7 +56,7 @@ class TurnTaking(Cpus):
         """Has the turns go on at `time`, after what else happens then."""
         if self._active or self._resumes <= time:
             return
-        if self._resumption is not None and self._resumption.callbacks:
+        if self._resumption is not None and not self._resumption.processed:
             self._resumption.callbacks.clear()
         self._resumes = time
         self._resumption = Timeout(self.env, time - int(self.env.now))
