@@ -227,7 +227,7 @@ enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAU
 #define ROW_STEPS(w) (((w) + STEP_PIXELS - 1) / STEP_PIXELS)
 #define PACK8(low, high) ((u32)(u8)(low) | (u32)(high) << 8)
 #define PACK(low, high) ((u64)(u32)(low) | (u64)(u32)(high) << 32)
-#define PAINTED(steps, rows, groups) ((steps) | (u64)(rows) << 26 | (u64)(groups) << 46) /* groups of windows looked at */
+#define PAINTED(steps, rows, groups) ((steps) | (u64)(rows) << 28 | (u64)(groups) << 50) /* groups of windows looked at */
 enum trace_kind {
     /* any thread */
     P_BLOCK = 1,      /* gives up the CPU to wait */

@@ -463,7 +463,12 @@ def pack(low: int, high: int) -> int:
 
 def painted(steps: int, rows: int, groups: int) -> int:
     """`PAINTED`: the work of a composite pass in one trace argument."""
-    return steps | rows << 26 | groups << 46
+    return steps | rows << 28 | groups << 50
+
+
+def unpack_painted(arg: NDArray[np.uint64]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """The inverse of `painted`, for a whole column: steps, rows, groups."""
+    return arg & 0xFFFFFFF, arg >> 28 & 0x3FFFFF, arg >> 50
 
 
 def unpack(arg: int) -> tuple[int, int]:

@@ -2,7 +2,8 @@
  * compared with a rectangle at once. A frame is: surfaces committed -> (pass) -> surfaces framed -> (flip) -> shown. */
 #include "protocol.h"
 
-enum { BACKGROUND = 0x34495e };                /* XRGB */
+#define BACKGROUND 0xff34495e
+
 enum { SEEN = 8192 };                          /* a power of two, at least twice the longest list of a pass */
 _Static_assert(SEEN >= 4 * MAX_DAMAGE, "the table of rectangles painted needs room");
 

@@ -27,7 +27,9 @@ def expected_ns(table: pd.DataFrame, parameters: Parameters) -> pd.Series:
 
 def _cost(group: pd.DataFrame, segment: Segment, names: list[str]) -> pd.Series:
     sizes = group[names]
-    line = segment.fixed_ns + sum(rate * sizes[name].fillna(0.0) for name, rate in segment.per_size_ns.items())
+    line = segment.fixed_ns + sum(
+        rate * sizes[name].fillna(0.0) for name, rate in segment.per_size_ns.items() if name in sizes
+    )
     cost = pd.Series(line, index=group.index, dtype=np.float64)
     if segment.by_sizes_ns:
         kinds = sizes.drop_duplicates()

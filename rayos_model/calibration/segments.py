@@ -20,6 +20,7 @@ from rayos_model.abi import (
     Report,
     ThreadId,
     TraceKind,
+    unpack_painted,
 )
 from rayos_model.parameters import heap_depth, size_names
 
@@ -140,8 +141,8 @@ def _sizes(points: Records, label: pd.Series) -> pd.DataFrame:
     flips = kind == TraceKind.P_FLIP
     b[flips] = points["arg"][flips]
     composite = kind == TraceKind.P_COMPOSITE
-    a[composite], b[composite] = points["arg"][composite] & 0x3FFFFFF, points["arg"][composite] >> 26 & 0xFFFFF
-    c = points["arg"] >> 46
+    steps, rows, c = unpack_painted(points["arg"])
+    a[composite], b[composite] = steps[composite], rows[composite]
     d, e = subject & 0xFFFF, subject >> 16
     pools = label.isin(_POOL).to_numpy()
     a[pools] = _pages_of_last_shm(points, pools)
