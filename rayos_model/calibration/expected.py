@@ -25,16 +25,21 @@ def expected_ns(table: pd.DataFrame, parameters: Parameters) -> pd.Series:
     return result + scheduling.interrupt_ns * table["irqs"] + scheduling.dispatch_ns * table["dispatches"]
 
 
+def line_ns(group: pd.DataFrame, segment: Segment) -> pd.Series:
+    """The linear part of the formula alone: what each row of `group` costs whatever was seen at its very sizes, ns."""
+    by_sizes = sum(rate * group[name].fillna(0.0) for name, rate in segment.per_size_ns.items() if name in group)
+    line = segment.fixed_ns + by_sizes + segment.per_depth_ns * group["depth"]
+    return pd.Series(line, index=group.index, dtype=np.float64)
+
+
 def _cost(group: pd.DataFrame, segment: Segment, names: list[str]) -> pd.Series:
-    sizes = group[names]
-    line = segment.fixed_ns + sum(
-        rate * sizes[name].fillna(0.0) for name, rate in segment.per_size_ns.items() if name in sizes
-    )
-    cost = pd.Series(line, index=group.index, dtype=np.float64)
+    cost = line_ns(group, segment)
     if segment.by_sizes_ns:
+        sizes = group[names]
         kinds = sizes.drop_duplicates()
         rows = kinds.to_dict("records")
         keys = [sizes_key({str(name): size for name, size in row.items() if size == size}) for row in rows]
         means = kinds.assign(mean=[segment.by_sizes_ns.get(key, np.nan) for key in keys])
-        cost = sizes.merge(means, how="left", on=names)["mean"].set_axis(group.index).fillna(cost)
-    return cost + segment.per_depth_ns * group["depth"]
+        seen = sizes.merge(means, how="left", on=names)["mean"].set_axis(group.index)
+        cost = (seen + segment.per_depth_ns * group["depth"]).fillna(cost)
+    return cost

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import nnls
 
+from rayos_model.calibration.expected import line_ns
 from rayos_model.parameters import PROBABILITIES, Scheduling, Segment, sizes_key
 
 _BOOTSTRAPS = 200
@@ -106,9 +107,7 @@ def _paints(group: pd.DataFrame) -> bool:
 def _fit_alike(group: pd.DataFrame, kind: Segment, noisy: bool) -> Segment:
     """The cost of the pair's kind, moved by the pair's mean (noisy: median) difference from it where that is known."""
     y = group["net_ns"].to_numpy(np.float64)
-    predicted = np.full(len(y), kind.fixed_ns) + kind.per_depth_ns * group["depth"].to_numpy(np.float64)
-    for name, rate in kind.per_size_ns.items():
-        predicted += rate * group[name].fillna(0.0).to_numpy(np.float64)
+    predicted = line_ns(group, kind).to_numpy(np.float64)
     residual = y - predicted
     often = len(y) >= _LEAST_FOR_INTERVAL
     weights = _weights(predicted) ** 2
