@@ -15,7 +15,16 @@ from rayos_model.fault_ledger import InjectedFault
 from rayos_model.scenario import from_dict
 from rayos_model.soak import ClientWorkload
 from rayos_model.systems import execute
-from tests.test_failure_scenarios import TOLERANCE, both_systems, failure_markers, injected, recovery_ns, system_named
+from tests.test_failure_scenarios import (
+    TOLERANCE,
+    both_systems,
+    calm_run_like,
+    failure_markers,
+    injected,
+    recovery_ns,
+    run_that_repeats,
+    system_named,
+)
 
 MS: Final = 1_000_000
 WHAT: Final = scenario.load("failure-partition")
@@ -83,20 +92,13 @@ def test_nothing_arrives_while_parted_and_everything_else_does(system_name: str,
 def test_local_clients_do_not_notice(system_name: str, folder: Path) -> None:
     """The same frames as without partitions, to within those that a printed line delays past a repaint point."""
     result = injected("failure-partition", system_name, folder)
-    calm = result.run.scenario.model_copy(update={"faults": ()})
-    run = execute(system_named(system_name), calm, folder / f"calm-{system_name}")
-    assert run.passed
-    for metric in ("frame_rate.mean", "commit_to_present.p50", "commit_to_present.p99"):
-        assert result.metrics[metric] == pytest.approx(run.metrics[metric], rel=0.01)
+    run = calm_run_like(result, system_name, folder)
     assert len(run.trace(TraceKind.M_FAULT_DETECTED)) == 0
 
 
 def test_the_kernel_repeats_itself_to_the_byte(folder: Path) -> None:
     what = WHAT.with_overrides(duration_s=9.0)
-    first, again = (execute(system_named("kernel"), what, folder / f"repeat-{n}") for n in range(2))
-    assert first.metrics["faults.injected"] > 0
-    assert np.array_equal(first.trace(), again.trace())
-    assert first.markers() == again.markers()
+    assert run_that_repeats(what, folder).metrics["faults.injected"] > 0
 
 
 @both_systems

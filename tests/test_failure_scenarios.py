@@ -67,6 +67,24 @@ def injected(name: str, system_name: str, folder: Path) -> FailureInjectionResul
     return result
 
 
+def calm_run_like(result: FailureInjectionResult, system_name: str, folder: Path) -> Run:
+    """The same scenario with nothing injected; checks that frames came as they did with it."""
+    calm = result.run.scenario.model_copy(update={"faults": ()})
+    run = execute(system_named(system_name), calm, folder / f"calm-{calm.name}-{system_name}")
+    assert run.passed
+    for metric in ("frame_rate.mean", "commit_to_present.p50", "commit_to_present.p99"):
+        assert result.metrics[metric] == pytest.approx(run.metrics[metric], rel=0.01)
+    return run
+
+
+def run_that_repeats(what: scenario.Scenario, folder: Path) -> Run:
+    """A run on the kernel; checks that another of the same scenario is the same to the byte."""
+    first, again = (execute(system_named("kernel"), what, folder / f"repeat-{what.name}-{n}") for n in range(2))
+    assert np.array_equal(first.trace(), again.trace())
+    assert first.markers() == again.markers()
+    return first
+
+
 def recovery_ns(fault: InjectedFault) -> int:
     assert fault.recovered_after_ns is not None
     return fault.recovered_after_ns
