@@ -7,13 +7,13 @@ from simpy import Environment
 
 from rayos_model.model.parallel import Parallel
 from rayos_model.model.processor import BLOCK, EXITED, Body, Overheads, Thread
-from rayos_model.model.smp import ComputingThread
+from rayos_model.model.smp import ComputingThread, Several
 
 QUANTUM = 10_000_000
 
 
 def machine(vcpus: int, cores: int) -> Parallel:
-    return Parallel(Environment(), QUANTUM, Overheads(), vcpus, cores)
+    return Parallel(Environment(), QUANTUM, Overheads(), Several(vcpus), cores)
 
 
 def run(processor: Parallel, until: int) -> None:

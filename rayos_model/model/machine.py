@@ -22,6 +22,7 @@ from rayos_model.model.parallel import Parallel
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
 from rayos_model.model.profile import Profile
 from rayos_model.model.random import STREAM_JITTER, Random
+from rayos_model.model.smp import Several
 from rayos_model.model.store import Version
 from rayos_model.model.stress import Stress, p99
 from rayos_model.model.stressors import DiskStressor, MemoryStressor, Stressor
@@ -111,10 +112,10 @@ class Machine:
         jitter = Random(settings.jitter_seed, stream=STREAM_JITTER) if settings.jitter_seed else None
         if settings.vcpus == 1:
             return Processor(self.env, settings.quantum_ns, overheads, jitter)
-        several = (self.env, settings.quantum_ns, overheads, settings.vcpus)
+        several = Several(settings.vcpus, jitter, settings.ipi_delay_seed)
         if parameters.host_parallelism == 1:
-            return TurnTaking(*several, jitter, settings.ipi_delay_seed)
-        return Parallel(*several, parameters.host_parallelism, jitter, settings.ipi_delay_seed)
+            return TurnTaking(self.env, settings.quantum_ns, overheads, several)
+        return Parallel(self.env, settings.quantum_ns, overheads, several, parameters.host_parallelism)
 
     # ---- running ---------------------------------------------------------------------------------
 

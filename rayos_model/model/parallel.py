@@ -11,8 +11,7 @@ from simpy import Environment, Event
 from simpy.events import Timeout
 
 from rayos_model.model.processor import NEVER, Overheads
-from rayos_model.model.random import Random
-from rayos_model.model.smp import ComputingThread, Cpu, Cpus, Stop
+from rayos_model.model.smp import ComputingThread, Cpu, Cpus, Several, Stop
 
 
 class _Stretch:
@@ -30,17 +29,8 @@ class _Stretch:
 class Parallel(Cpus):
     """Several processors on `cores` of a host; SimPy's clock is theirs."""
 
-    def __init__(
-        self,
-        env: Environment,
-        quantum_ns: int,
-        overheads: Overheads,
-        vcpus: int,
-        cores: int,
-        jitter: Random | None = None,
-        ipi_delay_seed: int = 0,
-    ) -> None:
-        super().__init__(env, quantum_ns, overheads, vcpus, jitter, ipi_delay_seed)
+    def __init__(self, env: Environment, quantum_ns: int, overheads: Overheads, several: Several, cores: int) -> None:
+        super().__init__(env, quantum_ns, overheads, several)
         self._cores = cores
         self._rate = 1.0  # a busy processor's share of a core
         self._busy: dict[Cpu, _Stretch] = {}

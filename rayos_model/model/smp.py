@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from simpy import Environment
@@ -127,21 +128,22 @@ class Cpu:
             self.wanted = min(self.wanted, self.quantum_end)
 
 
+@dataclass(frozen=True, slots=True)
+class Several:
+    """How many processors there are, and what perturbs them: their quanta, and how late they hear of each other."""
+
+    vcpus: int
+    jitter: Random | None = None
+    ipi_delay_seed: int = 0
+
+
 class Cpus(Processor):
     """Several processors that share ready queues and a kernel lock."""
 
-    def __init__(
-        self,
-        env: Environment,
-        quantum_ns: int,
-        overheads: Overheads,
-        vcpus: int,
-        jitter: Random | None = None,
-        ipi_delay_seed: int = 0,
-    ) -> None:
-        super().__init__(env, quantum_ns, overheads, jitter)
-        self.seek_ns = round(overheads.seek * (vcpus - 1))
-        self._cpus = [Cpu(identity, ipi_delay_seed) for identity in range(vcpus)]
+    def __init__(self, env: Environment, quantum_ns: int, overheads: Overheads, several: Several) -> None:
+        super().__init__(env, quantum_ns, overheads, several.jitter)
+        self.seek_ns = round(overheads.seek * (several.vcpus - 1))
+        self._cpus = [Cpu(identity, several.ipi_delay_seed) for identity in range(several.vcpus)]
         self._home: dict[Thread, Cpu] = {}  # where each thread runs, or ran last
         self._killed: set[Thread] = set()  # that have not left their processor yet
         self._queues: list[deque[Thread]] = [deque() for _ in range(32)]

@@ -8,8 +8,7 @@ from simpy import Environment, Event
 from simpy.events import Timeout
 
 from rayos_model.model.processor import NEVER, Overheads
-from rayos_model.model.random import Random
-from rayos_model.model.smp import Cpu, Cpus, Stop
+from rayos_model.model.smp import Cpu, Cpus, Several, Stop
 
 LONGEST_TURN_NS = 100_000_000
 """Period of a timer of QEMU's own, which runs while not all processors are halted."""
@@ -26,19 +25,11 @@ class _Stage(Enum):
 class TurnTaking(Cpus):
     """Several processors, one of which runs at any time; `now` is the clock they share."""
 
-    def __init__(
-        self,
-        env: Environment,
-        quantum_ns: int,
-        overheads: Overheads,
-        vcpus: int,
-        jitter: Random | None = None,
-        ipi_delay_seed: int = 0,
-    ) -> None:
-        super().__init__(env, quantum_ns, overheads, vcpus, jitter, ipi_delay_seed)
+    def __init__(self, env: Environment, quantum_ns: int, overheads: Overheads, several: Several) -> None:
+        super().__init__(env, quantum_ns, overheads, several)
         self._turn = 0  # whose it is
         self._stage = _Stage.LOOK
-        self._look_first = [False] * vcpus  # whose next turn comes after a look at the timers
+        self._look_first = [False] * several.vcpus  # whose next turn comes after a look at the timers
         self._longest = NEVER  # deadline of QEMU's own timer
         self._deadline = NEVER  # the earliest of all timers
         self._resumption: Timeout | None = None
