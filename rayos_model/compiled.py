@@ -26,7 +26,7 @@ from typing import Final
 from rayos_model.cache import default_cache, locked
 
 INTERPRETED: Final = "RAYOS_INTERPRETED"
-SHARED: Final = ("abi", "faults", "histogram", "image", "labels", "parameters")
+SHARED: Final = ("abi", "faults", "histogram", "image", "labels", "parameters", "warmth")
 """Modules beside the model whose constants a build may hold."""
 
 _PACKAGE: Final = Path(__file__).parent

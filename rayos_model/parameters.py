@@ -76,6 +76,9 @@ class Segment(Frozen):
     spread: tuple[float, ...] = Field(
         default=(), description="quantiles, at PROBABILITIES, of measured over fitted cost; none where costs repeat"
     )
+    spread_by_warmth: dict[str, tuple[float, ...]] = Field(
+        default_factory=dict, description="its quantiles for each of rayos_model.warmth.WARMTHS that was seen often"
+    )
     several_ns: float = Field(default=0.0, description="what it costs more where there are several processors")
     observations: int
     residual_std_ns: float = 0.0

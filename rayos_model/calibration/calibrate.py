@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, TraceKind
 from rayos_model.calibration.expected import expected_ns
 from rayos_model.calibration.fit import bootstrap, fit_kinds, fit_pairs, fit_scheduling
-from rayos_model.calibration.segments import segments
+from rayos_model.calibration.segments import segments, warmth
 from rayos_model.calibration.store import PARAMETERS, calibration_root
 from rayos_model.model.memory import beyond_reference
 from rayos_model.parameters import Memory, Parameters
@@ -60,14 +60,17 @@ def calibrate(
             run = execute(kernel, scenario, Path(scratch, scenario.name), progress and progress(scenario.name))
             trace = run.trace()
             provenance = _provenance(run)
-            if scenario.kind == "failure":
-                failures.append(segments(trace))
-                continue
+            table = segments(trace)
             if scenario.machine.vcpus > 1:
-                several.append((scenario.machine.vcpus, segments(trace)))
+                several.append((scenario.machine.vcpus, table))
                 turns.append(handovers(trace))
                 continue
-            tables.append(segments(trace))
+            if noisy:
+                table = table.assign(warmth=warmth(table, scenario.machine.quantum_us * 1000))
+            if scenario.kind == "failure":
+                failures.append(table)
+                continue
+            tables.append(table)
             memories.append(memory_table(trace, scenario))
             idle_wakes.append(idle_wake_delays(trace))
     table = pd.concat(tables, ignore_index=True)
@@ -164,7 +167,7 @@ def only_in_failures(ordinary: pd.DataFrame, failures: list[pd.DataFrame]) -> pd
 
 def aggregate(table: pd.DataFrame) -> pd.DataFrame:
     """Equal segments as one row: pair, sizes, irqs and dispatches; their number, their CPU time's mean and range."""
-    keys = [column for column in table.columns if column not in ("time_ns", "thread", "cpu_ns", "kind")]
+    keys = [column for column in table.columns if column not in ("time_ns", "thread", "cpu_ns", "kind", "warmth")]
     grouped = table.groupby(keys, dropna=False, sort=True)["cpu_ns"]
     return grouped.agg(n="size", mean_ns="mean", min_ns="min", max_ns="max").reset_index().dropna(axis=1, how="all")
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from rayos_model.parameters import Parameters, Segment, sizes_key
 
-_NOT_A_SIZE = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "depth"}
+_NOT_A_SIZE = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "depth", "warmth"}
 
 
 def expected_ns(table: pd.DataFrame, parameters: Parameters) -> pd.Series:

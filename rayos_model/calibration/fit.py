@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ _REWEIGHTINGS = 3
 _LEAST_FOR_INTERVAL = 20
 _MEDIAN_ROWS = 5000
 _MEDIAN_REWEIGHTINGS = 15
-_META = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "net_ns"}
+_META = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "net_ns", "warmth"}
 
 Array = NDArray[np.float64]
 
@@ -116,7 +117,7 @@ def _fit_alike(group: pd.DataFrame, kind: Segment, noisy: bool) -> Segment:
         update={
             "fixed_ns": kind.fixed_ns + moved,
             "fixed_ci95_ns": None,
-            "spread": _quantiles(np.maximum(y, 0.0) / np.maximum(predicted + moved, 1.0)) if noisy else (),
+            **(_spreads(group, np.maximum(y, 0.0) / np.maximum(predicted + moved, 1.0)) if noisy else {}),
             "observations": len(y),
             "residual_std_ns": float(np.std(residual)),
             "r_squared": None,
@@ -149,7 +150,7 @@ def _fit_one(group: pd.DataFrame, noisy: bool) -> Segment:
         per_size_ns={name: rate for name, rate in rates.items() if rate > 0},
         per_depth_ns=depth_ns,
         by_sizes_ns=by_sizes,
-        spread=_quantiles(_ratios(group, x @ beta, depth_ns)) if noisy else (),
+        **(_spreads(group, _ratios(group, x @ beta, depth_ns)) if noisy else {}),
         observations=len(y),
         residual_std_ns=float(np.std(residual)),
         r_squared=1.0 - float(np.var(residual)) / total if total > 0 else None,
@@ -161,11 +162,25 @@ def _fit_one(group: pd.DataFrame, noisy: bool) -> Segment:
 
 
 def _ratios(group: pd.DataFrame, line: Array, depth_ns: float) -> Array:
-    """What was measured over what the model takes: the median at these sizes where one is kept, or else the line."""
+    """What was measured over what the model takes: the median at these sizes where one is kept, or else the line.
+
+    NaN where that is nothing.
+    """
     by_depth = depth_ns * group["depth"]
     medians = _median_of_each(group.assign(net_ns=group["net_ns"] - by_depth)) + by_depth
     taken = np.where(medians.notna(), medians, line)
-    return np.asarray(np.maximum(group["net_ns"], 0.0)[taken > 0] / taken[taken > 0], np.float64)
+    return np.asarray(np.maximum(group["net_ns"], 0.0) / np.where(taken > 0, taken, np.nan), np.float64)
+
+
+def _spreads(group: pd.DataFrame, ratios: Array) -> dict[str, Any]:
+    """Quantiles of the ratios of measured to fitted cost: of all segments, and by how warm they were."""
+    known = ~np.isnan(ratios)
+    warmth = group["warmth"].to_numpy()
+    classes = {str(name): _quantiles(ratios[known & (warmth == name)]) for name in np.unique(warmth)}
+    return {
+        "spread": _quantiles(ratios[known]),
+        "spread_by_warmth": {name: spread for name, spread in classes.items() if spread},
+    }
 
 
 def _median_of_each(group: pd.DataFrame) -> pd.Series:

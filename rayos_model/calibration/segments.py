@@ -5,6 +5,8 @@ The labels are those of :mod:`rayos_model.parameters`; the model walks the same 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ from rayos_model.abi import (
     unpack_painted,
 )
 from rayos_model.parameters import heap_depth, size_names
+from rayos_model.warmth import WARMTHS, Warmth
 
 #: Requests of each interface in the order of their opcodes (published wayland.xml and xdg-shell.xml).
 REQUESTS: dict[Interface, tuple[str, ...]] = {
@@ -65,6 +68,11 @@ POINT_DETAILS: dict[TraceKind, tuple[str, ...]] = {
     TraceKind.P_NET_SEND: _SIDES,
     TraceKind.P_NET_RECEIVE: _SIDES,
 }
+#: What a thread does first that a timer has woken.
+_BY_TIMER = (
+    *("wake", "snapshot", "disk_done", "inject", "mend", "scrub"),
+    *("repaint", "flip", "vblank", "input", "device", "drag", "ping", "resize", "action"),
+)
 _POOL = ("request.wl_shm.create_pool", "request.wl_shm_pool.destroy")
 _THREADS = {
     ThreadId.IDLE: "idle",
@@ -202,3 +210,46 @@ def segments(trace: Records) -> pd.DataFrame:
     frame["kind"] = role + "." + frame["label"]
     frame["pair"] = role + "." + before["label"] + ">" + frame["label"]
     return frame.drop(columns="label")
+
+
+def warmth(table: pd.DataFrame, quantum_ns: int) -> pd.Series:
+    """Of each segment of a run on one processor, in what circumstances it was passed: one of `WARMTHS`.
+
+    Clients have an address space each; kernel threads run in whichever is loaded.
+    """
+    passed, loads, space = Warmth(), 0, 0
+    found = []
+    timer = _sets_timer(table, quantum_ns)
+    for pair, thread, time_ns, sets in zip(table["pair"], table["thread"], table["time_ns"], timer, strict=True):
+        if thread >= ThreadId.CLIENT0 and thread != space:
+            space, loads = thread, loads + 1
+        found.append(WARMTHS[passed.pass_by(pair, thread, time_ns, loads, sets)])
+    return pd.Series(found, table.index)
+
+
+def _sets_timer(table: pd.DataFrame, quantum_ns: int) -> list[bool]:
+    """Whether the processor was handed over within each segment, and its timer to be set to another instant for that.
+
+    The timer is set for the end of a quantum or the earliest sleeper. What a thread slept until is known afterwards:
+    from the next time that it was woken for that.
+    """
+    points = table[["pair", "thread", "time_ns", "cpu_ns", "dispatches"]]
+    points = points.assign(
+        begin=(points["time_ns"] - points["cpu_ns"]).astype(np.int64),
+        woken=points["pair"].str.extract(r"\.block>([a-z_]+)", expand=False).isin(_BY_TIMER),
+        blocks=points["pair"].str.endswith(">block"),
+    )
+    until = points["begin"].where(points["woken"]).groupby(points["thread"]).bfill()
+    asleep: dict[int, float] = {}
+    armed, found = math.inf, []
+    columns = (points[name] for name in ("thread", "begin", "dispatches", "woken", "blocks"))
+    for thread, begin, dispatches, woken, blocks, deadline in zip(*columns, until, strict=True):
+        sets = False
+        if dispatches:
+            asleep.pop(thread, None)
+            wanted = min([begin + quantum_ns, *asleep.values()])
+            sets, armed = bool(woken) or wanted != armed, wanted
+        if blocks:
+            asleep[thread] = math.inf if deadline != deadline else deadline
+        found.append(sets)
+    return found

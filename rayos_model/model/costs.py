@@ -13,6 +13,7 @@ from rayos_model.abi import MAX_CLIENTS, ThreadId
 from rayos_model.model.noise import Noise
 from rayos_model.model.processor import Processor
 from rayos_model.parameters import Parameters, Segment, heap_depth, size_names, sizes_key
+from rayos_model.warmth import Warmth, by_warmth
 
 Point = tuple[Any, ...]  # (label, *sizes)
 _DEPTHS = range(heap_depth(ThreadId.CLIENT0 + MAX_CLIENTS) + 1)  # levels that a heap of all threads may have
@@ -51,12 +52,20 @@ class CostModel:
             cost = segment.fixed_ns + sum(rate * sizes.get(name, 0) for name, rate in segment.per_size_ns.items())
         return tuple(max(round(cost + segment.per_depth_ns * depth), 0) for depth in _DEPTHS)
 
-    def spread(self, previous: Point, this: Point) -> tuple[float, ...]:
-        """Quantiles of the factor by which the segment's cost varies; none where it does not, or nobody knows."""
-        return self._segment(str(previous[0]), str(this[0])).spread
+    def spreads(self, previous: str, this: str) -> tuple[tuple[float, ...], ...]:
+        """For each of `WARMTHS`, quantiles of the factor by which the cost of the segment between two labels varies.
+
+        None where it does not, or nobody knows.
+        """
+        segment = self._segment(previous, this)
+        return by_warmth(segment.spread_by_warmth, segment.spread)
+
+    def pair(self, previous: str, this: str) -> str:
+        """The name of the segment between two labels."""
+        return f"{self._threads}.{previous}>{this}"
 
     def _segment(self, previous: str, this: str) -> Segment:
-        pair = f"{self._threads}.{previous}>{this}"
+        pair = self.pair(previous, this)
         segment = self._parameters.segments.get(pair)
         if segment is None:
             self.unseen.add(pair)
@@ -128,21 +137,31 @@ class Flow:
 
 
 class NoisyFlow(Flow):
-    """A walk whose segments cost more or less each time, as they were seen to in calibration."""
+    """A walk whose segments cost more or less each time, as they were seen to in calibration when as warm."""
 
-    __slots__ = ("_costs", "_noise", "_spreads")
+    __slots__ = ("_costs", "_noise", "_spreads", "_thread", "_warmth")
 
-    def __init__(self, costs: CostModel, processor: Processor, start: Point, noise: Noise) -> None:
+    def __init__(
+        self, costs: CostModel, processor: Processor, start: Point, noise: Noise, warmth: Warmth, thread: int
+    ) -> None:
         super().__init__(costs, processor, start)
         self._costs = costs
+        self._thread = thread
         self._noise = noise
-        self._spreads: dict[tuple[str, str], tuple[float, ...]] = {}
+        self._warmth = warmth
+        self._spreads: dict[tuple[str, str], tuple[str, tuple[tuple[float, ...], ...]]] = {}
 
     def _vary(self, cost: int, previous: Point, this: Point) -> int:
         labels = str(previous[0]), str(this[0])
-        spread = self._spreads.get(labels)
-        if spread is None:
-            spread = self._spreads[labels] = self._costs.spread(previous, this)
+        known = self._spreads.get(labels)
+        if known is None:
+            known = self._spreads[labels] = self._costs.pair(*labels), self._costs.spreads(*labels)
+        pair, spreads = known
+        processor, thread = self._processor, self._thread
+        timer = thread in processor.timer_set_for
+        processor.timer_set_for.discard(thread)
+        warmth = self._warmth.pass_by(pair, thread, processor.now, processor.loads, timer, processor.executing)
+        spread = spreads[warmth]
         return round(cost * self._noise.draw(spread)) if spread else cost
 
     def to(self, point: Point) -> int:

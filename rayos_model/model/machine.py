@@ -30,6 +30,7 @@ from rayos_model.model.supervisor import SECOND_NS, Supervisor
 from rayos_model.model.tracing import TraceBuffer
 from rayos_model.model.turns import TurnTaking
 from rayos_model.parameters import Parameters
+from rayos_model.warmth import Warmth
 
 
 class Machine:
@@ -65,7 +66,11 @@ class Machine:
         self._line = line
         self._on_second = on_second
         self._noisy = bool(parameters.scheduling.idle_wake_spread_ns)
+        self._noises: dict[int, Noise] = {}  # by thread
+        self._warmth = Warmth()
         self.processor = self._make_processor(parameters)
+        if self._noisy:
+            self.processor.note_timer()
         self.trace_points = trace_points
         if trace_points:
             self.processor.on_burst = lambda thread: self._points_of(thread, thread.time_at)
@@ -236,7 +241,8 @@ class Machine:
         """A new thread's walk from `start`."""
         if not self.trace_points:
             if self._noisy:
-                return NoisyFlow(costs, self.processor, start, Noise(self.settings.seed, thread))
+                noise = self._noises.setdefault(thread, Noise(self.settings.seed, thread))
+                return NoisyFlow(costs, self.processor, start, noise, self._warmth, thread)
             return Flow(costs, self.processor, start)
         flow = self._flows[thread] = RecordedFlow(costs, self.processor, start)
         return flow

@@ -18,6 +18,7 @@ from typing import Final
 from simpy import Environment, Event
 from simpy.events import Timeout
 
+from rayos_model.abi import ThreadId
 from rayos_model.model.random import Random
 
 
@@ -38,6 +39,8 @@ READY: Final = 1
 RUNNING: Final = 2
 BLOCKED: Final = 3
 EXITED: Final = 4
+KERNEL_SPACE: Final = 0
+"""The address space of the kernel's own threads, which is part of every other."""
 NEVER: Final = 1 << 62
 """An instant, ns, that does not come."""
 
@@ -86,6 +89,7 @@ class Thread:
         "quantum_left",
         "ready_since",
         "remaining",
+        "space",
         "state",
         "suspended_at",
         "trailing",
@@ -96,6 +100,7 @@ class Thread:
         self.name = name
         self.priority = priority
         self.body = body
+        self.space = index if index >= ThreadId.CLIENT0 else KERNEL_SPACE
         self.deadline: int | None = None  # of the next BLOCK, ns; None waits for a wake alone
         self.trailing = 0  # CPU ns spent after the last point, on the way to giving up the processor
         self.leaving = False  # is on its way out of the kernel
@@ -149,6 +154,12 @@ class Processor:
         self.stay_ns = 0
         self.idle_before = 0  # idle ns up to the last time the processor left idle
         self.sleepers = 0  # threads blocked with a deadline
+        self.executing = 0  # the number of the processor that executes just now
+        self.loads = 0  # times that it was given another address space
+        self._space = KERNEL_SPACE
+        self.timer_set_for: set[int] = set()  # indices of threads for which the timer was set anew
+        self._asleep: dict[Thread, int] | None = None  # until when, where it is noted
+        self._armed = NEVER  # what the timer is set to, likewise
         self._idle_since = self.now  # may lie ahead of now by the last thread's trailing time
         self._ready: list[deque[Thread]] = [deque() for _ in range(32)]
         self._mask = 0  # bit p: priority p has a ready thread
@@ -169,6 +180,10 @@ class Processor:
     def begin(self, thread: Thread) -> None:
         """Has a new thread run, at the start."""
         self.spawn(thread)
+
+    def note_timer(self) -> None:
+        """From now on notes for whom the timer is set anew."""
+        self._asleep = {}
 
     def spawn(self, thread: Thread) -> None:
         """Makes a new thread ready."""
@@ -192,6 +207,8 @@ class Processor:
             self._leave(thread, EXITED)
         elif thread.state == BLOCKED and thread.deadline is not None:
             self.sleepers -= 1
+            if self._asleep is not None:
+                del self._asleep[thread]
         thread.state = EXITED
         thread.body.close()
 
@@ -235,6 +252,8 @@ class Processor:
     def _make_ready(self, thread: Thread) -> None:
         if thread.state == BLOCKED and thread.deadline is not None:
             self.sleepers -= 1
+            if self._asleep is not None:
+                del self._asleep[thread]
         now, priority = self.now, thread.priority
         thread.state = READY
         thread.ready_since = now
@@ -285,6 +304,7 @@ class Processor:
             self._held.append((thread, deadline))
             self._go()
             return
+        self._armed = NEVER
         self._make_ready(thread)
         cost = self._interrupt_cost(deadline)
         if running is not None and cost:
@@ -375,7 +395,12 @@ class Processor:
         if not queue:
             self._mask ^= 1 << priority
         thread.state = RUNNING
+        if thread.space not in (self._space, KERNEL_SPACE):
+            self._space = thread.space
+            self.loads += 1
         self._quantum_end = self.now + thread.quantum_left
+        if self._asleep is not None:
+            self._set_timer(thread, min(self._asleep.values(), default=NEVER))
         self._overhead += self._dispatch_ns + self._carried
         self._carried = 0
         suspended_at = thread.suspended_at
@@ -385,6 +410,13 @@ class Processor:
         thread.interruptions.append((thread.burst - thread.remaining, away))
         thread.suspended_at = None
         return self._run(thread, False)
+
+    def _set_timer(self, thread: Thread, earliest: int) -> None:
+        """The timer is one-shot: set anew for a thread if the end of its quantum or the earliest sleeper says so."""
+        wanted = min(self._quantum_end, earliest)
+        if wanted != self._armed:
+            self._armed = wanted
+            self.timer_set_for.add(thread.index)
 
     def _run(self, thread: Thread, completed: bool) -> bool:
         """Runs the running thread, at first its body if the last burst is `completed`.
@@ -487,6 +519,8 @@ class Processor:
             if deadline <= self.now:
                 return False
             self.sleepers += 1
+            if self._asleep is not None:
+                self._asleep[thread] = deadline
             if deadline not in thread.alarms:
                 thread.alarms.add(deadline)
                 self._at(deadline, self._expire, thread)

@@ -17,6 +17,7 @@ from rayos_model.model.processor import (
     BLOCK,
     BLOCKED,
     EXITED,
+    KERNEL_SPACE,
     LEAVE,
     NEVER,
     READY,
@@ -91,10 +92,11 @@ class Cpu:
             "id",
             "idle_ns",
             "idle_since",
+            "loads",
             "phase",
             "quantum_end",
         ),
-        *("resched", "telling", "thread", "timer_due", "told", "wanted"),
+        *("resched", "space", "telling", "thread", "timer_due", "told", "wanted"),
     )
 
     def __init__(self, identity: int, ipi_delay_seed: int = 0) -> None:
@@ -115,6 +117,8 @@ class Cpu:
         self.quantum_end = 0
         self.idle_since: int | None = 0
         self.idle_ns = 0
+        self.loads = 0  # times that it was given another address space
+        self.space = KERNEL_SPACE
 
     @property
     def interrupted(self) -> bool:
@@ -292,6 +296,7 @@ class Cpus(Processor):
     def _execute(self, cpu: Cpu) -> Stop:
         """Has a processor go on until something stops it."""
         self._current, self.sleepers, cpu.halted = cpu, len(cpu.asleep), False
+        self.executing, self.loads = cpu.id, cpu.loads
         stop = self._until_stopped(cpu)
         self._current, cpu.halted = None, stop is Stop.HALTED
         self._note_absence_from(cpu)
@@ -455,8 +460,13 @@ class Cpus(Processor):
         self._home[thread] = cpu
         cpu.thread, cpu.claim = thread, priority
         cpu.quantum_end = self.now + thread.quantum_left
+        if thread.space != cpu.space:  # a kernel thread is given the kernel's own (docs/kernel.md, "Locks")
+            cpu.space = thread.space
+            self.loads = cpu.loads = cpu.loads + 1
         cpu.debt += self.overheads.dispatch
         cpu.set_timer()
+        if cpu.wanted != cpu.armed:
+            self.timer_set_for.add(thread.index)
         if not (thread.remaining or isinstance(thread, ComputingThread)):
             cpu.phase = _Phase.RUN  # to the end of the system call in which it blocked
 

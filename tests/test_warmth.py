@@ -1,0 +1,115 @@
+"""In what circumstances a segment is passed: from a trace and from a walk alike; what is taken for unknown ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from rayos_model import scenario
+from rayos_model.calibration import load_calibration
+from rayos_model.calibration.segments import segments, warmth
+from rayos_model.hardware import KernelSystem
+from rayos_model.model.system import simulate
+from rayos_model.parameters import PROBABILITIES
+from rayos_model.systems import execute
+from rayos_model.warmth import WARMTHS, Warmth, by_warmth
+
+needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
+MS = 1_000_000
+COMPOSITOR, CLIENT, OTHER = 2, 16, 17
+
+
+def classes(*rows: tuple[str, int, int, int, int]) -> list[str]:
+    """Of a table of (pair, thread, time_ns, cpu_ns, dispatches), with a quantum of 10 ms."""
+    table = pd.DataFrame(rows, columns=["pair", "thread", "time_ns", "cpu_ns", "dispatches"])
+    return warmth(table, 10 * MS).tolist()
+
+
+def test_a_class_says_how_long_ago_and_whether_another_address_space_was_loaded_since() -> None:
+    a, b = ("client.a>b", CLIENT), ("client.a>b", OTHER)
+    rows = [(*a, 0), (*a, 100_000), (*a, 2 * MS), (*b, 3 * MS), (*b, 4 * MS), (*a, 14 * MS)]
+    assert classes(*((*row, 10, 0) for row in rows)) == [
+        "first",
+        "0.3ms",
+        "3ms",
+        "flushed,3ms",
+        "3ms",
+        "flushed,longer",
+    ]
+
+
+def test_threads_of_the_kernel_run_in_the_address_space_that_is_loaded() -> None:
+    rows = [("client.a>b", CLIENT), ("compositor.c>d", COMPOSITOR), ("client.a>b", CLIENT)]
+    assert classes(*((*row, n * MS, 10, 0) for n, row in enumerate(rows))) == ["first", "first", "3ms"]
+
+
+def test_other_processors_have_seen_nothing_but_the_code() -> None:
+    passed = Warmth()
+    found = [passed.pass_by("compositor.c>d", COMPOSITOR, at * 1000, 0, processor=at % 2) for at in range(4)]
+    assert [WARMTHS[one] for one in found] == ["first", "flushed,longer", "0.3ms", "0.3ms"]
+
+
+def test_the_timer_is_set_for_the_compositor_if_it_slept_until_the_earliest_instant() -> None:
+    """It waits for 20 ms, and a client that sends wakes it; another client sleeps until 30 ms, or 15 ms."""
+    taken = []
+    for other in (30, 15):
+        rows = [
+            *(("compositor.c>block", COMPOSITOR, 1 * MS, 10, 0), ("compositor.block>take", COMPOSITOR, 2 * MS, 10, 1)),
+            *(("client.x>block", OTHER, 3 * MS, 10, 1), ("compositor.take>block", COMPOSITOR, 4 * MS, 10, 1)),
+            *(("client.x>send", CLIENT, 5 * MS, 10, 1), ("compositor.block>take", COMPOSITOR, 14 * MS, 10, 1)),
+            *(
+                ("client.block>wake", OTHER, other * MS, 10, 1),
+                ("compositor.block>repaint", COMPOSITOR, 20 * MS, 10, 1),
+            ),
+        ]
+        taken.append(classes(*(rows if other < 20 else [*rows[:6], rows[7], rows[6]]))[5])
+    assert taken == ["timer,flushed,longer", "flushed,longer"]
+
+
+def test_a_client_that_was_blocked_sets_the_timer_after_the_point_it_comes_to() -> None:
+    passed = Warmth()
+    walk = [("client.block>receive", True), ("client.receive>block", False), ("client.block>receive", False)]
+    found = [passed.pass_by(pair, CLIENT, 0, 0, timer) for pair, timer in (*walk, *walk)]
+    assert [WARMTHS[one] for one in found[3:]] == ["0.3ms", "timer,0.3ms", "0.3ms"]
+
+
+def test_classes_that_were_not_seen_often_take_the_nearest() -> None:
+    known = {
+        name: (float(n),) for n, name in enumerate(WARMTHS) if name in ("flushed,0.3ms", "longer", "flushed,longer")
+    }
+    general = (-1.0,)
+    found = dict(zip(WARMTHS, by_warmth(known, general), strict=True))
+    assert found["first"] == found["timer,longer"] == general
+    assert found["0.3ms"] == known["longer"]
+    assert found["flushed,3ms"] in (known["flushed,0.3ms"], known["flushed,longer"])
+    assert by_warmth({}, general) == (general,) * len(WARMTHS)
+
+
+@needs_qemu
+def test_a_walk_meets_the_circumstances_that_a_trace_of_the_same_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both systems do the same under icount: what differs is until when who sleeps, which a trace tells afterwards."""
+    what = scenario.load_shipped("mixed-16").with_overrides(duration_s=2)
+    table = segments(execute(KernelSystem("icount", trace_points=True), what, tmp_path / "kernel").trace())
+    seen = Counter(zip(table["pair"], warmth(table, what.machine.quantum_us * 1000), strict=True))
+    walked: Counter[tuple[str, str]] = Counter()
+    pass_by = Warmth.pass_by
+
+    def note(self: Warmth, pair: str, *circumstances: Any) -> int:
+        found = pass_by(self, pair, *circumstances)
+        walked[pair, WARMTHS[found]] += 1
+        return found
+
+    monkeypatch.setattr(Warmth, "pass_by", note)
+    parameters = load_calibration("icount")
+    always = (parameters.scheduling.idle_wake_ns,) * len(PROBABILITIES)
+    scheduling = parameters.scheduling.model_copy(update={"idle_wake_spread_ns": always})
+    simulate(what, parameters.model_copy(update={"scheduling": scheduling}))
+    differing = sum(abs(seen[one] - walked[one]) for one in seen | walked) / 2
+    assert differing < 0.02 * seen.total()  # 0.9 % in 5 s
