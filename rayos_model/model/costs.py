@@ -139,14 +139,14 @@ class Flow:
 class NoisyFlow(Flow):
     """A walk whose segments cost more or less each time, as they were seen to in calibration when as warm."""
 
-    __slots__ = ("_costs", "_noise", "_spreads", "_thread", "_warmth")
+    __slots__ = ("_costs", "_noise", "_spreads", "_walker", "_warmth")
 
     def __init__(
         self, costs: CostModel, processor: Processor, start: Point, noise: Noise, warmth: Warmth, thread: int
     ) -> None:
         super().__init__(costs, processor, start)
         self._costs = costs
-        self._thread = thread
+        self._walker = thread
         self._noise = noise
         self._warmth = warmth
         self._spreads: dict[tuple[str, str], tuple[str, tuple[tuple[float, ...], ...]]] = {}
@@ -157,7 +157,7 @@ class NoisyFlow(Flow):
         if known is None:
             known = self._spreads[labels] = self._costs.pair(*labels), self._costs.spreads(*labels)
         pair, spreads = known
-        processor, thread = self._processor, self._thread
+        processor, thread = self._processor, self._walker
         timer = thread in processor.timer_set_for
         processor.timer_set_for.discard(thread)
         warmth = self._warmth.pass_by(pair, thread, processor.now, processor.loads, timer, processor.executing)
