@@ -15,12 +15,16 @@ from rayos_model.abi import ThreadId
 RECENT_NS: Final = (300_000, 3_000_000)
 """Where the time since a pair of points was passed before is cut, ns."""
 
+AWAKE_NS: Final = 30_000
+"""Setting the timer again so soon does not cost what it does else: QEMU's main loop has not gone to sleep, ns."""
+
+NOT_SET: Final = -1
 _AGES: Final = ("0.3ms", "3ms", "longer")
 _FLUSHED: Final = len(_AGES)
 _TIMER: Final = 2 * len(_AGES)
 FIRST: Final = 0
 WARMTHS: Final = ("first", *("".join(parts) for parts in product(("", "timer,"), ("", "flushed,"), _AGES)))
-"""The classes: the first time in a run; else by whether the timer was set in it, whether another address space was
+"""The classes: the first time in a run; else by whether setting the timer woke QEMU, whether another address space was
 loaded since the pair was passed before, and how long that is ago."""
 
 
@@ -31,13 +35,19 @@ class Warmth:
         self._passed: set[str] = set()
         self._last: dict[tuple[int, str], tuple[int, int]] = {}  # on each processor: when, and its loads then
         self._setting: set[int] = set()  # threads that set the timer on their way out of a system call
+        self._set_ns = -AWAKE_NS  # when the timer was last set
 
-    def pass_by(self, pair: str, thread: int, now_ns: int, loads: int, timer: bool = False, processor: int = 0) -> int:
+    def pass_by(
+        self, pair: str, thread: int, now_ns: int, loads: int, timer_ns: int = NOT_SET, processor: int = 0
+    ) -> int:
         """The class, an index into `WARMTHS`, of the segment that a thread ends now.
 
-        `loads` is how often the processor has been given another address space; `timer`: it was handed to the thread
-        within the segment, and its timer is to be set to another instant for that.
+        `loads` is how often the processor has been given another address space; `timer_ns`: when it was handed
+        to the thread within the segment, if its timer is to be set to another instant for that.
         """
+        timer = timer_ns >= self._set_ns + AWAKE_NS
+        if timer_ns != NOT_SET:
+            self._set_ns = timer_ns
         if thread >= ThreadId.CLIENT0:
             timer = self._leaves_kernel(pair, thread, timer)
         last = self._last.get((processor, pair))

@@ -77,6 +77,6 @@ def test_a_draw_is_from_what_was_seen_in_the_same_circumstances() -> None:
     costs = [flow.to(("a",)), flow.to(("a",))]
     processor.now, processor.loads = 50_000_000, 1
     costs.append(flow.to(("a",)))
-    processor.timer_set_for.add(16)
+    processor.timer_set_for[16] = processor.now
     costs += [flow.to(("a",)), flow.to(("a",))]
     assert costs == [50_000, 1000, 3000, 2000, 1000]

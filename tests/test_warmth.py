@@ -17,7 +17,7 @@ from rayos_model.hardware import KernelSystem
 from rayos_model.model.system import simulate
 from rayos_model.parameters import PROBABILITIES
 from rayos_model.systems import execute
-from rayos_model.warmth import WARMTHS, Warmth, by_warmth
+from rayos_model.warmth import NOT_SET, WARMTHS, Warmth, by_warmth
 
 needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
 MS = 1_000_000
@@ -73,9 +73,19 @@ def test_the_timer_is_set_for_the_compositor_if_it_slept_until_the_earliest_inst
 
 def test_a_client_that_was_blocked_sets_the_timer_after_the_point_it_comes_to() -> None:
     passed = Warmth()
-    walk = [("client.block>receive", True), ("client.receive>block", False), ("client.block>receive", False)]
-    found = [passed.pass_by(pair, CLIENT, 0, 0, timer) for pair, timer in (*walk, *walk)]
+    walk = [("client.block>receive", MS), ("client.receive>block", NOT_SET), ("client.block>receive", NOT_SET)]
+    found = [passed.pass_by(pair, CLIENT, 0, 0, timer_ns) for pair, timer_ns in walk]
+    found += [
+        passed.pass_by(pair, CLIENT, 0, 0, timer_ns if timer_ns == NOT_SET else 2 * MS) for pair, timer_ns in walk
+    ]
     assert [WARMTHS[one] for one in found[3:]] == ["0.3ms", "timer,0.3ms", "0.3ms"]
+
+
+def test_setting_the_timer_again_at_once_wakes_nobody() -> None:
+    passed = Warmth()
+    instants = (1_000_000, 1_010_000, 1_030_000, 1_070_000)
+    found = [passed.pass_by("compositor.block>take", COMPOSITOR, at, 0, at) for at in instants]
+    assert [WARMTHS[one] for one in found] == ["first", "0.3ms", "0.3ms", "timer,0.3ms"]
 
 
 def test_classes_that_were_not_seen_often_take_the_nearest() -> None:

@@ -25,7 +25,7 @@ from rayos_model.abi import (
     unpack_painted,
 )
 from rayos_model.parameters import heap_depth, size_names
-from rayos_model.warmth import WARMTHS, Warmth
+from rayos_model.warmth import NOT_SET, WARMTHS, Warmth
 
 #: Requests of each interface in the order of their opcodes (published wayland.xml and xdg-shell.xml).
 REQUESTS: dict[Interface, tuple[str, ...]] = {
@@ -219,16 +219,16 @@ def warmth(table: pd.DataFrame, quantum_ns: int) -> pd.Series:
     """
     passed, loads, space = Warmth(), 0, 0
     found = []
-    timer = _sets_timer(table, quantum_ns)
-    for pair, thread, time_ns, sets in zip(table["pair"], table["thread"], table["time_ns"], timer, strict=True):
+    timer = _timer_set(table, quantum_ns)
+    for pair, thread, time_ns, timer_ns in zip(table["pair"], table["thread"], table["time_ns"], timer, strict=True):
         if thread >= ThreadId.CLIENT0 and thread != space:
             space, loads = thread, loads + 1
-        found.append(WARMTHS[passed.pass_by(pair, thread, time_ns, loads, sets)])
+        found.append(WARMTHS[passed.pass_by(pair, thread, time_ns, loads, timer_ns)])
     return pd.Series(found, table.index)
 
 
-def _sets_timer(table: pd.DataFrame, quantum_ns: int) -> list[bool]:
-    """Whether the processor was handed over within each segment, and its timer to be set to another instant for that.
+def _timer_set(table: pd.DataFrame, quantum_ns: int) -> list[int]:
+    """When the processor was handed over within each segment, if its timer is to be set to another instant for that.
 
     The timer is set for the end of a quantum or the earliest sleeper. What a thread slept until is known afterwards:
     from the next time that it was woken for that.
@@ -244,12 +244,13 @@ def _sets_timer(table: pd.DataFrame, quantum_ns: int) -> list[bool]:
     armed, found = math.inf, []
     columns = (points[name] for name in ("thread", "begin", "dispatches", "woken", "blocks"))
     for thread, begin, dispatches, woken, blocks, deadline in zip(*columns, until, strict=True):
-        sets = False
+        timer_ns = NOT_SET
         if dispatches:
             asleep.pop(thread, None)
             wanted = min([begin + quantum_ns, *asleep.values()])
-            sets, armed = bool(woken) or wanted != armed, wanted
+            if woken or wanted != armed:
+                timer_ns, armed = begin, wanted
         if blocks:
             asleep[thread] = math.inf if deadline != deadline else deadline
-        found.append(sets)
+        found.append(timer_ns)
     return found

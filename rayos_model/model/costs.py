@@ -13,7 +13,7 @@ from rayos_model.abi import MAX_CLIENTS, ThreadId
 from rayos_model.model.noise import Noise
 from rayos_model.model.processor import Processor
 from rayos_model.parameters import Parameters, Segment, heap_depth, size_names, sizes_key
-from rayos_model.warmth import Warmth, by_warmth
+from rayos_model.warmth import NOT_SET, Warmth, by_warmth
 
 Point = tuple[Any, ...]  # (label, *sizes)
 _DEPTHS = range(heap_depth(ThreadId.CLIENT0 + MAX_CLIENTS) + 1)  # levels that a heap of all threads may have
@@ -158,9 +158,8 @@ class NoisyFlow(Flow):
             known = self._spreads[labels] = self._costs.pair(*labels), self._costs.spreads(*labels)
         pair, spreads = known
         processor, thread = self._processor, self._walker
-        timer = thread in processor.timer_set_for
-        processor.timer_set_for.discard(thread)
-        warmth = self._warmth.pass_by(pair, thread, processor.now, processor.loads, timer, processor.executing)
+        timer_ns = processor.timer_set_for.pop(thread, NOT_SET)
+        warmth = self._warmth.pass_by(pair, thread, processor.now, processor.loads, timer_ns, processor.executing)
         spread = spreads[warmth]
         return round(cost * self._noise.draw(spread)) if spread else cost
 

@@ -157,7 +157,7 @@ class Processor:
         self.executing = 0  # the number of the processor that executes just now
         self.loads = 0  # times that it was given another address space
         self._space = KERNEL_SPACE
-        self.timer_set_for: set[int] = set()  # indices of threads for which the timer was set anew
+        self.timer_set_for: dict[int, int] = {}  # by index of the thread for which the timer was set anew: when
         self._asleep: dict[Thread, int] | None = None  # until when, where it is noted
         self._armed = NEVER  # what the timer is set to, likewise
         self._idle_since = self.now  # may lie ahead of now by the last thread's trailing time
@@ -416,7 +416,7 @@ class Processor:
         wanted = min(self._quantum_end, earliest)
         if wanted != self._armed:
             self._armed = wanted
-            self.timer_set_for.add(thread.index)
+            self.timer_set_for[thread.index] = self.now
 
     def _run(self, thread: Thread, completed: bool) -> bool:
         """Runs the running thread, at first its body if the last burst is `completed`.

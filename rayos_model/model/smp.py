@@ -466,7 +466,7 @@ class Cpus(Processor):
         cpu.debt += self.overheads.dispatch
         cpu.set_timer()
         if cpu.wanted != cpu.armed:
-            self.timer_set_for.add(thread.index)
+            self.timer_set_for[thread.index] = self.now
         if not (thread.remaining or isinstance(thread, ComputingThread)):
             cpu.phase = _Phase.RUN  # to the end of the system call in which it blocked
 
