@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from rayos_model.abi import BatchTag, Detection, InputSource, ThreadId, TraceKind, Workload
 from rayos_model.model import wire
@@ -75,16 +75,19 @@ class Closed:
     client: Client
 
 
-class Shown(NamedTuple):
-    """A surface's part in a finished frame."""
+class Shown:
+    """A surface's part in a finished frame: what it has committed and was not painted yet."""
 
-    surface: Surface
-    sent_ns: int | None
-    callbacks: int
-    releases: bool
-    events: frozenset[int]
-    configured_ns: int | None
-    inputs: list[int]  # scheduled times of the input events that it answers
+    __slots__ = ("callbacks", "configured_ns", "events", "inputs", "releases", "sent_ns", "surface")
+
+    def __init__(self, surface: Surface, inputs: list[int]) -> None:
+        self.surface = surface
+        self.sent_ns = surface.sent_ns
+        self.callbacks = surface.callbacks
+        self.releases = surface.replaces and surface.buffers > 1 and not surface.key & 1
+        self.events = surface.events
+        self.configured_ns = surface.configured_ns
+        self.inputs = inputs  # scheduled times of the input events that it answers
 
 
 @dataclass(slots=True)
@@ -201,7 +204,7 @@ class Compositor:
 
     def add_damage(self, rectangle: Rectangle) -> None:
         """A part of the output to paint."""
-        self._damage.append((rectangle, rectangle))
+        self._damage.append(self.stack.part(rectangle, rectangle))
 
     def show(self, surface: Surface) -> None:
         """A surface's state goes into the next frame."""
@@ -283,7 +286,7 @@ class Compositor:
             self.flow.subject = identity
             self._offset += self.machine.processor.seek_ns
             self.advance(("events", size, count))
-            writes.append((self._offset, seat.client, Write(0, size, kinds)))
+            writes.append((self._offset, seat.client, Write(size, kinds)))
         self._events.clear()
         return writes
 
@@ -422,7 +425,7 @@ class Compositor:
         hidden = seat.toplevel.minimized and not sent.secondary
         first, rows = sent.damage
         if not hidden:
-            self._damage.append(((x0, y0 + first, x1, y0 + first + rows), surface.rectangle))
+            self._damage.append(self.stack.part((x0, y0 + first, x1, y0 + first + rows), surface.rectangle))
         surface.sent_ns = sent.sent_ns
         surface.buffers += 1
         surface.callbacks += 1
@@ -523,16 +526,14 @@ class Compositor:
         start = self._offset
         damage, self._damage = self._damage, []
         rectangles = len(damage) + len(self._previous)
-        work = self.stack.paint(dict(damage + self._previous))
+        work = self.stack.paint({*damage, *self._previous})
         self._previous = damage
         self.advance(("composite", work.steps, work.rows, work.groups, work.blits, rectangles))
         self._frame = []
         self._counters.frames_painted += 1
         for surface in self._uncomposed.values():
-            releases = surface.replaces and surface.buffers > 1 and not surface.key & 1
             seat = self.seats[surface.client.id]
-            told = (surface.events, surface.configured_ns, seat.carried_inputs)
-            self._frame.append(Shown(surface, surface.sent_ns, surface.callbacks, releases, *told))
+            self._frame.append(Shown(surface, seat.carried_inputs))
             surface.sent_ns, surface.callbacks, seat.carried_inputs = None, 0, []
             surface.replaces, surface.events, surface.configured_ns = False, frozenset(), None
         self._uncomposed = {}

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from array import array
+import struct
 from collections.abc import Callable
 from typing import Any, Final
 
-import numpy as np
+from rayos_model.abi import Records, TraceKind, records_from_bytes
 
-from rayos_model.abi import TRACE_DTYPE, Records, TraceKind
-
-_COLUMNS: Final = ("time_ns", "arg", "subject", "cpu_ns", "kind", "thread", "sleepers")
-_CHUNK_VALUES: Final = len(_COLUMNS) << 15
+_RECORD: Final = struct.Struct("<QQIIHH3xB")  # abi.TRACE_DTYPE, without cpu, irqs and dispatches
+_CHUNK_BYTES: Final = _RECORD.size << 15
 
 
 class TraceBuffer:
@@ -19,13 +17,12 @@ class TraceBuffer:
 
     def __init__(self, consume: Callable[[Records], None]) -> None:
         self._consume = consume
-        self._values = array("Q")  # record after record, in order of _COLUMNS
+        self._chunk = bytearray(_CHUNK_BYTES)
+        self._used = 0  # bytes of it
 
     def measure(self, time_ns: int, kind: TraceKind, subject: int, arg: int, thread: int) -> None:
         """Appends one measurement record."""
-        self._values.extend((time_ns, arg, subject, 0, kind, thread, 0))
-        if len(self._values) >= _CHUNK_VALUES:
-            self.flush()
+        self._append(time_ns, arg, subject, 0, kind, thread, 0)
 
     def point(
         self, time_ns: int, point: tuple[Any, ...], subject: int, cpu_ns: int, thread: int, sleepers: int
@@ -35,16 +32,19 @@ class TraceBuffer:
 
         label, *sizes = point
         kind, subject, arg = record_of(label, tuple(sizes), subject)
-        self._values.extend((time_ns, arg, subject, cpu_ns, kind, thread, min(sleepers, 255)))
-        if len(self._values) >= _CHUNK_VALUES:
+        self._append(time_ns, arg, subject, cpu_ns, kind, thread, min(sleepers, 255))
+
+    def _append(
+        self, time_ns: int, arg: int, subject: int, cpu_ns: int, kind: TraceKind, thread: int, sleepers: int
+    ) -> None:
+        _RECORD.pack_into(self._chunk, self._used, time_ns, arg, subject, cpu_ns, kind, thread, sleepers)
+        self._used += _RECORD.size
+        if self._used == _CHUNK_BYTES:
             self.flush()
 
     def flush(self) -> None:
         """Hands on what has been collected so far."""
-        if self._values:
-            table = np.frombuffer(self._values, np.uint64).reshape(-1, len(_COLUMNS))
-            self._values = array("Q")
-            records = np.zeros(len(table), TRACE_DTYPE)
-            for name, column in zip(_COLUMNS, table.T, strict=True):
-                records[name] = column
+        if self._used:
+            records = records_from_bytes(memoryview(self._chunk)[: self._used])
+            self._chunk, self._used = bytearray(_CHUNK_BYTES), 0
             self._consume(records)
