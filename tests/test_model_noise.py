@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from simpy import Environment
 
 from rayos_model.calibration.fit import fit_pairs
+from rayos_model.model.clock import Clock
 from rayos_model.model.costs import CostModel, NoisyFlow, Path
 from rayos_model.model.noise import Noise
 from rayos_model.model.processor import Processor
@@ -44,7 +44,7 @@ def walk(seed: int) -> list[int]:
     parameters = Parameters(
         platform="tcg", provenance={}, scheduling=SCHEDULING, memory=MEMORY, segments=segments, kinds={}
     )
-    processor = Processor(Environment(), 1)
+    processor = Processor(Clock(), 1)
     flow = NoisyFlow(CostModel(parameters, "client"), processor, ("a",), Noise(seed, 16))
     costs = []
     for _ in range(100):

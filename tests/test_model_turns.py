@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from simpy import Environment
 
 from rayos_model.abi import COMPUTE_TURN_NS
+from rayos_model.model.clock import Clock
 from rayos_model.model.processor import BLOCK, EXITED, Body, Overheads, Thread
 from rayos_model.model.smp import MAX_IPI_DELAY_NS, ComputingThread, Several
 from rayos_model.model.turns import TurnTaking
@@ -14,7 +14,7 @@ QUANTUM = 10_000_000
 
 
 def machine(vcpus: int, ipi_delay_seed: int = 0) -> TurnTaking:
-    return TurnTaking(Environment(), QUANTUM, Overheads(), Several(vcpus, ipi_delay_seed=ipi_delay_seed))
+    return TurnTaking(Clock(), QUANTUM, Overheads(), Several(vcpus, ipi_delay_seed=ipi_delay_seed))
 
 
 def run(processor: TurnTaking, until: int) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from simpy import Environment
-
 from rayos_model.abi import PAGE_KB, BatchTag, Records, ScenarioKind, ThreadId, TraceKind
 from rayos_model.image import Group, Image
 from rayos_model.model.client import Client
+from rayos_model.model.clock import Clock
 from rayos_model.model.compositor import Compositor
 from rayos_model.model.costs import CostModel, Flow, NoisyFlow, Path, Point, RecordedFlow
 from rayos_model.model.disk import DiskThread
@@ -48,7 +47,7 @@ class Machine:
         trace_points: bool = False,
         contents: Mapping[int, Version] | None = None,
     ) -> None:
-        self.env = Environment(initial_time=0)
+        self.env = Clock()
         self.settings = image.settings
         self.groups = image.groups
         self.tables = image.tables
@@ -123,7 +122,7 @@ class Machine:
         """Runs the scenario until its power is cut: all that happens before that instant, and nothing more."""
         self._start()
         launcher = self.supervisor.launcher
-        while launcher.state != EXITED and self.env.peek() < instant_ns:
+        while launcher.state != EXITED and self.env.horizon() < instant_ns:
             self.env.step()
         self.trace.flush()
 
@@ -131,9 +130,8 @@ class Machine:
         """Runs the scenario to its end; whether the machine itself found nothing wrong."""
         self._start()
         launcher = self.supervisor.launcher
-        step = self.env.step
         while launcher.state != EXITED:
-            step()
+            self.env.step()
         return self._finish()
 
     def _start(self) -> None:

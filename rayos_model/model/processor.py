@@ -12,12 +12,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from math import inf
 from typing import Final
 
-from simpy import Environment, Event
-from simpy.events import Timeout
-
+from rayos_model.model.clock import NEVER, Alarm, Clock
 from rayos_model.model.random import Random
 
 
@@ -38,8 +35,6 @@ READY: Final = 1
 RUNNING: Final = 2
 BLOCKED: Final = 3
 EXITED: Final = 4
-NEVER: Final = 1 << 62
-"""An instant, ns, that does not come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +121,14 @@ class Processor:
     """
 
     def __init__(
-        self, env: Environment, quantum_ns: int, overheads: Overheads = Overheads(), jitter: Random | None = None
+        self, env: Clock, quantum_ns: int, overheads: Overheads = Overheads(), jitter: Random | None = None
     ) -> None:
         self.env = env
         self.quantum_ns = quantum_ns
         self._jitter = jitter
         self.overheads = overheads
         self._dispatch_ns = overheads.dispatch
-        self.now = int(env.now)  # the processor's own clock, never behind SimPy's
+        self.now = env.instant()  # the processor's own clock, never behind SimPy's
         self.running: Thread | None = None
         self.on_exit: Callable[[Thread], None] | None = None
         self.on_burst: Callable[[Thread], None] | None = None  # a burst was consumed, `Thread.time_at` tells when
@@ -147,7 +142,7 @@ class Processor:
         self._mask = 0  # bit p: priority p has a ready thread
         self._area = 0  # sum of the instants at which the number of runnable threads fell, less those at which it rose
         self._overhead = 0  # ns of overhead to consume before the running thread's burst goes on
-        self._pending: Timeout | None = None  # the event that ends the running thread's current stretch
+        self._pending: Alarm | None = None  # the event that ends the running thread's current stretch
         self._stretch_since = 0
         self._horizon = 0  # while it runs threads, the instant of SimPy's next event
         self._quantum_end = 0  # of the running thread
@@ -236,29 +231,26 @@ class Processor:
         """
         if not self._active:
             self._suspend()
-            self._at(int(self.env.now), self._announced)
+            self._at(self.env.instant(), self._announced)
 
-    def _announced(self, _: Event) -> None:
+    def _announced(self, _: object) -> None:
         self._reconsider(0)
 
-    def _at(self, instant: int, then: Callable[[Event], None], value: object = None) -> Timeout:
-        """Asks SimPy for an event at an instant, ns."""
-        event = Timeout(self.env, instant - int(self.env.now), value)
-        event.callbacks.append(then)
+    def _at(self, instant: int, then: Callable[[object], None], value: object = None) -> Alarm:
+        """Asks SimPy for a call at an instant, ns."""
         if instant < self._horizon:
             self._horizon = instant
-        return event
+        return self.env.call_at(instant, then, value)
 
     def _leave(self, thread: Thread, state: int) -> None:
         thread.state = state
         self._area += self.now
         self.stay_ns += self.now - thread.ready_since
 
-    def _expire(self, alarm: Event) -> None:
+    def _expire(self, thread: object) -> None:
         """The timer interrupt that ends a sleep; stale if the thread was woken meanwhile."""
-        thread = alarm.value
         assert isinstance(thread, Thread)
-        deadline = int(self.env.now)
+        deadline = self.env.instant()
         thread.alarms.discard(deadline)
         if thread.state != BLOCKED or thread.deadline != deadline:
             return
@@ -303,15 +295,15 @@ class Processor:
             start = self.now + idle_wake
             if start < self._idle_since:
                 start = self._idle_since
-            if start < self.env.peek():
+            if start < self.env.horizon():
                 self._leave_idle(start)
             else:
                 self._leaving_idle = True
                 self._at(start, self._idle_ends, start)
 
-    def _idle_ends(self, event: Event) -> None:
-        assert isinstance(event.value, int)
-        self._leave_idle(event.value)
+    def _idle_ends(self, start: object) -> None:
+        assert isinstance(start, int)
+        self._leave_idle(start)
 
     def _leave_idle(self, start: int) -> None:
         self._leaving_idle = False
@@ -321,10 +313,9 @@ class Processor:
 
     def _suspend(self) -> None:
         """Moves the processor's clock to SimPy's now and books what the running thread has consumed by then."""
-        self.now = max(self.now, int(self.env.now))
+        self.now = max(self.now, self.env.instant())
         if self._pending is not None:
-            if not self._pending.processed:
-                self._pending.callbacks.clear()
+            self._pending.cancel()
             self._pending = None
             self._consume(self.now - self._stretch_since)
 
@@ -335,15 +326,14 @@ class Processor:
         self._overhead -= overhead
         thread.remaining -= spent - overhead
 
-    def _stretch_ends(self, _: Event) -> None:
+    def _stretch_ends(self, _: object) -> None:
         self._suspend()
         self._go()
 
     def _go(self) -> None:
         """Runs threads until a burst reaches past the next event or none is ready."""
         self._active = True
-        event = self.env.peek()
-        self._horizon = NEVER if event == inf else int(event)
+        self._horizon = self.env.horizon()
         thread = self.running
         free = thread is None or self._run(thread, thread.remaining + self._overhead == 0)
         while free and self._mask:

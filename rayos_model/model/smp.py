@@ -10,15 +10,13 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from simpy import Environment
-
 from rayos_model.abi import COMPUTE_TURN_NS
+from rayos_model.model.clock import NEVER, Clock
 from rayos_model.model.processor import (
     BLOCK,
     BLOCKED,
     EXITED,
     LEAVE,
-    NEVER,
     READY,
     RUNNING,
     Body,
@@ -140,7 +138,7 @@ class Several:
 class Cpus(Processor):
     """Several processors that share ready queues and a kernel lock."""
 
-    def __init__(self, env: Environment, quantum_ns: int, overheads: Overheads, several: Several) -> None:
+    def __init__(self, env: Clock, quantum_ns: int, overheads: Overheads, several: Several) -> None:
         super().__init__(env, quantum_ns, overheads, several.jitter)
         self.seek_ns = round(overheads.seek * (several.vcpus - 1))
         self._cpus = [Cpu(identity, several.ipi_delay_seed) for identity in range(several.vcpus)]
