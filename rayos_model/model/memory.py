@@ -85,14 +85,12 @@ class MemoryUse:
         self._tables: dict[object, int] = {}
         self.peak = self.baseline
         self._clients: dict[object, int] = {}  # process -> shared pages
+        self._of_clients = 0  # pages of them all
 
     @property
     def pages(self) -> int:
         """Pages in use now."""
-        rates = self._parameters
-        shared = sum(self._clients.values())
-        of_clients = len(self._clients) * rates.pages_per_client + shared * rates.pages_per_shm_page
-        return self.baseline + round(of_clients) + self._taken
+        return self.baseline + self._of_clients + self._taken
 
     def pages_of(self, client: object) -> int:
         """Pages that freeing a client's process returns."""
@@ -110,11 +108,13 @@ class MemoryUse:
     def enter(self, client: object) -> None:
         """A client's process was created."""
         self._clients[client] = 0
+        self._count_clients()
         self._note()
 
     def leave(self, client: object) -> None:
         """A client's process was freed, and with it its shared memory."""
         self._clients.pop(client, None)
+        self._count_clients()
         self._taken -= self._tables.pop(client, 0)
 
     def allocate_shm(self, client: Client, pages: int) -> bool:
@@ -122,12 +122,14 @@ class MemoryUse:
         if not self._has_room(round(pages * self._parameters.pages_per_shm_page)):
             return False
         self._clients[client] += pages
+        self._count_clients()
         self._note()
         return True
 
     def free_shm(self, client: Client, pages: int) -> None:
         """A client destroyed shared memory."""
         self._clients[client] -= pages
+        self._count_clients()
 
     def take(self, pages: int) -> None:
         """Pages that someone took one by one."""
@@ -170,6 +172,10 @@ class MemoryUse:
             return True
         self.peak = self.total
         return False
+
+    def _count_clients(self) -> None:
+        rates, shared = self._parameters, sum(self._clients.values())
+        self._of_clients = round(len(self._clients) * rates.pages_per_client + shared * rates.pages_per_shm_page)
 
     def _note(self) -> None:
         self.peak = max(self.peak, self.pages)
