@@ -138,6 +138,7 @@ class Client:
         self.frames = 1  # FIRST draws the 0th
         self.frame_pending = False
         self.shm_pages = 0  # of the last shared memory this client created
+        self._think_table = machine.tables[group.think_table]
         self._think = Random(machine.settings.seed, identity, generation, STREAM_THINK)
         self.gaps = Random(machine.settings.seed, identity, generation, STREAM_GAP)
         self.width, self.height = group.surface_width, group.surface_height
@@ -190,7 +191,7 @@ class Client:
 
     def think(self) -> int:
         """A think time drawn from the group's table, ns."""
-        return self._think.quantile(self.machine.tables[self.group.think_table])
+        return self._think.quantile(self._think_table)
 
     def gap(self) -> int:
         """A gap between actions drawn from the group's table, ns."""

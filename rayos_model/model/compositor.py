@@ -137,7 +137,7 @@ class Compositor:
         self._uncomposed: dict[int, Surface] = {}  # committed since the last pass, in order of commit
         self._frame: list[Shown] | None = None  # painted, waits for its flip
         self._frame_finished_ns = 0
-        self._paths: dict[tuple[BatchTag, int, str, int], tuple[Path, tuple[tuple[int, Effect], ...]]] = {}
+        self._paths: dict[tuple[int, int, str, int], tuple[Path, tuple[tuple[int, Effect], ...]]] = {}
         self._offset = 0  # ns into the burst being gathered
         self._handling = False  # an item is being handled
         self._measures: list[tuple[int, TraceKind, int, int | Surface | None, int]] = []
@@ -371,7 +371,7 @@ class Compositor:
     def _path(self, sent: Sent) -> tuple[Path, tuple[tuple[int, Effect], ...]]:
         """The points of a batch and the effects its requests have, by the index of their point."""
         batch = sent.batch
-        key = (sent.tag, batch.bytes, batch.requests[0], sent.client.shm_pages)
+        key = (int(sent.tag), batch.bytes, batch.requests[0], sent.client.shm_pages)
         known = self._paths.get(key)
         if known is None:
             points: list[Point] = [("take", sent.batch.bytes)]

@@ -30,6 +30,7 @@ class CostModel:
         self._parameters = parameters
         self._threads = threads
         self._places: dict[Point, Place] = {}
+        self._pairs: dict[tuple[str, str], tuple[Segment, tuple[str, ...]]] = {}
         self.unseen: set[str] = set()  # pairs that calibration never observed
 
     def place(self, point: Point) -> Place:
@@ -43,9 +44,8 @@ class CostModel:
 
     def between(self, previous: Point, this: Point) -> tuple[int, ...]:
         """CPU time of the segment from `previous` to `this`, ns, by the number of levels of the heap of sleepers."""
-        sizes: dict[str, float] = dict(zip(size_names(str(this[0])), this[1:], strict=True))
-        sizes |= {f"prev_{n}": v for n, v in zip(size_names(str(previous[0])), previous[1:], strict=True)}
-        segment = self._segment(str(previous[0]), str(this[0]))
+        segment, names = self._pair(str(previous[0]), str(this[0]))
+        sizes: dict[str, float] = dict(zip(names, (*this[1:], *previous[1:]), strict=True))
         cost = segment.by_sizes_ns.get(sizes_key(sizes)) if segment.by_sizes_ns else None
         if cost is None:
             cost = segment.fixed_ns + sum(rate * sizes.get(name, 0) for name, rate in segment.per_size_ns.items())
@@ -53,7 +53,15 @@ class CostModel:
 
     def spread(self, previous: Point, this: Point) -> tuple[float, ...]:
         """Quantiles of the factor by which the segment's cost varies; none where it does not, or nobody knows."""
-        return self._segment(str(previous[0]), str(this[0])).spread
+        return self._pair(str(previous[0]), str(this[0]))[0].spread
+
+    def _pair(self, previous: str, this: str) -> tuple[Segment, tuple[str, ...]]:
+        """The segment between two labels, and the names of its sizes."""
+        known = self._pairs.get((previous, this))
+        if known is None:
+            names = (*size_names(this), *(f"prev_{name}" for name in size_names(previous)))
+            known = self._pairs[previous, this] = self._segment(previous, this), names
+        return known
 
     def _segment(self, previous: str, this: str) -> Segment:
         pair = f"{self._threads}.{previous}>{this}"

@@ -96,7 +96,7 @@ class Machine:
             else None
         )
         self.processor.on_exit = self._thread_ended
-        self._send_paths: dict[tuple[BatchTag, int, int], Path] = {}
+        self._send_paths: dict[tuple[int, int, int], Path] = {}
         self._second = 0
 
     def _make_processor(self, parameters: Parameters) -> Processor:
@@ -246,7 +246,7 @@ class Machine:
 
     def send_path(self, tag: BatchTag, px: int, rows: int) -> Path:
         """The points of one `send` after drawing `px` pixels in `rows` rows."""
-        key = (tag, px, rows)
+        key = (int(tag), px, rows)  # the hash of a member of an enumeration is slow
         path = self._send_paths.get(key)
         if path is None:
             name = tag.name.lower()

@@ -378,8 +378,8 @@ class Processor:
                     if wish is BLOCK:
                         if self._block(thread):
                             break
-                    elif wish > 0:  # type: ignore[operator]
-                        thread.burst = thread.remaining = wish  # type: ignore[assignment]
+                    elif isinstance(wish, int) and wish > 0:
+                        thread.burst = thread.remaining = wish
                         thread.origin = self.now + self._overhead
                         if thread.interruptions:
                             thread.interruptions = []

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import Any, Final
 
-from rayos_model.abi import Records, TraceKind, records_from_bytes
+import numpy as np
 
-_RECORD: Final = struct.Struct("<QQIIHH3xB")  # abi.TRACE_DTYPE, without cpu, irqs and dispatches
-_CHUNK_BYTES: Final = _RECORD.size << 15
+from rayos_model.abi import TRACE_DTYPE, Records, TraceKind
+
+_CHUNK_WORDS: Final = TRACE_DTYPE.itemsize // 8 << 15
 
 
 class TraceBuffer:
@@ -17,8 +17,7 @@ class TraceBuffer:
 
     def __init__(self, consume: Callable[[Records], None]) -> None:
         self._consume = consume
-        self._chunk = bytearray(_CHUNK_BYTES)
-        self._used = 0  # bytes of it
+        self._words: list[int] = []  # of 64 bits, four a record, with its fields where `abi.TRACE_DTYPE` has them
 
     def measure(self, time_ns: int, kind: TraceKind, subject: int, arg: int, thread: int) -> None:
         """Appends one measurement record."""
@@ -34,17 +33,14 @@ class TraceBuffer:
         kind, subject, arg = record_of(label, tuple(sizes), subject)
         self._append(time_ns, arg, subject, cpu_ns, kind, thread, min(sleepers, 255))
 
-    def _append(
-        self, time_ns: int, arg: int, subject: int, cpu_ns: int, kind: TraceKind, thread: int, sleepers: int
-    ) -> None:
-        _RECORD.pack_into(self._chunk, self._used, time_ns, arg, subject, cpu_ns, kind, thread, sleepers)
-        self._used += _RECORD.size
-        if self._used == _CHUNK_BYTES:
+    def _append(self, time_ns: int, arg: int, subject: int, cpu_ns: int, kind: int, thread: int, sleepers: int) -> None:
+        self._words += (time_ns, arg, cpu_ns << 32 | subject, sleepers << 56 | thread << 16 | kind)
+        if len(self._words) == _CHUNK_WORDS:
             self.flush()
 
     def flush(self) -> None:
         """Hands on what has been collected so far."""
-        if self._used:
-            records = records_from_bytes(memoryview(self._chunk)[: self._used])
-            self._chunk, self._used = bytearray(_CHUNK_BYTES), 0
+        if self._words:
+            records = np.array(self._words, "<u8").view(TRACE_DTYPE)
+            self._words = []
             self._consume(records)
