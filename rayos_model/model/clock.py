@@ -14,23 +14,32 @@ NEVER: Final = 1 << 62
 
 
 class Alarm:
-    """A call to be made at an instant, in its turn among the events of that instant; nobody can wait for it."""
+    """What happens at an instant, in its turn among the events of that instant, unless it is `cancelled` before.
 
-    __slots__ = ("_call", "_value")
+    Nobody can wait for it, and it has no value. Subclasses say what happens.
+    """
 
-    def __init__(self, call: Callable[[object], None], value: object) -> None:
-        self._call: Callable[[object], None] | None = call
-        self._value = value
+    __slots__ = ("cancelled",)
 
-    def cancel(self) -> None:
-        """It will not be made; nothing if it has been."""
-        self._call = None
+    def __init__(self) -> None:
+        self.cancelled = False
 
     def ring(self) -> None:
-        """Makes the call."""
-        call, self._call = self._call, None
-        if call is not None:
-            call(self._value)
+        """Its instant has come."""
+        raise NotImplementedError
+
+
+class Call(Alarm):
+    """A function is called."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        super().__init__()
+        self._function = function
+
+    def ring(self) -> None:
+        self._function()
 
 
 class Clock(Environment):
@@ -48,17 +57,16 @@ class Clock(Environment):
         """The instant of the next event or alarm, `NEVER` if there is none."""
         return self._agenda[0][0] if self._agenda else NEVER
 
-    def call_at(self, instant: int, call: Callable[[object], None], value: object = None) -> Alarm:
-        """Sets an alarm."""
-        alarm = Alarm(call, value)
+    def set_alarm(self, instant: int, alarm: Alarm) -> None:
+        """Has an alarm ring at an instant, ns, which is not before now."""
         heappush(self._agenda, (instant, NORMAL, next(self._eid), alarm))
-        return alarm
 
     def step(self) -> None:
         """Lets the next event happen, or the next alarm ring. Raises `EmptySchedule` when there is neither."""
         alarm = self._agenda[0][3] if self._agenda else None
         if isinstance(alarm, Alarm):
             self._now = heappop(self._agenda)[0]
-            alarm.ring()
+            if not alarm.cancelled:
+                alarm.ring()
         else:
             super().step()

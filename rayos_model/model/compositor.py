@@ -131,7 +131,7 @@ class Compositor:
         self._period = (10**12, settings.refresh_mhz)
         self._window = settings.repaint_window_ns
         self._timed: list[tuple[int, int, int]] = []  # (time, item, index or client)
-        self._ready: deque[Sent | Connected | Closed] = deque()  # what sockets hold for the compositor, in order
+        self._ready: list[Sent | Connected | Closed] = []  # what sockets hold for the compositor, in order
         self._damage: list[Part] = []
         self._previous: list[Part] = []  # that of the previous pass
         self._uncomposed: dict[int, Surface] = {}  # committed since the last pass, in order of commit
@@ -251,7 +251,7 @@ class Compositor:
                 time, item, index = heappop(timed)
                 _HANDLERS[item](self, time, index)
             elif ready:
-                arrived = ready.popleft()
+                arrived = ready.pop(0)
                 if isinstance(arrived, Sent):
                     self._dispatch(arrived)
                 elif isinstance(arrived, Closed):
@@ -350,7 +350,11 @@ class Compositor:
 
     def tell(self, client: Client, *kinds: EventKind) -> None:
         """Adds events to what a client is told when the item is done."""
-        self._events.setdefault(client.id, []).extend(kinds)
+        self._told(client).extend(kinds)
+
+    def _told(self, client: Client) -> list[EventKind]:
+        """What a client is told when the item is done."""
+        return self._events.setdefault(client.id, [])
 
     # ---- requests ------------------------------------------------------------------------------
 
@@ -577,8 +581,11 @@ class Compositor:
             self.shell.presented(client, surface, shown.configured_ns)
         self.machine.integration.done(client.id, shown.events)
         main = not surface.key & 1
-        done = wire.DONE if main else wire.SECONDARY_DONE
-        self.tell(client, *[done] * shown.callbacks, *[wire.RELEASE] * shown.releases)
+        told = self._told(client)
+        for _ in range(shown.callbacks):
+            told.append(wire.DONE if main else wire.SECONDARY_DONE)
+        if shown.releases:
+            told.append(wire.RELEASE)
         if main and not shown.releases:  # its first frame
             fault = self.machine.failures.shown(client.id)
             if fault is not None:

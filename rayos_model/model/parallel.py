@@ -5,9 +5,10 @@ Where more of them are busy than the host has cores, all get an equal share of i
 
 from __future__ import annotations
 
+from functools import partial
 from math import ceil
 
-from rayos_model.model.clock import NEVER, Alarm, Clock
+from rayos_model.model.clock import NEVER, Alarm, Call, Clock
 from rayos_model.model.processor import Overheads
 from rayos_model.model.smp import ComputingThread, Cpu, Cpus, Several, Stop
 
@@ -50,18 +51,18 @@ class Parallel(Cpus):
     def _timer_set(self, cpu: Cpu) -> bool:
         deadline = cpu.armed = cpu.wanted
 
-        def expire(_: object) -> None:
+        def expire() -> None:
             if cpu.armed == deadline:
                 cpu.armed = NEVER
                 cpu.timer_due = True
                 self._proceed(cpu)
 
         if deadline < NEVER:
-            self._at(max(deadline, self.env.instant()), expire)
+            self._at(max(deadline, self.env.instant()), Call(expire))
         return False
 
     def _interrupt_sent(self, cpu: Cpu) -> None:
-        self._at(self.env.instant(), lambda _: self._proceed(cpu))
+        self._at(self.env.instant(), Call(partial(self._proceed, cpu)))
 
     def _unlocked(self) -> None:
         waiting, self._spinning = self._spinning, []
@@ -85,7 +86,7 @@ class Parallel(Cpus):
             return
         self._give(stretch)
         if stretch.end is not None:
-            stretch.end.cancel()
+            stretch.end.cancelled = True
         thread = cpu.thread
         if cpu.debt:
             cpu.debt -= round(stretch.given)
@@ -113,6 +114,7 @@ class Parallel(Cpus):
         for cpu, stretch in self._busy.items():
             if (changed or stretch.end is None) and stretch.wanted < NEVER:
                 if stretch.end is not None:
-                    stretch.end.cancel()
+                    stretch.end.cancelled = True
                 left = ceil((stretch.wanted - stretch.given) / rate)
-                stretch.end = self._at(self.env.instant() + left, lambda _, cpu=cpu: self._proceed(cpu))  # type: ignore[misc]
+                stretch.end = Call(partial(self._proceed, cpu))
+                self._at(self.env.instant() + left, stretch.end)

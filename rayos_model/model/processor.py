@@ -9,12 +9,11 @@ Speed: between two events of the SimPy queue nothing can disturb the processor, 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Final
 
-from rayos_model.model.clock import NEVER, Alarm, Clock
+from rayos_model.model.clock import NEVER, Alarm, Call, Clock
 from rayos_model.model.random import Random
 
 
@@ -138,7 +137,7 @@ class Processor:
         self.sleepers = 0  # threads blocked with a deadline
         self.seek_ns = 0  # what it costs to find a processor for a thread that was woken
         self._idle_since = self.now  # may lie ahead of now by the last thread's trailing time
-        self._ready: list[deque[Thread]] = [deque() for _ in range(32)]
+        self._ready: list[list[Thread]] = [[] for _ in range(32)]  # by priority
         self._mask = 0  # bit p: priority p has a ready thread
         self._area = 0  # sum of the instants at which the number of runnable threads fell, less those at which it rose
         self._overhead = 0  # ns of overhead to consume before the running thread's burst goes on
@@ -231,25 +230,21 @@ class Processor:
         """
         if not self._active:
             self._suspend()
-            self._at(self.env.instant(), self._announced)
+            self._at(self.env.instant(), Call(lambda: self._reconsider(0)))
 
-    def _announced(self, _: object) -> None:
-        self._reconsider(0)
-
-    def _at(self, instant: int, then: Callable[[object], None], value: object = None) -> Alarm:
-        """Asks SimPy for a call at an instant, ns."""
+    def _at(self, instant: int, alarm: Alarm) -> None:
+        """Asks SimPy for something to happen at an instant, ns."""
         if instant < self._horizon:
             self._horizon = instant
-        return self.env.call_at(instant, then, value)
+        self.env.set_alarm(instant, alarm)
 
     def _leave(self, thread: Thread, state: int) -> None:
         thread.state = state
         self._area += self.now
         self.stay_ns += self.now - thread.ready_since
 
-    def _expire(self, thread: object) -> None:
+    def _expire(self, thread: Thread) -> None:
         """The timer interrupt that ends a sleep; stale if the thread was woken meanwhile."""
-        assert isinstance(thread, Thread)
         deadline = self.env.instant()
         thread.alarms.discard(deadline)
         if thread.state != BLOCKED or thread.deadline != deadline:
@@ -299,11 +294,7 @@ class Processor:
                 self._leave_idle(start)
             else:
                 self._leaving_idle = True
-                self._at(start, self._idle_ends, start)
-
-    def _idle_ends(self, start: object) -> None:
-        assert isinstance(start, int)
-        self._leave_idle(start)
+                self._at(start, Call(lambda: self._leave_idle(start)))
 
     def _leave_idle(self, start: int) -> None:
         self._leaving_idle = False
@@ -315,7 +306,7 @@ class Processor:
         """Moves the processor's clock to SimPy's now and books what the running thread has consumed by then."""
         self.now = max(self.now, self.env.instant())
         if self._pending is not None:
-            self._pending.cancel()
+            self._pending.cancelled = True
             self._pending = None
             self._consume(self.now - self._stretch_since)
 
@@ -326,7 +317,7 @@ class Processor:
         self._overhead -= overhead
         thread.remaining -= spent - overhead
 
-    def _stretch_ends(self, _: object) -> None:
+    def _stretch_ends(self) -> None:
         self._suspend()
         self._go()
 
@@ -347,7 +338,7 @@ class Processor:
         """Hands the processor to the most urgent ready thread; whether it is free again."""
         priority = self._mask.bit_length() - 1
         queue = self._ready[priority]
-        self.running = thread = queue.popleft()
+        self.running = thread = queue.pop(0)
         if not queue:
             self._mask ^= 1 << priority
         thread.state = RUNNING
@@ -407,7 +398,8 @@ class Processor:
                 end = self._quantum_end
             if end >= self._horizon:
                 self._stretch_since = self.now
-                self._pending = self._at(end, self._stretch_ends)
+                self._pending = _StretchEnd(self)
+                self._at(end, self._pending)
                 return False
             if completed:
                 self._overhead = thread.remaining = 0
@@ -429,7 +421,7 @@ class Processor:
         thread.quantum_left = self._quantum_end - self.now
         queue = self._ready[thread.priority]
         if head:
-            queue.appendleft(thread)
+            queue.insert(0, thread)
         else:
             queue.append(thread)
         self._mask |= 1 << thread.priority
@@ -465,9 +457,36 @@ class Processor:
             self.sleepers += 1
             if deadline not in thread.alarms:
                 thread.alarms.add(deadline)
-                self._at(deadline, self._expire, thread)
+                self._at(deadline, _WakeUp(self, thread))
         self._leave(thread, BLOCKED)
         self.running = None
         self._overhead += thread.trailing
         thread.trailing = 0
         return True
+
+
+class _WakeUp(Alarm):
+    """A thread's deadline."""
+
+    __slots__ = ("_processor", "_sleeper")
+
+    def __init__(self, processor: Processor, thread: Thread) -> None:
+        super().__init__()
+        self._processor = processor
+        self._sleeper = thread
+
+    def ring(self) -> None:
+        self._processor._expire(self._sleeper)
+
+
+class _StretchEnd(Alarm):
+    """The running thread's burst ends, or its quantum."""
+
+    __slots__ = ("_processor",)
+
+    def __init__(self, processor: Processor) -> None:
+        super().__init__()
+        self._processor = processor
+
+    def ring(self) -> None:
+        self._processor._stretch_ends()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from rayos_model.abi import COMPUTE_TURN_NS
-from rayos_model.model.clock import NEVER, Clock
+from rayos_model.model.clock import NEVER, Call, Clock
 from rayos_model.model.processor import (
     BLOCK,
     BLOCKED,
@@ -239,7 +239,7 @@ class Cpus(Processor):
             self._interrupted(cpu)
             return
         heard = self.now + (cpu.delays.next() * MAX_IPI_DELAY_NS >> 32)
-        self._at(heard, lambda _: self._interrupted(cpu))
+        self._at(heard, Call(lambda: self._interrupted(cpu)))
 
     def _interrupted(self, cpu: Cpu) -> None:
         cpu.told = True

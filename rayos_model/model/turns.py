@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from rayos_model.model.clock import NEVER, Alarm, Clock
+from rayos_model.model.clock import NEVER, Alarm, Call, Clock
 from rayos_model.model.processor import Overheads
 from rayos_model.model.smp import Cpu, Cpus, Several, Stop
 
@@ -46,11 +46,12 @@ class TurnTaking(Cpus):
         if self._active or self._resumes <= time:
             return
         if self._resumption is not None:
-            self._resumption.cancel()
+            self._resumption.cancelled = True
         self._resumes = time
-        self._resumption = self.env.call_at(time, self._resume)
+        self._resumption = Call(self._resume)
+        self.env.set_alarm(time, self._resumption)
 
-    def _resume(self, _: object) -> None:
+    def _resume(self) -> None:
         self._resumption, self._resumes = None, NEVER
         self.now = max(self.now, self.env.instant())
         self._active = True
