@@ -293,8 +293,11 @@ class Processor:
             if start < self.env.horizon():
                 self._leave_idle(start)
             else:
-                self._leaving_idle = True
-                self._at(start, Call(lambda: self._leave_idle(start)))
+                self._leave_idle_at(start)
+
+    def _leave_idle_at(self, start: int) -> None:
+        self._leaving_idle = True
+        self._at(start, Call(lambda: self._leave_idle(start)))
 
     def _leave_idle(self, start: int) -> None:
         self._leaving_idle = False
