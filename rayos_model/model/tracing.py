@@ -17,7 +17,9 @@ class TraceBuffer:
 
     def __init__(self, consume: Callable[[Records], None]) -> None:
         self._consume = consume
-        self._words: list[int] = []  # of 64 bits, four a record, with its fields where `abi.TRACE_DTYPE` has them
+        # Of 64 bits, four a record, with its fields where `abi.TRACE_DTYPE` has them; used over and over.
+        self._words = [0] * _CHUNK_WORDS
+        self._used = 0
 
     def measure(self, time_ns: int, kind: TraceKind, subject: int, arg: int, thread: int) -> None:
         """Appends one measurement record."""
@@ -34,13 +36,18 @@ class TraceBuffer:
         self._append(time_ns, arg, subject, cpu_ns, kind, thread, min(sleepers, 255))
 
     def _append(self, time_ns: int, arg: int, subject: int, cpu_ns: int, kind: int, thread: int, sleepers: int) -> None:
-        self._words += (time_ns, arg, cpu_ns << 32 | subject, sleepers << 56 | thread << 16 | kind)
-        if len(self._words) == _CHUNK_WORDS:
+        words, used = self._words, self._used
+        words[used] = time_ns
+        words[used + 1] = arg
+        words[used + 2] = cpu_ns << 32 | subject
+        words[used + 3] = sleepers << 56 | thread << 16 | kind
+        self._used = used + 4
+        if self._used == _CHUNK_WORDS:
             self.flush()
 
     def flush(self) -> None:
         """Hands on what has been collected so far."""
-        if self._words:
-            records = np.array(self._words, "<u8").view(TRACE_DTYPE)
-            self._words = []
+        if self._used:
+            records = np.array(self._words[: self._used], "<u8").view(TRACE_DTYPE)
+            self._used = 0
             self._consume(records)
