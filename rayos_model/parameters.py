@@ -76,11 +76,19 @@ class Segment(Frozen):
     spread: tuple[float, ...] = Field(
         default=(), description="quantiles, at PROBABILITIES, of measured over fitted cost; none where costs repeat"
     )
+    several_ns: float = Field(default=0.0, description="what it costs more where there are several processors")
     observations: int
     residual_std_ns: float = 0.0
     r_squared: float | None = None
     fixed_ci95_ns: tuple[float, float] | None = None
     per_size_ci95_ns: dict[str, tuple[float, float]] = Field(default_factory=dict)
+
+    def on_several(self) -> Segment:
+        """The same on a machine with several processors."""
+        if not self.several_ns:
+            return self
+        by_sizes = {sizes: cost + self.several_ns for sizes, cost in self.by_sizes_ns.items()}
+        return self.model_copy(update={"fixed_ns": self.fixed_ns + self.several_ns, "by_sizes_ns": by_sizes})
 
 
 class Scheduling(Frozen):
@@ -91,6 +99,10 @@ class Scheduling(Frozen):
     idle_wake_ns: float
     idle_wake_spread_ns: tuple[float, ...] = Field(default=(), description="its quantiles at PROBABILITIES, likewise")
     seek_ns: float = Field(default=0.0, description="looking at one further processor for a thread that was woken")
+    told_wake_ns: float = Field(
+        default=0.0, description="an idle processor told by another: from the end of that one's turn to the switch"
+    )
+    leave_ns: float = Field(default=0.0, description="from the end of a client's recv to the end of its turn")
     dispatch_ci95_ns: tuple[float, float] | None = None
     interrupt_ci95_ns: tuple[float, float] | None = None
     idle_wake_ci95_ns: tuple[float, float] | None = None
@@ -119,6 +131,11 @@ class Parameters(Frozen):
         description="'thread.this' -> cost whatever came before; for pairs never observed"
     )
     host_parallelism: int = Field(default=1, description="processors that run at once; 1: they take turns")
+
+    def on_several(self) -> Parameters:
+        """The parameters of a machine with several processors, whose kernel does more between some points."""
+        segments = {pair: segment.on_several() for pair, segment in self.segments.items()}
+        return self.model_copy(update={"segments": segments})
 
     @classmethod
     def load(cls, path: Path) -> Parameters:

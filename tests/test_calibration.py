@@ -15,11 +15,18 @@ from rayos_model import scenario
 from rayos_model.abi import BatchTag, TraceKind
 from rayos_model.calibration import fit as fitting
 from rayos_model.calibration import load_calibration, load_recorded, record, store
-from rayos_model.calibration.calibrate import SEGMENTS, aggregate, calibration_scenarios, fit_memory
+from rayos_model.calibration.calibrate import (
+    SEGMENTS,
+    aggregate,
+    calibration_scenarios,
+    fit_memory,
+    fit_several,
+    handovers,
+)
 from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_scheduling
 from rayos_model.calibration.segments import segments
 from rayos_model.errors import BadInput
-from rayos_model.parameters import Parameters, Scheduling, Segment, sizes_key
+from rayos_model.parameters import Memory, Parameters, Scheduling, Segment, sizes_key
 from rayos_model.systems import execute
 from rayos_model.trace import record as trace_record
 from tests.conftest import RecordedSystem, small_scenario, small_trace
@@ -175,6 +182,51 @@ def test_without_an_interruption_scheduling_costs_nothing() -> None:
     data = table()
     data["cpu_ns"] = 100.0
     assert fit_scheduling(data, np.array([])) == FREE
+
+
+def test_what_costs_more_on_several_processors_is_told_from_what_a_search_for_one_costs() -> None:
+    segment = Segment(fixed_ns=1000, observations=100)
+    pairs = "compositor.events>events", "client.receive>block"
+    known = Parameters(
+        platform="icount",
+        provenance={},
+        scheduling=FREE,
+        memory=Memory(base_pages=0, pages_per_client=0, pages_per_shm_page=0),
+        segments=dict.fromkeys((*pairs, "client.block>wake"), segment),
+        kinds={},
+    )
+    events, block, rare = table(60, pairs[0]), table(40, pairs[1]), table(10, "client.block>wake")
+    events["cpu_ns"] = np.where(np.arange(60) % 3 == 0, 1020, 1020 + 7 * 12)  # a third find their processor idle
+    block["cpu_ns"] = np.where(np.arange(40) % 4 == 0, 51_000, 1030)  # a quarter wait for another's turn
+    rare["cpu_ns"] = 1500
+    gaps = pd.DataFrame({"after": ["send", "send", "recv"], "gap_ns": [100, 102, 351]})
+    found = fit_several(known, [(8, pd.concat([events, block, rare], ignore_index=True))], gaps)
+    assert found.scheduling.seek_ns == pytest.approx(12)
+    assert (found.scheduling.told_wake_ns, found.scheduling.leave_ns) == (101, 250)
+    assert {pair: one.several_ns for pair, one in found.segments.items()} == {
+        pairs[0]: pytest.approx(20),
+        pairs[1]: pytest.approx(30),
+        "client.block>wake": 0,  # seen too seldom
+    }
+    assert found.on_several().segments[pairs[1]].fixed_ns == pytest.approx(1030)
+    assert found.segments[pairs[1]].fixed_ns == 1000
+
+
+def test_a_turn_is_handed_over_from_one_processors_last_point_to_anothers_switch() -> None:
+    kinds, points = TraceKind, []
+    for time_ns, kind, thread, cpu, cpu_ns, dispatches in (
+        (1000, kinds.P_SEND, 16, 0, 50, 0),
+        (1700, kinds.P_TAKE, 2, 1, 580, 1),
+        (3000, kinds.P_RECEIVE, 16, 0, 900, 1),
+        (4250, kinds.P_RECEIVE, 17, 1, 900, 1),
+        (5000, kinds.P_RECEIVE, 18, 1, 700, 1),  # the same processor
+        (6000, kinds.P_RECEIVE, 19, 2, 700, 0),  # had it before
+    ):
+        point = trace_record(time_ns, kind, thread=thread, cpu_ns=cpu_ns)
+        point["cpu"], point["dispatches"] = cpu, dispatches
+        points.append(point)
+    found = handovers(np.concatenate(points))
+    assert found.to_dict("records") == [{"after": "send", "gap_ns": 120}, {"after": "recv", "gap_ns": 350}]
 
 
 def test_memory_rates_are_recovered() -> None:

@@ -17,9 +17,11 @@ from rayos_model import scenario
 from rayos_model.abi import Records, TraceKind
 from rayos_model.calibration import load_calibration, load_recorded
 from rayos_model.crosscheck import (
+    RUNS,
     TOLERANCES,
     MetricCheck,
     compare,
+    compare_curves,
     compare_repeated,
     crosscheck,
     interval_of_one_more,
@@ -29,7 +31,8 @@ from rayos_model.metrics import Metrics, Value
 from rayos_model.model import ModelSystem
 from rayos_model.parameters import Parameters
 from rayos_model.run import RunWriter
-from rayos_model.scenario import Scenario
+from rayos_model.scenario import Scenario, from_dict
+from rayos_model.stress import CurvePoint, DegradationAnalyzer, Estimate
 from rayos_model.systems import ProgressFn
 from rayos_model.trace import record
 from rayos_model.units import METRIC_UNITS, OPERATIONS
@@ -59,8 +62,8 @@ def test_one_more_run_lies_in_its_interval_nineteen_times_in_twenty() -> None:
 class SeedSystem(RecordedSystem):
     """Notes with which seeds it was run."""
 
-    def __init__(self) -> None:
-        super().__init__(small_trace(), "kernel")
+    def __init__(self, name: str = "kernel") -> None:
+        super().__init__(small_trace(), name)
         self.seeds: list[int] = []
 
     def run(self, scenario: Scenario, writer: RunWriter, progress: ProgressFn) -> None:
@@ -70,21 +73,60 @@ class SeedSystem(RecordedSystem):
 
 def test_repeated_runs_have_seeds_of_their_own() -> None:
     kernel, what = SeedSystem(), small_scenario()
-    result = crosscheck([what], RecordedSystem(small_trace()), kernel, "tcg", repeat=3)
-    assert kernel.seeds == [what.seed, what.seed + 1, what.seed + 2]
+    model = SeedSystem("model")
+    result = crosscheck([what], model, kernel, "icount", repeat=3)
+    assert kernel.seeds == model.seeds == [what.seed, what.seed + 1, what.seed + 2]
     assert any("3 runs" in notice for notice in result.scenarios[0].notices)
+
+
+@pytest.mark.parametrize(("vcpus", "platform", "runs"), [(1, "icount", 1), (2, "icount", RUNS), (1, "tcg", RUNS)])
+def test_where_one_run_is_as_good_as_another_several_are_compared(vcpus: int, platform: str, runs: int) -> None:
+    what = from_dict({**small_scenario().model_dump(exclude_unset=True), "machine": {"vcpus": vcpus}})
+    kernel = SeedSystem()
+    crosscheck([what], SeedSystem("model"), kernel, platform)
+    assert len(kernel.seeds) == runs
 
 
 def test_repeated_runs_judge_a_prediction_by_their_spread() -> None:
     name = "commit_to_present__p99"
-    runs = [metrics(**{name: value, "frame_rate__mean": 60.0}) for value in (90.0, 100.0, 110.0, 120.0)]
-    (near,) = compare_repeated(runs, metrics(**{name: 130.0}))
-    (far,) = compare_repeated(runs, metrics(**{name: 170.0}))
+    runs = [metrics(**{name: value}) for value in (90.0, 100.0, 110.0, 120.0)]
+    (near,) = compare_repeated(runs, [metrics(**{name: value}) for value in (110.0, 150.0)])
+    (far,) = compare_repeated(runs, [metrics(**{name: 170.0})])
     assert near.ok and not far.ok
-    assert near.measured == 105 and near.low is not None and near.high is not None
+    assert near.measured == 105 and near.predicted == 130 and near.low is not None and near.high is not None
     assert near.low < 90 and 130 < near.high < 170
     with pytest.raises(ValueError, match="3 runs"):
-        compare_repeated(runs[:2], metrics(**{name: 100.0}))
+        compare_repeated(runs[:2], [metrics(**{name: 100.0})])
+
+
+def curve(*latencies_us: float, busiest: float = 100.0) -> DegradationAnalyzer:
+    """Levels from 0 to 1 with these latencies, p50 and p99 alike."""
+    levels = np.linspace(0, 1, len(latencies_us))
+    first = Estimate(latencies_us[0], latencies_us[0], latencies_us[0])
+    points = []
+    for level, latency in zip(levels.tolist(), latencies_us, strict=True):
+        value = Estimate(latency, latency, latency)
+        ratio = value.over(first)
+        points.append(CurvePoint(level, 1000, busiest * level, value, value, ratio, ratio))
+    return DegradationAnalyzer(tuple(points), 2.0)
+
+
+def test_a_curve_is_compared_level_by_level_and_by_its_knee() -> None:
+    measured = curve(100, 100, 100, 150, 200)
+    same = {check.name: check for check in compare_curves([measured], [measured])}
+    assert len(same) == 2 * 5 + 1 and all(check.ok and check.error == 0 for check in same.values())
+    assert same["curve.knee"].measured == 50
+    assert same["curve.p99@1"].tolerance == 0.10 and same["curve.p99@0.75"].tolerance == 0.05
+    off = {
+        check.name: check for check in compare_curves([measured, measured], [curve(100, 107, 100, 150, 214), measured])
+    }
+    assert off["curve.p50@0.25"].ok and off["curve.p50@0.25"].error == pytest.approx(0.035)  # the mean of two runs
+    late = {check.name: check for check in compare_curves([measured], [curve(100, 100, 100, 100, 107)])}
+    assert not late["curve.p99@0.75"].ok and late["curve.knee"].ok and late["curve.knee"].predicted == 75
+    flat = {check.name: check for check in compare_curves([measured], [curve(100, 100, 100, 100, 100)])}
+    assert not flat["curve.knee"].ok  # rises nowhere: as if beyond the last level
+    idle = {check.name: check for check in compare_curves([curve(1, 1, busiest=90)], [curve(1, 1.08)])}
+    assert not idle["curve.p99@1"].ok  # not saturated: 5 %
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 
 from rayos_model.abi import COMPUTE_TURN_NS
 from rayos_model.model.clock import Clock
-from rayos_model.model.processor import BLOCK, EXITED, Body, Overheads, Thread
+from rayos_model.model.processor import BLOCK, EXITED, LEAVE, Body, Overheads, Thread
 from rayos_model.model.smp import MAX_IPI_DELAY_NS, ComputingThread, Several
 from rayos_model.model.turns import TurnTaking
 
@@ -137,3 +137,52 @@ def test_a_turn_that_ends_at_a_deadline_may_cost_the_next_processor_its_own(dead
     processor.spawn(holder[0])
     run(processor, 5_000_000)
     assert woken == [woken_at]
+
+
+def test_a_preempted_thread_that_computes_does_not_begin_its_turn_anew() -> None:
+    """Its pause is due by the clock: what it missed meanwhile it does not get."""
+    processor, woken, holder = machine(1), list[int](), list[Thread]()
+    computing = ComputingThread(16, "c", 10)
+    processor.spawn(computing)
+    urgent = Thread(2, "u", 20, sleeper(processor, holder, woken, COMPUTE_TURN_NS // 2, 1))
+    holder.append(urgent)
+    processor.spawn(urgent)
+    run(processor, COMPUTE_TURN_NS // 2 + 2000)
+    assert woken == [COMPUTE_TURN_NS // 2]
+    assert computing.until == COMPUTE_TURN_NS
+
+
+def test_looking_for_a_processor_costs_nothing_where_the_threads_own_is_idle() -> None:
+    """Each of several that are woken one after the other claims a processor; only the first at each finds it idle."""
+    overheads = Overheads(seek=10.0)
+    processor, woken = TurnTaking(Clock(), QUANTUM, overheads, Several(3)), list[int]()
+    threads = []
+    for index in range(4):
+        holder = list[Thread]()
+        thread = Thread(16 + index, "s", 10, sleeper(processor, holder, woken, QUANTUM // 10, 1))
+        holder.append(thread)
+        threads.append(thread)
+        processor.spawn(thread)
+    run(processor, QUANTUM // 100)
+    claimed = set[int]()
+    costs = [processor.seek(thread, claimed) for thread in threads]
+    assert sorted(claimed) == [0, 1, 2]
+    assert costs == [0, 0, 20, 20]  # the third's own was claimed by one before it
+    assert processor.seek(Thread(30, "new", 10, worker(processor, [], 1)), set()) == 0  # not asleep: nobody to wake
+
+
+def test_the_way_out_of_the_kernel_is_a_part_of_what_follows() -> None:
+    """Its turn may end there, but it is not paid for twice."""
+
+    def receiver(processor: TurnTaking, seen: list[int]) -> Body:
+        yield 1000
+        yield LEAVE
+        seen.append(processor.now)
+        yield 500
+        seen.append(processor.now)
+
+    seen = list[int]()
+    processor = TurnTaking(Clock(), QUANTUM, Overheads(leave=200), Several(2))
+    processor.spawn(Thread(16, "r", 10, receiver(processor, seen)))
+    run(processor, 10_000)
+    assert seen == [1200, 1500]

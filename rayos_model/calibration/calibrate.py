@@ -24,6 +24,9 @@ from rayos_model.scenario import Scenario, load
 from rayos_model.systems import ProgressFn, System, execute
 
 SEGMENTS = "segments.csv"
+SEVERAL_OBSERVATIONS = 20
+"""Segments of a pair that tell what it costs more on several processors."""
+
 _SCENARIOS = Path(__file__).resolve().parents[1] / "scenarios" / "calibration"
 
 
@@ -51,7 +54,7 @@ def calibrate(
     tables: list[pd.DataFrame] = []
     failures: list[pd.DataFrame] = []
     several: list[tuple[int, pd.DataFrame]] = []
-    memories, idle_wakes, provenance = [], [], {}
+    memories, idle_wakes, turns, provenance = [], [], [], {}
     with tempfile.TemporaryDirectory(prefix="rayos-calibrate-") as scratch:
         for scenario in calibration_scenarios():
             run = execute(kernel, scenario, Path(scratch, scenario.name), progress and progress(scenario.name))
@@ -62,6 +65,7 @@ def calibrate(
                 continue
             if scenario.machine.vcpus > 1:
                 several.append((scenario.machine.vcpus, segments(trace)))
+                turns.append(handovers(trace))
                 continue
             tables.append(segments(trace))
             memories.append(memory_table(trace, scenario))
@@ -71,9 +75,8 @@ def calibrate(
     provenance["scenarios"] = [scenario.name for scenario in calibration_scenarios()]
     memory, wakes = pd.concat(memories, ignore_index=True), np.concatenate(idle_wakes)
     parameters = fit(table, memory, wakes, platform, provenance, novel, noisy=noisy)
-    if not noisy:
-        seek = parameters.scheduling.model_copy(update={"seek_ns": fit_seek(parameters, several)})
-        parameters = parameters.model_copy(update={"scheduling": seek})
+    if several and not noisy:
+        parameters = fit_several(parameters, several, pd.concat(turns))
     target.mkdir(parents=True, exist_ok=True)
     aggregate(pd.concat([table, novel], ignore_index=True)).to_csv(target / SEGMENTS, index=False, float_format="%.6g")
     parameters.dump(target / PARAMETERS)
@@ -108,19 +111,46 @@ def fit(
     )
 
 
-def fit_seek(parameters: Parameters, several: list[tuple[int, pd.DataFrame]]) -> float:
-    """What an event queued for a client costs more on several processors, ns for each beyond the first; on average.
+def fit_several(parameters: Parameters, several: list[tuple[int, pd.DataFrame]], handovers: pd.DataFrame) -> Parameters:
+    """Adds what is only to be seen on several processors, from segments of runs on such machines and their number.
 
-    Segments of twice the cost and more are left out: a turn of another processor falls into them.
+    `seek_ns`: events queued for a client cost more where a processor has to be looked for, which is clearly the case or
+    not: the distance of the two groups, for each processor beyond the first. `several_ns` of each pair seen often
+    enough: the median of what else it costs more. Segments of twice the cost and more are left out of both: a turn of
+    another processor falls into them. `handovers` ([segments.handovers]): what passes from the end of a turn to the
+    switch on an idle processor that was told, after a client's send and, more by `leave_ns`, after its recv.
     """
-    excess = []
+    tables = []
     for vcpus, table in several:
-        events = table[table["pair"].str.endswith(">events") & (table["irqs"] == 0)]
-        once = expected_ns(events, parameters)
-        more = events["cpu_ns"] - once
-        excess.append(more[more < once].to_numpy() / (vcpus - 1))
-    values = np.concatenate(excess) if excess else np.zeros(0)
-    return max(float(values.mean()), 0.0) if len(values) else 0.0
+        undisturbed = table[table["irqs"] == 0]
+        once = expected_ns(undisturbed, parameters)
+        excess = undisturbed["cpu_ns"] - once
+        rows = pd.DataFrame({"pair": undisturbed["pair"], "further": vcpus - 1, "excess_ns": excess})
+        tables.append(rows[excess < once])
+    rows = pd.concat(tables, ignore_index=True)
+    wakes = rows["pair"].str.contains(">events|>send")
+    events = rows[rows["pair"].str.endswith(".events>events")]
+    seek_ns = _distance_of_two_groups((events["excess_ns"] / events["further"]).to_numpy())
+    seek = seek_ns * rows["further"] * wakes
+    rows["excess_ns"] -= seek * (rows["excess_ns"] > seek / 2)
+    of_pair = rows.groupby("pair")["excess_ns"].agg(["size", "median"])
+    often = of_pair.loc[of_pair["size"] >= SEVERAL_OBSERVATIONS, "median"]
+    segments = {
+        pair: segment.model_copy(update={"several_ns": float(often.get(pair, 0.0))})
+        for pair, segment in parameters.segments.items()
+    }
+    after = handovers.groupby("after")["gap_ns"].median()
+    found = {"seek_ns": seek_ns, "told_wake_ns": after["send"], "leave_ns": after["recv"] - after["send"]}
+    scheduling = parameters.scheduling.model_copy(update={name: max(float(ns), 0.0) for name, ns in found.items()})
+    return parameters.model_copy(update={"scheduling": scheduling, "segments": segments})
+
+
+def _distance_of_two_groups(values: NDArray[np.float64]) -> float:
+    """How far the centres of two groups of values are apart, which k-means tells from each other."""
+    from scipy.cluster.vq import kmeans2
+
+    centres, _ = kmeans2(values, np.quantile(values, (0.05, 0.95)), minit="matrix")
+    return float(centres[1] - centres[0])
 
 
 def only_in_failures(ordinary: pd.DataFrame, failures: list[pd.DataFrame]) -> pd.DataFrame:
@@ -153,6 +183,26 @@ def idle_wake_delays(trace: Records) -> NDArray[np.float64]:
     switch = first["time_ns"].astype(np.int64) - first["cpu_ns"].astype(np.int64)
     undisturbed = (first["dispatches"] == 1) & (first["irqs"] == 0)
     return np.asarray((switch - deadline)[undisturbed], np.float64)
+
+
+def handovers(trace: Records) -> pd.DataFrame:
+    """From the last point of a client's turn to the switch on an idle processor that was told; columns after, gap_ns.
+
+    `after` is "send", when that processor takes what was sent, or "recv", when it wakes another client. Both are
+    instants of one clock, and no other processor runs between them.
+    """
+    points = trace[trace["kind"] < FIRST_MEASUREMENT]
+    before, then = points[:-1], points[1:]
+    switched = (before["cpu"] != then["cpu"]) & (then["dispatches"] == 1) & (then["irqs"] == 0)
+    tables = []
+    for after, last, first in (
+        ("send", TraceKind.P_SEND, TraceKind.P_TAKE),
+        ("recv", TraceKind.P_RECEIVE, TraceKind.P_RECEIVE),
+    ):
+        where = switched & (before["kind"] == last) & (then["kind"] == first)
+        switch = then["time_ns"][where].astype(np.int64) - then["cpu_ns"][where].astype(np.int64)
+        tables.append(pd.DataFrame({"after": after, "gap_ns": switch - before["time_ns"][where].astype(np.int64)}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def memory_table(trace: Records, scenario: Scenario) -> pd.DataFrame:

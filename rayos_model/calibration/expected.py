@@ -34,7 +34,7 @@ def line_ns(group: pd.DataFrame, segment: Segment) -> pd.Series:
 
 def _cost(group: pd.DataFrame, segment: Segment, names: list[str]) -> pd.Series:
     cost = line_ns(group, segment)
-    if segment.by_sizes_ns:
+    if segment.by_sizes_ns and names:
         sizes = group[names]
         kinds = sizes.drop_duplicates()
         rows = kinds.to_dict("records")

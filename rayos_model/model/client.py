@@ -220,7 +220,7 @@ class Client:
         self._woken = 0
         entering += before
         self.thread.masked_from = self.thread.locked_from = entering
-        yield before + sending + self.machine.processor.seek_ns
+        yield before + sending + self.machine.processor.seek(self.machine.compositor.thread, set())
         # Overhead that a preemption cut short still counts in the mark: it must not lie beyond the burst's own end.
         sent_ns = min(self.thread.time_at(entering), self.machine.processor.now)
         sent = Sent(self, tag, sent_ns, batch or BATCHES[tag], secondary, damage, detail, refused)

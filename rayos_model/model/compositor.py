@@ -278,13 +278,14 @@ class Compositor:
     def _gather_writes(self) -> list[tuple[int, Client, Write]]:
         """One queue-write for each client told something, at the end of the burst: (offset, client, write)."""
         writes: list[tuple[int, Client, Write]] = []
+        processor, claimed = self.machine.processor, set[int]()
         for identity, kinds in self._events.items():
             seat = self.seats.get(identity)
             if seat is None:
                 continue
             size, count = sum(kind.bytes for kind in kinds), sum(kind.events for kind in kinds)
             self.flow.subject = identity
-            self._offset += self.machine.processor.seek_ns
+            self._offset += processor.seek(seat.client.thread, claimed)
             self.advance(("events", size, count))
             writes.append((self._offset, seat.client, Write(size, kinds)))
         self._events.clear()

@@ -49,6 +49,8 @@ class Machine:
     ) -> None:
         self.env = Clock()
         self.settings = image.settings
+        if image.settings.vcpus > 1:
+            parameters = parameters.on_several()
         self.groups = image.groups
         self.tables = image.tables
         self.events = image.events
@@ -107,6 +109,8 @@ class Machine:
             *(round(scheduling.dispatch_ns), round(scheduling.interrupt_ns), round(scheduling.idle_wake_ns)),
             (lambda: round(noise.draw(spread))) if spread else None,
             scheduling.seek_ns,
+            round(scheduling.told_wake_ns),
+            round(scheduling.leave_ns),
         )
         jitter = Random(settings.jitter_seed, stream=STREAM_JITTER) if settings.jitter_seed else None
         if settings.vcpus == 1:

@@ -23,7 +23,7 @@ class Block:
 
 BLOCK: Final = Block()
 LEAVE: Final = -1
-"""What a thread yields at the end of a system call when it looks at the clock after it: no CPU time."""
+"""What a thread yields at the end of `recv`: the way out of the kernel, a part of the segment that follows."""
 
 
 Body = Generator[int | Block, None, None]
@@ -42,7 +42,9 @@ class Overheads:
 
     dispatch: handing the processor to a thread; interrupt: one timer interrupt while a thread runs;
     idle_wake: from a timer deadline on an idle processor to the switch away from idle; `draw_idle_wake` draws it where
-    it is not always the same; seek: looking at one further processor for a thread that was woken.
+    it is not always the same. Of several processors: seek: looking at one further one for a thread that was woken;
+    told_wake: from the end of the turn of who told an idle one to the switch away from idle; leave: from the end of
+    `recv` to where its thread leaves the kernel.
     """
 
     dispatch: int = 0
@@ -50,6 +52,8 @@ class Overheads:
     idle_wake: int = 0
     draw_idle_wake: Callable[[], int] | None = None
     seek: float = 0.0
+    told_wake: int = 0
+    leave: int = 0
 
     def wake_up(self) -> int:
         """From a deadline on an idle processor to the switch away from idle, this time."""
@@ -66,10 +70,12 @@ class Thread:
         "deadline",
         "index",
         "interruptions",
+        "leaving",
         "locked_from",
         "masked_from",
         "name",
         "origin",
+        "prepaid",
         "priority",
         "quantum_left",
         "ready_since",
@@ -86,6 +92,8 @@ class Thread:
         self.body = body
         self.deadline: int | None = None  # of the next BLOCK, ns; None waits for a wake alone
         self.trailing = 0  # CPU ns spent after the last point, on the way to giving up the processor
+        self.leaving = False  # is on its way out of the kernel
+        self.prepaid = 0  # CPU ns of the next burst that were spent on the way out of the kernel
         self.state = NEW
         self.burst = 0  # CPU time asked for by the last yield, ns
         self.remaining = 0  # of the burst, ns
@@ -135,7 +143,6 @@ class Processor:
         self.stay_ns = 0
         self.idle_before = 0  # idle ns up to the last time the processor left idle
         self.sleepers = 0  # threads blocked with a deadline
-        self.seek_ns = 0  # what it costs to find a processor for a thread that was woken
         self._idle_since = self.now  # may lie ahead of now by the last thread's trailing time
         self._ready: list[list[Thread]] = [[] for _ in range(32)]  # by priority
         self._mask = 0  # bit p: priority p has a ready thread
@@ -189,6 +196,13 @@ class Processor:
         thread.body = body
         thread.burst = thread.remaining = thread.trailing = 0
         thread.suspended_at = None
+
+    def seek(self, thread: Thread, claimed: set[int]) -> int:
+        """What it costs to find a processor for a thread that is about to be woken, ns.
+
+        `claimed` are those, by number, that threads woken just before it will have claimed; its own is added.
+        """
+        return 0
 
     @property
     def runnable_area(self) -> int:

@@ -140,7 +140,7 @@ class Cpus(Processor):
 
     def __init__(self, env: Clock, quantum_ns: int, overheads: Overheads, several: Several) -> None:
         super().__init__(env, quantum_ns, overheads, several.jitter)
-        self.seek_ns = round(overheads.seek * (several.vcpus - 1))
+        self._seek_ns = round(overheads.seek * (several.vcpus - 1))
         self._cpus = [Cpu(identity, several.ipi_delay_seed) for identity in range(several.vcpus)]
         self._home: dict[Thread, Cpu] = {}  # where each thread runs, or ran last
         self._killed: set[Thread] = set()  # that have not left their processor yet
@@ -213,6 +213,21 @@ class Cpus(Processor):
             thread.body.close()
         if self._current is not None:
             self._current.set_timer()
+
+    def seek(self, thread: Thread, claimed: set[int]) -> int:
+        """What finding a processor for a thread that is about to be woken costs, ns: nothing where its own is idle."""
+        if thread.state != BLOCKED:
+            return 0
+        home = self._home.get(thread, self._cpus[0])
+        if home.claim == IDLE and home.id not in claimed:
+            claimed.add(home.id)
+            return 0
+        others = [cpu for cpu in self._cpus if cpu.id not in claimed]
+        if others:
+            least = min(others, key=lambda cpu: cpu.claim)
+            if thread.priority > least.claim:
+                claimed.add(least.id)
+        return self._seek_ns
 
     def idle_ns(self) -> int:
         """Idle time so far, ns, of all processors."""
@@ -296,7 +311,7 @@ class Cpus(Processor):
                 if self._leave_kernel(cpu):
                     return Stop.TIMER
             elif cpu.interrupted and self._locked is not cpu:
-                cpu.debt = self.overheads.wake_up() if cpu.thread is None else self.overheads.interrupt
+                cpu.debt = self._interrupt_cost_on(cpu)
                 cpu.phase = _Phase.INTERRUPT
                 self._note_absence_from(cpu)
             elif cpu.thread is None:
@@ -305,6 +320,12 @@ class Cpus(Processor):
                 stop = self._go_on(cpu, cpu.thread)
                 if stop is not None:
                     return stop
+
+    def _interrupt_cost_on(self, cpu: Cpu) -> int:
+        """What the interrupt that waits for a processor takes, up to the decision who runs next."""
+        if cpu.thread is not None:
+            return self.overheads.interrupt
+        return self.overheads.wake_up() if cpu.timer_due else self.overheads.told_wake
 
     def _lock(self, cpu: Cpu) -> bool:
         if self._locked is None:
@@ -408,8 +429,6 @@ class Cpus(Processor):
 
     def _set_thread_aside(self, cpu: Cpu, thread: Thread, *, head: bool) -> None:
         self._note_absence_from(cpu)
-        if isinstance(thread, ComputingThread):
-            thread.until = None
         self._enqueue(thread, head=head)
         cpu.thread = None
         cpu.phase = _Phase.CHOOSE
@@ -448,21 +467,34 @@ class Cpus(Processor):
             self._let_go(cpu, thread)
             return
         thread.locked_from = NEVER
+        if thread.leaving:  # has come to the end of the way out of the kernel, and goes on behind it
+            thread.leaving = False
+            self._begin_burst(cpu, thread, 0)
+            return
         for wish in thread.body:
             if wish is BLOCK:
                 if self._sleep(cpu, thread):
                     burst, thread.trailing = thread.trailing, 0
                     break
+            elif wish == LEAVE:
+                burst, thread.leaving, thread.locked_from = self.overheads.leave, True, 0
+                break
             elif wish:
-                burst = 0 if wish == LEAVE else wish  # type: ignore[assignment]
+                burst = wish  # type: ignore[assignment]
                 break
         else:
             burst, thread.trailing = thread.trailing, 0
             thread.state = EXITED
             if self.on_exit is not None:
                 self.on_exit(thread)
-        thread.burst = thread.remaining = burst
-        thread.origin = self.now
+        prepaid = min(thread.prepaid, burst)
+        thread.prepaid = burst if thread.leaving else 0
+        self._begin_burst(cpu, thread, burst, prepaid)
+
+    def _begin_burst(self, cpu: Cpu, thread: Thread, burst: int, done: int = 0) -> None:
+        """The thread wants `burst` ns of CPU time, of which `done` have been spent already."""
+        thread.burst, thread.remaining = burst, burst - done
+        thread.origin = self.now - done
         thread.interruptions = []
         if cpu.resched:
             self._preempt(cpu)
