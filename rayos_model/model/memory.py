@@ -21,6 +21,8 @@ _DISK_PAGES: Final = 2 + 1 + 4
 """Rings and headers of the driver, the disk thread's stack."""
 _NETWORK_PAGES: Final = 2 * 2 + 4
 """Rings of two devices, the network thread's stack."""
+_PROCESSOR_PAGES: Final = 5 + 4
+"""Of each processor beyond the first: its data and tables, its idle thread's stack."""
 
 
 REFERENCE_MB: Final = 256
@@ -65,7 +67,8 @@ class MemoryUse:
     """Counts pages in use and the most there ever were.
 
     pages = base + what this much memory takes beyond the reference's + two framebuffers + the store's tables
-            + the network's rings + clients · pages_per_client + shared pages · pages_per_shm_page
+            + the network's rings + what further processors take
+            + clients · pages_per_client + shared pages · pages_per_shm_page
             + pages taken one by one (cache, stressors' memory and its page tables)
 
     When fewer than 1/32 of all pages are free, the cache is asked for some of its own; the last 1/64 is given to no
@@ -76,7 +79,7 @@ class MemoryUse:
         self._parameters = parameters
         framebuffers = 2 * -(-settings.width * settings.height * 4 // PAGE_BYTES)
         self.baseline = round(parameters.base_pages) + beyond_reference(settings.memory_mb) + framebuffers
-        self.baseline += store_pages(disk)
+        self.baseline += store_pages(disk) + (settings.vcpus - 1) * _PROCESSOR_PAGES
         self.baseline += _NETWORK_PAGES if network.heartbeat_ns else 0
         self.total = (settings.memory_mb << 20) // PAGE_BYTES
         self.reclaim: Callable[[int], int] | None = None
