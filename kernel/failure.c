@@ -31,7 +31,6 @@ static const char *const detections[] = {
     "link_down", "heartbeat", "io_error",
 };
 
-static u64 least(u64 a, u64 b) { return a < b ? a : b; }
 static bool watching(void) { return scenario()->kind == KIND_FAILURE; }
 
 /* ---- Lines ---- */

@@ -4,7 +4,6 @@
 #include "store.h"
 
 #define MAX_SOURCES 64
-#define STREAM_FAULTS 2
 #define PUT_OFF_NS 10000000ull                 /* no target is there: so much later */
 
 struct source { struct random random; u64 at_ns; u32 done, whom, variant; }; /* the next one; at_ns NEVER: no more */

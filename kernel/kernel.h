@@ -1,11 +1,13 @@
 /* The kernel core, as the compositor and the rest of the kernel see it. */
 #ifndef RAYOS_KERNEL_H
 #define RAYOS_KERNEL_H
-#include "abi.h"
+#include "random.h"
 #include <stdbool.h>
 #include <stddef.h>
 
 #define KERNEL_ASSERT(condition, reason) do { if (!(condition)) panic(reason); } while (0)
+
+static inline u64 least(u64 a, u64 b) { return a < b ? a : b; }
 
 /* time.c */
 u64 clock_ns(void);                       /* since the scenario started */
@@ -26,12 +28,6 @@ void host_request(enum host_request what, u32 x, u32 y);
 /* heap.c: red zones on both sides, owner kept, checked at kfree; never returns uninitialised memory */
 void *kalloc(size_t bytes, const char *owner); /* zeroed; NULL when out of memory */
 void kfree(void *object);
-
-/* random.c */
-struct random { u64 state, increment; };
-void random_seed(struct random *r, u64 seed, u32 client, u32 generation, u32 stream);
-u32 random_next(struct random *r);         /* uniform on all 32 bits */
-u64 random_quantile(struct random *r, const u64 *table); /* see docs/mechanism.md */
 
 /* shm.c: reference-counted shared memory; the kernel sees it contiguous */
 struct shm;

@@ -1,5 +1,4 @@
-/* PCG32 (XSH-RR 64/32) and draws from a quantile table; docs/mechanism.md states both. */
-#include "kernel.h"
+#include "random.h"
 
 u32 random_next(struct random *r)
 {

@@ -126,7 +126,6 @@ static void look_at_link(void)
     trace_point(P_LINK, NET_SERVER, up);
 }
 
-static u64 least(u64 a, u64 b) { return a < b ? a : b; }
 
 static void network_main(void *unused)
 {

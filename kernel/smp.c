@@ -13,7 +13,6 @@
 #define START_CYCLES 2000000000ull  /* after which a processor counts as missing */
 #define STOP_CYCLES 10000000ull
 #define MAX_IPI_DELAY_NS 100000
-#define STREAM_IPI_DELAY 3
 
 struct cpu *cpus[MAX_CPUS];
 u32 cpu_count;

@@ -282,8 +282,8 @@ def calibrate(
 
     Then records the kernel's runs of the validation scenarios beside them, for `rayos crosscheck --recorded`.
     """
-    from rayos_model.calibration import calibrate as fit
     from rayos_model.calibration import record
+    from rayos_model.calibration.calibrate import calibrate as fit
     from rayos_model.calibration.store import calibration_root
     from rayos_model.hardware import KernelSystem
 
@@ -356,7 +356,6 @@ def report(
     from rayos_model.contention import contention
     from rayos_model.hot_paths import has_points, hot_paths
     from rayos_model.report import html as pages
-    from rayos_model.report.plots import label_of
     from rayos_model.report.tables import contention as contention_table
     from rayos_model.report.tables import hot_paths as hot_path_table
     from rayos_model.report.tables import metrics, verdicts
@@ -367,10 +366,10 @@ def report(
         console.print(verdicts(one))
     console.print(metrics(runs))
     for one in filter(has_points, runs):
-        console.print(hot_path_table(hot_paths(one), label_of(one)))
+        console.print(hot_path_table(hot_paths(one), one.label))
     for one, waits in ((one, contention(one)) for one in runs):
         if len(waits):
-            console.print(contention_table(waits, label_of(one)))
+            console.print(contention_table(waits, one.label))
     if html is not None:
         pages.write_page(html, pages.runs_page(runs))
         console.print(f"page: {html}", soft_wrap=True)

@@ -237,7 +237,6 @@ def explain(
     from rayos_model.cli import _system
     from rayos_model.progress import showing
     from rayos_model.report import explain as shown
-    from rayos_model.report.plots import label_of
     from rayos_model.run import PROVENANCE, Run
     from rayos_model.systems import execute
 
@@ -252,7 +251,7 @@ def explain(
         used, split, laws = bottleneck.utilisation(run), bottleneck.latency_split(run), bounds(run)
     screen = console()
     figures = {"Who uses the processor": shown.utilisation_figure(used)}
-    screen.print(label_of(run))
+    screen.print(run.label)
     screen.print(shown.utilisation_table(used))
     if len(split):
         bands = bottleneck.split_by_band(split)
@@ -267,7 +266,7 @@ def explain(
             if (table["swing"][table["metric"] == metric] >= shown.LEAST_SWING).any():
                 figures[f"What {metric} depends on"] = shown.tornado_figure(table, metric)
     if html is not None:
-        shown.write(html, label_of(run), figures)
+        shown.write(html, run.label, figures)
         screen.print(f"page: {html}", soft_wrap=True)
 
 

@@ -77,6 +77,11 @@ class Run:
         return str(self.provenance.get("platform", ""))
 
     @property
+    def label(self) -> str:
+        """How it is called in legends and headings."""
+        return " ".join(filter(None, (self.scenario.name, "on", self.system, self.platform and f"({self.platform})")))
+
+    @property
     def passed(self) -> bool:
         """Whether every criterion holds."""
         return all(verdict.ok for verdict in self.verdicts)

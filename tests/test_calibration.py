@@ -13,9 +13,16 @@ from hypothesis import strategies as st
 
 from rayos_model import scenario
 from rayos_model.abi import BatchTag, TraceKind
-from rayos_model.calibration import calibration_scenarios, load_calibration, load_recorded, record, store
 from rayos_model.calibration import fit as fitting
-from rayos_model.calibration.calibrate import SEGMENTS, aggregate, fit_memory, fit_several, handovers
+from rayos_model.calibration import load_calibration, load_recorded, record, store
+from rayos_model.calibration.calibrate import (
+    SEGMENTS,
+    aggregate,
+    calibration_scenarios,
+    fit_memory,
+    fit_several,
+    handovers,
+)
 from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_scheduling
 from rayos_model.calibration.segments import segments
 from rayos_model.errors import BadInput

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from simpy import Environment
 
 from rayos_model.calibration.fit import fit_pairs
+from rayos_model.model.clock import Clock
 from rayos_model.model.costs import CostModel, NoisyFlow, Path
 from rayos_model.model.noise import Noise
 from rayos_model.model.processor import Processor
@@ -46,7 +46,7 @@ def walk(seed: int) -> list[int]:
     parameters = Parameters(
         platform="tcg", provenance={}, scheduling=SCHEDULING, memory=MEMORY, segments=segments, kinds={}
     )
-    processor = Processor(Environment(), 1)
+    processor = Processor(Clock(), 1)
     flow = NoisyFlow(CostModel(parameters, "client"), processor, ("a",), Noise(seed, 16), Warmth(), 16)
     costs = []
     for _ in range(100):
@@ -71,7 +71,7 @@ def test_a_draw_is_from_what_was_seen_in_the_same_circumstances() -> None:
     parameters = Parameters(
         platform="tcg", provenance={}, scheduling=SCHEDULING, memory=MEMORY, segments={"client.a>a": segment}, kinds={}
     )
-    processor = Processor(Environment(), 1)
+    processor = Processor(Clock(), 1)
     warmth = Warmth()
     flow = NoisyFlow(CostModel(parameters, "client"), processor, ("a",), Noise(1, 16), warmth, 16)
     costs = [flow.to(("a",)), flow.to(("a",))]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from simpy import Environment
 
+from rayos_model.model.clock import Clock
 from rayos_model.model.parallel import Parallel
 from rayos_model.model.processor import BLOCK, EXITED, Body, Overheads, Thread
 from rayos_model.model.smp import ComputingThread, Several
@@ -13,7 +13,7 @@ QUANTUM = 10_000_000
 
 
 def machine(vcpus: int, cores: int) -> Parallel:
-    return Parallel(Environment(), QUANTUM, Overheads(), Several(vcpus), cores)
+    return Parallel(Clock(), QUANTUM, Overheads(), Several(vcpus), cores)
 
 
 def run(processor: Parallel, until: int) -> None:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 import pytest
-from simpy import Environment, Event
+from simpy import Event
 
+from rayos_model.model.clock import Clock
 from rayos_model.model.processor import BLOCK, Body, Overheads, Processor, Thread
 
 UNIT = 1_000_000  # ns in one unit of mean service time
@@ -35,7 +36,7 @@ def simulate(
     classes: dict[int, tuple[float, Callable[[random.Random], float]]], quantum: int = FOREVER, seed: int = 7
 ) -> Result:
     """Poisson arrivals per priority: {priority: (rate per unit, service time in units)}."""
-    env = Environment(initial_time=0)
+    env = Clock()
     processor = Processor(env, quantum)
     result = Result(processor)
 
@@ -98,7 +99,7 @@ def test_round_robin_with_a_short_quantum_is_processor_sharing() -> None:
 
 def test_mm1k_loses_the_share_that_erlang_says() -> None:
     rho, places = 0.8, 4
-    env = Environment(initial_time=0)
+    env = Clock()
     processor = Processor(env, FOREVER)
     rng = random.Random(3)
     queue: list[int] = []
@@ -138,7 +139,7 @@ def test_utilisation_and_littles_law_hold_exactly(quantum: int) -> None:
 
 
 def test_overheads_are_charged_once_a_dispatch_and_once_an_interrupt() -> None:
-    env = Environment(initial_time=0)
+    env = Clock()
     processor = Processor(env, FOREVER, Overheads(dispatch=100, interrupt=10, idle_wake=5))
     ends: dict[str, int] = {}
 
@@ -160,7 +161,7 @@ def test_overheads_are_charged_once_a_dispatch_and_once_an_interrupt() -> None:
 
 
 def test_marks_within_a_burst_move_with_interruptions() -> None:
-    env = Environment(initial_time=0)
+    env = Clock()
     processor = Processor(env, FOREVER, Overheads(interrupt=10))
     seen: list[int] = []
     ends: list[int] = []

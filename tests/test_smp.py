@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from rayos_model.abi import Provocation, TraceKind
+from rayos_model.calibration import load_calibration
 from rayos_model.hardware import KernelSystem, failures
 from rayos_model.markers import parse
+from rayos_model.model import ModelSystem
 from rayos_model.run import Run
 from rayos_model.scenario import Scenario, from_dict
 from rayos_model.systems import execute
@@ -51,6 +53,20 @@ def test_a_run_on_eight_processors_repeats_to_the_bit(eight: Run, tmp_path: Path
     again = execute(KernelSystem(trace_points=True), scenario(8), tmp_path)
     assert again.trace().tobytes() == eight.trace().tobytes()
     assert again.markers() == eight.markers()
+
+
+def test_a_processor_takes_as_much_memory_as_the_model_says(eight: Run, tmp_path: Path) -> None:
+    model = ModelSystem(load_calibration())
+
+    def baselines(vcpus: int) -> tuple[float, float]:
+        one = scenario(vcpus, 1.0)
+        runs = (execute(system, one, tmp_path / f"{system.name}-{vcpus}") for system in (KernelSystem(), model))
+        kernel, predicted = (run.metrics["memory.baseline"] for run in runs)
+        return kernel, predicted
+
+    one, three = baselines(1), baselines(3)
+    assert three[0] - one[0] == three[1] - one[1] > 0
+    assert eight.metrics["memory.baseline"] - one[0] == 7 * (three[0] - one[0]) / 2
 
 
 def test_idle_time_is_that_of_all_processors(eight: Run) -> None:

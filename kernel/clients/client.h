@@ -2,7 +2,7 @@
 #ifndef RAYOS_CLIENT_H
 #define RAYOS_CLIENT_H
 #include "wire.h"
-#include "random.h"
+#include "../random.h"
 
 #define NEVER (~0ull)
 

@@ -36,6 +36,7 @@ _LINK = """
     -Wl,--build-id=none -Wl,--no-gc-sections -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack
 """
 _SSE_FILES = {"wayland/blit.c"}
+_SHARED = ("library.c", "random.c")  # of the kernel, compiled for the client program as well
 _FORMAT = "1"  # of the cache: change it when this file builds otherwise from the same sources and flags
 
 
@@ -115,8 +116,9 @@ def _build(sources: Mapping[str, bytes], target: Path, defines: Sequence[str], s
             copy = scratch / "source" / relative
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(content)
-        client = {file: _CLIENT for file in sources if file.startswith("clients/") and file.endswith(".c")}
-        _link(_objects({**client, "library.c": _CLIENT}, scratch, "client-"), "client.bin", "client.ld", scratch)
+        own = [file for file in sources if file.startswith("clients/") and file.endswith(".c")]
+        client = dict.fromkeys([*own, *_SHARED], _CLIENT)
+        _link(_objects(client, scratch, "client-"), "client.bin", "client.ld", scratch)
         kernel = [file for file in sources if file.endswith((".c", ".S")) and not file.startswith("clients/")]
         macros = "".join(f" -D{define}" for define in defines)
         flags = {file: (_KERNEL_SSE if file in _SSE_FILES else _KERNEL) + macros for file in kernel}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from rayos_model.abi import PIPE_BYTES, Action, BatchTag, Detection, FaultKind, ThreadId, TraceKind, Workload
@@ -29,13 +28,15 @@ _EVENT_DELIVERY: Final = TraceKind.M_EVENT_DELIVERY
 _REASON_PROTOCOL: Final = 3  # M_CLIENT_DESTROYED, kernel/abi.h
 
 
-@dataclass(slots=True)
 class Write:
     """One queue-write to a client: stamped when queued, delivered as a whole."""
 
-    queued_ns: int
-    bytes: int
-    events: list[EventKind]
+    __slots__ = ("bytes", "events", "queued_ns")
+
+    def __init__(self, size: int, events: list[EventKind]) -> None:
+        self.queued_ns = 0
+        self.bytes = size
+        self.events = events
 
 
 class OutOfMemory(Exception):
@@ -85,18 +86,30 @@ class Inbox:
 _MOTION: Final = [wire.MOTION]
 
 
-@dataclass(slots=True)
 class Sent:
     """One batch in a client's socket, stamped when `send` was entered."""
 
-    client: Client
-    tag: BatchTag
-    sent_ns: int
-    batch: Batch
-    secondary: bool = False
-    damage: tuple[int, int] = (0, 0)  # first row and number of rows, surface coordinates
-    detail: Any = None  # what else its requests say
-    refused: Detection | None = None  # its last request is an error; how that is noticed
+    __slots__ = ("batch", "client", "damage", "detail", "refused", "secondary", "sent_ns", "tag")
+
+    def __init__(
+        self,
+        client: Client,
+        tag: BatchTag,
+        sent_ns: int,
+        batch: Batch,
+        secondary: bool,
+        damage: tuple[int, int],
+        detail: Any,
+        refused: Detection | None,
+    ) -> None:
+        self.client = client
+        self.tag = tag
+        self.sent_ns = sent_ns
+        self.batch = batch
+        self.secondary = secondary
+        self.damage = damage  # first row and number of rows, surface coordinates
+        self.detail = detail  # what else its requests say
+        self.refused = refused  # its last request is an error; how that is noticed
 
 
 class Client:
@@ -125,6 +138,7 @@ class Client:
         self.frames = 1  # FIRST draws the 0th
         self.frame_pending = False
         self.shm_pages = 0  # of the last shared memory this client created
+        self._think_table = machine.tables[group.think_table]
         self._think = Random(machine.settings.seed, identity, generation, STREAM_THINK)
         self.gaps = Random(machine.settings.seed, identity, generation, STREAM_GAP)
         self.width, self.height = group.surface_width, group.surface_height
@@ -137,6 +151,7 @@ class Client:
         self._owes_pong = False
         self._woken = 0  # CPU ns of a wake-up at a deadline, spent with the action that follows at once
         self._seen: set[str] = set()
+        self.presents_media = self.workload is Workload.MEDIA  # its presentation has a rhythm to keep
 
     # ---- what workloads override -------------------------------------------------------------
 
@@ -172,16 +187,11 @@ class Client:
             batch = Batch(requests, batch.bytes + 16)
         return batch
 
-    @property
-    def presents_media(self) -> bool:
-        """Whether its presentation has a rhythm to keep."""
-        return self.workload is Workload.MEDIA
-
     # ---- steps that workloads use ------------------------------------------------------------
 
     def think(self) -> int:
         """A think time drawn from the group's table, ns."""
-        return self._think.quantile(self.machine.tables[self.group.think_table])
+        return self._think.quantile(self._think_table)
 
     def gap(self) -> int:
         """A gap between actions drawn from the group's table, ns."""

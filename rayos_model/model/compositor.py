@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from rayos_model.abi import BatchTag, Detection, InputSource, ThreadId, TraceKind, Workload
 from rayos_model.model import wire
@@ -75,16 +75,19 @@ class Closed:
     client: Client
 
 
-class Shown(NamedTuple):
-    """A surface's part in a finished frame."""
+class Shown:
+    """A surface's part in a finished frame: what it has committed and was not painted yet."""
 
-    surface: Surface
-    sent_ns: int | None
-    callbacks: int
-    releases: bool
-    events: frozenset[int]
-    configured_ns: int | None
-    inputs: list[int]  # scheduled times of the input events that it answers
+    __slots__ = ("callbacks", "configured_ns", "events", "inputs", "releases", "sent_ns", "surface")
+
+    def __init__(self, surface: Surface, inputs: list[int]) -> None:
+        self.surface = surface
+        self.sent_ns = surface.sent_ns
+        self.callbacks = surface.callbacks
+        self.releases = surface.replaces and surface.buffers > 1 and not surface.key & 1
+        self.events = surface.events
+        self.configured_ns = surface.configured_ns
+        self.inputs = inputs  # scheduled times of the input events that it answers
 
 
 @dataclass(slots=True)
@@ -128,13 +131,13 @@ class Compositor:
         self._period = (10**12, settings.refresh_mhz)
         self._window = settings.repaint_window_ns
         self._timed: list[tuple[int, int, int]] = []  # (time, item, index or client)
-        self._ready: deque[Sent | Connected | Closed] = deque()  # what sockets hold for the compositor, in order
+        self._ready: list[Sent | Connected | Closed] = []  # what sockets hold for the compositor, in order
         self._damage: list[Part] = []
         self._previous: list[Part] = []  # that of the previous pass
         self._uncomposed: dict[int, Surface] = {}  # committed since the last pass, in order of commit
         self._frame: list[Shown] | None = None  # painted, waits for its flip
         self._frame_finished_ns = 0
-        self._paths: dict[tuple[BatchTag, int, str, int], tuple[Path, tuple[tuple[int, Effect], ...]]] = {}
+        self._paths: dict[tuple[int, int, str, int], tuple[Path, tuple[tuple[int, Effect], ...]]] = {}
         self._offset = 0  # ns into the burst being gathered
         self._handling = False  # an item is being handled
         self._measures: list[tuple[int, TraceKind, int, int | Surface | None, int]] = []
@@ -201,7 +204,7 @@ class Compositor:
 
     def add_damage(self, rectangle: Rectangle) -> None:
         """A part of the output to paint."""
-        self._damage.append((rectangle, rectangle))
+        self._damage.append(self.stack.part(rectangle, rectangle))
 
     def show(self, surface: Surface) -> None:
         """A surface's state goes into the next frame."""
@@ -248,7 +251,7 @@ class Compositor:
                 time, item, index = heappop(timed)
                 _HANDLERS[item](self, time, index)
             elif ready:
-                arrived = ready.popleft()
+                arrived = ready.pop(0)
                 if isinstance(arrived, Sent):
                     self._dispatch(arrived)
                 elif isinstance(arrived, Closed):
@@ -284,7 +287,7 @@ class Compositor:
             self.flow.subject = identity
             self._offset += processor.seek(seat.client.thread, claimed)
             self.advance(("events", size, count))
-            writes.append((self._offset, seat.client, Write(0, size, kinds)))
+            writes.append((self._offset, seat.client, Write(size, kinds)))
         self._events.clear()
         return writes
 
@@ -348,7 +351,11 @@ class Compositor:
 
     def tell(self, client: Client, *kinds: EventKind) -> None:
         """Adds events to what a client is told when the item is done."""
-        self._events.setdefault(client.id, []).extend(kinds)
+        self._told(client).extend(kinds)
+
+    def _told(self, client: Client) -> list[EventKind]:
+        """What a client is told when the item is done."""
+        return self._events.setdefault(client.id, [])
 
     # ---- requests ------------------------------------------------------------------------------
 
@@ -369,7 +376,7 @@ class Compositor:
     def _path(self, sent: Sent) -> tuple[Path, tuple[tuple[int, Effect], ...]]:
         """The points of a batch and the effects its requests have, by the index of their point."""
         batch = sent.batch
-        key = (sent.tag, batch.bytes, batch.requests[0], sent.client.shm_pages)
+        key = (int(sent.tag), batch.bytes, batch.requests[0], sent.client.shm_pages)
         known = self._paths.get(key)
         if known is None:
             points: list[Point] = [("take", sent.batch.bytes)]
@@ -423,7 +430,7 @@ class Compositor:
         hidden = seat.toplevel.minimized and not sent.secondary
         first, rows = sent.damage
         if not hidden:
-            self._damage.append(((x0, y0 + first, x1, y0 + first + rows), surface.rectangle))
+            self._damage.append(self.stack.part((x0, y0 + first, x1, y0 + first + rows), surface.rectangle))
         surface.sent_ns = sent.sent_ns
         surface.buffers += 1
         surface.callbacks += 1
@@ -524,16 +531,14 @@ class Compositor:
         start = self._offset
         damage, self._damage = self._damage, []
         rectangles = len(damage) + len(self._previous)
-        work = self.stack.paint(dict(damage + self._previous))
+        work = self.stack.paint({*damage, *self._previous})
         self._previous = damage
         self.advance(("composite", work.steps, work.rows, work.groups, work.blits, rectangles))
         self._frame = []
         self._counters.frames_painted += 1
         for surface in self._uncomposed.values():
-            releases = surface.replaces and surface.buffers > 1 and not surface.key & 1
             seat = self.seats[surface.client.id]
-            told = (surface.events, surface.configured_ns, seat.carried_inputs)
-            self._frame.append(Shown(surface, surface.sent_ns, surface.callbacks, releases, *told))
+            self._frame.append(Shown(surface, seat.carried_inputs))
             surface.sent_ns, surface.callbacks, seat.carried_inputs = None, 0, []
             surface.replaces, surface.events, surface.configured_ns = False, frozenset(), None
         self._uncomposed = {}
@@ -577,8 +582,11 @@ class Compositor:
             self.shell.presented(client, surface, shown.configured_ns)
         self.machine.integration.done(client.id, shown.events)
         main = not surface.key & 1
-        done = wire.DONE if main else wire.SECONDARY_DONE
-        self.tell(client, *[done] * shown.callbacks, *[wire.RELEASE] * shown.releases)
+        told = self._told(client)
+        for _ in range(shown.callbacks):
+            told.append(wire.DONE if main else wire.SECONDARY_DONE)
+        if shown.releases:
+            told.append(wire.RELEASE)
         if main and not shown.releases:  # its first frame
             fault = self.machine.failures.shown(client.id)
             if fault is not None:

@@ -31,6 +31,7 @@ class CostModel:
         self._parameters = parameters
         self._threads = threads
         self._places: dict[Point, Place] = {}
+        self._pairs: dict[tuple[str, str], tuple[Segment, tuple[str, ...]]] = {}
         self.unseen: set[str] = set()  # pairs that calibration never observed
 
     def place(self, point: Point) -> Place:
@@ -44,9 +45,8 @@ class CostModel:
 
     def between(self, previous: Point, this: Point) -> tuple[int, ...]:
         """CPU time of the segment from `previous` to `this`, ns, by the number of levels of the heap of sleepers."""
-        sizes: dict[str, float] = dict(zip(size_names(str(this[0])), this[1:], strict=True))
-        sizes |= {f"prev_{n}": v for n, v in zip(size_names(str(previous[0])), previous[1:], strict=True)}
-        segment = self._segment(str(previous[0]), str(this[0]))
+        segment, names = self._pair(str(previous[0]), str(this[0]))
+        sizes: dict[str, float] = dict(zip(names, (*this[1:], *previous[1:]), strict=True))
         cost = segment.by_sizes_ns.get(sizes_key(sizes)) if segment.by_sizes_ns else None
         if cost is None:
             cost = segment.fixed_ns + sum(rate * sizes.get(name, 0) for name, rate in segment.per_size_ns.items())
@@ -57,12 +57,20 @@ class CostModel:
 
         None where it does not, or nobody knows.
         """
-        segment = self._segment(previous, this)
+        segment = self._pair(previous, this)[0]
         return by_warmth(segment.spread_by_warmth, segment.spread)
 
     def pair(self, previous: str, this: str) -> str:
         """The name of the segment between two labels."""
         return f"{self._threads}.{previous}>{this}"
+
+    def _pair(self, previous: str, this: str) -> tuple[Segment, tuple[str, ...]]:
+        """The segment between two labels, and the names of its sizes."""
+        known = self._pairs.get((previous, this))
+        if known is None:
+            names = (*size_names(this), *(f"prev_{name}" for name in size_names(previous)))
+            known = self._pairs[previous, this] = self._segment(previous, this), names
+        return known
 
     def _segment(self, previous: str, this: str) -> Segment:
         pair = self.pair(previous, this)
@@ -82,37 +90,54 @@ class Path:
         self.points = points
 
 
-class Place(dict[Point, "Step"]):
-    """A point just passed: the steps that were taken from it, by their next point; others are evaluated when taken."""
+class Place:
+    """A point just passed, and the steps and walks that were taken from it."""
 
-    __slots__ = ("_costs", "_walks", "point")
+    __slots__ = ("_costs", "_steps", "_walks", "point")
 
     def __init__(self, costs: CostModel, point: Point) -> None:
-        super().__init__()
         self._costs = costs
         self.point = point
-        self._walks: dict[Path, tuple[list[tuple[int, ...]], Place]] = {}
+        self._steps: dict[Point, Step] = {}
+        self._walks: dict[Path, Walk] = {}
 
-    def __missing__(self, point: Point) -> Step:
-        there = self._costs.place(point)
-        step = self._costs.between(self.point, point), there
-        if _recurs(point):
-            self[point] = step
+    def step(self, point: Point) -> Step:
+        """The step from here to a point."""
+        step = self._steps.get(point)
+        if step is None:
+            step = Step(self._costs.between(self.point, point), self._costs.place(point))
+            if _recurs(point):
+                self._steps[point] = step
         return step
 
-    def walk(self, path: Path) -> tuple[list[tuple[int, ...]], Place]:
-        """CPU time from here up to each point of a path, ns, by depth of the heap of sleepers; and the place there."""
+    def walk(self, path: Path) -> Walk:
+        """The walk from here along a path."""
         walk = self._walks.get(path)
         if walk is None:
-            there = self._costs.place(path.points[-1])
             segments = [self._costs.between(a, b) for a, b in pairwise((self.point, *path.points))]
             offsets = [tuple(accumulate(costs)) for costs in zip(*segments, strict=True)]
-            walk = self._walks[path] = offsets, there
+            walk = self._walks[path] = Walk(offsets, self._costs.place(path.points[-1]))
         return walk
 
 
-Step = tuple[tuple[int, ...], Place]
-"""CPU time of a segment, ns, by depth of the heap of sleepers; and the place to which it leads."""
+class Step:
+    """A segment: its CPU time, ns, by depth of the heap of sleepers, and the place to which it leads."""
+
+    __slots__ = ("costs", "there")
+
+    def __init__(self, costs: tuple[int, ...], there: Place) -> None:
+        self.costs = costs
+        self.there = there
+
+
+class Walk:
+    """Segments in a row: by depth of the heap of sleepers the CPU time up to each point, ns, and the place they end."""
+
+    __slots__ = ("offsets", "there")
+
+    def __init__(self, offsets: list[tuple[int, ...]], there: Place) -> None:
+        self.offsets = offsets
+        self.there = there
 
 
 class Flow:
@@ -127,13 +152,15 @@ class Flow:
 
     def to(self, point: Point) -> int:
         """Moves on to `point`; the segment's cost in ns of CPU time."""
-        costs, self._place = self._place[point]
-        return costs[self._processor.sleepers.bit_length()]
+        step = self._place.step(point)
+        self._place = step.there
+        return step.costs[self._processor.sleepers.bit_length()]
 
     def along(self, path: Path) -> tuple[int, ...]:
         """Walks a whole path; the CPU time up to each of its points, ns."""
-        offsets, self._place = self._place.walk(path)
-        return offsets[self._processor.sleepers.bit_length()]
+        walk = self._place.walk(path)
+        self._place = walk.there
+        return walk.offsets[self._processor.sleepers.bit_length()]
 
 
 class NoisyFlow(Flow):

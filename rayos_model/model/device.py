@@ -6,7 +6,6 @@ It must not know what is written, nor why anything is refused.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from heapq import heappop, heappush
 from typing import Final
@@ -26,6 +25,7 @@ class Operation(IntEnum):
     FLUSH = 2
 
 
+_FLUSH: Final = Operation.FLUSH  # looked up once: members of an enumeration are slow to reach before Python 3.12
 _REFUSED: Final[dict[DiskRefusal, Operation]] = {
     DiskRefusal.READ: Operation.READ,
     DiskRefusal.WRITE: Operation.WRITE,
@@ -34,19 +34,19 @@ _REFUSED: Final[dict[DiskRefusal, Operation]] = {
 }
 
 
-@dataclass(order=True, slots=True)
 class Request:
-    """One request to the device; in order of delivery."""
+    """One request to the device."""
 
-    deadline_ns: int
-    order: int
-    submitted_ns: int
-    operation: Operation
-    block: int
-    tries: int = 0
-    refused: bool = False
-    resting: bool = False
-    """Refused, to be offered again at its deadline."""
+    __slots__ = ("block", "operation", "order", "refused", "resting", "submitted_ns", "tries")
+
+    def __init__(self, submitted_ns: int, operation: Operation, block: int) -> None:
+        self.submitted_ns = submitted_ns
+        self.operation = operation
+        self.block = block
+        self.order = 0  # its place among all that were offered to the device
+        self.tries = 0
+        self.refused = False
+        self.resting = False  # refused, to be offered again at its deadline
 
 
 class Device:
@@ -59,7 +59,7 @@ class Device:
         self._latency_ns = disk.latency_ns
         self._block_ns = BLOCK_BYTES * 1_000_000_000 // disk.bytes_per_s
         self._free_ns = [0] * disk.channels
-        self._flight: list[Request] = []
+        self._flight: list[tuple[int, int, Request]] = []  # by (deadline in ns, order)
         self._untold: list[Request] = []
         self._submitted = 0
         self._retrying = [0] * len(Operation)
@@ -77,7 +77,7 @@ class Device:
     @property
     def deadline(self) -> int | None:
         """When the next request is delivered, or offered again, ns; None: none is in flight."""
-        return self._flight[0].deadline_ns if self._flight else None
+        return self._flight[0][0] if self._flight else None
 
     def refuse(self, refusal: DiskRefusal, block: int) -> None:
         """From now on it refuses this, and bad blocks, of which `block` may be another."""
@@ -91,7 +91,7 @@ class Device:
 
     def submit(self, operation: Operation, block: int, now: int) -> None:
         """Hands a request to the device; a flush comes after everything before it."""
-        self._offer(Request(0, 0, now, operation, block), now)
+        self._offer(Request(now, operation, block), now)
 
     def notify(self) -> bool:
         """Tells the device of what was submitted, which it carries out or refuses; False: nothing new."""
@@ -103,8 +103,8 @@ class Device:
 
     def next(self, now: int) -> Request | None:
         """The next request delivered by `now`; `refused` if it failed for good."""
-        while self._flight and self._flight[0].deadline_ns <= now:
-            request = heappop(self._flight)
+        while self._flight and self._flight[0][0] <= now:
+            request = heappop(self._flight)[2]
             if request.resting:
                 request.resting = False
                 self._offer(request, now)
@@ -120,21 +120,21 @@ class Device:
                 return request
             self._retrying[request.operation] += request.tries == 1
             request.resting = True
-            request.deadline_ns = now + (BACKOFF_NS << 2 * (request.tries - 1))
-            heappush(self._flight, request)
+            deadline_ns = now + (BACKOFF_NS << 2 * (request.tries - 1))
+            heappush(self._flight, (deadline_ns, request.order, request))
         return None
 
     def _offer(self, request: Request, now: int) -> None:
-        if request.operation is Operation.FLUSH:
-            request.deadline_ns = max(now, *self._free_ns) + self._latency_ns
+        if request.operation is _FLUSH:
+            deadline_ns = max(now, *self._free_ns) + self._latency_ns
         else:
-            first = min(range(len(self._free_ns)), key=self._free_ns.__getitem__)
-            request.deadline_ns = max(self._free_ns[first], now) + self._latency_ns + self._block_ns
-            self._free_ns[first] = request.deadline_ns
+            free_ns = min(self._free_ns)
+            deadline_ns = max(free_ns, now) + self._latency_ns + self._block_ns
+            self._free_ns[self._free_ns.index(free_ns)] = deadline_ns
         request.order = self._submitted
         request.tries += 1
         self._submitted += 1
-        heappush(self._flight, request)
+        heappush(self._flight, (deadline_ns, request.order, request))
         self._untold.append(request)
 
     def _refuses(self, request: Request) -> bool:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from simpy import Environment
-
 from rayos_model.abi import PAGE_KB, BatchTag, Records, ScenarioKind, ThreadId, TraceKind
 from rayos_model.image import Group, Image
 from rayos_model.model.client import Client
+from rayos_model.model.clock import Clock
 from rayos_model.model.compositor import Compositor
 from rayos_model.model.costs import CostModel, Flow, NoisyFlow, Path, Point, RecordedFlow
 from rayos_model.model.disk import DiskThread
@@ -49,7 +48,7 @@ class Machine:
         trace_points: bool = False,
         contents: Mapping[int, Version] | None = None,
     ) -> None:
-        self.env = Environment(initial_time=0)
+        self.env = Clock()
         self.settings = image.settings
         if image.settings.vcpus > 1:
             parameters = parameters.on_several()
@@ -104,7 +103,7 @@ class Machine:
             else None
         )
         self.processor.on_exit = self._thread_ended
-        self._send_paths: dict[tuple[BatchTag, int, int], Path] = {}
+        self._send_paths: dict[int, Path] = {}
         self._second = 0
 
     def _make_processor(self, parameters: Parameters) -> Processor:
@@ -132,7 +131,7 @@ class Machine:
         """Runs the scenario until its power is cut: all that happens before that instant, and nothing more."""
         self._start()
         launcher = self.supervisor.launcher
-        while launcher.state != EXITED and self.env.peek() < instant_ns:
+        while launcher.state != EXITED and self.env.horizon() < instant_ns:
             self.env.step()
         self.trace.flush()
 
@@ -140,9 +139,8 @@ class Machine:
         """Runs the scenario to its end; whether the machine itself found nothing wrong."""
         self._start()
         launcher = self.supervisor.launcher
-        step = self.env.step
         while launcher.state != EXITED:
-            step()
+            self.env.step()
         return self._finish()
 
     def _start(self) -> None:
@@ -256,13 +254,13 @@ class Machine:
         """The group a client belongs to."""
         return self._group_of[client]
 
-    def send_path(self, tag: BatchTag, px: int, rows: int) -> Path:
-        """The points of one `send` after drawing `px` pixels in `rows` rows."""
-        key = (tag, px, rows)
+    def send_path(self, tag: int, steps: int, rows: int) -> Path:
+        """The points of one `send` after drawing `rows` rows in so many steps."""
+        key = steps << 32 | rows << 8 | tag  # a number is found sooner than a tuple
         path = self._send_paths.get(key)
         if path is None:
-            name = tag.name.lower()
-            path = self._send_paths[key] = Path((f"enter.{name}", px, rows), (f"send.{name}",))
+            name = BatchTag(tag).name.lower()
+            path = self._send_paths[key] = Path((f"enter.{name}", steps, rows), (f"send.{name}",))
         return path
 
     def peer(self, client: Client) -> Client | None:

@@ -21,6 +21,8 @@ _DISK_PAGES: Final = 2 + 1 + 4
 """Rings and headers of the driver, the disk thread's stack."""
 _NETWORK_PAGES: Final = 2 * 2 + 4
 """Rings of two devices, the network thread's stack."""
+_PROCESSOR_PAGES: Final = 5 + 4
+"""Of each processor beyond the first: its data and tables, its idle thread's stack."""
 
 
 REFERENCE_MB: Final = 256
@@ -65,7 +67,8 @@ class MemoryUse:
     """Counts pages in use and the most there ever were.
 
     pages = base + what this much memory takes beyond the reference's + two framebuffers + the store's tables
-            + the network's rings + clients · pages_per_client + shared pages · pages_per_shm_page
+            + the network's rings + what further processors take
+            + clients · pages_per_client + shared pages · pages_per_shm_page
             + pages taken one by one (cache, stressors' memory and its page tables)
 
     When fewer than 1/32 of all pages are free, the cache is asked for some of its own; the last 1/64 is given to no
@@ -76,7 +79,7 @@ class MemoryUse:
         self._parameters = parameters
         framebuffers = 2 * -(-settings.width * settings.height * 4 // PAGE_BYTES)
         self.baseline = round(parameters.base_pages) + beyond_reference(settings.memory_mb) + framebuffers
-        self.baseline += store_pages(disk)
+        self.baseline += store_pages(disk) + (settings.vcpus - 1) * _PROCESSOR_PAGES
         self.baseline += _NETWORK_PAGES if network.heartbeat_ns else 0
         self.total = (settings.memory_mb << 20) // PAGE_BYTES
         self.reclaim: Callable[[int], int] | None = None
@@ -85,14 +88,12 @@ class MemoryUse:
         self._tables: dict[object, int] = {}
         self.peak = self.baseline
         self._clients: dict[object, int] = {}  # process -> shared pages
+        self._of_clients = 0  # pages of them all
 
     @property
     def pages(self) -> int:
         """Pages in use now."""
-        rates = self._parameters
-        shared = sum(self._clients.values())
-        of_clients = len(self._clients) * rates.pages_per_client + shared * rates.pages_per_shm_page
-        return self.baseline + round(of_clients) + self._taken
+        return self.baseline + self._of_clients + self._taken
 
     def pages_of(self, client: object) -> int:
         """Pages that freeing a client's process returns."""
@@ -110,11 +111,13 @@ class MemoryUse:
     def enter(self, client: object) -> None:
         """A client's process was created."""
         self._clients[client] = 0
+        self._count_clients()
         self._note()
 
     def leave(self, client: object) -> None:
         """A client's process was freed, and with it its shared memory."""
         self._clients.pop(client, None)
+        self._count_clients()
         self._taken -= self._tables.pop(client, 0)
 
     def allocate_shm(self, client: Client, pages: int) -> bool:
@@ -122,12 +125,14 @@ class MemoryUse:
         if not self._has_room(round(pages * self._parameters.pages_per_shm_page)):
             return False
         self._clients[client] += pages
+        self._count_clients()
         self._note()
         return True
 
     def free_shm(self, client: Client, pages: int) -> None:
         """A client destroyed shared memory."""
         self._clients[client] -= pages
+        self._count_clients()
 
     def take(self, pages: int) -> None:
         """Pages that someone took one by one."""
@@ -170,6 +175,10 @@ class MemoryUse:
             return True
         self.peak = self.total
         return False
+
+    def _count_clients(self) -> None:
+        rates, shared = self._parameters, sum(self._clients.values())
+        self._of_clients = round(len(self._clients) * rates.pages_per_client + shared * rates.pages_per_shm_page)
 
     def _note(self) -> None:
         self.peak = max(self.peak, self.pages)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 STEP_PIXELS: Final = 32
 GROUP: Final = 8
 """Windows that are compared with a rectangle at once."""
+MOST_PARTS: Final = 1 << 15
+"""Damaged rectangles that are remembered; more than windows of a hundred clients have."""
 
 Rectangle = tuple[int, int, int, int]
 """x0, y0, x1, y1 in output pixels, half open."""
-
-Part = tuple[Rectangle, Rectangle]
-"""A damaged rectangle and the window that it is a part of."""
 
 
 def intersection(a: Rectangle, b: Rectangle) -> Rectangle | None:
@@ -40,20 +39,30 @@ class Paint(NamedTuple):
     groups: int = 0
 
 
-class Painting(NamedTuple):
-    """Work of painting one rectangle, and the surface that covers it wholly, None when the background shows."""
+class Part:
+    """A damaged rectangle, the window that it is a part of, and, once `known`, the work of painting it.
 
-    blits: int
-    rows: int
-    steps: int
-    cover: int | None
+    `cover` is the topmost surface that covers it wholly, None when the background shows.
+    """
+
+    __slots__ = ("blits", "cover", "known", "rectangle", "rows", "steps", "window")
+
+    def __init__(self, rectangle: Rectangle, window: Rectangle) -> None:
+        self.rectangle = rectangle
+        self.window = window
+        self.known = False
+        self.blits = self.rows = self.steps = 0
+        self.cover: int | None = None
 
 
-class View(NamedTuple):
-    """What painting within one window needs: the surfaces that share pixels with it, and the work of parts known."""
+class View:
+    """What painting within one window needs, as long as no surface in it changes."""
 
-    surfaces: list[tuple[int, Rectangle]]  # bottom to top
-    work: dict[Rectangle, Painting]
+    __slots__ = ("parts", "surfaces")
+
+    def __init__(self, surfaces: list[tuple[int, Rectangle]]) -> None:
+        self.surfaces = surfaces  # that share pixels with it, bottom to top
+        self.parts: list[Part] = []  # whose work is known
 
 
 @dataclass(slots=True)
@@ -62,7 +71,8 @@ class Stack:
 
     output: Rectangle
     surfaces: dict[int, Rectangle] = field(default_factory=dict)  # insertion order is stacking order
-    _views: dict[Rectangle, View] = field(default_factory=dict)  # window -> view, as long as no surface in it changes
+    _parts: dict[Rectangle, Part] = field(default_factory=dict)  # the one of each rectangle
+    _views: dict[Rectangle, View] = field(default_factory=dict)  # by window
     _levels: dict[int, int] = field(default_factory=dict)  # key -> place from the bottom; empty when it has changed
 
     def map(self, key: int, rectangle: Rectangle) -> None:
@@ -87,29 +97,31 @@ class Stack:
         under = (key for key, (x0, y0, x1, y1) in self.surfaces.items() if x0 <= x < x1 and y0 <= y < y1)
         return next(reversed(list(under)), None)
 
-    def paint(self, damage: Mapping[Rectangle, Rectangle]) -> Paint:
+    def part(self, rectangle: Rectangle, window: Rectangle) -> Part:
+        """A damaged rectangle of a window; the same object for the same rectangle, until a pass without it at least."""
+        part = self._parts.get(rectangle)
+        if part is None:
+            part = self._parts[rectangle] = Part(rectangle, window)
+        return part
+
+    def paint(self, damage: Collection[Part]) -> Paint:
         """Work of painting each rectangle from the topmost surface that covers it wholly (or background) upward.
 
-        That surface is looked for from the top down, in groups of `GROUP`. `damage` gives with each rectangle the
-        window that it is a part of.
+        That surface is looked for from the top down, in groups of `GROUP`.
         """
         blits = rows = steps = 0
         groups = len(damage) * -(-len(self.surfaces) // GROUP)
-        views, levels = self._views, self._levels or self._number()
-        for rectangle, window in damage.items():
-            view = views.get(window)
-            if view is None:
-                near = [(key, surface) for key, surface in self.surfaces.items() if intersection(surface, window)]
-                view = views[window] = View(near, {})
-            work = view.work.get(rectangle)
-            if work is None:
-                work = view.work[rectangle] = self._paint_one(rectangle, view.surfaces)
-            pieces, height, along, cover = work
-            blits += pieces
-            rows += height
-            steps += along
-            if cover is not None:
-                groups -= levels[cover] // GROUP
+        levels = self._levels or self._number()
+        for part in damage:
+            if not part.known:
+                self._evaluate(part)
+            blits += part.blits
+            rows += part.rows
+            steps += part.steps
+            if part.cover is not None:
+                groups -= levels[part.cover] // GROUP
+        if len(self._parts) > MOST_PARTS:
+            self._forget_all_but(damage)
         return Paint(blits, rows, steps, groups)
 
     def _number(self) -> dict[int, int]:
@@ -118,19 +130,35 @@ class Stack:
 
     def _forget(self, changed: Rectangle) -> None:
         for window in [window for window in self._views if intersection(window, changed)]:
-            del self._views[window]
+            for part in self._views.pop(window).parts:
+                part.known = False
 
-    def _paint_one(self, rectangle: Rectangle, surfaces: list[tuple[int, Rectangle]]) -> Painting:
-        clipped = intersection(rectangle, self.output)
-        if clipped is None:
-            return Painting(0, 0, 0, None)
-        cover, parts = None, [clipped]  # the background, until a surface covers everything
-        for key, surface in surfaces:
-            part = intersection(surface, clipped)
-            if part == clipped:
-                cover, parts = key, [part]
-            elif part is not None:
-                parts.append(part)
-        heights = [y1 - y0 for _, y0, _, y1 in parts]
-        steps = sum(row_steps(x1 - x0) * height for (x0, _, x1, _), height in zip(parts, heights, strict=True))
-        return Painting(len(parts), sum(heights), steps, cover)
+    def _forget_all_but(self, parts: Collection[Part]) -> None:
+        self._views = {}
+        self._parts = {part.rectangle: part for part in parts}
+        for part in parts:
+            part.known = False
+
+    def _view(self, window: Rectangle) -> View:
+        view = self._views.get(window)
+        if view is None:
+            near = [(key, surface) for key, surface in self.surfaces.items() if intersection(surface, window)]
+            view = self._views[window] = View(near)
+        return view
+
+    def _evaluate(self, part: Part) -> None:
+        view = self._view(part.window)
+        view.parts.append(part)
+        part.known, part.cover, pieces = True, None, []
+        clipped = intersection(part.rectangle, self.output)
+        if clipped is not None:
+            pieces.append(clipped)  # of the background, until a surface covers everything
+            for key, surface in view.surfaces:
+                piece = intersection(surface, clipped)
+                if piece == clipped:
+                    part.cover, pieces = key, [piece]
+                elif piece is not None:
+                    pieces.append(piece)
+        part.blits = len(pieces)
+        part.rows = sum(y1 - y0 for _, y0, _, y1 in pieces)
+        part.steps = sum(row_steps(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in pieces)

@@ -5,12 +5,11 @@ Where more of them are busy than the host has cores, all get an equal share of i
 
 from __future__ import annotations
 
+from functools import partial
 from math import ceil
 
-from simpy import Environment, Event
-from simpy.events import Timeout
-
-from rayos_model.model.processor import NEVER, Overheads
+from rayos_model.model.clock import NEVER, Alarm, Call, Clock
+from rayos_model.model.processor import Overheads
 from rayos_model.model.smp import ComputingThread, Cpu, Cpus, Several, Stop
 
 
@@ -23,13 +22,13 @@ class _Stretch:
         self.wanted = wanted
         self.given = 0.0
         self.since = self.as_of = since
-        self.end: Timeout | None = None
+        self.end: Alarm | None = None
 
 
 class Parallel(Cpus):
     """Several processors on `cores` of a host; SimPy's clock is theirs."""
 
-    def __init__(self, env: Environment, quantum_ns: int, overheads: Overheads, several: Several, cores: int) -> None:
+    def __init__(self, env: Clock, quantum_ns: int, overheads: Overheads, several: Several, cores: int) -> None:
         super().__init__(env, quantum_ns, overheads, several)
         self._cores = cores
         self._rate = 1.0  # a busy processor's share of a core
@@ -52,18 +51,18 @@ class Parallel(Cpus):
     def _timer_set(self, cpu: Cpu) -> bool:
         deadline = cpu.armed = cpu.wanted
 
-        def expire(_: Event) -> None:
+        def expire() -> None:
             if cpu.armed == deadline:
                 cpu.armed = NEVER
                 cpu.timer_due = True
                 self._proceed(cpu)
 
         if deadline < NEVER:
-            self._at(max(deadline, int(self.env.now)), expire)
+            self._at(max(deadline, self.env.instant()), Call(expire))
         return False
 
     def _interrupt_sent(self, cpu: Cpu) -> None:
-        self._at(int(self.env.now), lambda _: self._proceed(cpu))
+        self._at(self.env.instant(), Call(partial(self._proceed, cpu)))
 
     def _unlocked(self) -> None:
         waiting, self._spinning = self._spinning, []
@@ -74,7 +73,7 @@ class Parallel(Cpus):
 
     def _proceed(self, cpu: Cpu) -> None:
         """Has a processor go on from where it is."""
-        self.now = int(self.env.now)
+        self.now = self.env.instant()
         self._book(cpu)
         if self._execute(cpu) is Stop.SPINS and cpu not in self._spinning:
             self._spinning.append(cpu)
@@ -86,8 +85,8 @@ class Parallel(Cpus):
         if stretch is None:
             return
         self._give(stretch)
-        if stretch.end is not None and not stretch.end.processed:
-            stretch.end.callbacks.clear()
+        if stretch.end is not None:
+            stretch.end.cancelled = True
         thread = cpu.thread
         if cpu.debt:
             cpu.debt -= round(stretch.given)
@@ -114,7 +113,8 @@ class Parallel(Cpus):
         self._rate = rate
         for cpu, stretch in self._busy.items():
             if (changed or stretch.end is None) and stretch.wanted < NEVER:
-                if stretch.end is not None and not stretch.end.processed:
-                    stretch.end.callbacks.clear()
+                if stretch.end is not None:
+                    stretch.end.cancelled = True
                 left = ceil((stretch.wanted - stretch.given) / rate)
-                stretch.end = self._at(int(self.env.now) + left, lambda _, cpu=cpu: self._proceed(cpu))  # type: ignore[misc]
+                stretch.end = Call(partial(self._proceed, cpu))
+                self._at(self.env.instant() + left, stretch.end)

@@ -9,16 +9,12 @@ Speed: between two events of the SimPy queue nothing can disturb the processor, 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from math import inf
 from typing import Final
 
-from simpy import Environment, Event
-from simpy.events import Timeout
-
 from rayos_model.abi import ThreadId
+from rayos_model.model.clock import NEVER, Alarm, Call, Clock
 from rayos_model.model.random import Random
 
 
@@ -41,8 +37,6 @@ BLOCKED: Final = 3
 EXITED: Final = 4
 KERNEL_SPACE: Final = 0
 """The address space of the kernel's own threads, which is part of every other."""
-NEVER: Final = 1 << 62
-"""An instant, ns, that does not come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +133,14 @@ class Processor:
     """
 
     def __init__(
-        self, env: Environment, quantum_ns: int, overheads: Overheads = Overheads(), jitter: Random | None = None
+        self, env: Clock, quantum_ns: int, overheads: Overheads = Overheads(), jitter: Random | None = None
     ) -> None:
         self.env = env
         self.quantum_ns = quantum_ns
         self._jitter = jitter
         self.overheads = overheads
         self._dispatch_ns = overheads.dispatch
-        self.now = int(env.now)  # the processor's own clock, never behind SimPy's
+        self.now = env.instant()  # the processor's own clock, never behind SimPy's
         self.running: Thread | None = None
         self.on_exit: Callable[[Thread], None] | None = None
         self.on_burst: Callable[[Thread], None] | None = None  # a burst was consumed, `Thread.time_at` tells when
@@ -161,11 +155,11 @@ class Processor:
         self._asleep: dict[Thread, int] | None = None  # until when, where it is noted
         self._armed = NEVER  # what the timer is set to, likewise
         self._idle_since = self.now  # may lie ahead of now by the last thread's trailing time
-        self._ready: list[deque[Thread]] = [deque() for _ in range(32)]
+        self._ready: list[list[Thread]] = [[] for _ in range(32)]  # by priority
         self._mask = 0  # bit p: priority p has a ready thread
         self._area = 0  # sum of the instants at which the number of runnable threads fell, less those at which it rose
         self._overhead = 0  # ns of overhead to consume before the running thread's burst goes on
-        self._pending: Timeout | None = None  # the event that ends the running thread's current stretch
+        self._pending: Alarm | None = None  # the event that ends the running thread's current stretch
         self._stretch_since = 0
         self._horizon = 0  # while it runs threads, the instant of SimPy's next event
         self._quantum_end = 0  # of the running thread
@@ -269,29 +263,22 @@ class Processor:
         """
         if not self._active:
             self._suspend()
-            self._at(int(self.env.now), self._announced)
+            self._at(self.env.instant(), Call(lambda: self._reconsider(0)))
 
-    def _announced(self, _: Event) -> None:
-        self._reconsider(0)
-
-    def _at(self, instant: int, then: Callable[[Event], None], value: object = None) -> Timeout:
-        """Asks SimPy for an event at an instant, ns."""
-        event = Timeout(self.env, instant - int(self.env.now), value)
-        event.callbacks.append(then)
+    def _at(self, instant: int, alarm: Alarm) -> None:
+        """Asks SimPy for something to happen at an instant, ns."""
         if instant < self._horizon:
             self._horizon = instant
-        return event
+        self.env.set_alarm(instant, alarm)
 
     def _leave(self, thread: Thread, state: int) -> None:
         thread.state = state
         self._area += self.now
         self.stay_ns += self.now - thread.ready_since
 
-    def _expire(self, alarm: Event) -> None:
+    def _expire(self, thread: Thread) -> None:
         """The timer interrupt that ends a sleep; stale if the thread was woken meanwhile."""
-        thread = alarm.value
-        assert isinstance(thread, Thread)
-        deadline = int(self.env.now)
+        deadline = self.env.instant()
         thread.alarms.discard(deadline)
         if thread.state != BLOCKED or thread.deadline != deadline:
             return
@@ -337,15 +324,14 @@ class Processor:
             start = self.now + idle_wake
             if start < self._idle_since:
                 start = self._idle_since
-            if start < self.env.peek():
+            if start < self.env.horizon():
                 self._leave_idle(start)
             else:
-                self._leaving_idle = True
-                self._at(start, self._idle_ends, start)
+                self._leave_idle_at(start)
 
-    def _idle_ends(self, event: Event) -> None:
-        assert isinstance(event.value, int)
-        self._leave_idle(event.value)
+    def _leave_idle_at(self, start: int) -> None:
+        self._leaving_idle = True
+        self._at(start, Call(lambda: self._leave_idle(start)))
 
     def _leave_idle(self, start: int) -> None:
         self._leaving_idle = False
@@ -355,10 +341,9 @@ class Processor:
 
     def _suspend(self) -> None:
         """Moves the processor's clock to SimPy's now and books what the running thread has consumed by then."""
-        self.now = max(self.now, int(self.env.now))
+        self.now = max(self.now, self.env.instant())
         if self._pending is not None:
-            if not self._pending.processed:
-                self._pending.callbacks.clear()
+            self._pending.cancelled = True
             self._pending = None
             self._consume(self.now - self._stretch_since)
 
@@ -369,15 +354,14 @@ class Processor:
         self._overhead -= overhead
         thread.remaining -= spent - overhead
 
-    def _stretch_ends(self, _: Event) -> None:
+    def _stretch_ends(self) -> None:
         self._suspend()
         self._go()
 
     def _go(self) -> None:
         """Runs threads until a burst reaches past the next event or none is ready."""
         self._active = True
-        event = self.env.peek()
-        self._horizon = NEVER if event == inf else int(event)
+        self._horizon = self.env.horizon()
         thread = self.running
         free = thread is None or self._run(thread, thread.remaining + self._overhead == 0)
         while free and self._mask:
@@ -391,7 +375,7 @@ class Processor:
         """Hands the processor to the most urgent ready thread; whether it is free again."""
         priority = self._mask.bit_length() - 1
         queue = self._ready[priority]
-        self.running = thread = queue.popleft()
+        self.running = thread = queue.pop(0)
         if not queue:
             self._mask ^= 1 << priority
         thread.state = RUNNING
@@ -434,8 +418,8 @@ class Processor:
                     if wish is BLOCK:
                         if self._block(thread):
                             break
-                    elif wish > 0:  # type: ignore[operator]
-                        thread.burst = thread.remaining = wish  # type: ignore[assignment]
+                    elif isinstance(wish, int) and wish > 0:
+                        thread.burst = thread.remaining = wish
                         thread.origin = self.now + self._overhead
                         if thread.interruptions:
                             thread.interruptions = []
@@ -463,7 +447,8 @@ class Processor:
                 end = self._quantum_end
             if end >= self._horizon:
                 self._stretch_since = self.now
-                self._pending = self._at(end, self._stretch_ends)
+                self._pending = _StretchEnd(self)
+                self._at(end, self._pending)
                 return False
             if completed:
                 self._overhead = thread.remaining = 0
@@ -485,7 +470,7 @@ class Processor:
         thread.quantum_left = self._quantum_end - self.now
         queue = self._ready[thread.priority]
         if head:
-            queue.appendleft(thread)
+            queue.insert(0, thread)
         else:
             queue.append(thread)
         self._mask |= 1 << thread.priority
@@ -523,9 +508,36 @@ class Processor:
                 self._asleep[thread] = deadline
             if deadline not in thread.alarms:
                 thread.alarms.add(deadline)
-                self._at(deadline, self._expire, thread)
+                self._at(deadline, _WakeUp(self, thread))
         self._leave(thread, BLOCKED)
         self.running = None
         self._overhead += thread.trailing
         thread.trailing = 0
         return True
+
+
+class _WakeUp(Alarm):
+    """A thread's deadline."""
+
+    __slots__ = ("_processor", "_sleeper")
+
+    def __init__(self, processor: Processor, thread: Thread) -> None:
+        super().__init__()
+        self._processor = processor
+        self._sleeper = thread
+
+    def ring(self) -> None:
+        self._processor._expire(self._sleeper)
+
+
+class _StretchEnd(Alarm):
+    """The running thread's burst ends, or its quantum."""
+
+    __slots__ = ("_processor",)
+
+    def __init__(self, processor: Processor) -> None:
+        super().__init__()
+        self._processor = processor
+
+    def ring(self) -> None:
+        self._processor._stretch_ends()

@@ -10,16 +10,14 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from simpy import Environment
-
 from rayos_model.abi import COMPUTE_TURN_NS
+from rayos_model.model.clock import NEVER, Call, Clock
 from rayos_model.model.processor import (
     BLOCK,
     BLOCKED,
     EXITED,
     KERNEL_SPACE,
     LEAVE,
-    NEVER,
     READY,
     RUNNING,
     Body,
@@ -144,7 +142,7 @@ class Several:
 class Cpus(Processor):
     """Several processors that share ready queues and a kernel lock."""
 
-    def __init__(self, env: Environment, quantum_ns: int, overheads: Overheads, several: Several) -> None:
+    def __init__(self, env: Clock, quantum_ns: int, overheads: Overheads, several: Several) -> None:
         super().__init__(env, quantum_ns, overheads, several.jitter)
         self._seek_ns = round(overheads.seek * (several.vcpus - 1))
         self._cpus = [Cpu(identity, several.ipi_delay_seed) for identity in range(several.vcpus)]
@@ -260,7 +258,7 @@ class Cpus(Processor):
             self._interrupted(cpu)
             return
         heard = self.now + (cpu.delays.next() * MAX_IPI_DELAY_NS >> 32)
-        self._at(heard, lambda _: self._interrupted(cpu))
+        self._at(heard, Call(lambda: self._interrupted(cpu)))
 
     def _interrupted(self, cpu: Cpu) -> None:
         cpu.told = True

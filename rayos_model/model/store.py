@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Final
 
 from rayos_model.abi import BLOCK_BYTES
@@ -23,14 +22,19 @@ RESUME_NS: Final = 20_000_000
 """A disk that refuses to be written is tried again this much later."""
 
 
-class State(IntEnum):
-    """Of a block in the cache."""
+# States of a block in the cache.
+CLEAN: Final = 0
+DIRTY: Final = 1
+WRITING: Final = 2
+WANTED: Final = 3
+READING: Final = 4
 
-    CLEAN = 0
-    DIRTY = 1
-    WRITING = 2
-    WANTED = 3
-    READING = 4
+# Looked up once: members of an enumeration are slow to reach before Python 3.12.
+_READ: Final = Operation.READ
+_WRITE: Final = Operation.WRITE
+_FLUSH: Final = Operation.FLUSH
+_SUBMIT: Final = tuple(f"disk_submit.{operation.name.lower()}" for operation in Operation)
+_DONE: Final = tuple(f"disk_done.{operation.name.lower()}" for operation in Operation)
 
 
 @dataclass(slots=True)
@@ -95,9 +99,9 @@ class Store:
         self._generation = 0
         self._cursor = 1
         self._recover()
-        self._state: dict[int, State] = {}
+        self._state: dict[int, int] = {}
         self._epoch_of: dict[int, int] = {}
-        self._lists: dict[State, OrderedDict[int, None]] = {state: OrderedDict() for state in State}
+        self._lists: list[OrderedDict[int, None]] = [OrderedDict() for _ in range(READING + 1)]  # by state
         self._epochs = [_Epoch(), _Epoch()]
         self._open, self._durable, self._wanted = 1, 0, 0
         self._first_dirty_ns = 0
@@ -125,9 +129,9 @@ class Store:
     @property
     def dirty(self) -> int:
         """Blocks that wait to be written."""
-        return len(self._lists[State.DIRTY])
+        return len(self._lists[DIRTY])
 
-    def _set(self, block: int, state: State) -> None:
+    def _set(self, block: int, state: int) -> None:
         old = self._state.get(block)
         if old is None:
             self._memory.take(1)
@@ -138,7 +142,7 @@ class Store:
 
     def shrink(self, blocks: int) -> int:
         """Drops up to so many clean blocks, the least used first; how many it dropped."""
-        clean = self._lists[State.CLEAN]
+        clean = self._lists[CLEAN]
         dropped = min(blocks, len(clean))
         for _ in range(dropped):
             block, _ = clean.popitem(last=False)
@@ -147,9 +151,9 @@ class Store:
         return dropped
 
     def _has_room(self) -> bool:
-        return len(self._state) < self._capacity or bool(self._lists[State.CLEAN])
+        return len(self._state) < self._capacity or bool(self._lists[CLEAN])
 
-    def _insert(self, block: int, state: State) -> None:
+    def _insert(self, block: int, state: int) -> None:
         if len(self._state) >= self._capacity:
             self.shrink(1)
         self._set(block, state)
@@ -167,7 +171,7 @@ class Store:
         """The block that the next put goes to; 0: none."""
         block = self._cursor
         for _ in range(1, self._blocks):
-            if not (self._busy[block] or self._bad[block] or self._state.get(block) not in (None, State.CLEAN)):
+            if not (self._busy[block] or self._bad[block] or self._state.get(block) not in (None, CLEAN)):
                 return block
             block = self._after(block)
         return 0
@@ -199,7 +203,7 @@ class Store:
                 self.flush()
             self._kick()
             return False
-        self._insert(block, State.DIRTY)
+        self._insert(block, DIRTY)
         self._epoch_of[block] = self._open & 1
         epoch.unwritten += 1
         self._busy[block] = 1
@@ -218,11 +222,11 @@ class Store:
         """None: it is in the cache; else what to wait for, to try again. Raises `StoreError` if it was not read."""
         block = self._block_of[name]
         state = self._state.get(block)
-        if state in (State.WANTED, State.READING):
+        if state in (WANTED, READING):
             return f"block {block}"
         if state is not None:
-            if state is State.CLEAN:
-                self._set(block, State.CLEAN)
+            if state == CLEAN:
+                self._set(block, CLEAN)
             if block in self._unreadable:
                 self._unreadable.discard(block)
                 self._drop(block)
@@ -234,7 +238,7 @@ class Store:
             if self._refusing:
                 raise StoreError
             return "room"
-        self._insert(block, State.WANTED)
+        self._insert(block, WANTED)
         self.misses += 1
         self._kick()
         return f"block {block}"
@@ -256,9 +260,9 @@ class Store:
     # ---- work for the disk ------------------------------------------------------------------------
 
     def _deliver(self, request: Request, failed: bool, now: int) -> None:
-        if request.operation is Operation.FLUSH:
+        if request.operation is _FLUSH:
             self._flush_done()
-        elif request.operation is Operation.READ:
+        elif request.operation is _READ:
             self._read_done(request, failed)
         elif failed:
             self._write_failed(request.block, now)
@@ -266,7 +270,7 @@ class Store:
             self._written(request)
         if failed or self.device.retrying(request.operation):
             return
-        if request.operation is Operation.READ or not self._homeless:
+        if request.operation is _READ or not self._homeless:
             self._on_served(request.operation)
 
     def _flush_done(self) -> None:
@@ -280,7 +284,7 @@ class Store:
         self._wake("room")
 
     def _read_done(self, request: Request, failed: bool) -> None:
-        self._set(request.block, State.CLEAN)
+        self._set(request.block, CLEAN)
         if request.refused:
             self._unreadable.add(request.block)
             if not failed:
@@ -292,7 +296,7 @@ class Store:
         block = request.block
         self._suspect = self._refusing = False
         self._homeless.discard(block)
-        self._set(block, State.CLEAN)
+        self._set(block, CLEAN)
         version = self._unwritten.pop(block)
         if not request.refused:
             self.contents[block] = version
@@ -305,7 +309,7 @@ class Store:
         self._suspect = True
         if moved:
             return
-        self._set(block, State.DIRTY)
+        self._set(block, DIRTY)
         self._refusing = True
         self._resume_ns = now + RESUME_NS
         self._wake("durable")
@@ -326,20 +330,20 @@ class Store:
         else:
             self._epochs[self._open & 1].freed.append(to)
         del self._lists[self._state.pop(block)][block]
-        self._state[to] = State.DIRTY
-        self._lists[State.DIRTY][to] = None
+        self._state[to] = DIRTY
+        self._lists[DIRTY][to] = None
         return True
 
     @property
     def _writing(self) -> bool:
-        return bool(self._lists[State.WRITING])
+        return bool(self._lists[WRITING])
 
     def step(self, now: int) -> tuple[str, Request | Operation] | None:
         """One thing done for the disk: its point, and the request delivered or the operation submitted."""
         device = self.device
         if request := device.next(now):
             self._deliver(request, request.refused and device.seeing, now)
-            return f"disk_done.{request.operation.name.lower()}", request
+            return _DONE[request.operation], request
         if self._wanted == self._open and not self._closing:
             self._open += 1
         dirty = self.dirty
@@ -347,20 +351,20 @@ class Store:
         self._draining = dirty > 0 and (self._draining or bool(self._homeless) or overdue or self._closing)
         if not device.room:
             return None
-        if wanted := self._lists[State.WANTED]:
-            return self._submit(Operation.READ, next(iter(wanted)), State.READING, now)
+        if wanted := self._lists[WANTED]:
+            return self._submit(_READ, next(iter(wanted)), READING, now)
         if self._draining and (not self._refusing or (now >= self._resume_ns and not self._writing)):
-            return self._submit(Operation.WRITE, next(iter(self._lists[State.DIRTY])), State.WRITING, now)
+            return self._submit(_WRITE, next(iter(self._lists[DIRTY])), WRITING, now)
         if not self._closing or self._flushing or self._epochs[(self._durable + 1) & 1].unwritten:
             return None
         self._flushing = True
-        device.submit(Operation.FLUSH, 0, now)
-        return "disk_submit.flush", Operation.FLUSH
+        device.submit(_FLUSH, 0, now)
+        return _SUBMIT[_FLUSH], _FLUSH
 
-    def _submit(self, operation: Operation, block: int, state: State, now: int) -> tuple[str, Operation]:
+    def _submit(self, operation: Operation, block: int, state: int, now: int) -> tuple[str, Operation]:
         self._set(block, state)
         self.device.submit(operation, block, now)
-        return f"disk_submit.{operation.name.lower()}", operation
+        return _SUBMIT[operation], operation
 
     @property
     def deadline(self) -> int | None:
@@ -370,5 +374,7 @@ class Store:
             write = None if self._writing else self._resume_ns
         elif self.dirty and not self._draining:
             write = self._first_dirty_ns + WRITE_AGE_NS
-        times = [time for time in (self.device.deadline, write) if time is not None]
-        return min(times, default=None)
+        delivery = self.device.deadline
+        if write is None or delivery is None:
+            return delivery if write is None else write
+        return min(write, delivery)

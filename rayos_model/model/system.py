@@ -16,7 +16,7 @@ from rayos_model.run import RunWriter
 from rayos_model.scenario import Scenario
 from rayos_model.systems import Progress, ProgressFn
 
-VALIDATED_VCPUS: Final = {"icount": (1, 2, 4, 8)}
+VALIDATED_VCPUS: Final = {"icount": (1, 2, 4, 8, 16)}
 """Numbers of processors at which predictions were compared with the kernel, by platform."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -10,8 +9,7 @@ import numpy as np
 
 from rayos_model.abi import TRACE_DTYPE, Records, TraceKind
 
-_COLUMNS: Final = ("time_ns", "arg", "subject", "cpu_ns", "kind", "thread", "sleepers")
-_CHUNK_VALUES: Final = len(_COLUMNS) << 15
+_CHUNK_WORDS: Final = TRACE_DTYPE.itemsize // 8 << 15
 
 
 class TraceBuffer:
@@ -19,13 +17,13 @@ class TraceBuffer:
 
     def __init__(self, consume: Callable[[Records], None]) -> None:
         self._consume = consume
-        self._values = array("Q")  # record after record, in order of _COLUMNS
+        # Of 64 bits, four a record, with its fields where `abi.TRACE_DTYPE` has them; used over and over.
+        self._words = [0] * _CHUNK_WORDS
+        self._used = 0
 
     def measure(self, time_ns: int, kind: TraceKind, subject: int, arg: int, thread: int) -> None:
         """Appends one measurement record."""
-        self._values.extend((time_ns, arg, subject, 0, kind, thread, 0))
-        if len(self._values) >= _CHUNK_VALUES:
-            self.flush()
+        self._append(time_ns, arg, subject, 0, kind, thread, 0)
 
     def point(
         self, time_ns: int, point: tuple[Any, ...], subject: int, cpu_ns: int, thread: int, sleepers: int
@@ -35,16 +33,21 @@ class TraceBuffer:
 
         label, *sizes = point
         kind, subject, arg = record_of(label, tuple(sizes), subject)
-        self._values.extend((time_ns, arg, subject, cpu_ns, kind, thread, min(sleepers, 255)))
-        if len(self._values) >= _CHUNK_VALUES:
+        self._append(time_ns, arg, subject, cpu_ns, kind, thread, min(sleepers, 255))
+
+    def _append(self, time_ns: int, arg: int, subject: int, cpu_ns: int, kind: int, thread: int, sleepers: int) -> None:
+        words, used = self._words, self._used
+        words[used] = time_ns
+        words[used + 1] = arg
+        words[used + 2] = cpu_ns << 32 | subject
+        words[used + 3] = sleepers << 56 | thread << 16 | kind
+        self._used = used + 4
+        if self._used == _CHUNK_WORDS:
             self.flush()
 
     def flush(self) -> None:
         """Hands on what has been collected so far."""
-        if self._values:
-            table = np.frombuffer(self._values, np.uint64).reshape(-1, len(_COLUMNS))
-            self._values = array("Q")
-            records = np.zeros(len(table), TRACE_DTYPE)
-            for name, column in zip(_COLUMNS, table.T, strict=True):
-                records[name] = column
+        if self._used:
+            records = np.array(self._words[: self._used], "<u8").view(TRACE_DTYPE)
+            self._used = 0
             self._consume(records)

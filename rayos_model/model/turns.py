@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from simpy import Environment, Event
-from simpy.events import Timeout
-
-from rayos_model.model.processor import NEVER, Overheads
+from rayos_model.model.clock import NEVER, Alarm, Call, Clock
+from rayos_model.model.processor import Overheads
 from rayos_model.model.smp import Cpu, Cpus, Several, Stop
 
 LONGEST_TURN_NS = 100_000_000
@@ -25,20 +23,20 @@ class _Stage(Enum):
 class TurnTaking(Cpus):
     """Several processors, one of which runs at any time; `now` is the clock they share."""
 
-    def __init__(self, env: Environment, quantum_ns: int, overheads: Overheads, several: Several) -> None:
+    def __init__(self, env: Clock, quantum_ns: int, overheads: Overheads, several: Several) -> None:
         super().__init__(env, quantum_ns, overheads, several)
         self._turn = 0  # whose it is
         self._stage = _Stage.LOOK
         self._look_first = [False] * several.vcpus  # whose next turn comes after a look at the timers
         self._longest = NEVER  # deadline of QEMU's own timer
         self._deadline = NEVER  # the earliest of all timers
-        self._resumption: Timeout | None = None
+        self._resumption: Alarm | None = None
         self._resumes = NEVER
 
     # ---- SimPy ---------------------------------------------------------------------------------
 
     def _interrupt_sent(self, cpu: Cpu) -> None:
-        self._resume_at(int(self.env.now))
+        self._resume_at(self.env.instant())
 
     def _unlocked(self) -> None:
         """Who spins sees it in its next turn."""
@@ -47,15 +45,15 @@ class TurnTaking(Cpus):
         """Has the turns go on at `time`, after what else happens then."""
         if self._active or self._resumes <= time:
             return
-        if self._resumption is not None and not self._resumption.processed:
-            self._resumption.callbacks.clear()
+        if self._resumption is not None:
+            self._resumption.cancelled = True
         self._resumes = time
-        self._resumption = Timeout(self.env, time - int(self.env.now))
-        self._resumption.callbacks.append(self._resume)
+        self._resumption = Call(self._resume)
+        self.env.set_alarm(time, self._resumption)
 
-    def _resume(self, _: Event) -> None:
+    def _resume(self) -> None:
         self._resumption, self._resumes = None, NEVER
-        self.now = max(self.now, int(self.env.now))
+        self.now = max(self.now, self.env.instant())
         self._active = True
         all_halted = self._take_turns()
         self._active = False
@@ -140,5 +138,5 @@ class TurnTaking(Cpus):
 
     def _advance(self, cpu: Cpu, wanted: int) -> int:
         start = self.now
-        self.now = int(min(start + wanted, max(start, min(self._deadline, self.env.peek()))))
+        self.now = min(start + wanted, max(start, min(self._deadline, self.env.horizon())))
         return self.now - start

@@ -133,7 +133,7 @@ def run_summary(run: Run) -> str:
         for row in run.verdicts
     ]
     metrics = [(name, tables.number(value.value, value.unit)) for name, value in run.metrics.values.items()]
-    caption = f"{plots.label_of(run)}, {run.scenario.duration_s:g} s: {'passed' if run.passed else 'FAILED'}"
+    caption = f"{run.label}, {run.scenario.duration_s:g} s: {'passed' if run.passed else 'FAILED'}"
     return _table(caption, ("criterion", "required", "measured", ""), verdicts) + (
         f"<details><summary>{len(metrics)} metrics</summary>{_table('', ('metric', 'value'), metrics)}</details>"
     )

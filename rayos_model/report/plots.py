@@ -31,15 +31,10 @@ _GREY: Final = "#767676"
 _SMALL: Final = (4.6, 3.2)  # inches; small, so that text stays legible where a phone shrinks the figure
 
 
-def label_of(run: Run) -> str:
-    """How a run is called in legends and headings."""
-    return " ".join(filter(None, (run.scenario.name, "on", run.system, run.platform and f"({run.platform})")))
-
-
 def labels_of(runs: Sequence[Run]) -> list[str]:
     """Labels that tell runs apart: the system alone within one scenario, with the directory where that does not do."""
     same = len({run.scenario.name for run in runs}) == 1
-    labels = [f"{run.system} ({run.platform})" if same and run.platform else label_of(run) for run in runs]
+    labels = [f"{run.system} ({run.platform})" if same and run.platform else run.label for run in runs]
     if len(set(labels)) < len(labels):
         labels = [f"{label}, {run.path.name}" for label, run in zip(labels, runs, strict=True)]
     return labels

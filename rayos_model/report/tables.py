@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from rayos_model.report.plots import label_of
 from rayos_model.run import Run
 from rayos_model.units import METRIC_UNITS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -31,7 +32,7 @@ def outcome(ok: bool) -> Text:
 
 def verdicts(run: Run) -> Table:
     """Each criterion of a run: required, measured, outcome."""
-    what = f"{label_of(run)}, {run.scenario.duration_s:g} s"
+    what = f"{run.label}, {run.scenario.duration_s:g} s"
     table = Table(title=f"{what}: {'passed' if run.passed else 'FAILED'}", title_justify="left")
     for heading in ("criterion", "required", "measured"):
         table.add_column(heading)
@@ -46,7 +47,7 @@ def metrics(runs: Sequence[Run], *, names: Sequence[str] = ()) -> Table:
     table = Table(title="metrics", title_justify="left")
     table.add_column("metric")
     for run in runs:
-        table.add_column(label_of(run), justify="right")
+        table.add_column(run.label, justify="right")
     for name in names or METRIC_UNITS:
         if any(name in run.metrics.values for run in runs) and not _never_measured(runs, name):
             table.add_row(name, *(metric_text(run, name) for run in runs))
