@@ -79,6 +79,7 @@ void net_send(enum net_side side, const void *frame, u32 bytes)
     virtqueue_add(&i->transmit, 0, &buffer, 1, 0);
     virtqueue_notify(&i->transmit);
     virtqueue_notify(&i->transmit);
+    sched_stay_awake();
 }
 
 u32 net_receive(enum net_side side, void *frame)
@@ -90,6 +91,7 @@ u32 net_receive(enum net_side side, void *frame)
         memcpy(frame, i->received[chain].frame, length);
         offer(i, chain);
         virtqueue_notify(&i->receive);
+        sched_stay_awake();
         if (length)
             return length;
     }

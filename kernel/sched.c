@@ -11,6 +11,7 @@
 #define WATCHDOG_NS 5000000000ull
 #define WATCHED_ABOVE 10
 #define IDLE_SPIN_NS 300000
+#define IDLE_AWAKE_NS 400000
 #define MIN_QUANTUM_NS 10000
 
 enum leave { LEAVE_PREEMPTED, LEAVE_EXPIRED, LEAVE_FOR_GOOD };
@@ -18,6 +19,7 @@ enum leave { LEAVE_PREEMPTED, LEAVE_EXPIRED, LEAVE_FOR_GOOD };
 static struct thread queues[PRIORITIES];         /* circular, through a head */
 static u32 ready_map;
 static struct random jitter;                     /* of quanta, if the scenario wants it */
+static u64 awake_until_ns;                       /* not to halt before */
 
 /* ---- Ready queues ---- */
 
@@ -468,12 +470,16 @@ void sched_start(void)
     set_timer(cpu);
 }
 
+void sched_stay_awake(void) { awake_until_ns = clock_ns() + IDLE_AWAKE_NS; }
+
 /* Halting makes QEMU's two threads meet, which costs the host as much as executing some 400 us of no-operations: when the
  * next interrupt is nearer than that, wait for it running. Virtual time is the same either way; not so with several
  * processors, which would have to wait. */
 static void idle_wait(struct cpu *cpu)
 {
-    if (cpu_count > 1 || cpu->armed_ns == NEVER || cpu->armed_ns > clock_ns() + IDLE_SPIN_NS) {
+    u64 now = clock_ns();
+    bool near = cpu->armed_ns != NEVER && cpu->armed_ns <= now + IDLE_SPIN_NS;
+    if (cpu_count > 1 || (!near && now >= awake_until_ns)) {
         halt();
         return;
     }

@@ -130,6 +130,9 @@ void sched_init(void);
 void sched_init_cpu(struct cpu *cpu);    /* what runs on it becomes its idle thread */
 void sched_start(void);                  /* the scenario starts now; interrupts off */
 [[noreturn]] void sched_idle(void);
+/* QEMU's main loop has been given something to do. Should it look for idle processors just when this one halts, it counts on
+ * without the last instructions (icount), and the next deadline comes some nanoseconds late: do not halt until it is done. */
+void sched_stay_awake(void);
 bool thread_init(struct thread *t, u16 id, const char *name, int priority, void (*body)(void *), void *argument);
 void thread_free(struct thread *t);      /* its kernel stack; the thread is dead and not on_cpu */
 /* All below: under LOCK_KERNEL. A thread's body begins under it, as if in a service. */
