@@ -27,6 +27,7 @@ from rayos_model.model import ModelSystem
 from rayos_model.run import Run
 from rayos_model.soak import ClientWorkload, diagnose_clients
 from rayos_model.systems import System, execute
+from tests.conftest import repeated
 
 FULL: Final = os.environ.get("RAYOS_FULL_SOAK") == "1"
 SHORT_S: Final = 20.0
@@ -79,10 +80,7 @@ def calm_run_like(result: FailureInjectionResult, system_name: str, folder: Path
 
 def run_that_repeats(what: scenario.Scenario, folder: Path) -> Run:
     """A run on the kernel; checks that another of the same scenario is the same to the byte."""
-    first, again = (execute(system_named("kernel"), what, folder / f"repeat-{what.name}-{n}") for n in range(2))
-    assert np.array_equal(first.trace(), again.trace())
-    assert first.markers() == again.markers()
-    return first
+    return repeated(lambda out: execute(system_named("kernel"), what, out), folder / f"repeat-{what.name}")
 
 
 def recovery_ns(fault: InjectedFault) -> int:

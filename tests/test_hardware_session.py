@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,7 +23,6 @@ import pytest
 
 from rayos_model import abi
 from rayos_model.errors import BadInput, PlatformFailure
-from rayos_model.hardware import execution as executing
 from rayos_model.hardware import failures
 from rayos_model.hardware.execution import Execution, execute, run_blocking
 from rayos_model.hardware.platforms import command_line, platform_named
@@ -270,23 +268,6 @@ async def notebook():
 
 NOTEBOOK and asyncio.run(notebook()) or run()
 """
-
-
-def test_ctrl_c_is_not_lost_where_a_cancellation_is_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executing, "INSIST_S", 0.1)
-    swallowed = []
-
-    async def stubborn() -> None:
-        threading.Timer(0.1, signal.pthread_kill, [threading.get_ident(), signal.SIGINT]).start()
-        try:
-            await asyncio.sleep(30)
-        except asyncio.CancelledError:
-            swallowed.append(True)
-        await asyncio.sleep(30)
-
-    with pytest.raises(KeyboardInterrupt):
-        run_blocking(stubborn)
-    assert swallowed == [True]
 
 
 @pytest.mark.parametrize("notebook", [False, True], ids=["script", "notebook"])

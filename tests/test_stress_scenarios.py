@@ -14,14 +14,15 @@ import pytest
 
 from rayos_model import scenario
 from rayos_model.calibration import load_calibration
+from rayos_model.crosscheck import compare_curves
 from rayos_model.hardware import KernelSystem
 from rayos_model.markers import parse
 from rayos_model.model import ModelSystem
 from rayos_model.report import plots
 from rayos_model.scenario import Scenario, from_dict
 from rayos_model.soak import ClientWorkload
-from rayos_model.stress import LoadGenerator, ResourceMonitor, StressTestHarness, StressTestResult
-from rayos_model.systems import System
+from rayos_model.stress import DegradationAnalyzer, LoadGenerator, ResourceMonitor, StressTestHarness, StressTestResult
+from rayos_model.systems import System, execute
 
 FULL: Final = os.environ.get("RAYOS_FULL_SOAK") == "1"
 STEP_S: Final = 2
@@ -85,18 +86,25 @@ def test_graceful_degradation_curve(system_name: str, folder: Path) -> None:
     assert ungraceful.metrics["memory.leak"] == 0
 
 
-def test_the_model_predicts_the_curve(folder: Path) -> None:
-    """5 % below saturation, 10 % at it, the knee within one level: what the predictions are used for."""
-    measured = stress("stress-curve", "kernel", folder).curve
-    predicted = stress("stress-curve", "model", folder).curve
-    for m, p in zip(measured.points, predicted.points, strict=True):
-        tolerance = 0.10 if m.level == 1 else 0.05
-        assert p.p99_us.value == pytest.approx(m.p99_us.value, rel=tolerance), m.level
-        assert p.p50_us.value == pytest.approx(m.p50_us.value, rel=tolerance), m.level
-    if measured.knee is None or predicted.knee is None:
-        assert measured.knee == predicted.knee
-    else:
-        assert abs(measured.knee - predicted.knee) <= 0.25
+def test_the_model_predicts_the_curve(tmp_path: Path) -> None:
+    """5 % below saturation, 10 % at it, the knee within one level: what the predictions are used for.
+
+    Means over seeds: at saturation a few seconds of either system differ by more from one seed to the next.
+    """
+    full = shortened("stress-curve")
+    what = from_dict(
+        {**full.model_dump(exclude_unset=True), "duration_s": 20, "load": {**full.load.model_dump(), "step_s": 4}}
+    )
+
+    def curves(name: str) -> list[DegradationAnalyzer]:
+        seeds = (what.with_overrides(seed=what.seed + n) for n in range(3))
+        return [
+            DegradationAnalyzer.of(execute(system_named(name), one, tmp_path / f"{name}-{one.seed}")) for one in seeds
+        ]
+
+    rows = compare_curves(curves("kernel"), curves("model"))
+    assert len(rows) == 2 * 5 + 1
+    assert [row for row in rows if not row.ok] == []
 
 
 def test_systems_say_the_same_of_a_stress_test(folder: Path) -> None:

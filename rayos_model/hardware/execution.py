@@ -26,8 +26,6 @@ from rayos_model.scenario import ClientGroup, Scenario
 
 PROBE_S: Final = 5.0
 """Wall time for the probe's single second of scenario; a platform that needs more is no use for real runs."""
-INSIST_S: Final = 5.0
-"""Wall time after which a task that goes on although it was cancelled is cancelled again; cleaning up takes less."""
 _PROBE: Final = Scenario(name="probe", duration_s=1.0, clients=(ClientGroup(count=1, workload="rendering"),))
 
 T = TypeVar("T")
@@ -107,22 +105,8 @@ def run_blocking(task: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(_insisting(task))
+        return asyncio.run(task())
     return _run_in_thread(task)
-
-
-async def _insisting(task: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs `task`. When cancelled, it cancels that until it ends, for something below may swallow it once."""
-    running = asyncio.ensure_future(task())
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        while not running.done():
-            running.cancel()
-            await asyncio.wait([running], timeout=INSIST_S)
-        if not running.cancelled():
-            running.exception()  # has been seen
-        raise
 
 
 def _run_in_thread(task: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -136,7 +120,7 @@ def _run_in_thread(task: Callable[[], Coroutine[Any, Any, T]]) -> T:
         assert current is not None
         cancel.append(lambda: loop.call_soon_threadsafe(current.cancel))
         started.set()
-        results.append(await _insisting(task))
+        results.append(await task())
 
     def body() -> None:
         try:
