@@ -126,7 +126,6 @@ static void look_at_link(void)
     trace_point(P_LINK, NET_SERVER, up);
 }
 
-
 static void network_main(void *unused)
 {
     (void)unused;

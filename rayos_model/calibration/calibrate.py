@@ -120,7 +120,7 @@ def fit_several(parameters: Parameters, several: list[tuple[int, pd.DataFrame]],
     `seek_ns`: events queued for a client cost more where a processor has to be looked for, which is clearly the case or
     not: the distance of the two groups, for each processor beyond the first. `several_ns` of each pair seen often
     enough: the median of what else it costs more. Segments of twice the cost and more are left out of both: a turn of
-    another processor falls into them. `handovers` ([segments.handovers]): what passes from the end of a turn to the
+    another processor falls into them. `handovers`, of the function so named: what passes from the end of a turn to the
     switch on an idle processor that was told, after a client's send and, more by `leave_ns`, after its recv.
     """
     tables = []
@@ -183,7 +183,7 @@ def idle_wake_delays(trace: Records) -> NDArray[np.float64]:
     timer, after = timer[after < len(points)], after[after < len(points)]
     first = trace[points[after]]
     deadline = trace["time_ns"][timer].astype(np.int64) - trace["arg"][timer].astype(np.int64)
-    switch = first["time_ns"].astype(np.int64) - first["cpu_ns"].astype(np.int64)
+    switch = _began_ns(first)
     undisturbed = (first["dispatches"] == 1) & (first["irqs"] == 0)
     return np.asarray((switch - deadline)[undisturbed], np.float64)
 
@@ -203,9 +203,14 @@ def handovers(trace: Records) -> pd.DataFrame:
         ("recv", TraceKind.P_RECEIVE, TraceKind.P_RECEIVE),
     ):
         where = switched & (before["kind"] == last) & (then["kind"] == first)
-        switch = then["time_ns"][where].astype(np.int64) - then["cpu_ns"][where].astype(np.int64)
-        tables.append(pd.DataFrame({"after": after, "gap_ns": switch - before["time_ns"][where].astype(np.int64)}))
+        gaps = _began_ns(then[where]) - before["time_ns"][where].astype(np.int64)
+        tables.append(pd.DataFrame({"after": after, "gap_ns": gaps}))
     return pd.concat(tables, ignore_index=True)
+
+
+def _began_ns(points: Records) -> NDArray[np.int64]:
+    """When the segments began that points close; of a thread's first on a processor: the switch to it."""
+    return np.asarray(points["time_ns"].astype(np.int64) - points["cpu_ns"].astype(np.int64), np.int64)
 
 
 def memory_table(trace: Records, scenario: Scenario) -> pd.DataFrame:
