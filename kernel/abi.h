@@ -258,7 +258,7 @@ enum trace_kind {
     P_REPAINT = 26,   /* repaint point reached: a composite pass begins, or there is nothing to paint */
     P_DEVICE = 27,    /* an input device's report is there; subject client */
     /* launcher and reporter */
-    P_SPAWN = 32,     /* process created;  subject client, arg pages */
+    P_SPAWN = 32,     /* process created;  subject 0: a client, 1: background load; arg its id */
     P_REAP = 33,      /* process freed;    subject client, arg pages */
     P_SNAPSHOT = 34,  /* second's snapshot printed */
     P_PROFILE = 35,   /* second's memory profile printed; kind performance */
@@ -274,7 +274,7 @@ enum trace_kind {
     P_DURABLE = 43,   /* flush acknowledged */
     P_MEMORY = 44,    /* subject 0 mapped, 1 unmapped, 2 refused; arg pages: of the last, those mapped before and returned */
     P_DISK_SUBMIT = 45, /* one request to the device;    subject operation */
-    P_DISK_DONE = 46, /* one request delivered;          subject operation */
+    P_DISK_DONE = 46, /* one request delivered;    subject operation, arg blocks that a flush let go */
     P_DISK_NOTIFY = 47, /* the device was told */
     /* network thread; subject enum net_side */
     P_NET_SEND = 48,  /* one frame given to the device;        arg bytes */
@@ -401,12 +401,12 @@ enum error { E_INVALID = 22, E_NO_MEMORY = 12, E_BAD_HANDLE = 9, E_CLOSED = 32, 
 /* ---- A client's configuration: read-only page in its address space ---------------------------- */
 #define COMPUTE_TURN_NS 50000 /* a computing process pauses after each */
 #define CLIENT_TEXT 0x400000ull
-#define CLIENT_CONFIG 0x10000000ull
-#define CLIENT_EVENTS 0x10000100ull /* in the same page */
-#define CLIENT_TABLES 0x10001000ull /* think table, then gap table; read-only */
-#define CLIENT_SHM 0x20000000ull
+#define CLIENT_CONFIG 0x420000ull
+#define CLIENT_EVENTS 0x420100ull /* in the same page */
+#define CLIENT_TABLES 0x421000ull /* think table, then gap table; read-only */
+#define CLIENT_SHM 0x600000ull
 #define CLIENT_MEMORY 0x40000000ull /* SYS_MEMORY; shared memory stays below it */
-#define CLIENT_STACK_TOP 0x7ffff000ull
+#define CLIENT_STACK_TOP 0x440000ull
 
 struct client_config {
     u64 seed;

@@ -42,11 +42,10 @@ bool load_start(void)
 {
     bool started = true;
     for (u32 id = first_stressor(); id < first_stressor() + stressors(); id++) {
-        u64 before = pages_used();
         bool spawned = process_spawn(id, 0, scenario()->duration_ns) != NULL;
         existing += spawned;
         started &= spawned;
-        trace_point(P_SPAWN, id, pages_used() - before);
+        trace_point(P_SPAWN, 1, id);
     }
     return started;
 }

@@ -35,16 +35,17 @@ u64 image_physical(const void *address); /* of something in the kernel image */
 /* A client's address space. recent: translations of pages that stay mapped until unmapped, so that a system call whose
  * buffers were used before walks no tables. */
 struct space {
-    u64 root;                            /* physical; 0: none */
+    u64 table;                           /* physical, of the first GiBs; 0: none */
     struct { u64 page; u8 *at; bool writable; } recent[4];
 };
+u64 *root_create(void);                  /* of a further processor; NULL: out of memory */
 bool space_create(struct space *space);  /* false: out of memory */
 void space_destroy(struct space *space); /* frees tables and owned pages */
 bool space_map(struct space *space, u64 address, u64 physical, u64 flags); /* false: out of memory */
 void space_unmap(struct space *space, u64 address, u64 pages); /* pages mapped shared; tables stay until the space goes */
 u64 space_physical(const struct space *space, u64 address); /* of a mapped page; 0: not mapped */
 void space_free(struct space *space, u64 address); /* unmaps and frees one page that the space owns */
-void space_use(const struct space *space); /* loads CR3 when it differs; NULL: the kernel alone; interrupts off */
+void space_use(struct space *space);     /* on this processor; NULL: none, the kernel alone; interrupts off */
 bool user_range(struct space *space, u64 address, u64 bytes, bool write); /* all of it mapped for the user */
 bool copy_in(struct space *space, void *to, u64 from, u64 bytes);
 bool copy_out(struct space *space, u64 to, const void *from, u64 bytes);

@@ -306,7 +306,7 @@ void process_free(struct process *p)
         handle_drop(&p->handles[i]);
     }
     service_end(flags);
-    if (p->space.root)
+    if (p->space.table)
         space_destroy(&p->space);
     if (p->socket) /* only when it was never born */
         kfree(p->socket);

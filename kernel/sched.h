@@ -52,7 +52,8 @@ struct cpu {
     u64 wanted_ns;           /* what the timer is to be set to when LOCK_KERNEL is released ... */
     u64 armed_ns;            /* ... and what it is set to; NEVER: stopped */
     u64 idle_wake_ns;        /* deadline that ends the present idle period, or NEVER */
-    u64 root;                /* what CR3 holds */
+    u64 *root;               /* its page tables; the kernel half is the same on all */
+    struct space *space;     /* of the process that runs or ran here last; NULL: none */
     struct tables *tables;   /* cpu.c */
     u64 late_ns;             /* what it was told by VECTOR_RESCHEDULE counts as not heard before this instant */
     struct random delays;    /* of interrupts from other processors, if the scenario wants them late */

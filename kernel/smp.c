@@ -80,7 +80,7 @@ void smp_answer(void)
     struct cpu *cpu = this_cpu();
     u32 requests = __atomic_load_n(&cpu->requests, __ATOMIC_ACQUIRE);
     if (requests & REQUEST_FLUSH) {
-        write_cr3(read_cr3());
+        flush_all();
         __atomic_and_fetch(&cpu->requests, ~REQUEST_FLUSH, __ATOMIC_RELEASE);
     }
     if (requests & REQUEST_PARK)
@@ -167,11 +167,12 @@ static void start(u32 id)
 {
     struct cpu *cpu = page_alloc_run(pages_for(sizeof *cpu));
     u8 *stack = window_alloc(STACK_PAGES);
-    KERNEL_ASSERT(cpu && stack && cpu_allocate(cpu), "boot:memory");
+    u64 *root = root_create();
+    KERNEL_ASSERT(cpu && stack && root && cpu_allocate(cpu), "boot:memory");
     cpu->id = (u8)id;
-    cpu->root = read_cr3();
+    cpu->root = root;
     sched_init_cpu(cpu);
-    ap_start = (struct ap_start){ read_cr3(), (u64)(stack + STACK_PAGES * PAGE_BYTES), cpu };
+    ap_start = (struct ap_start){ direct_physical(root), (u64)(stack + STACK_PAGES * PAGE_BYTES), cpu };
     apic_send(id, IPI_INIT);
     apic_send(id, IPI_STARTUP | TRAMPOLINE >> PAGE_SHIFT);
     for (u64 from = read_tsc(); !__atomic_load_n(&cpus[id], __ATOMIC_ACQUIRE); relax())

@@ -326,16 +326,18 @@ static void read_done(struct buffer *b, bool error)
 }
 
 /* Everything put before is durable: what it replaced is free, and what it overwrote is gone. */
-static void flush_done(bool error)
+/* How many blocks changed their state with it. */
+static u32 flush_done(bool error)
 {
     struct epoch *epoch = epoch_of(durable_epoch + 1);
+    u32 blocks = 0;
     flushing = false;
     flush_failed = error;
     if (!error) {
         durable_epoch++;
-        for (u32 block = epoch->freed; block; block = places[block].next_freed)
+        for (u32 block = epoch->freed; block; block = places[block].next_freed, blocks++)
             places[block].busy = false;
-        for (u32 block = epoch->written; block; block = places[block].next_written) {
+        for (u32 block = epoch->written; block; block = places[block].next_written, blocks++) {
             u32 r = places[block].previous;
             if (r && --records[r].copies == 1 && records[r].removed)
                 record_forget(r);
@@ -344,16 +346,16 @@ static void flush_done(bool error)
     }
     store_wake(&durable_epoch);
     store_wake(&places);
+    return blocks;
 }
 
-static void deliver(const struct block_done *done, u64 now)
+/* How many blocks more than its own changed their state. */
+static u32 deliver(const struct block_done *done, u64 now)
 {
     if (done->error)
         trace_measure(M_DISK_ERROR, done->block, done->operation);
-    if (done->operation == BLOCK_FLUSH) {
-        flush_done(done->error);
-        return;
-    }
+    if (done->operation == BLOCK_FLUSH)
+        return flush_done(done->error);
     struct buffer *b = cache_find(done->block);
     if (done->operation == BLOCK_READ)
         read_done(b, done->error);
@@ -365,6 +367,7 @@ static void deliver(const struct block_done *done, u64 now)
     }
     if (!done->error && !block_retrying(done->operation) && (done->operation == BLOCK_READ || !homeless))
         disk_served(done->operation);
+    return 0;
 }
 
 /* ---- Work for the disk ---- */
@@ -398,10 +401,10 @@ bool store_step(u64 now)
     struct block_done done;
     struct buffer *b;
     if (block_next(now, &done)) {
-        deliver(&done, now);
+        u32 blocks = deliver(&done, now);
         if (!store_ready())
             lost();
-        trace_point(P_DISK_DONE, done.operation, 0);
+        trace_point(P_DISK_DONE, done.operation, blocks);
         return true;
     }
     if (!store_ready())

@@ -126,7 +126,7 @@ static void memory_unmap(struct process *p, u64 pages)
 /* A page that would leave too little for the kernel is refused like one that is not there. */
 static i64 sys_memory(struct process *p, i64 pages)
 {
-    u64 room = (CLIENT_STACK_TOP - (1ull << 20) - CLIENT_MEMORY) / PAGE_BYTES - p->memory_pages;
+    u64 room = (USER_END - CLIENT_MEMORY) / PAGE_BYTES - p->memory_pages;
     if (pages < 0 ? (u64)-pages > p->memory_pages : (u64)pages > room)
         return -E_INVALID;
     if (pages < 0)

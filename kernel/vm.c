@@ -1,16 +1,27 @@
 /* Page tables: the kernel's (W^X, shared by all) and the clients'; the window of guarded kernel mappings.
  *
- * The kernel half of every root is the same and never changes after memory_init: the window's tables are all made at
- * boot. So mapping a kernel page never allocates, and memory in use returns to the baseline. */
+ * Each processor has one root for good. Its kernel half never changes after memory_init: the window's tables are all made
+ * at boot. So mapping a kernel page never allocates, and memory in use returns to the baseline. Of its user half only the
+ * first entry is used, and leads to the address space in use. */
 #include "memory.h"
 #include "sched.h"
 
 #define PRESENT 1ull
 #define USER 4ull
 #define UNCACHED 0x10ull
+#define ACCESSED 0x20ull        /* set by the processor, before it remembers the translation */
 #define LARGE 0x80ull
 #define ADDRESS 0x000ffffffffff000ull
 #define ENTRIES 512
+#define INDEX(address, level) ((u32)((address) >> (12 + 9 * (level)) & (ENTRIES - 1)))
+#define USED(entries) ((u64)(entries) << 52) /* in the entry of a table: how many of its own were ever in use */
+#define USED_OF(entry) ((u32)((entry) >> 52 & 0x3ff))
+
+#define FORGET_MOST 96          /* translations to forget one by one; of more, all are */
+#define TABLE_COUNTS 8
+#ifndef KEEP_TRANSLATIONS      /* a test's: is it noticed? */
+#define KEEP_TRANSLATIONS 0
+#endif
 
 extern u8 kernel_start[], kernel_text_end[], kernel_rodata_end[], kernel_end[], boot_stack_guard[];
 
@@ -108,6 +119,14 @@ static void make_window(u64 limit)
         *boot_entry_at(WINDOW_BASE + i * ENTRIES * PAGE_BYTES, 1) = (tables + i * PAGE_BYTES) | PRESENT | MAP_WRITE;
 }
 
+u64 *root_create(void)
+{
+    u64 *root = page_alloc();
+    if (root)
+        memcpy(root + ENTRIES / 2, (u64 *)direct(kernel_root) + ENTRIES / 2, PAGE_BYTES / 2);
+    return root;
+}
+
 void memory_init(u64 limit)
 {
     KERNEL_ASSERT(limit <= ram_end, "scenario:memory_mb exceeds the machine's memory");
@@ -116,7 +135,8 @@ void memory_init(u64 limit)
     map_image();
     map_devices();
     make_window(limit);
-    write_cr3(this_cpu()->root = kernel_root);
+    this_cpu()->root = direct(kernel_root);
+    write_cr3(kernel_root);
     page_init(boot_next, limit);
 }
 
@@ -168,7 +188,7 @@ static void window_release(u64 first, u64 mapped, u64 pages)
     }
     window_stale = cpu_count > 1;
     if (mapped > 32)
-        write_cr3(this_cpu()->root);
+        flush_all();
     else
         for (u64 i = 0; i < mapped; i++)
             flush_page(WINDOW_BASE + (first + i) * PAGE_BYTES);
@@ -208,34 +228,32 @@ u64 window_physical(const void *address)
     return window_tables[((u64)address - WINDOW_BASE) >> PAGE_SHIFT] & ADDRESS;
 }
 
-/* ---- Address spaces: the low half of a root ---- */
+/* ---- Address spaces: what the first entry of a root leads to ---- */
 
 bool space_create(struct space *space)
 {
-    u64 *root = page_alloc();
-    if (!root)
-        return false;
-    const u64 *kernel = direct(kernel_root);
-    for (u32 i = ENTRIES / 2; i < ENTRIES; i++)
-        root[i] = kernel[i];
-    *space = (struct space){ .root = direct_physical(root) };
-    return true;
+    void *table = page_alloc();
+    *space = (struct space){ .table = table ? direct_physical(table) : 0 };
+    return table;
 }
 
 static u64 *space_entry(const struct space *space, u64 address, bool create)
 {
-    u64 *table = direct(space->root);
-    for (u32 level = 3; level > 0; level--) {
-        u64 *entry = &table[address >> (12 + 9 * level) & 511];
+    u64 *table = direct(space->table);
+    for (u32 level = 2; level > 0; level--) {
+        u64 *entry = &table[INDEX(address, level)];
         if (!*entry) {
             void *next = create ? page_alloc() : NULL;
             if (!next)
                 return NULL;
             *entry = direct_physical(next) | PRESENT | MAP_WRITE | USER;
         }
+        u32 index = INDEX(address, level - 1);
+        if (create && index >= USED_OF(*entry))
+            *entry = (*entry & ~USED(0x3ff)) | USED(index + 1);
         table = direct(*entry & ADDRESS);
     }
-    return &table[address >> 12 & 511];
+    return &table[INDEX(address, 0)];
 }
 
 bool space_map(struct space *space, u64 address, u64 physical, u64 flags)
@@ -258,7 +276,7 @@ void space_unmap(struct space *space, u64 address, u64 pages)
             flush_page(address + i * PAGE_BYTES);
     }
     if (pages > 32)
-        write_cr3(this_cpu()->root);
+        flush_all();
     memset(space->recent, 0, sizeof space->recent);
 }
 
@@ -291,18 +309,58 @@ static void free_tables(u64 *table, u32 level, u32 entries)
     page_free(table);
 }
 
-void space_use(const struct space *space)
+/* What the processor may know of a table are the translations used since it forgot them the last time. Forgets at most
+ * `left` of them, a page table that is looked through counting as TABLE_COUNTS; how many are left then, 0: not all was done. */
+static u32 forget_pages(u64 *table, u32 used, u64 address, u32 left)
+{
+    for (u64 *eight = table; left && eight < table + used; eight += 8)
+        if ((eight[0] | eight[1] | eight[2] | eight[3] | eight[4] | eight[5] | eight[6] | eight[7]) & ACCESSED)
+            for (u64 *entry = eight; left && entry < eight + 8; entry++)
+                if (*entry & ACCESSED) {
+                    *entry &= ~ACCESSED;
+                    flush_page(address + (u64)(entry - table) * PAGE_BYTES);
+                    left--;
+                }
+    return left;
+}
+
+static u32 forget(u64 *table, u32 used, u64 address, u32 level, u32 left)
+{
+    for (u32 i = 0; left && i < used; i++, address += PAGE_BYTES << 9 * level) {
+        if (!(table[i] & ACCESSED))
+            continue;
+        table[i] &= ~ACCESSED;
+        u64 *next = direct(table[i] & ADDRESS);
+        if (level > 1)
+            left = forget(next, USED_OF(table[i]), address, level - 1, left);
+        else
+            left = forget_pages(next, USED_OF(table[i]), address, left > TABLE_COUNTS ? left - TABLE_COUNTS : 0);
+    }
+    return left;
+}
+
+/* A write to CR3 would have the processor forget the kernel's translations too, most of what it needs next. */
+void space_use(struct space *space)
 {
     struct cpu *cpu = this_cpu();
-    u64 root = space ? space->root : kernel_root;
-    if (root != cpu->root)
-        write_cr3(cpu->root = root);
+    struct space *before = cpu->space;
+    if (space == before)
+        return;
+    cpu->space = space;
+    cpu->root[0] = space ? space->table | PRESENT | MAP_WRITE | USER : 0;
+    if (!before)
+        return;
+    flush_page(0); /* of whatever address: what it remembers of upper levels goes too */
+    if (KEEP_TRANSLATIONS)
+        return;
+    if (!forget(direct(before->table), INDEX(USER_END, 2) + 1, 0, 2, FORGET_MOST))
+        flush_all();
 }
 
 static void space_leave(const struct space *space)
 {
     u64 flags = service_begin();
-    if (this_cpu()->root == space->root)
+    if (this_cpu()->space == space)
         space_use(NULL);
     service_end(flags);
 }
@@ -310,8 +368,8 @@ static void space_leave(const struct space *space)
 void space_destroy(struct space *space)
 {
     space_leave(space);
-    free_tables(direct(space->root), 3, ENTRIES / 2);
-    space->root = 0;
+    free_tables(direct(space->table), 2, ENTRIES);
+    space->table = 0;
 }
 
 /* The page of a user address through the direct map; NULL: not mapped, or not writable when it should be. */

@@ -51,6 +51,7 @@ static inline u64 read_cr3(void) { u64 v; __asm__ volatile("movq %%cr3, %0" : "=
 static inline u64 read_cr4(void) { u64 v; __asm__ volatile("movq %%cr4, %0" : "=r"(v)); return v; }
 static inline void write_cr3(u64 v) { __asm__ volatile("movq %0, %%cr3" ::"r"(v) : "memory"); }
 static inline void write_cr4(u64 v) { __asm__ volatile("movq %0, %%cr4" ::"r"(v) : "memory"); }
+static inline void flush_all(void) { write_cr3(read_cr3()); }
 static inline void flush_page(u64 address) { __asm__ volatile("invlpg (%0)" ::"r"(address) : "memory"); }
 
 static inline void write_msr(u32 msr, u64 value)

@@ -35,6 +35,7 @@ SIZES: Mapping[str, tuple[str, ...]] = {
     "reap": ("pages",),
     "memory": ("pages",),
     "net_receive": ("bytes",),
+    "disk_done.flush": ("blocks",),
 }
 
 
@@ -101,6 +102,10 @@ class Scheduling(Frozen):
     interrupt_ns: float
     idle_wake_ns: float
     idle_wake_spread_ns: tuple[float, ...] = Field(default=(), description="its quantiles at PROBABILITIES, likewise")
+    replaced_ns: float = Field(default=0.0, description="replacing a client's address space by another's")
+    replaced_used_ns: float = Field(default=0.0, description="... more if the client has drawn since it was loaded")
+    replaced_mapped_ns: float = Field(default=0.0, description="... then more for each page of shared memory it has")
+    replaced_drawn_ns: float = Field(default=0.0, description="... and for each of them that it drew to")
     seek_ns: float = Field(default=0.0, description="looking at one further processor for a thread that was woken")
     told_wake_ns: float = Field(
         default=0.0, description="an idle processor told by another: from the end of that one's turn to the switch"

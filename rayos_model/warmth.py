@@ -64,7 +64,7 @@ class Warmth:
         """A client sets the timer when it leaves the kernel, where it has blocked after the point that it comes to."""
         owed = thread in self._setting
         self._setting.discard(thread)
-        if timer and ".block>" in pair:
+        if timer and ".block" in pair.partition(">")[0]:
             self._setting.add(thread)
             return owed
         return owed or timer

@@ -24,7 +24,7 @@ from rayos_model.calibration.calibrate import (
     handovers,
 )
 from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_scheduling
-from rayos_model.calibration.segments import segments
+from rayos_model.calibration.segments import replaced_spaces, segments
 from rayos_model.errors import BadInput
 from rayos_model.parameters import Memory, Parameters, Scheduling, Segment, sizes_key
 from rayos_model.systems import execute
@@ -176,6 +176,51 @@ def test_interrupts_and_dispatches_are_told_from_the_work(interrupt: float, disp
     fitted = fit_pairs(data, scheduling, {})["client.block>receive"]
     assert fitted.fixed_ns == pytest.approx(700, rel=1e-4)
     assert fitted.per_size_ns == {"bytes": pytest.approx(3, rel=1e-4)}
+
+
+@few_examples
+@given(replaced=st.floats(10, 5000), mapped=st.floats(1, 20), drawn=st.floats(1, 50))
+def test_what_replacing_an_address_space_costs_is_told_from_the_work(
+    replaced: float, mapped: float, drawn: float
+) -> None:
+    rng = np.random.default_rng(7)
+    data = table(rows=600, bytes=rng.choice([8, 64, 512], 600), writes=1)
+    data["dispatches"] = 1.0
+    data["replaced"] = rng.choice([0, 1, 1], len(data)).astype(float)
+    data["replaced_used"] = data["replaced"] * rng.choice([0, 1], len(data))
+    data["replaced_mapped"] = data["replaced_used"] * rng.integers(10, 200, len(data))
+    data["replaced_drawn"] = data["replaced_used"] * rng.integers(1, 60, len(data))
+    work = 700 + 3 * data["bytes"]
+    space = replaced * data["replaced"] + mapped * data["replaced_mapped"] + drawn * data["replaced_drawn"]
+    data["cpu_ns"] = work + space + 40 * data["replaced_used"]
+    scheduling = fit_scheduling(data, np.array([]))
+    assert scheduling.replaced_ns == pytest.approx(replaced, rel=1e-3)
+    assert scheduling.replaced_used_ns == pytest.approx(40, abs=2)
+    assert scheduling.replaced_mapped_ns == pytest.approx(mapped, rel=1e-2)
+    assert scheduling.replaced_drawn_ns == pytest.approx(drawn, rel=1e-2)
+    assert fit_pairs(data, scheduling, {})["client.block>receive"].per_size_ns == {"bytes": pytest.approx(3, rel=1e-2)}
+
+
+def test_a_replaced_address_space_is_that_of_the_client_before_with_what_it_has_drawn() -> None:
+    kinds = TraceKind
+    points = [
+        (16, kinds.P_SHM, 0, 40),
+        (16, kinds.P_ENTER, BatchTag.FRAME, 320 | 5 << 32),
+        (2, kinds.P_TAKE, 0, 64),  # runs in whichever is loaded
+        (16, kinds.P_RECEIVE, 1, 32),
+        (17, kinds.P_RECEIVE, 1, 32),
+        (16, kinds.P_RECEIVE, 1, 32),  # the other one has not drawn
+        (16, kinds.P_EXIT, 0, 0),  # and is freed
+        (17, kinds.P_RECEIVE, 1, 32),
+    ]
+    trace = np.concatenate(
+        [
+            trace_record(100 * at, kind, subject=subject, arg=arg, thread=thread)
+            for at, (thread, kind, subject, arg) in enumerate(points, 1)
+        ]
+    )
+    rows = replaced_spaces(segments(trace))
+    assert rows.to_numpy().tolist() == [[0] * 4] * 4 + [[1, 1, 40, 10], [1, 0, 0, 0], [0] * 4, [0] * 4]
 
 
 def test_without_an_interruption_scheduling_costs_nothing() -> None:

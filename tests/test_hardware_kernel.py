@@ -118,6 +118,16 @@ def test_wall_clock_emulation_runs_the_same_scenario(tmp_path: Path) -> None:
     assert len(made.trace(TraceKind.M_FLIP)) > 10
 
 
+def test_translations_that_are_kept_across_address_spaces_are_noticed(tmp_path: Path) -> None:
+    """What every other test relies on: with an address space of another in use, hardly a client gets anywhere."""
+    kernel = KernelSystem(defines=("KEEP_TRANSLATIONS=1",), limits=Limits(silence_s=5))
+    try:
+        made = execute(kernel, scenario(duration_s=2.0), tmp_path / "kept")
+    except failures.PlatformFailure:
+        return
+    assert "COMPLETE:fail" in made.markers()
+
+
 def test_a_kernel_panic_is_a_platform_failure_with_its_reason(tmp_path: Path) -> None:
     with pytest.raises(failures.GuestPanic) as caught:
         execute(KernelSystem(provoke=Provocation.PANIC), scenario(), tmp_path / "panic")

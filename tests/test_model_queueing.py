@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 import pytest
 from simpy import Event
 
+from rayos_model.abi import ThreadId
 from rayos_model.model.clock import Clock
 from rayos_model.model.processor import BLOCK, Body, Overheads, Processor, Thread
+from rayos_model.model.touched import Touched
 
 UNIT = 1_000_000  # ns in one unit of mean service time
 JOBS = 60_000
@@ -158,6 +160,44 @@ def test_overheads_are_charged_once_a_dispatch_and_once_an_interrupt() -> None:
     # high is dispatched at 0 and sleeps; low starts at 200, is interrupted at 500, high runs 500+100 … 900, low again.
     assert ends["high"] == 500 + 100 + 300
     assert ends["low"] == 900 + 100 + 1000 - 300
+
+
+def test_replacing_an_address_space_costs_what_there_is_to_forget() -> None:
+    env = Clock()
+    processor = Processor(env, FOREVER, Overheads(replaced=100, replaced_used=20, replaced_mapped=2, replaced_drawn=10))
+    ends: list[int] = []
+
+    def body(steps: int, thread: list[Thread]) -> Body:
+        yield 1000
+        thread[0].touched.map(50)
+        thread[0].touched.draw(steps)
+        thread[0].deadline = 10_000
+        yield BLOCK
+        yield 1000
+        ends.append(processor.now)
+
+    for index, steps in ((ThreadId.CLIENT0, 96), (ThreadId.DISK, 0), (ThreadId.CLIENT0 + 1, 0)):
+        box: list[Thread] = []
+        box.append(Thread(index, str(index), 10, body(steps, box)))
+        processor.spawn(box[0])
+    env.run()
+    first = 10_000 + 100 + 1000  # the second client's is replaced, which had not drawn
+    # The disk's thread runs in whichever is loaded. The first client has ended: nothing of it is left to be forgotten.
+    assert ends == [first, first + 1000, first + 2000]
+    assert processor.idle_before == 10_000 - 3000 - (100 + 20 + 2 * 50 + 10 * 3)
+
+
+def test_what_a_client_has_drawn_is_forgotten_with_its_address_space() -> None:
+    touched = Touched()
+    touched.map(80)
+    touched.unmap(30)
+    assert touched.forget() == (0, 0, 0)
+    touched.draw(33)
+    assert touched.forget() == (1, 80, 2)  # it looks through all that was ever mapped
+    assert touched.forget() == (0, 0, 0)
+    touched.map(1000)
+    touched.draw(32_000)
+    assert touched.forget() == (1, 512, 68)  # more than it forgets one by one
 
 
 def test_marks_within_a_burst_move_with_interruptions() -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, TraceKind
 from rayos_model.calibration.expected import expected_ns
 from rayos_model.calibration.fit import bootstrap, fit_kinds, fit_pairs, fit_scheduling
-from rayos_model.calibration.segments import segments, warmth
+from rayos_model.calibration.segments import replaced_spaces, segments, warmth
 from rayos_model.calibration.store import PARAMETERS, calibration_root
 from rayos_model.model.memory import beyond_reference
 from rayos_model.parameters import Memory, Parameters
@@ -65,6 +65,7 @@ def calibrate(
                 several.append((scenario.machine.vcpus, table))
                 turns.append(handovers(trace))
                 continue
+            table = table.join(replaced_spaces(table))
             if noisy:
                 table = table.assign(warmth=warmth(table, scenario.machine.quantum_us * 1000))
             if scenario.kind == "failure":

@@ -5,24 +5,34 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from rayos_model.parameters import Parameters, Segment, sizes_key
+from rayos_model.calibration.segments import REPLACED
+from rayos_model.parameters import Parameters, Scheduling, Segment, sizes_key
 
-_NOT_A_SIZE = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "depth", "warmth"}
+NOT_SIZES = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "net_ns", "warmth", *REPLACED}
+"""Columns of a table of segments that are no sizes."""
 
 
 def expected_ns(table: pd.DataFrame, parameters: Parameters) -> pd.Series:
-    """CPU time of each segment of `calibration.segments.segments`, ns, interrupts and dispatches included.
+    """CPU time of each segment of `calibration.segments.segments`, ns, scheduling included.
 
     NaN where neither the pair nor its last point was ever calibrated.
     """
     result = pd.Series(np.nan, index=table.index)
-    names = [name for name in table.columns if name not in _NOT_A_SIZE]
+    names = [name for name in table.columns if name not in NOT_SIZES and name != "depth"]
     for pair, group in table.groupby("pair", sort=False):
         segment = parameters.segments.get(str(pair)) or parameters.kinds.get(str(group["kind"].iloc[0]))
         if segment is not None:
             result[group.index] = _cost(group, segment, [name for name in names if group[name].notna().any()])
-    scheduling = parameters.scheduling
-    return result + scheduling.interrupt_ns * table["irqs"] + scheduling.dispatch_ns * table["dispatches"]
+    return result + scheduling_ns(table, parameters.scheduling)
+
+
+def scheduling_ns(table: pd.DataFrame, scheduling: Scheduling) -> pd.Series:
+    """What scheduling costs within each segment, ns; replaced address spaces where the table tells of them."""
+    cost = scheduling.interrupt_ns * table["irqs"] + scheduling.dispatch_ns * table["dispatches"]
+    for column in REPLACED:
+        if column in table:
+            cost = cost + getattr(scheduling, f"{column}_ns") * table[column].fillna(0)
+    return cost
 
 
 def line_ns(group: pd.DataFrame, segment: Segment) -> pd.Series:

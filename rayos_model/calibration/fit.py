@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import nnls
 
-from rayos_model.calibration.expected import line_ns
+from rayos_model.calibration.expected import NOT_SIZES, line_ns, scheduling_ns
+from rayos_model.calibration.segments import REPLACED
 from rayos_model.parameters import PROBABILITIES, Scheduling, Segment, sizes_key
 
 _BOOTSTRAPS = 200
@@ -22,31 +23,35 @@ _REWEIGHTINGS = 3
 _LEAST_FOR_INTERVAL = 20
 _MEDIAN_ROWS = 5000
 _MEDIAN_REWEIGHTINGS = 15
-_META = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "net_ns", "warmth"}
 
 Array = NDArray[np.float64]
 
 
 def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array, *, noisy: bool = False) -> Scheduling:
-    """Costs of an interrupt and of a dispatch, from segments that differ from their like in nothing else.
+    """Costs of an interrupt, a dispatch and a replaced address space, from segments that differ in nothing else.
 
     Segments of one pair and equal sizes are compared with the cheapest-scheduled ones among them (fewest interrupts and
-    dispatches); the excess CPU time is regressed on the excess counts by non-negative least squares.
+    dispatches, no address space replaced); the excess CPU time is regressed on the excess counts by non-negative least
+    squares. That of segments with an address space replaced and nothing else is regressed on that by least absolute
+    deviations: a few of them replaced two.
     `idle_wake_ns` are the measured delays from a timer deadline to the switch away from idle; where the platform is
-    noisy, their spread is kept. There an interrupt and a dispatch cost nothing of their own: a segment is interrupted
+    noisy, their spread is kept. There none of these costs anything of its own: a segment is interrupted
     because the host held it up, so that those with an interrupt say nothing of what it costs.
     """
-    sizes = [column for column in table.columns if column not in _META]
+    sizes = [column for column in table.columns if column not in NOT_SIZES]
     key = table[sizes].fillna(-1.0).assign(pair=table["pair"])
     group = key.groupby(list(key.columns), sort=False).ngroup()
-    load = table["irqs"] * 1000 + table["dispatches"]
+    counts = ["irqs", "dispatches", *(column for column in REPLACED if column in table)]
+    load = table["irqs"] * 1000 + table["dispatches"] + (table["replaced"] / 2 if "replaced" in table else 0)
     lightest = load.groupby(group).transform("min")
-    base = table[load == lightest].groupby(group[load == lightest])[["cpu_ns", "irqs", "dispatches"]].median()
+    base = table[load == lightest].groupby(group[load == lightest])[["cpu_ns", *counts]].median()
     like = base.reindex(group).reset_index(drop=True)
-    excess = table[["cpu_ns", "irqs", "dispatches"]].reset_index(drop=True) - like
+    excess = table[["cpu_ns", *counts]].reset_index(drop=True) - like
+    replaced = _fit_replaced(excess) if "replaced" in table and not noisy else {}
     heavy = (load > lightest).to_numpy()
-    y = excess["cpu_ns"].to_numpy()[heavy]
+    y = (excess["cpu_ns"] - sum(cost * excess[name.removesuffix("_ns")] for name, cost in replaced.items())).to_numpy()
     x = excess[["irqs", "dispatches"]].to_numpy()[heavy]
+    y = y[heavy]
     interrupt_ns, dispatch_ns = nnls(x, y)[0] if len(y) >= 2 and not noisy else (0.0, 0.0)
     bounds = bootstrap(x, y) if len(y) >= _LEAST_FOR_INTERVAL and not noisy else None
     return Scheduling(
@@ -54,10 +59,20 @@ def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array, *, noisy: bool = Fa
         interrupt_ns=float(interrupt_ns),
         idle_wake_ns=float(np.median(idle_wake_ns)) if len(idle_wake_ns) else 0.0,
         idle_wake_spread_ns=_quantiles(np.maximum(idle_wake_ns, 0.0)) if noisy else (),
+        **replaced,
         interrupt_ci95_ns=None if bounds is None else (float(bounds[0, 0]), float(bounds[1, 0])),
         dispatch_ci95_ns=None if bounds is None else (float(bounds[0, 1]), float(bounds[1, 1])),
         idle_wake_ci95_ns=_median_interval(idle_wake_ns),
     )
+
+
+def _fit_replaced(excess: pd.DataFrame) -> dict[str, float]:
+    """Costs of a replaced address space, by name in `Scheduling`, from what its segments take more than their like."""
+    alone = excess[(excess["irqs"] == 0) & (excess["dispatches"] == 0) & (excess["replaced"] == 1)]
+    if len(alone) < _LEAST_FOR_INTERVAL:
+        return {}
+    costs = _solve_median(alone[list(REPLACED)].to_numpy(np.float64), alone["cpu_ns"].to_numpy(np.float64))
+    return {f"{column}_ns": float(cost) for column, cost in zip(REPLACED, costs, strict=True)}
 
 
 def _median_interval(values: Array) -> tuple[float, float] | None:
@@ -96,8 +111,7 @@ def fit_pairs(
 
 
 def _net(table: pd.DataFrame, scheduling: Scheduling) -> pd.DataFrame:
-    overhead = scheduling.interrupt_ns * table["irqs"] + scheduling.dispatch_ns * table["dispatches"]
-    return table.assign(net_ns=table["cpu_ns"] - overhead)
+    return table.assign(net_ns=table["cpu_ns"] - scheduling_ns(table, scheduling))
 
 
 def _paints(group: pd.DataFrame) -> bool:
@@ -209,7 +223,7 @@ def design(group: pd.DataFrame) -> tuple[list[str], Array]:
 
 
 def size_columns(group: pd.DataFrame) -> Iterator[str]:
-    return (column for column in group.columns if column not in _META and group[column].notna().any())
+    return (column for column in group.columns if column not in NOT_SIZES and group[column].notna().any())
 
 
 def _averages(group: pd.DataFrame, average: str) -> dict[str, float]:

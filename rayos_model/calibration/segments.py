@@ -6,6 +6,7 @@ The labels are those of :mod:`rayos_model.parameters`; the model walks the same 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from rayos_model.abi import (
     TraceKind,
     unpack_painted,
 )
+from rayos_model.model.touched import Touched
 from rayos_model.parameters import heap_depth, size_names
 from rayos_model.warmth import NOT_SET, WARMTHS, Warmth
 
@@ -57,6 +59,9 @@ REQUESTS: dict[Interface, tuple[str, ...]] = {
     Interface.ZXDG_DECORATION_MANAGER_V1: ("destroy", "get_toplevel_decoration"),
     Interface.ZXDG_TOPLEVEL_DECORATION_V1: ("destroy", "set_mode", "unset_mode"),
 }
+REPLACED = ("replaced", "replaced_used", "replaced_mapped", "replaced_drawn")
+"""Columns of `replaced_spaces`; each has its cost in `Scheduling`."""
+
 _PIPE_IO = ("pipe_read", "pipe_write", "close")
 _OPERATIONS = ("read", "write", "flush")
 _SIDES = tuple(side.name.lower() for side in NetSide)
@@ -65,9 +70,11 @@ POINT_DETAILS: dict[TraceKind, tuple[str, ...]] = {
     TraceKind.P_DISK_SUBMIT: _OPERATIONS,
     TraceKind.P_DISK_DONE: _OPERATIONS,
     TraceKind.P_MEMORY: ("map", "unmap", "refused"),
+    TraceKind.P_SPAWN: ("client", "load"),
     TraceKind.P_NET_SEND: _SIDES,
     TraceKind.P_NET_RECEIVE: _SIDES,
 }
+_STORE_CALLS = {"get": "block.get", "durable": "block.flush"}
 #: What a thread does first that a timer has woken.
 _BY_TIMER = (
     *("wake", "snapshot", "disk_done", "inject", "mend", "scrub"),
@@ -113,6 +120,15 @@ def _labels(points: Records) -> pd.Series:
     key[tagged] |= subject[tagged]
     key[request] |= (arg[request] & 0xFFFFFFFF).astype(np.int64)
     return pd.Series(key).map({value: _label(value >> 32, value & 0xFFFFFFFF) for value in np.unique(key).tolist()})
+
+
+def _blocks_told_apart(label: pd.Series, thread: NDArray[np.uint16]) -> pd.Series:
+    """Who blocks in a call of the store has done some of its work by then: such blocks are named after the call.
+
+    Which call it was is known from the point at its end, the thread's next one.
+    """
+    call = label.groupby(thread).shift(-1).map(_STORE_CALLS)
+    return label.where((label != "block") | call.isna(), call)
 
 
 def _label(kind: int, detail: int) -> str:
@@ -183,6 +199,7 @@ def segments(trace: Records) -> pd.DataFrame:
     """
     points = trace[trace["kind"] < FIRST_MEASUREMENT]
     label = _labels(points)
+    label = _blocks_told_apart(label, points["thread"])
     sizes = _sizes(points, label)
     frame = pd.DataFrame(
         {
@@ -212,6 +229,36 @@ def segments(trace: Records) -> pd.DataFrame:
     return frame.drop(columns="label")
 
 
+def replaced_spaces(table: pd.DataFrame) -> pd.DataFrame:
+    """Of each segment of a run on one processor, whether another client's address space was replaced in it.
+
+    Columns `REPLACED`: 1 or 0, and what `Touched.forget` says of that client.
+    """
+    touched: defaultdict[int, Touched] = defaultdict(Touched)
+    space = 0  # the client whose own is loaded
+    rows = []
+    steps, pages = (table[name].fillna(0).astype(int) for name in ("steps", "pages"))
+    for thread, pair, drew, shared in zip(table["thread"], table["pair"], steps, pages, strict=True):
+        replaced = (0, 0, 0, 0)
+        if thread >= ThreadId.CLIENT0:
+            if thread != space:
+                if space:
+                    replaced = (1, *touched[space].forget())
+                space = thread
+            label = pair.partition(">")[2]
+            if label == "exit":  # the launcher frees it next
+                space = 0
+                touched.pop(thread, None)
+            elif label == "shm":
+                touched[thread].map(shared)
+            elif label == "shm_free":
+                touched[thread].unmap(shared)
+            elif label.startswith("enter"):
+                touched[thread].draw(drew)
+        rows.append(replaced)
+    return pd.DataFrame(rows, table.index, REPLACED, dtype=np.float64)
+
+
 def warmth(table: pd.DataFrame, quantum_ns: int) -> pd.Series:
     """Of each segment of a run on one processor, in what circumstances it was passed: one of `WARMTHS`.
 
@@ -236,8 +283,8 @@ def _timer_set(table: pd.DataFrame, quantum_ns: int) -> list[int]:
     points = table[["pair", "thread", "time_ns", "cpu_ns", "dispatches"]]
     points = points.assign(
         begin=(points["time_ns"] - points["cpu_ns"]).astype(np.int64),
-        woken=points["pair"].str.extract(r"\.block>([a-z_]+)", expand=False).isin(_BY_TIMER),
-        blocks=points["pair"].str.endswith(">block"),
+        woken=points["pair"].str.extract(r"\.block(?:\.[a-z]+)?>([a-z_]+)", expand=False).isin(_BY_TIMER),
+        blocks=points["pair"].str.contains(r">block(?:\.|$)"),
     )
     until = points["begin"].where(points["woken"]).groupby(points["thread"]).bfill()
     asleep: dict[int, float] = {}

@@ -214,7 +214,9 @@ class Client:
 
         `before` ns of earlier segments run in the same burst.
         """
-        path = self.machine.send_path(tag, row_steps(width) * rows, rows)
+        steps = row_steps(width) * rows
+        self.thread.touched.draw(steps)
+        path = self.machine.send_path(tag, steps, rows)
         entering, sending = self.flow.along(path)
         before += self._woken
         self._woken = 0
@@ -272,12 +274,14 @@ class Client:
         yield from self.send(
             BatchTag.RECONFIGURE, self.width, 2 * self.height, before=cost, damage=(0, self.height), detail=detail
         )
+        self.thread.touched.unmap(before)
         yield self.flow.to(("shm_free", before))
         self.machine.compositor.forget_shm(self, before)
 
     def _allocate(self, pages: int) -> None:
         if not self.machine.memory.allocate_shm(self, pages):
             raise OutOfMemory
+        self.thread.touched.map(pages)
 
     def _shm_pages(self, buffers: int) -> int:
         return -(-self.width * self.height * 4 * buffers // PAGE_BYTES)
@@ -518,6 +522,7 @@ class SurfaceCreation(Periodic):
         elif self._exists:
             self._exists = False
             yield from self.send(BatchTag.DESTROY)
+            self.thread.touched.unmap(self.shm_pages)
             yield self.flow.to(("shm_free", self.shm_pages))
             self.machine.memory.free_shm(self, self.shm_pages)
         else:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DISK_PRIORITY: Final = 18
 _BLOCK: Point = ("block",)
+FLUSHED: Final = "disk_done.flush"
 
 
 class DiskThread:
@@ -87,7 +88,7 @@ class DiskThread:
                     subject = what.block << 2 | what.operation
                     latency = now - what.submitted_ns
                     self._machine.measure(TraceKind.M_DISK_REQUEST, subject, latency, ThreadId.DISK)
-                yield flow.to((label,))
+                yield flow.to((label, store.let_go) if label == FLUSHED else (label,))
             elif store.device.notify():
                 yield flow.to(("disk_notify",))
             else:

@@ -55,7 +55,7 @@ class LoadGenerator:
             self._existing -= 1
         wanted = self._wanted(over)
         while len(self._running) < wanted:
-            yield machine.launcher_costs.between(("block",), ("spawn",))[0]
+            yield machine.launcher_costs.between(("block",), ("spawn.load",))[0]
             thread = self._thread(ThreadId.CLIENT0 + machine.client_count + len(self._running))
             self._running.append(thread)
             self._existing += 1

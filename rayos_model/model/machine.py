@@ -113,6 +113,8 @@ class Machine:
         overheads = Overheads(
             *(round(scheduling.dispatch_ns), round(scheduling.interrupt_ns), round(scheduling.idle_wake_ns)),
             (lambda: round(noise.draw(spread))) if spread else None,
+            *(scheduling.replaced_ns, scheduling.replaced_used_ns),
+            *(scheduling.replaced_mapped_ns, scheduling.replaced_drawn_ns),
             scheduling.seek_ns,
             round(scheduling.told_wake_ns),
             round(scheduling.leave_ns),

@@ -16,6 +16,7 @@ from typing import Final
 from rayos_model.abi import ThreadId
 from rayos_model.model.clock import NEVER, Alarm, Call, Clock
 from rayos_model.model.random import Random
+from rayos_model.model.touched import Touched
 
 
 class Block:
@@ -45,7 +46,8 @@ class Overheads:
 
     dispatch: handing the processor to a thread; interrupt: one timer interrupt while a thread runs;
     idle_wake: from a timer deadline on an idle processor to the switch away from idle; `draw_idle_wake` draws it where
-    it is not always the same. Of several processors: seek: looking at one further one for a thread that was woken;
+    it is not always the same; replaced: replacing a client's address space by another's, the others of that name more
+    for its buffers (touched.py). Of several processors: seek: looking at one further one for a thread that was woken;
     told_wake: from the end of the turn of who told an idle one to the switch away from idle; leave: from the end of
     `recv` to where its thread leaves the kernel.
     """
@@ -54,9 +56,19 @@ class Overheads:
     interrupt: int = 0
     idle_wake: int = 0
     draw_idle_wake: Callable[[], int] | None = None
+    replaced: float = 0.0
+    replaced_used: float = 0.0
+    replaced_mapped: float = 0.0
+    replaced_drawn: float = 0.0
     seek: float = 0.0
     told_wake: int = 0
     leave: int = 0
+
+    def replacing(self, touched: Touched) -> int:
+        """The address space of a process."""
+        used, mapped, drawn = touched.forget()
+        of_buffers = self.replaced_used * used + self.replaced_mapped * mapped + self.replaced_drawn * drawn
+        return round(self.replaced + of_buffers)
 
     def wake_up(self) -> int:
         """From a deadline on an idle processor to the switch away from idle, this time."""
@@ -86,6 +98,7 @@ class Thread:
         "space",
         "state",
         "suspended_at",
+        "touched",
         "trailing",
     )
 
@@ -95,6 +108,7 @@ class Thread:
         self.priority = priority
         self.body = body
         self.space = index if index >= ThreadId.CLIENT0 else KERNEL_SPACE
+        self.touched = Touched()  # by its process
         self.deadline: int | None = None  # of the next BLOCK, ns; None waits for a wake alone
         self.trailing = 0  # CPU ns spent after the last point, on the way to giving up the processor
         self.leaving = False  # is on its way out of the kernel
@@ -150,7 +164,7 @@ class Processor:
         self.sleepers = 0  # threads blocked with a deadline
         self.executing = 0  # the number of the processor that executes just now
         self.loads = 0  # times that it was given another address space
-        self._space = KERNEL_SPACE
+        self._loaded: Thread | None = None  # whose address space is
         self.timer_set_for: dict[int, int] = {}  # by index of the thread for which the timer was set anew: when
         self._asleep: dict[Thread, int] | None = None  # until when, where it is noted
         self._armed = NEVER  # what the timer is set to, likewise
@@ -379,9 +393,8 @@ class Processor:
         if not queue:
             self._mask ^= 1 << priority
         thread.state = RUNNING
-        if thread.space not in (self._space, KERNEL_SPACE):
-            self._space = thread.space
-            self.loads += 1
+        if thread.space != KERNEL_SPACE and thread is not self._loaded:
+            self._load(thread)
         self._quantum_end = self.now + thread.quantum_left
         if self._asleep is not None:
             self._set_timer(thread, min(self._asleep.values(), default=NEVER))
@@ -394,6 +407,14 @@ class Processor:
         thread.interruptions.append((thread.burst - thread.remaining, away))
         thread.suspended_at = None
         return self._run(thread, False)
+
+    def _load(self, thread: Thread) -> None:
+        """Its address space takes the place of another, if that is still there."""
+        before = self._loaded
+        if before is not None and before.state != EXITED:
+            self._overhead += self.overheads.replacing(before.touched)
+        self._loaded = thread
+        self.loads += 1
 
     def _set_timer(self, thread: Thread, earliest: int) -> None:
         """The timer is one-shot: set anew for a thread if the end of its quantum or the earliest sleeper says so."""

@@ -40,6 +40,7 @@ _DONE: Final = tuple(f"disk_done.{operation.name.lower()}" for operation in Oper
 @dataclass(slots=True)
 class _Epoch:
     unwritten: int = 0
+    written: int = 0
     freed: list[int] = field(default_factory=list)
 
 
@@ -103,6 +104,7 @@ class Store:
         self._epoch_of: dict[int, int] = {}
         self._lists: list[OrderedDict[int, None]] = [OrderedDict() for _ in range(READING + 1)]  # by state
         self._epochs = [_Epoch(), _Epoch()]
+        self.let_go = 0  # blocks whose state the last flush changed
         self._open, self._durable, self._wanted = 1, 0, 0
         self._first_dirty_ns = 0
         self._draining = self._flushing = False
@@ -206,6 +208,7 @@ class Store:
         self._insert(block, DIRTY)
         self._epoch_of[block] = self._open & 1
         epoch.unwritten += 1
+        epoch.written += 1
         self._busy[block] = 1
         if name in self._block_of:
             epoch.freed.append(self._block_of[name])
@@ -279,6 +282,7 @@ class Store:
         epoch = self._epochs[self._durable & 1]
         for block in epoch.freed:
             self._busy[block] = 0
+        self.let_go = len(epoch.freed) + epoch.written
         self._epochs[self._durable & 1] = _Epoch()
         self._wake("durable")
         self._wake("room")
@@ -321,6 +325,7 @@ class Store:
         if not to:
             return False
         self._bad[block] = self._busy[to] = 1
+        self._epochs[self._epoch_of[block]].written += 1
         self._homeless.discard(block)
         self._homeless.add(to)
         self._epoch_of[to] = self._epoch_of.pop(block)

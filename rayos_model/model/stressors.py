@@ -20,6 +20,8 @@ CHUNK_PAGES: Final = 64
 STEP_NS: Final = 10_000_000
 CHURN_TURNS: Final = 10
 _BLOCK: Point = ("block",)
+_BLOCK_GET: Point = ("block.get",)
+_BLOCK_FLUSH: Point = ("block.flush",)
 _WORD: Final = (1 << 64) - 1
 
 Resize = Generator[int | Block, None, int]
@@ -93,7 +95,7 @@ def get(caller: Caller, disk: DiskThread, name: tuple[int, int]) -> Call:
     """Waits until a record is in the cache, and copies it out."""
     try:
         while what := disk.store.get(name):
-            yield from disk.wait(caller.thread, what, caller.flow.to(_BLOCK))
+            yield from disk.wait(caller.thread, what, caller.flow.to(_BLOCK_GET))
     except StoreError:
         return _failed(caller, Syscall.GET)
     yield caller.flow.to(("get",))
@@ -105,7 +107,7 @@ def flush(caller: Caller, disk: DiskThread, tag: int) -> Call:
     epoch = disk.store.flush()
     try:
         while not disk.store.flushed(epoch):
-            yield from disk.wait(caller.thread, "durable", caller.flow.to(_BLOCK))
+            yield from disk.wait(caller.thread, "durable", caller.flow.to(_BLOCK_FLUSH))
     except StoreError:
         return _failed(caller, Syscall.FLUSH)
     caller.machine.measure(TraceKind.M_DURABLE, caller.id, tag, caller.thread.index)

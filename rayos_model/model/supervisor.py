@@ -73,7 +73,7 @@ class Supervisor:
         duration = machine.settings.duration_ns
         for stressor in list(machine.stressors.values()):
             machine.memory.enter(stressor)
-            yield flow.to(("spawn",))
+            yield flow.to(("spawn.load",))
             machine.processor.spawn(stressor.thread)
         load = machine.load_generator
         while not self._is_over():
@@ -144,7 +144,7 @@ class Supervisor:
         self._generations[identity] = generation
         machine.memory.enter(client)
         self._launch.subject = identity
-        yield self._launch.to(("spawn",))
+        yield self._launch.to(("spawn.client",))
         machine.say("RAYOS_SOAK:CLIENT_CREATED", identity)
         machine.measure(TraceKind.M_CLIENT_CREATED, identity, generation, ThreadId.LAUNCHER)
         machine.processor.spawn(client.thread)
