@@ -14,11 +14,12 @@ enum { STATUS_OK = 0 };
 
 struct header { u32 type, reserved; u64 sector; };
 struct slot {
+    struct slot *next, *previous;     /* in flight, in order of (deadline, order) */
     enum block_operation operation;
     u32 block, blocks, tries;
     void *data;
     u64 submitted_ns, deadline_ns, order;
-    bool busy, returned;
+    bool returned;
     bool refused, resting;            /* at least once; to be offered again at its deadline */
 };
 struct shared { struct header header; u8 status; u8 pad[15]; }; /* of a slot, with the device */
@@ -26,6 +27,8 @@ struct shared { struct header header; u8 status; u8 pad[15]; }; /* of a slot, wi
 static struct virtio_device device, fence_device;
 static struct virtqueue queue;
 static struct slot slots[BLOCK_SLOTS];
+static struct slot due = { .next = &due, .previous = &due };
+static u64 unused = ~0ull;            /* bit i: slot i is */
 static struct shared *shared;
 static bool can_flush, untold;
 static u32 blocks_total, in_flight, retrying[BLOCK_FLUSH + 1];
@@ -45,7 +48,7 @@ void block_start(void)
 bool block_init(const struct image_disk *disk)
 {
     u64 agreed;
-    static_assert(sizeof *shared * BLOCK_SLOTS <= PAGE_BYTES);
+    static_assert(sizeof *shared * BLOCK_SLOTS <= PAGE_BYTES && BLOCK_SLOTS == 64);
     bool found = virtio_find(VIRTIO_BLOCK, 0, &device) && virtio_find(VIRTIO_BLOCK, 1, &fence_device);
     if (!found || !virtio_negotiate(&device, FEATURE_FLUSH, &agreed))
         return false;
@@ -91,6 +94,30 @@ static u64 service_end(enum block_operation operation, u32 blocks, u64 now)
 
 /* ---- Requests ---- */
 
+static bool before(const struct slot *a, const struct slot *b)
+{
+    return a->deadline_ns != b->deadline_ns ? a->deadline_ns < b->deadline_ns : a->order < b->order;
+}
+
+/* Most come to their end in the order in which they were submitted. */
+static void await(struct slot *s, u64 deadline_ns)
+{
+    struct slot *after = due.previous;
+    s->deadline_ns = deadline_ns;
+    while (after != &due && before(s, after))
+        after = after->previous;
+    s->next = after->next;
+    s->previous = after;
+    after->next->previous = s;
+    after->next = s;
+}
+
+static void await_no_more(struct slot *s)
+{
+    s->previous->next = s->next;
+    s->next->previous = s->previous;
+}
+
 static void offer(u32 i, u64 now)
 {
     struct slot *s = &slots[i];
@@ -107,22 +134,21 @@ static void offer(u32 i, u64 now)
     s->returned = false;
     s->tries++;
     s->order = submitted++;
-    s->deadline_ns = service_end(s->operation, s->blocks, now);
+    await(s, service_end(s->operation, s->blocks, now));
 }
 
 void block_submit(enum block_operation operation, u32 block, void *data, u32 blocks, u64 now)
 {
-    u32 i = 0;
-    while (slots[i].busy)
-        i++;
     bool inside = operation == BLOCK_FLUSH || (blocks <= BLOCK_RUN && block < blocks_total && blocks <= blocks_total - block);
-    KERNEL_ASSERT(i < BLOCK_SLOTS && inside, "block:submit");
-    slots[i] = (struct slot){ .operation = operation, .block = block, .blocks = blocks, .data = data, .submitted_ns = now, .busy = true };
+    KERNEL_ASSERT(unused && inside, "block:submit");
+    u32 i = (u32)__builtin_ctzll(unused);
+    unused &= unused - 1;
+    slots[i] = (struct slot){ .operation = operation, .block = block, .blocks = blocks, .data = data, .submitted_ns = now };
     in_flight++;
     if (operation == BLOCK_FLUSH && !can_flush) { /* a device without a volatile cache: done when those before it are */
         slots[i].returned = true;
         slots[i].order = submitted++;
-        slots[i].deadline_ns = service_end(operation, 0, now);
+        await(&slots[i], service_end(operation, 0, now));
         shared[i].status = STATUS_OK;
         return;
     }
@@ -138,22 +164,9 @@ bool block_notify(void)
     return news;
 }
 
-static u32 earliest(void)
-{
-    u32 best = BLOCK_SLOTS;
-    for (u32 i = 0; i < BLOCK_SLOTS; i++) {
-        if (!slots[i].busy)
-            continue;
-        u64 deadline = best < BLOCK_SLOTS ? slots[best].deadline_ns : NONE;
-        if (best == BLOCK_SLOTS || slots[i].deadline_ns < deadline || (slots[i].deadline_ns == deadline && slots[i].order < slots[best].order))
-            best = i;
-    }
-    return best;
-}
-
 u64 block_deadline(void)
 {
-    return in_flight ? slots[earliest()].deadline_ns : NONE;
+    return in_flight ? due.next->deadline_ns : NONE;
 }
 
 /* A device that broke a rule is reset, so that it writes nowhere any more; there is no disk from then on. */
@@ -184,10 +197,12 @@ static void collect(const struct slot *wanted)
 
 bool block_next(u64 now, struct block_done *done)
 {
-    for (u32 i; in_flight && slots[i = earliest()].deadline_ns <= now;) {
-        struct slot *s = &slots[i];
+    while (in_flight && due.next->deadline_ns <= now) {
+        struct slot *s = due.next;
+        u32 i = (u32)(s - slots);
         if (s->resting) {
             s->resting = false;
+            await_no_more(s);
             offer(i, now);
             continue;
         }
@@ -200,12 +215,14 @@ bool block_next(u64 now, struct block_done *done)
             trace_measure(M_DISK_RETRY, s->block, s->operation);
             retrying[s->operation] += !s->refused;
             s->refused = s->resting = true;
-            s->deadline_ns = now + (BACKOFF_NS << 2 * (s->tries - 1));
+            await_no_more(s);
+            await(s, now + (BACKOFF_NS << 2 * (s->tries - 1)));
             continue;
         }
         *done = (struct block_done){ s->operation, s->block, s->data, error };
         trace_measure(M_DISK_REQUEST, s->block << 2 | s->operation, now - s->submitted_ns);
-        s->busy = false;
+        await_no_more(s);
+        unused |= 1ull << i;
         retrying[s->operation] -= s->refused;
         in_flight--;
         return true;

@@ -339,7 +339,8 @@ static u32 forget(u64 *table, u32 used, u64 address, u32 level, u32 left)
     return left;
 }
 
-/* A write to CR3 would have the processor forget the kernel's translations too, most of what it needs next. */
+/* A write to CR3 has the processor forget the kernel's translations too, most of what it needs next. With several of them it
+ * is done all the same: kernel threads run without an address space then, and would pay for each client before them. */
 void space_use(struct space *space)
 {
     struct cpu *cpu = this_cpu();
@@ -350,10 +351,10 @@ void space_use(struct space *space)
     cpu->root[0] = space ? space->table | PRESENT | MAP_WRITE | USER : 0;
     if (!before)
         return;
-    flush_page(0); /* of whatever address: what it remembers of upper levels goes too */
     if (KEEP_TRANSLATIONS)
         return;
-    if (!forget(direct(before->table), INDEX(USER_END, 2) + 1, 0, 2, FORGET_MOST))
+    flush_page(0); /* of whatever address: what it remembers of upper levels goes too */
+    if (cpu_count > 1 || !forget(direct(before->table), INDEX(USER_END, 2) + 1, 0, 2, FORGET_MOST))
         flush_all();
 }
 
