@@ -349,9 +349,7 @@ void space_use(struct space *space)
         return;
     cpu->space = space;
     cpu->root[0] = space ? space->table | PRESENT | MAP_WRITE | USER : 0;
-    if (!before)
-        return;
-    if (KEEP_TRANSLATIONS)
+    if (!before || KEEP_TRANSLATIONS)
         return;
     flush_page(0); /* of whatever address: what it remembers of upper levels goes too */
     if (cpu_count > 1 || !forget(direct(before->table), INDEX(USER_END, 2) + 1, 0, 2, FORGET_MOST))

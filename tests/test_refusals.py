@@ -105,7 +105,7 @@ def test_as_many_clients_are_refused_as_memory_is_short_of(
 
     Whether creation or the buffers are refused depends on what is left, and tells nothing.
     """
-    changes = {"clients": clients, "machine.memory_mb": memory_mb}
+    changes = {"clients": clients, "clients.*.surface": [256, 256], "machine.memory_mb": memory_mb}
     scenario = varied(load_scenario("soak-16", duration_s=2), changes)
     run = execute(system(on), scenario, tmp_path / "run")
     assert abs(run.metrics["clients.refused"] - missing) <= 1

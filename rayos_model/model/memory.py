@@ -21,7 +21,7 @@ _DISK_PAGES: Final = 2 + 1 + 4
 """Rings and headers of the driver, the disk thread's stack."""
 _NETWORK_PAGES: Final = 2 * 2 + 4
 """Rings of two devices, the network thread's stack."""
-_PROCESSOR_PAGES: Final = 5 + 4
+_PROCESSOR_PAGES: Final = 5 + 4 + 1
 """Of each processor beyond the first: its data and tables, its idle thread's stack."""
 
 
