@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rayos_model.calibration.expected import expected_ns
-from rayos_model.calibration.segments import segments
+from rayos_model.calibration.segments import replaced_spaces, segments
 from rayos_model.comparison.blocks import Rates, block_count, block_of
 from rayos_model.parameters import Parameters
 from rayos_model.run import Run
@@ -58,6 +58,8 @@ def attribute_to_calibration(parameters: Parameters, run: Run) -> tuple[Operatio
     Left out are those whose mean difference is within what the fit left unexplained (its residual standard deviation).
     """
     table = segments(run.trace())
+    if run.scenario.machine.vcpus == 1:
+        table = table.join(replaced_spaces(table))
     residual_std = {pair: segment.residual_std_ns for pair, segment in parameters.segments.items()}
     unexplained = table["pair"].map(residual_std).fillna(0.0).groupby(table["kind"]).mean().to_dict()
     changes = _ranked(table, expected_ns(table, parameters), run)

@@ -22,7 +22,7 @@ _DISK_PAGES: Final = 2 + 1 + 4
 _NETWORK_PAGES: Final = 2 * 2 + 4
 """Rings of two devices, the network thread's stack."""
 _PROCESSOR_PAGES: Final = 5 + 4 + 1
-"""Of each processor beyond the first: its data and tables, its idle thread's stack."""
+"""Of each processor beyond the first: its data and tables, its idle thread's stack, the root of its page tables."""
 
 
 REFERENCE_MB: Final = 256
