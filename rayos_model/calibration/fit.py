@@ -49,9 +49,9 @@ def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array, *, noisy: bool = Fa
     excess = table[["cpu_ns", *counts]].reset_index(drop=True) - like
     replaced = _fit_replaced(excess) if "replaced" in table and not noisy else {}
     heavy = (load > lightest).to_numpy()
-    y = (excess["cpu_ns"] - sum(cost * excess[name.removesuffix("_ns")] for name, cost in replaced.items())).to_numpy()
+    of_spaces = Scheduling(dispatch_ns=0, interrupt_ns=0, idle_wake_ns=0).model_copy(update=replaced)
+    y = (excess["cpu_ns"] - scheduling_ns(excess, of_spaces)).to_numpy()[heavy]
     x = excess[["irqs", "dispatches"]].to_numpy()[heavy]
-    y = y[heavy]
     interrupt_ns, dispatch_ns = nnls(x, y)[0] if len(y) >= 2 and not noisy else (0.0, 0.0)
     bounds = bootstrap(x, y) if len(y) >= _LEAST_FOR_INTERVAL and not noisy else None
     return Scheduling(
