@@ -22,6 +22,7 @@ from rayos_model.analysis.bounds import bounds
 from rayos_model.analysis.output import batch_means, batch_quantile, mser5, replications, until_precise
 from rayos_model.analysis.sensitivity import tornado
 from rayos_model.calibration import load_calibration, load_recorded
+from rayos_model.calibration.pace import Host
 from rayos_model.crosscheck import CrossCheck
 from rayos_model.keys import value_of, varied
 from rayos_model.model import ModelSystem
@@ -85,6 +86,14 @@ def system(on: Literal["model", "kernel"], platform: str = "icount", *, trace_po
     return ModelSystem(load_calibration(platform), trace_points)
 
 
+def host(platform: str) -> Host | None:
+    """What tells the pace of this host; None where the platform does not depend on it. Raises `BadInput`."""
+    from rayos_model.hardware import KernelSystem
+
+    kernel, parameters = KernelSystem(platform, trace_points=True), load_calibration(platform)
+    return Host(kernel, parameters, ModelSystem) if parameters.pace_ns else None
+
+
 def run(
     scenario: Scenario | str,
     on: Literal["model", "kernel"] = "model",
@@ -112,4 +121,5 @@ def crosscheck(
     what = [load(one) if isinstance(one, str) else one for one in several]
     kernel = (lambda one: load_recorded(one, platform)) if recorded else system("kernel", platform)
     calibrated = load_calibration(platform).provenance.get("kernel_sha256")
-    return _crosscheck.crosscheck(what, system("model", platform), kernel, platform, calibrated)
+    paced = None if recorded else host(platform)
+    return _crosscheck.crosscheck(what, system("model", platform), kernel, platform, calibrated, host=paced)

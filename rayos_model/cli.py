@@ -234,7 +234,8 @@ def crosscheck(
 
     Without QEMU the recorded kernel runs take the kernel's place, and a notice says so. Where one run is as good as
     another (several processors, `tcg`) both systems run several times, and a prediction is to be within tolerance of
-    the kernel's mean or within the 95 % interval of its runs.
+    the kernel's mean or within the 95 % interval of its runs. On `tcg` and `kvm` short runs in between tell the host's
+    pace, which predictions are made for.
     """
     if repeat == 2 or (recorded and (repeat or 1) > 1):
         raise BadInput("--repeat: expected 1, or 3 and more, runs of the kernel, not recorded ones")
@@ -242,6 +243,7 @@ def crosscheck(
     if not chosen:
         raise BadInput("no scenario named: give names or paths, or --all for the shipped validation scenarios")
     what = [scenario.load(name).with_overrides(duration_s=duration) for name in chosen]
+    from rayos_model.api import host as host_of
     from rayos_model.calibration import load_calibration, load_recorded
     from rayos_model.crosscheck import crosscheck as compare
     from rayos_model.history import append
@@ -251,8 +253,9 @@ def crosscheck(
         recorded = True
         print("rayos: QEMU is not installed; comparing with recorded kernel runs (see rayos doctor)", file=sys.stderr)
     kernel = (lambda one: load_recorded(one, platform)) if recorded else _system("kernel", platform)
+    host = None if recorded else host_of(platform)
     with showing() as progress:
-        result = compare(what, _system("model", platform), kernel, platform, calibrated, progress, repeat)
+        result = compare(what, _system("model", platform), kernel, platform, calibrated, progress, repeat, host)
     append(result, history)
     if as_json:
         _print_json(result.to_dict())

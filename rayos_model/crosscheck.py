@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -63,6 +63,16 @@ RUNS: Final = 5
 
 SATURATED_PERCENT: Final = 99.0
 """CPU of a level of load from which on it saturates the machine."""
+
+
+class Host(Protocol):
+    """What runs the kernel against the wall clock, as `rayos_model.calibration.pace.Host`."""
+
+    def pace(self, progress: Callable[[str], ProgressFn] | None = None) -> float:
+        """How many times as long as in calibration things take now."""
+
+    def model(self, pace: float) -> System:
+        """The model of the host at that pace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,12 +309,15 @@ def crosscheck(
     calibrated_kernel: str | None = None,
     progress: Callable[[str], ProgressFn] | None = None,
     repeat: int | None = None,
+    host: Host | None = None,
 ) -> CrossCheck:
     """Runs each scenario on the model, then on the kernel (or takes its recorded run), and compares.
 
     `kernel` is a system, or a function that gives the recorded run of a scenario. `calibrated_kernel` is the hash of
     the kernel that the model was calibrated on; a run of another is noticed loudly. `repeat` (1, or at least 3;
-    default: `runs_needed`) is how often both run, each time with the next seed. Raises what running raises.
+    default: `runs_needed`) is how often both run, each time with the next seed. `host`, where the kernel runs against
+    the wall clock, tells its pace before each of the kernel's runs and after the last; predictions are made for that
+    pace, by a model of its own in place of `model`. Raises what running raises.
     """
 
     def check(scenario: Scenario) -> ScenarioCheck:
@@ -318,13 +331,32 @@ def crosscheck(
             if callable(kernel):
                 return check_runs(kernel(scenario), run(model, "model"), calibrated_kernel)
             runs = repeat or runs_needed(scenario, platform)
-            predicted = [run(model, "model", number, runs) for number in range(runs)]
-            measured = [run(kernel, "kernel", number, runs) for number in range(runs)]
+            if host is None:
+                predicted = [run(model, "model", number, runs) for number in range(runs)]
+                measured = [run(kernel, "kernel", number, runs) for number in range(runs)]
+                told: tuple[str, ...] = ()
+            else:
+                paces, measured = [host.pace(progress)], []
+                for number in range(runs):
+                    measured.append(run(kernel, "kernel", number, runs))
+                    paces.append(host.pace(progress))
+                pace = float(np.exp(np.mean(np.log(paces))))
+                predicted = [run(host.model(pace), "model", number, runs) for number in range(runs)]
+                told = (_pace_notice(scenario, pace, paces),)
             if runs == 1:
-                return check_runs(measured[0], predicted[0], calibrated_kernel)
-            return check_repeated(measured, predicted, calibrated_kernel)
+                result = check_runs(measured[0], predicted[0], calibrated_kernel)
+            else:
+                result = check_repeated(measured, predicted, calibrated_kernel)
+            return replace(result, notices=(*told, *result.notices))
 
     return CrossCheck(platform, tuple(map(check, scenarios)))
+
+
+def _pace_notice(scenario: Scenario, pace: float, paces: Sequence[float]) -> str:
+    return (
+        f"{scenario.name}: predicted for a host on which things take {pace:.2f} times as long as when it was "
+        f"calibrated ({len(paces)} short runs between those compared: {min(paces):.2f} to {max(paces):.2f})"
+    )
 
 
 def check_runs(measured: Measured, predicted: Run, calibrated_kernel: str | None = None) -> ScenarioCheck:

@@ -80,12 +80,27 @@ class Segment(Frozen):
     spread_by_warmth: dict[str, tuple[float, ...]] = Field(
         default_factory=dict, description="its quantiles for each of rayos_model.warmth.WARMTHS that was seen often"
     )
+    warming: float = Field(
+        default=0.0, description="change of the cost's logarithm with liveliness (rayos_model.warmth), where it varies"
+    )
     several_ns: float = Field(default=0.0, description="what it costs more where there are several processors")
     observations: int
     residual_std_ns: float = 0.0
     r_squared: float | None = None
     fixed_ci95_ns: tuple[float, float] | None = None
     per_size_ci95_ns: dict[str, tuple[float, float]] = Field(default_factory=dict)
+
+    def at_pace(self, pace: float) -> Segment:
+        """The same where everything takes `pace` times as long."""
+        return self.model_copy(
+            update={
+                "fixed_ns": self.fixed_ns * pace,
+                "per_size_ns": {name: rate * pace for name, rate in self.per_size_ns.items()},
+                "per_depth_ns": self.per_depth_ns * pace,
+                "by_sizes_ns": {sizes: cost * pace for sizes, cost in self.by_sizes_ns.items()},
+                "several_ns": self.several_ns * pace,
+            }
+        )
 
     def on_several(self) -> Segment:
         """The same on a machine with several processors."""
@@ -115,6 +130,12 @@ class Scheduling(Frozen):
     interrupt_ci95_ns: tuple[float, float] | None = None
     idle_wake_ci95_ns: tuple[float, float] | None = None
 
+    def at_pace(self, pace: float) -> Scheduling:
+        """The same where everything takes `pace` times as long; its intervals are left as they were fitted."""
+        costs = {name: cost * pace for name, cost in self if isinstance(cost, float)}
+        spread = tuple(ns * pace for ns in self.idle_wake_spread_ns)
+        return self.model_copy(update={**costs, "idle_wake_spread_ns": spread})
+
 
 class Memory(Frozen):
     """Pages in use = base + framebuffers + per client + per shared-memory page; the base of a machine with 256 MB."""
@@ -138,12 +159,29 @@ class Parameters(Frozen):
     kinds: dict[str, Segment] = Field(
         description="'thread.this' -> cost whatever came before; for pairs never observed"
     )
+    persistence: dict[int, float] = Field(
+        default_factory=dict,
+        description="time constant, ns -> share of the variance of costs (of their normal scores) that lasts so long",
+    )
+    pace_ns: dict[str, float] = Field(
+        default_factory=dict, description="median CPU time of segments in the runs that told the host's pace"
+    )
     host_parallelism: int = Field(default=1, description="processors that run at once; 1: they take turns")
 
     def on_several(self) -> Parameters:
         """The parameters of a machine with several processors, whose kernel does more between some points."""
         segments = {pair: segment.on_several() for pair, segment in self.segments.items()}
         return self.model_copy(update={"segments": segments})
+
+    def at_pace(self, pace: float) -> Parameters:
+        """The parameters of the same host while everything on it takes `pace` times as long."""
+        return self.model_copy(
+            update={
+                "segments": {pair: segment.at_pace(pace) for pair, segment in self.segments.items()},
+                "kinds": {kind: segment.at_pace(pace) for kind, segment in self.kinds.items()},
+                "scheduling": self.scheduling.at_pace(pace),
+            }
+        )
 
     @classmethod
     def load(cls, path: Path) -> Parameters:

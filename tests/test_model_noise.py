@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
+from scipy.stats import norm
 
-from rayos_model.calibration.fit import fit_pairs
+from rayos_model.calibration.fit import fit_pairs, fit_persistence
 from rayos_model.model.clock import Clock
 from rayos_model.model.costs import CostModel, NoisyFlow, Path
 from rayos_model.model.noise import Noise
@@ -29,7 +31,8 @@ def test_draws_have_the_quantiles_that_were_kept() -> None:
 def test_what_was_measured_is_spread_around_what_is_fitted_where_the_platform_is_noisy() -> None:
     cpu = np.random.default_rng(4).lognormal(np.log(1000.0), 0.3, 5000)
     table = pd.DataFrame({"pair": "client.a>b", "kind": "client.b", "cpu_ns": cpu, "irqs": 0.0, "dispatches": 0.0})
-    table = table.assign(time_ns=0, thread=16, depth=0.0, warmth=["first", *["longer"] * 4999])
+    table = table.assign(time_ns=0, thread=16, depth=0.0, run=0, liveliness=0.0)
+    table["warmth"] = ["first", *["longer"] * 4999]
     quiet, noisy = (fit_pairs(table, SCHEDULING, {}, noisy=one)["client.a>b"] for one in (False, True))
     assert quiet.spread == ()
     median = noisy.fixed_ns * noisy.spread[PROBABILITIES.index(0.5)]
@@ -37,6 +40,77 @@ def test_what_was_measured_is_spread_around_what_is_fitted_where_the_platform_is
     assert abs(median / np.quantile(cpu, 0.5) - 1) < 1e-6
     assert abs(p99 / np.quantile(cpu, 0.99) - 1) < 1e-6
     assert list(noisy.spread_by_warmth) == ["longer"], "one that was seen once has no distribution"
+
+
+def varying(costs: dict[tuple[int, int, str], float], sigma: float = 0.2) -> pd.DataFrame:
+    """500 segments of each (run, bytes, warmth) around a median cost."""
+    rng, tables = np.random.default_rng(6), []
+    for (run, size, warm), median in costs.items():
+        cpu = rng.lognormal(np.log(median), sigma, 500)
+        tables.append(pd.DataFrame({"cpu_ns": cpu, "bytes": float(size), "run": run, "warmth": warm}))
+    table = pd.concat(tables, ignore_index=True).assign(pair="client.a>receive", kind="client.receive")
+    return table.assign(time_ns=0, thread=16, depth=0.0, irqs=0.0, dispatches=0.0, liveliness=0.0)
+
+
+def test_sizes_and_circumstances_that_go_together_are_told_apart() -> None:
+    """Long messages come when it is cold, but for some: they cost twice as much, and the cold three times."""
+    table = varying({(0, 8, "0.3ms"): 1000, (0, 64, "longer"): 6000, (1, 8, "longer"): 3000, (1, 64, "0.3ms"): 2000})
+    scarce = (table["bytes"] == 64) & (table["warmth"] == "0.3ms") & (table.index % 10 > 0)
+    found = fit_pairs(table[~scarce], SCHEDULING, {}, noisy=True)["client.a>receive"]
+    short, long = found.by_sizes_ns["bytes=8"], found.by_sizes_ns["bytes=64"]
+    warm, cold = (found.spread_by_warmth[name][PROBABILITIES.index(0.5)] for name in ("0.3ms", "longer"))
+    assert long / short == pytest.approx(2.0, rel=0.1) and cold / warm == pytest.approx(3.0, rel=0.1)
+    assert short * cold == pytest.approx(3000, rel=0.05)
+
+
+def test_what_is_cheaper_the_livelier_it_is_is_fitted_and_walked_so() -> None:
+    table = varying({(0, 8, "longer"): 1000, (1, 8, "3ms"): 500})
+    lively = np.random.default_rng(7).uniform(0.0, 2.0, len(table))
+    found = fit_pairs(
+        table.assign(liveliness=lively, cpu_ns=table["cpu_ns"] * np.exp(-0.3 * lively)), SCHEDULING, {}, noisy=True
+    )["client.a>receive"]
+    assert found.warming == pytest.approx(-0.3, abs=0.05)
+    assert found.fixed_ns * found.spread_by_warmth["longer"][PROBABILITIES.index(0.5)] == pytest.approx(1000, rel=0.08)
+    dearer = fit_pairs(
+        table.assign(liveliness=lively, cpu_ns=table["cpu_ns"] * np.exp(0.3 * lively)), SCHEDULING, {}, noisy=True
+    )
+    assert dearer["client.a>receive"].warming == 0.0
+    alike = (1.0,) * len(PROBABILITIES)
+    segment = Segment(fixed_ns=1000, observations=99, spread=alike, warming=-0.5)
+    parameters = Parameters(
+        platform="tcg", provenance={}, scheduling=SCHEDULING, memory=MEMORY, segments={"client.a>a": segment}, kinds={}
+    )
+    flow = NoisyFlow(CostModel(parameters, "client"), Processor(Clock(), 1), ("a",), Noise(1, 16), Warmth(), 16)
+    assert [flow.to(("a",)) for _ in range(3)] == [1000, round(1000 * 2**-0.217147), round(1000 * 3**-0.217147)]
+
+
+def test_how_runs_differ_from_each_other_is_no_variation_within_one() -> None:
+    table = varying({(0, 8, "longer"): 1000, (1, 8, "longer"): 2000, (2, 8, "longer"): 4000})
+    found = fit_pairs(table, SCHEDULING, {}, noisy=True)["client.a>receive"]
+    low, median, high = (found.spread[PROBABILITIES.index(p)] * found.fixed_ns for p in (0.05, 0.5, 0.95))
+    assert median == pytest.approx(2000, rel=0.05)
+    assert np.log(high / low) == pytest.approx(2 * 1.645 * 0.2, rel=0.1)
+
+
+def test_a_draw_resembles_those_before_it_for_as_long_as_was_told() -> None:
+    spread = norm.ppf(np.clip(PROBABILITIES, 1e-4, 1 - 1e-4)).tolist()
+    noise = Noise(1, 2, {1_000: 0.5, 1_000_000: 0.3})
+    drawn = np.array([noise.draw(spread, now) for now in range(0, 40_000_000, 1000)])
+    assert np.std(drawn) == pytest.approx(1.0, abs=0.1)
+    for lag in (1, 5, 200):
+        expected = 0.5 * np.exp(-lag) + 0.3 * np.exp(-lag / 1000)
+        assert np.corrcoef(drawn[lag:], drawn[:-lag])[0, 1] == pytest.approx(expected, abs=0.08)
+
+
+def test_what_was_drawn_so_is_found_again() -> None:
+    shares = {10_000: 0.4, 10_000_000: 0.3}
+    noise, spread = Noise(3, 4, shares), norm.ppf(np.clip(PROBABILITIES, 1e-4, 1 - 1e-4)).tolist()
+    instants = np.cumsum(np.random.default_rng(5).exponential(20_000, 30_000)).astype(np.int64)
+    costs = [1000 * np.exp(0.2 * noise.draw(spread, now)) for now in instants.tolist()]
+    table = pd.DataFrame({"time_ns": instants, "cpu_ns": costs, "run": 0, "pair": "client.a>b", "warmth": "longer"})
+    found = fit_persistence(table.assign(irqs=0.0), pd.Series(1000.0, table.index))
+    for tau_ns in (10**4, 10**5, 10**6, 10**7, 10**8):
+        assert found.get(tau_ns, 0.0) == pytest.approx(shares.get(tau_ns, 0.0), abs=0.1)
 
 
 def walk(seed: int) -> list[int]:

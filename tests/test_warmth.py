@@ -12,7 +12,7 @@ import pytest
 
 from rayos_model import scenario
 from rayos_model.calibration import load_calibration
-from rayos_model.calibration.segments import segments, warmth
+from rayos_model.calibration.segments import circumstances, segments
 from rayos_model.hardware import KernelSystem
 from rayos_model.model.system import simulate
 from rayos_model.parameters import PROBABILITIES
@@ -27,7 +27,7 @@ COMPOSITOR, CLIENT, OTHER = 2, 16, 17
 def classes(*rows: tuple[str, int, int, int, int]) -> list[str]:
     """Of a table of (pair, thread, time_ns, cpu_ns, dispatches), with a quantum of 10 ms."""
     table = pd.DataFrame(rows, columns=["pair", "thread", "time_ns", "cpu_ns", "dispatches"])
-    return warmth(table, 10 * MS).tolist()
+    return circumstances(table, 10 * MS)["warmth"].tolist()
 
 
 def test_a_class_says_how_long_ago_and_whether_another_address_space_was_loaded_since() -> None:
@@ -48,10 +48,34 @@ def test_threads_of_the_kernel_run_in_the_address_space_that_is_loaded() -> None
     assert classes(*((*row, n * MS, 10, 0) for n, row in enumerate(rows))) == ["first", "first", "3ms"]
 
 
+def test_a_client_that_blocked_comes_back_to_its_own_address_space_or_not_and_soon_or_late() -> None:
+    """Others have passed the same points meanwhile, which tells how warm the code is, not the client's pages."""
+    a, b = (("client.block>receive", thread) for thread in (CLIENT, OTHER))
+    rows = [(*a, 0), (*a, 100_000), (*b, 200_000), (*b, 3 * MS), (*a, 3_020_000), (*a, 3_100_000)]
+    assert classes(*((*row, 10, 0) for row in rows)) == [
+        "first",
+        "0.3ms",
+        "away,flushed,0.3ms",
+        "away,3ms",
+        "away,flushed,0.04ms",
+        "0.3ms",
+    ]
+
+
+def test_liveliness_counts_the_points_of_the_last_millisecond_on_a_processor() -> None:
+    passed, found = Warmth(), []
+    for at in (0, 0, 0, MS, 50 * MS):
+        passed.pass_by("client.a>b", CLIENT, at, 0)
+        found.append(10**passed.liveliness - 1)
+    assert found == pytest.approx([0, 1, 2, 3 / 2.718282, 0], abs=1e-6)
+    passed.pass_by("client.a>b", CLIENT, 50 * MS, 0, processor=1)
+    assert passed.liveliness == 0
+
+
 def test_other_processors_have_seen_nothing_but_the_code() -> None:
     passed = Warmth()
     found = [passed.pass_by("compositor.c>d", COMPOSITOR, at * 1000, 0, processor=at % 2) for at in range(4)]
-    assert [WARMTHS[one] for one in found] == ["first", "flushed,longer", "0.3ms", "0.3ms"]
+    assert [WARMTHS[one] for one in found] == ["first", "flushed,longer", "0.04ms", "0.04ms"]
 
 
 def test_the_timer_is_set_for_the_compositor_if_it_slept_until_the_earliest_instant() -> None:
@@ -78,14 +102,14 @@ def test_a_client_that_was_blocked_sets_the_timer_after_the_point_it_comes_to() 
     found += [
         passed.pass_by(pair, CLIENT, 0, 0, timer_ns if timer_ns == NOT_SET else 2 * MS) for pair, timer_ns in walk
     ]
-    assert [WARMTHS[one] for one in found[3:]] == ["0.3ms", "timer,0.3ms", "0.3ms"]
+    assert [WARMTHS[one] for one in found[3:]] == ["0.04ms", "timer,0.04ms", "0.04ms"]
 
 
 def test_setting_the_timer_again_at_once_wakes_nobody() -> None:
     passed = Warmth()
     instants = (1_000_000, 1_010_000, 1_030_000, 1_070_000)
     found = [passed.pass_by("compositor.block>take", COMPOSITOR, at, 0, at) for at in instants]
-    assert [WARMTHS[one] for one in found] == ["first", "0.3ms", "0.3ms", "timer,0.3ms"]
+    assert [WARMTHS[one] for one in found] == ["first", "0.04ms", "0.04ms", "timer,0.3ms"]
 
 
 def test_classes_that_were_not_seen_often_take_the_nearest() -> None:
@@ -95,7 +119,7 @@ def test_classes_that_were_not_seen_often_take_the_nearest() -> None:
     general = (-1.0,)
     found = dict(zip(WARMTHS, by_warmth(known, general), strict=True))
     assert found["first"] == found["timer,longer"] == general
-    assert found["0.3ms"] == known["longer"]
+    assert found["0.3ms"] == found["away,0.3ms"] == known["longer"]
     assert found["flushed,3ms"] in (known["flushed,0.3ms"], known["flushed,longer"])
     assert by_warmth({}, general) == (general,) * len(WARMTHS)
 
@@ -107,7 +131,8 @@ def test_a_walk_meets_the_circumstances_that_a_trace_of_the_same_shows(
     """Both systems do the same under icount: what differs is until when who sleeps, which a trace tells afterwards."""
     what = scenario.load_shipped("mixed-16").with_overrides(duration_s=2)
     table = segments(execute(KernelSystem("icount", trace_points=True), what, tmp_path / "kernel").trace())
-    seen = Counter(zip(table["pair"], warmth(table, what.machine.quantum_us * 1000), strict=True))
+    warmth = circumstances(table, what.machine.quantum_us * 1000)["warmth"]
+    seen = Counter(zip(table["pair"], warmth, strict=True))
     walked: Counter[tuple[str, str]] = Counter()
     pass_by = Warmth.pass_by
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, TraceKind
 from rayos_model.calibration.expected import expected_ns
-from rayos_model.calibration.fit import bootstrap, fit_kinds, fit_pairs, fit_scheduling
-from rayos_model.calibration.segments import replaced_spaces, segments, warmth
+from rayos_model.calibration.fit import bootstrap, fit_kinds, fit_pairs, fit_persistence, fit_scheduling
+from rayos_model.calibration.pace import median_costs, pace, pace_around, run_pace_scenario
+from rayos_model.calibration.segments import circumstances, replaced_spaces, segments
 from rayos_model.calibration.store import PARAMETERS, calibration_root
 from rayos_model.model.memory import beyond_reference
 from rayos_model.parameters import Memory, Parameters
@@ -45,7 +46,8 @@ def calibrate(
 ) -> Parameters:
     """Runs every calibration scenario on `kernel` (which must keep points in its trace) and fits all parameters.
 
-    `noisy`: the platform does not repeat itself, so the spread of costs is kept as well.
+    `noisy`: the platform does not repeat itself, so the spread of costs is kept as well, and how long it lasts; what a
+    run took is corrected for the pace that the host had about then (pace.py).
 
     Writes parameters.json and segments.csv (aggregated segments) to `out` (default: calibration/<platform>).
     Raises what running raises (`PlatformFailure`, `StorageFailure`).
@@ -56,9 +58,15 @@ def calibrate(
     several: list[tuple[int, pd.DataFrame]] = []
     memories, idle_wakes, turns, provenance = [], [], [], {}
     with tempfile.TemporaryDirectory(prefix="rayos-calibrate-") as scratch:
+        runs, between = [], []
         for scenario in calibration_scenarios():
-            run = execute(kernel, scenario, Path(scratch, scenario.name), progress and progress(scenario.name))
-            trace = run.trace()
+            if noisy:
+                between.append(run_pace_scenario(kernel, progress))
+            runs.append(execute(kernel, scenario, Path(scratch, scenario.name), progress and progress(scenario.name)))
+        pace_ns = median_costs(between)
+        paces = [pace(table, pace_ns) for table in between]
+        for number, run in enumerate(runs):
+            scenario, trace = run.scenario, run.trace()
             provenance = _provenance(run)
             table = segments(trace)
             if scenario.machine.vcpus > 1:
@@ -66,19 +74,26 @@ def calibrate(
                 turns.append(handovers(trace))
                 continue
             table = table.join(replaced_spaces(table))
+            wakes = idle_wake_delays(trace)
             if noisy:
-                table = table.assign(warmth=warmth(table, scenario.machine.quantum_us * 1000))
+                then = pace_around(paces, number)
+                table = table.join(circumstances(table, scenario.machine.quantum_us * 1000))
+                table = table.assign(run=number, cpu_ns=table["cpu_ns"] / then)
+                wakes = wakes / then
             if scenario.kind == "failure":
                 failures.append(table)
                 continue
             tables.append(table)
             memories.append(memory_table(trace, scenario))
-            idle_wakes.append(idle_wake_delays(trace))
+            idle_wakes.append(wakes)
     table = pd.concat(tables, ignore_index=True)
     novel = only_in_failures(table, failures)
     provenance["scenarios"] = [scenario.name for scenario in calibration_scenarios()]
-    memory, wakes = pd.concat(memories, ignore_index=True), np.concatenate(idle_wakes)
-    parameters = fit(table, memory, wakes, platform, provenance, novel, noisy=noisy)
+    memory, idle_wake_ns = pd.concat(memories, ignore_index=True), np.concatenate(idle_wakes)
+    parameters = fit(table, memory, idle_wake_ns, platform, provenance, novel, noisy=noisy)
+    if noisy:
+        persistence = fit_persistence(table, expected_ns(table, parameters))
+        parameters = parameters.model_copy(update={"persistence": persistence, "pace_ns": pace_ns})
     if several and not noisy:
         parameters = fit_several(parameters, several, pd.concat(turns))
     target.mkdir(parents=True, exist_ok=True)
@@ -168,7 +183,8 @@ def only_in_failures(ordinary: pd.DataFrame, failures: list[pd.DataFrame]) -> pd
 
 def aggregate(table: pd.DataFrame) -> pd.DataFrame:
     """Equal segments as one row: pair, sizes, irqs and dispatches; their number, their CPU time's mean and range."""
-    keys = [column for column in table.columns if column not in ("time_ns", "thread", "cpu_ns", "kind", "warmth")]
+    no_keys = {"time_ns", "thread", "cpu_ns", "kind", "warmth", "liveliness", "run"}
+    keys = [column for column in table.columns if column not in no_keys]
     grouped = table.groupby(keys, dropna=False, sort=True)["cpu_ns"]
     return grouped.agg(n="size", mean_ns="mean", min_ns="min", max_ns="max").reset_index().dropna(axis=1, how="all")
 

@@ -8,7 +8,20 @@ import pandas as pd
 from rayos_model.calibration.segments import REPLACED
 from rayos_model.parameters import Parameters, Scheduling, Segment, sizes_key
 
-NOT_SIZES = {"time_ns", "thread", "cpu_ns", "irqs", "dispatches", "kind", "pair", "net_ns", "warmth", *REPLACED}
+NOT_SIZES = {
+    "time_ns",
+    "thread",
+    "cpu_ns",
+    "irqs",
+    "dispatches",
+    "kind",
+    "pair",
+    "net_ns",
+    "warmth",
+    "liveliness",
+    "run",
+    *REPLACED,
+}
 """Columns of a table of segments that are no sizes."""
 
 
@@ -18,11 +31,10 @@ def expected_ns(table: pd.DataFrame, parameters: Parameters) -> pd.Series:
     NaN where neither the pair nor its last point was ever calibrated.
     """
     result = pd.Series(np.nan, index=table.index)
-    names = [name for name in table.columns if name not in NOT_SIZES and name != "depth"]
     for pair, group in table.groupby("pair", sort=False):
         segment = parameters.segments.get(str(pair)) or parameters.kinds.get(str(group["kind"].iloc[0]))
         if segment is not None:
-            result[group.index] = _cost(group, segment, [name for name in names if group[name].notna().any()])
+            result[group.index] = cost_ns(group, segment)
     return result + scheduling_ns(table, parameters.scheduling)
 
 
@@ -42,8 +54,10 @@ def line_ns(group: pd.DataFrame, segment: Segment) -> pd.Series:
     return pd.Series(line, index=group.index, dtype=np.float64)
 
 
-def _cost(group: pd.DataFrame, segment: Segment, names: list[str]) -> pd.Series:
+def cost_ns(group: pd.DataFrame, segment: Segment) -> pd.Series:
+    """What each row of `group`, segments of one pair or kind, costs, scheduling apart, ns."""
     cost = line_ns(group, segment)
+    names = [name for name in group.columns if name not in NOT_SIZES and name != "depth" and group[name].notna().any()]
     if segment.by_sizes_ns and names:
         sizes = group[names]
         kinds = sizes.drop_duplicates()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import nnls
 
-from rayos_model.calibration.expected import NOT_SIZES, line_ns, scheduling_ns
+from rayos_model.calibration.expected import NOT_SIZES, cost_ns, line_ns, scheduling_ns
 from rayos_model.calibration.segments import REPLACED
 from rayos_model.parameters import PROBABILITIES, Scheduling, Segment, sizes_key
+from rayos_model.warmth import FIRST, WARMTHS
 
 _BOOTSTRAPS = 200
 _BOOTSTRAP_ROWS = 2000
@@ -23,6 +24,13 @@ _REWEIGHTINGS = 3
 _LEAST_FOR_INTERVAL = 20
 _MEDIAN_ROWS = 5000
 _MEDIAN_REWEIGHTINGS = 15
+_BACKFITS = 3
+_MEDIAN = PROBABILITIES.index(0.5)
+_OUTLYING = 1.5
+_SCORED = 50
+_LAGS = 60
+_DISTANCES_NS = np.geomspace(1e3, 1e9, 25)
+_TIME_CONSTANTS_NS = tuple(10**decade for decade in range(4, 9))
 
 Array = NDArray[np.float64]
 
@@ -95,19 +103,22 @@ def fit_kinds(table: pd.DataFrame, scheduling: Scheduling, *, noisy: bool = Fals
     Where the platform is noisy, medians are fitted in place of means, which a host that is busy elsewhere multiplies,
     and the spread of what was measured around them is kept.
     """
-    return {str(name): _fit_one(group, noisy) for name, group in _net(table, scheduling).groupby("kind", sort=True)}
+    return {
+        str(name): _vary(group, partial(_fit_one, noisy=True)) if noisy else _fit_one(group, noisy=False)
+        for name, group in _net(table, scheduling).groupby("kind", sort=True)
+    }
 
 
 def fit_pairs(
     table: pd.DataFrame, scheduling: Scheduling, kinds: Mapping[str, Segment], *, noisy: bool = False
 ) -> dict[str, Segment]:
     """One cost per pair of points, as those of each kind; `kinds` are those of `fit_kinds`."""
-    return {
-        str(name): _fit_alike(group, kinds[str(group["kind"].iloc[0])], noisy)
-        if _paints(group)
-        else _fit_one(group, noisy)
-        for name, group in _net(table, scheduling).groupby("pair", sort=True)
-    }
+
+    def fit_one(rows: pd.DataFrame) -> Segment:
+        return _fit_alike(rows, kinds[str(rows["kind"].iloc[0])], noisy) if _paints(rows) else _fit_one(rows, noisy)
+
+    groups = _net(table, scheduling).groupby("pair", sort=True)
+    return {str(name): _vary(group, fit_one) if noisy else fit_one(group) for name, group in groups}
 
 
 def _net(table: pd.DataFrame, scheduling: Scheduling) -> pd.DataFrame:
@@ -131,7 +142,6 @@ def _fit_alike(group: pd.DataFrame, kind: Segment, noisy: bool) -> Segment:
         update={
             "fixed_ns": kind.fixed_ns + moved,
             "fixed_ci95_ns": None,
-            **(_spreads(group, np.maximum(y, 0.0) / np.maximum(predicted + moved, 1.0)) if noisy else {}),
             "observations": len(y),
             "residual_std_ns": float(np.std(residual)),
             "r_squared": None,
@@ -164,7 +174,6 @@ def _fit_one(group: pd.DataFrame, noisy: bool) -> Segment:
         per_size_ns={name: rate for name, rate in rates.items() if rate > 0},
         per_depth_ns=depth_ns,
         by_sizes_ns=by_sizes,
-        **(_spreads(group, _ratios(group, x @ beta, depth_ns)) if noisy else {}),
         observations=len(y),
         residual_std_ns=float(np.std(residual)),
         r_squared=1.0 - float(np.var(residual)) / total if total > 0 else None,
@@ -175,35 +184,76 @@ def _fit_one(group: pd.DataFrame, noisy: bool) -> Segment:
     )
 
 
-def _ratios(group: pd.DataFrame, line: Array, depth_ns: float) -> Array:
-    """What was measured over what the model takes: the median at these sizes where one is kept, or else the line.
+def _vary(group: pd.DataFrame, fit_one: Callable[[pd.DataFrame], Segment]) -> Segment:
+    """What `fit_one` finds, with its spread: a cost by sizes, times a factor by warmth, times one by liveliness.
 
-    NaN where that is nothing.
+    All are fitted in turns, to what the others leave (backfitting; Hastie and Tibshirani, 1986): messages of one size
+    come mostly in circumstances of their own. The logarithm of the last factor is a line, by least squares of
+    differences from each class's median; nothing gets dearer the livelier it is.
     """
-    by_depth = depth_ns * group["depth"]
-    medians = _median_of_each(group.assign(net_ns=group["net_ns"] - by_depth)) + by_depth
-    taken = np.where(medians.notna(), medians, line)
-    return np.asarray(np.maximum(group["net_ns"], 0.0) / np.where(taken > 0, taken, np.nan), np.float64)
+    factor = pd.Series(1.0, group.index)
+    for _ in range(_BACKFITS):
+        segment = fit_one(group.assign(net_ns=group["net_ns"] / factor))
+        cost = cost_ns(group, segment)
+        ratio = (group["net_ns"].clip(lower=0.0) / cost.where(cost > 0)).dropna()
+        rows = group.loc[ratio.index, ["run", "warmth", "liveliness"]].assign(ratio=ratio)
+        warming = _warming(rows)
+        rows["ratio"] /= np.exp(warming * rows["liveliness"])
+        classes = {str(name): _quantiles(_within_runs(alike)) for name, alike in rows.groupby("warmth")}
+        levels = {name: spread[_MEDIAN] for name, spread in classes.items() if spread and spread[_MEDIAN] > 0}
+        factor = group["warmth"].map(levels).fillna(1.0) * np.exp(warming * group["liveliness"])
+    spreads = {name: spread for name, spread in classes.items() if spread}
+    varied = {"spread": _quantiles(_within_runs(rows)), "spread_by_warmth": spreads, "warming": warming}
+    return segment.model_copy(update=varied)
 
 
-def _spreads(group: pd.DataFrame, ratios: Array) -> dict[str, Any]:
-    """Quantiles of the ratios of measured to fitted cost: of all segments, and by how warm they were."""
-    known = ~np.isnan(ratios)
-    warmth = group["warmth"].to_numpy()
-    classes = {str(name): _quantiles(ratios[known & (warmth == name)]) for name in np.unique(warmth)}
-    return {
-        "spread": _quantiles(ratios[known]),
-        "spread_by_warmth": {name: spread for name, spread in classes.items() if spread},
-    }
+def _warming(rows: pd.DataFrame) -> float:
+    """By how much the logarithm of a ratio changes with liveliness, other things alike."""
+    known = rows[(rows["ratio"] > 0) & (rows["warmth"] != WARMTHS[FIRST])]
+    scores = pd.DataFrame({"x": known["liveliness"], "y": np.log(known["ratio"])})
+    scores -= scores.groupby(known["warmth"]).transform("median")
+    scores = scores[scores["y"].abs() < _OUTLYING]
+    square = float((scores["x"] ** 2).sum())
+    return min(float((scores["x"] * scores["y"]).sum()) / square, 0.0) if square > 0 else 0.0
 
 
-def _median_of_each(group: pd.DataFrame) -> pd.Series:
-    """The cost kept for each row's combination of sizes; NaN where none is."""
-    if not _averages(group, "median"):
-        return pd.Series(np.nan, group.index)
-    columns = [column for column in size_columns(group) if column != "depth"]
-    alike = group.groupby(columns, dropna=False)["net_ns"]
-    return alike.transform("median").where(alike.transform("size") >= _OFTEN)
+def _within_runs(rows: pd.DataFrame) -> Array:
+    """Ratios as they vary within a run, about the median of the runs' medians.
+
+    How runs differ from each other is no variation that a run has. Those with few segments are taken as they are.
+    """
+    of_run = rows.groupby("run")["ratio"]
+    medians = of_run.transform("median").where(of_run.transform("size") >= _LEAST_FOR_INTERVAL)
+    level = medians.groupby(rows["run"]).first().median()
+    return (rows["ratio"] * (level / medians).fillna(1.0)).to_numpy(np.float64)
+
+
+def fit_persistence(table: pd.DataFrame, expected: pd.Series) -> dict[int, float]:
+    """How long what makes costs vary lasts: shares of their variance, by time constant in ns.
+
+    Of each run, measured over `expected` CPU time becomes normal scores among segments of one pair and warmth. The mean
+    product of two scores, by the time between their segments, is taken to be a sum of exponentials with these time
+    constants (non-negative least squares; what is left at no distance is independent from segment to segment).
+    """
+    rows = table.assign(ratio=table["cpu_ns"] / expected)[(table["irqs"] == 0) & (expected > 0)]
+    alike = rows.groupby(["run", "pair", "warmth"])["ratio"]
+    rows = rows[alike.transform("size") >= _SCORED]
+    alike = rows.groupby(["run", "pair", "warmth"])["ratio"]
+    scores = stats.norm.ppf((alike.rank() - 0.5) / alike.transform("size"))
+    products, apart, pairs = (np.zeros(len(_DISTANCES_NS) - 1) for _ in range(3))
+    for _, run in pd.DataFrame({"run": rows["run"], "time": rows["time_ns"], "score": scores}).groupby("run"):
+        time, score = run["time"].to_numpy(np.float64), run["score"].to_numpy(np.float64)
+        for lag in np.unique(np.geomspace(1, max(len(run) // 3, 1), _LAGS).astype(np.int64)):
+            between = time[lag:] - time[:-lag]
+            for sums, values in ((products, score[lag:] * score[:-lag]), (apart, between), (pairs, None)):
+                sums += np.histogram(between, _DISTANCES_NS, weights=values)[0]
+    seen = pairs > 0
+    if not seen.any():
+        return {}
+    decay = np.exp(-(apart[seen] / pairs[seen])[:, None] / np.array(_TIME_CONSTANTS_NS))
+    shares = nnls(decay, products[seen] / pairs[seen])[0]
+    shares /= max(1.0, shares.sum())
+    return {tau_ns: float(share) for tau_ns, share in zip(_TIME_CONSTANTS_NS, shares, strict=True) if share > 0}
 
 
 def design(group: pd.DataFrame) -> tuple[list[str], Array]:
@@ -252,7 +302,8 @@ def _solve_median(x: Array, y: Array) -> Array:
     x, y = x[::every], y[::every]
     beta, least = _solve(x, np.minimum(y, np.median(y))), max(1e-3 * float(np.median(np.abs(y))), 1e-9)
     for _ in range(_MEDIAN_REWEIGHTINGS):
-        weight = np.sqrt(1 / np.maximum(np.abs(y - x @ beta), least))
+        share = _weights(x @ beta)
+        weight = np.sqrt(share / np.maximum(np.abs(y - x @ beta), least))
         beta = _solve(x * weight[:, None], y * weight)
     return beta
 

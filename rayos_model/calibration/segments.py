@@ -259,19 +259,22 @@ def replaced_spaces(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, table.index, REPLACED, dtype=np.float64)
 
 
-def warmth(table: pd.DataFrame, quantum_ns: int) -> pd.Series:
-    """Of each segment of a run on one processor, in what circumstances it was passed: one of `WARMTHS`.
+def circumstances(table: pd.DataFrame, quantum_ns: int) -> pd.DataFrame:
+    """Of each segment of a run on one processor, in what circumstances it was passed.
+
+    Columns `warmth`, one of `WARMTHS`, and `liveliness`, as in `Warmth`.
 
     Clients have an address space each; kernel threads run in whichever is loaded.
     """
     passed, loads, space = Warmth(), 0, 0
     found = []
     timer = _timer_set(table, quantum_ns)
-    for pair, thread, time_ns, timer_ns in zip(table["pair"], table["thread"], table["time_ns"], timer, strict=True):
+    begin = (table["time_ns"] - table["cpu_ns"]).astype(np.int64)
+    for pair, thread, begin_ns, timer_ns in zip(table["pair"], table["thread"], begin, timer, strict=True):
         if thread >= ThreadId.CLIENT0 and thread != space:
             space, loads = thread, loads + 1
-        found.append(WARMTHS[passed.pass_by(pair, thread, time_ns, loads, timer_ns)])
-    return pd.Series(found, table.index)
+        found.append((WARMTHS[passed.pass_by(pair, thread, begin_ns, loads, timer_ns)], passed.liveliness))
+    return pd.DataFrame(found, table.index, ["warmth", "liveliness"])
 
 
 def _timer_set(table: pd.DataFrame, quantum_ns: int) -> list[int]:

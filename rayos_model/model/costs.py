@@ -7,6 +7,7 @@ is a :class:`Place` that remembers what the steps from it cost and where they le
 from __future__ import annotations
 
 from itertools import accumulate, pairwise
+from math import exp
 from typing import Any
 
 from rayos_model.abi import MAX_CLIENTS, ThreadId
@@ -59,6 +60,10 @@ class CostModel:
         """
         segment = self._pair(previous, this)[0]
         return by_warmth(segment.spread_by_warmth, segment.spread)
+
+    def warming(self, previous: str, this: str) -> float:
+        """By how much the logarithm of that factor changes with the liveliness of the processor."""
+        return self._pair(previous, this)[0].warming
 
     def pair(self, previous: str, this: str) -> str:
         """The name of the segment between two labels."""
@@ -176,29 +181,36 @@ class NoisyFlow(Flow):
         self._walker = thread
         self._noise = noise
         self._warmth = warmth
-        self._spreads: dict[tuple[str, str], tuple[str, tuple[tuple[float, ...], ...]]] = {}
+        self._spreads: dict[tuple[str, str], tuple[str, tuple[tuple[float, ...], ...], float]] = {}
 
-    def _vary(self, cost: int, previous: Point, this: Point) -> int:
+    def _vary(self, cost: int, previous: Point, this: Point, now_ns: int) -> int:
         labels = str(previous[0]), str(this[0])
         known = self._spreads.get(labels)
         if known is None:
-            known = self._spreads[labels] = self._costs.pair(*labels), self._costs.spreads(*labels)
-        pair, spreads = known
+            costs = self._costs
+            known = self._spreads[labels] = costs.pair(*labels), costs.spreads(*labels), costs.warming(*labels)
+        pair, spreads, warming = known
         processor, thread = self._processor, self._walker
         timer_ns = processor.timer_set_for.pop(thread, NOT_SET)
-        warmth = self._warmth.pass_by(pair, thread, processor.now, processor.loads, timer_ns, processor.executing)
+        warmth = self._warmth.pass_by(pair, thread, now_ns, processor.loads, timer_ns, processor.executing)
         spread = spreads[warmth]
-        return round(cost * self._noise.draw(spread)) if spread else cost
+        if not spread:
+            return cost
+        return round(cost * exp(warming * self._warmth.liveliness) * self._noise.draw(spread, now_ns))
 
     def to(self, point: Point) -> int:
         before = self._place.point
-        return self._vary(super().to(point), before, point)
+        return self._vary(super().to(point), before, point, self._processor.now)
 
     def along(self, path: Path) -> tuple[int, ...]:
         points = (self._place.point, *path.points)
         offsets = super().along(path)
         costs = (offset - before for offset, before in zip(offsets, (0, *offsets), strict=False))
-        return tuple(accumulate(self._vary(cost, *pair) for cost, pair in zip(costs, pairwise(points), strict=True)))
+        now_ns, varied = self._processor.now, []
+        for cost, (previous, this) in zip(costs, pairwise(points), strict=True):
+            varied.append(self._vary(cost, previous, this, now_ns))
+            now_ns += varied[-1]
+        return tuple(accumulate(varied))
 
 
 class RecordedFlow(Flow):

@@ -65,7 +65,7 @@ class Machine:
         self._line = line
         self._on_second = on_second
         self._noisy = bool(parameters.scheduling.idle_wake_spread_ns)
-        self._noises: dict[int, Noise] = {}  # by thread
+        self._noise = Noise(self.settings.seed, ThreadId.COMPOSITOR, parameters.persistence)
         self._warmth = Warmth()
         self.processor = self._make_processor(parameters)
         if self._noisy:
@@ -241,8 +241,7 @@ class Machine:
         """A new thread's walk from `start`."""
         if not self.trace_points:
             if self._noisy:
-                noise = self._noises.setdefault(thread, Noise(self.settings.seed, thread))
-                return NoisyFlow(costs, self.processor, start, noise, self._warmth, thread)
+                return NoisyFlow(costs, self.processor, start, self._noise, self._warmth, thread)
             return Flow(costs, self.processor, start)
         flow = self._flows[thread] = RecordedFlow(costs, self.processor, start)
         return flow

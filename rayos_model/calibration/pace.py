@@ -1,0 +1,81 @@
+"""How fast a host is now, against when it was calibrated: on platforms that run against the wall clock.
+
+What else a host does, for whom nobody here knows, makes everything on it slower or faster at once, from minute to
+minute (docs/calibration.md, "Pace"). Short runs of one calibration scenario, between those that a prediction is
+compared with, tell how much. Must not see any other run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from rayos_model.calibration.segments import segments
+from rayos_model.parameters import Parameters
+from rayos_model.scenario import Scenario, load_shipped
+from rayos_model.systems import ProgressFn, System, execute
+
+SCENARIO: Final = "mixture-8"
+DURATION_S: Final = 4.0
+_OFTEN: Final = 50
+
+
+def pace_scenario() -> Scenario:
+    """What is run to tell the pace: the calibration scenario with some of everything, for four seconds."""
+    return load_shipped(SCENARIO).with_overrides(duration_s=DURATION_S)
+
+
+def run_pace_scenario(kernel: System, progress: Callable[[str], ProgressFn] | None = None) -> pd.DataFrame:
+    """The segments of one run on `kernel`, which must keep points in its trace. Raises what running raises."""
+    with tempfile.TemporaryDirectory(prefix="rayos-pace-") as scratch:
+        run = execute(kernel, pace_scenario(), Path(scratch, "run"), progress and progress("the host's pace"))
+        return segments(run.trace())
+
+
+def median_costs(tables: Iterable[pd.DataFrame]) -> dict[str, float]:
+    """Of each pair of points seen often, the median CPU time of its segments that nothing interrupted, ns."""
+    undisturbed = [table[table["irqs"] == 0] for table in tables]
+    if not undisturbed:
+        return {}
+    of_pair = pd.concat(undisturbed, ignore_index=True).groupby("pair")["cpu_ns"].agg(["median", "size"])
+    return {str(pair): float(ns) for pair, ns in of_pair.loc[of_pair["size"] >= _OFTEN, "median"].items()}
+
+
+def pace(table: pd.DataFrame, pace_ns: Mapping[str, float]) -> float:
+    """How many times as long as `pace_ns` (of `median_costs`) things take: the median over the pairs of points.
+
+    Raises `ValueError` where `table` and `pace_ns` have no pair in common.
+    """
+    now = median_costs([table])
+    ratios = [now[pair] / then for pair, then in pace_ns.items() if pair in now and then > 0]
+    if not ratios:
+        raise ValueError("nothing is known of the host's pace in calibration")
+    return float(np.median(ratios))
+
+
+def pace_around(paces: Sequence[float], at: int) -> float:
+    """The pace between the runs numbered `at` and `at + 1`: the geometric mean of two before and two after."""
+    return float(np.exp(np.mean(np.log(paces[max(at - 1, 0) : at + 3]))))
+
+
+@dataclass(frozen=True)
+class Host:
+    """A calibrated host: `kernel` (which keeps points in its trace) tells its pace, `model_of` is the model of it."""
+
+    kernel: System
+    parameters: Parameters
+    model_of: Callable[[Parameters], System]
+
+    def pace(self, progress: Callable[[str], ProgressFn] | None = None) -> float:
+        """How many times as long as in calibration things take now. Raises what running the kernel raises."""
+        return pace(run_pace_scenario(self.kernel, progress), self.parameters.pace_ns)
+
+    def model(self, pace: float) -> System:
+        """The model of the host at that pace."""
+        return self.model_of(self.parameters.at_pace(pace))
