@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from rayos_model.abi import Records
+from rayos_model.calibration.pace import Host
 from rayos_model.metrics import OPERATION_KIND, Metrics
 from rayos_model.pairing import pair
 from rayos_model.run import Run
@@ -63,16 +64,6 @@ RUNS: Final = 5
 
 SATURATED_PERCENT: Final = 99.0
 """CPU of a level of load from which on it saturates the machine."""
-
-
-class Host(Protocol):
-    """What runs the kernel against the wall clock, as `rayos_model.calibration.pace.Host`."""
-
-    def pace(self, progress: Callable[[str], ProgressFn] | None = None) -> float:
-        """How many times as long as in calibration things take now."""
-
-    def model(self, pace: float) -> System:
-        """The model of the host at that pace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,9 +331,9 @@ def crosscheck(
                 for number in range(runs):
                     measured.append(run(kernel, "kernel", number, runs))
                     paces.append(host.pace(progress))
-                pace = float(np.exp(np.mean(np.log(paces))))
-                predicted = [run(host.model(pace), "model", number, runs) for number in range(runs)]
-                told = (_pace_notice(scenario, pace, paces),)
+                paced = host.model(paces)
+                predicted = [run(paced, "model", number, runs) for number in range(runs)]
+                told = (_pace_notice(scenario, [pace.general for pace in paces]),)
             if runs == 1:
                 result = check_runs(measured[0], predicted[0], calibrated_kernel)
             else:
@@ -352,7 +343,8 @@ def crosscheck(
     return CrossCheck(platform, tuple(map(check, scenarios)))
 
 
-def _pace_notice(scenario: Scenario, pace: float, paces: Sequence[float]) -> str:
+def _pace_notice(scenario: Scenario, paces: Sequence[float]) -> str:
+    pace = float(np.exp(np.mean(np.log(paces))))
     return (
         f"{scenario.name}: predicted for a host on which things take {pace:.2f} times as long as when it was "
         f"calibrated ({len(paces)} short runs between those compared: {min(paces):.2f} to {max(paces):.2f})"

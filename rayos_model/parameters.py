@@ -173,11 +173,12 @@ class Parameters(Frozen):
         segments = {pair: segment.on_several() for pair, segment in self.segments.items()}
         return self.model_copy(update={"segments": segments})
 
-    def at_pace(self, pace: float) -> Parameters:
-        """The parameters of the same host while everything on it takes `pace` times as long."""
+    def at_pace(self, pace: float, of_pair: Mapping[str, float] | None = None) -> Parameters:
+        """The parameters of the same host while things take `pace` times as long, or what `of_pair` says of a pair."""
+        known = of_pair or {}
         return self.model_copy(
             update={
-                "segments": {pair: segment.at_pace(pace) for pair, segment in self.segments.items()},
+                "segments": {pair: one.at_pace(known.get(pair, pace)) for pair, one in self.segments.items()},
                 "kinds": {kind: segment.at_pace(pace) for kind, segment in self.kinds.items()},
                 "scheduling": self.scheduling.at_pace(pace),
             }

@@ -78,8 +78,8 @@ def calibrate(
             if noisy:
                 then = pace_around(paces, number)
                 table = table.join(circumstances(table, scenario.machine.quantum_us * 1000))
-                table = table.assign(run=number, cpu_ns=table["cpu_ns"] / then)
-                wakes = wakes / then
+                table = table.assign(run=number, cpu_ns=table["cpu_ns"] / then.of(table["pair"]))
+                wakes = wakes / then.general
             if scenario.kind == "failure":
                 failures.append(table)
                 continue

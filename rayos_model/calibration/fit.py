@@ -27,6 +27,7 @@ _MEDIAN_REWEIGHTINGS = 15
 _BACKFITS = 3
 _MEDIAN = PROBABILITIES.index(0.5)
 _OUTLYING = 1.5
+_SHORT_NS = 10_000
 _SCORED = 50
 _LAGS = 60
 _DISTANCES_NS = np.geomspace(1e3, 1e9, 25)
@@ -43,8 +44,8 @@ def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array, *, noisy: bool = Fa
     squares. That of segments with an address space replaced and nothing else is regressed on that by least absolute
     deviations: a few of them replaced two.
     `idle_wake_ns` are the measured delays from a timer deadline to the switch away from idle; where the platform is
-    noisy, their spread is kept. There none of these costs anything of its own: a segment is interrupted
-    because the host held it up, so that those with an interrupt say nothing of what it costs.
+    noisy, their spread is kept. There neither a dispatch nor an address space costs anything of its own, and an
+    interrupt the median excess of short segments that had one: long ones are interrupted because the host held them up.
     """
     sizes = [column for column in table.columns if column not in NOT_SIZES]
     key = table[sizes].fillna(-1.0).assign(pair=table["pair"])
@@ -62,6 +63,9 @@ def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array, *, noisy: bool = Fa
     x = excess[["irqs", "dispatches"]].to_numpy()[heavy]
     interrupt_ns, dispatch_ns = nnls(x, y)[0] if len(y) >= 2 and not noisy else (0.0, 0.0)
     bounds = bootstrap(x, y) if len(y) >= _LEAST_FOR_INTERVAL and not noisy else None
+    if noisy:
+        short = excess[(like["cpu_ns"] < _SHORT_NS) & (excess["irqs"] == 1) & (excess["dispatches"] == 0)]
+        interrupt_ns = max(short["cpu_ns"].median(), 0.0) if len(short) >= _LEAST_FOR_INTERVAL else 0.0
     return Scheduling(
         dispatch_ns=float(dispatch_ns),
         interrupt_ns=float(interrupt_ns),
@@ -189,8 +193,11 @@ def _vary(group: pd.DataFrame, fit_one: Callable[[pd.DataFrame], Segment]) -> Se
 
     All are fitted in turns, to what the others leave (backfitting; Hastie and Tibshirani, 1986): messages of one size
     come mostly in circumstances of their own. The logarithm of the last factor is a line, by least squares of
-    differences from each class's median; nothing gets dearer the livelier it is.
+    differences from each class's median; nothing gets dearer the livelier it is. Interrupted segments are left out
+    where others are known: what an interrupt takes varies as well.
     """
+    undisturbed = group[group["irqs"] == 0]
+    group = undisturbed if len(undisturbed) >= _LEAST_FOR_INTERVAL else group
     factor = pd.Series(1.0, group.index)
     for _ in range(_BACKFITS):
         segment = fit_one(group.assign(net_ns=group["net_ns"] / factor))

@@ -47,21 +47,44 @@ def median_costs(tables: Iterable[pd.DataFrame]) -> dict[str, float]:
     return {str(pair): float(ns) for pair, ns in of_pair.loc[of_pair["size"] >= _OFTEN, "median"].items()}
 
 
-def pace(table: pd.DataFrame, pace_ns: Mapping[str, float]) -> float:
-    """How many times as long as `pace_ns` (of `median_costs`) things take: the median over the pairs of points.
+@dataclass(frozen=True)
+class Pace:
+    """How many times as long as in calibration things take: in general, and `of_pair` what moves pixels.
+
+    That is bound by memory more than by instructions, and drifts less than half as much.
+    """
+
+    of_pair: Mapping[str, float]
+    general: float
+
+    def of(self, pairs: pd.Series) -> pd.Series:
+        """That of each pair of a table of segments."""
+        return pairs.map(dict(self.of_pair)).astype(np.float64).fillna(self.general)
+
+
+def pace(table: pd.DataFrame, pace_ns: Mapping[str, float]) -> Pace:
+    """The pace of one run of `pace_scenario`, against `pace_ns` (of `median_costs`); in general the median over pairs.
 
     Raises `ValueError` where `table` and `pace_ns` have no pair in common.
     """
     now = median_costs([table])
-    ratios = [now[pair] / then for pair, then in pace_ns.items() if pair in now and then > 0]
+    ratios = {pair: now[pair] / then for pair, then in pace_ns.items() if now.get(pair, 0.0) > 0 and then > 0}
     if not ratios:
         raise ValueError("nothing is known of the host's pace in calibration")
-    return float(np.median(ratios))
+    painting = set(table.loc[table["steps"].notna(), "pair"])
+    of_pair = {pair: ratio for pair, ratio in ratios.items() if pair in painting}
+    return Pace(of_pair, float(np.median(list(ratios.values()))))
 
 
-def pace_around(paces: Sequence[float], at: int) -> float:
-    """The pace between the runs numbered `at` and `at + 1`: the geometric mean of two before and two after."""
-    return float(np.exp(np.mean(np.log(paces[max(at - 1, 0) : at + 3]))))
+def mean_pace(paces: Sequence[Pace]) -> Pace:
+    """The geometric mean of several; of a pair, over those that know it."""
+    of_pair = np.exp(np.log(pd.DataFrame([one.of_pair for one in paces])).mean())
+    return Pace(of_pair.to_dict(), float(np.exp(np.mean(np.log([one.general for one in paces])))))
+
+
+def pace_around(paces: Sequence[Pace], at: int) -> Pace:
+    """The pace between the runs numbered `at` and `at + 1`: the mean of two before and two after."""
+    return mean_pace(paces[max(at - 1, 0) : at + 3])
 
 
 @dataclass(frozen=True)
@@ -72,10 +95,11 @@ class Host:
     parameters: Parameters
     model_of: Callable[[Parameters], System]
 
-    def pace(self, progress: Callable[[str], ProgressFn] | None = None) -> float:
+    def pace(self, progress: Callable[[str], ProgressFn] | None = None) -> Pace:
         """How many times as long as in calibration things take now. Raises what running the kernel raises."""
         return pace(run_pace_scenario(self.kernel, progress), self.parameters.pace_ns)
 
-    def model(self, pace: float) -> System:
-        """The model of the host at that pace."""
-        return self.model_of(self.parameters.at_pace(pace))
+    def model(self, paces: Sequence[Pace]) -> System:
+        """The model of the host at the mean of these paces."""
+        mean = mean_pace(paces)
+        return self.model_of(self.parameters.at_pace(mean.general, mean.of_pair))
