@@ -51,7 +51,7 @@ def median_costs(tables: Iterable[pd.DataFrame]) -> dict[str, float]:
 class Pace:
     """How many times as long as in calibration things take: in general, and `of_pair` what moves pixels.
 
-    That is bound by memory more than by instructions, and drifts less than half as much.
+    That is bound by memory more than by instructions, and drifts less.
     """
 
     of_pair: Mapping[str, float]
