@@ -25,6 +25,8 @@ _LEAST_FOR_INTERVAL = 20
 _MEDIAN_ROWS = 5000
 _MEDIAN_REWEIGHTINGS = 15
 _BACKFITS = 3
+_MANY = 200
+_SEVERAL = 3
 _MEDIAN = PROBABILITIES.index(0.5)
 _OUTLYING = 1.5
 _SHORT_NS = 10_000
@@ -206,11 +208,11 @@ def _vary(group: pd.DataFrame, fit_one: Callable[[pd.DataFrame], Segment]) -> Se
         rows = group.loc[ratio.index, ["run", "warmth", "liveliness"]].assign(ratio=ratio)
         warming = _warming(rows)
         rows["ratio"] /= np.exp(warming * rows["liveliness"])
-        classes = {str(name): _quantiles(_within_runs(alike)) for name, alike in rows.groupby("warmth")}
+        classes = {str(name): _within_runs(alike) for name, alike in rows.groupby("warmth")}
         levels = {name: spread[_MEDIAN] for name, spread in classes.items() if spread and spread[_MEDIAN] > 0}
         factor = group["warmth"].map(levels).fillna(1.0) * np.exp(warming * group["liveliness"])
     spreads = {name: spread for name, spread in classes.items() if spread}
-    varied = {"spread": _quantiles(_within_runs(rows)), "spread_by_warmth": spreads, "warming": warming}
+    varied = {"spread": _within_runs(rows), "spread_by_warmth": spreads, "warming": warming}
     return segment.model_copy(update=varied)
 
 
@@ -224,15 +226,22 @@ def _warming(rows: pd.DataFrame) -> float:
     return min(float((scores["x"] * scores["y"]).sum()) / square, 0.0) if square > 0 else 0.0
 
 
-def _within_runs(rows: pd.DataFrame) -> Array:
-    """Ratios as they vary within a run, about the median of the runs' medians.
+def _within_runs(rows: pd.DataFrame) -> tuple[float, ...]:
+    """Quantiles of ratios as they vary within a run, about the median of the runs' medians.
 
-    How runs differ from each other is no variation that a run has. Those with few segments are taken as they are.
+    How runs differ from each other is no variation that a run has. Where several have many segments, each quantile is
+    the median of theirs: some runs fall into noisier minutes than others. Else all are pooled, each about its median;
+    those of runs with few segments as they are.
     """
     of_run = rows.groupby("run")["ratio"]
     medians = of_run.transform("median").where(of_run.transform("size") >= _LEAST_FOR_INTERVAL)
     level = medians.groupby(rows["run"]).first().median()
-    return (rows["ratio"] * (level / medians).fillna(1.0)).to_numpy(np.float64)
+    ratios = rows["ratio"] * (level / medians).fillna(1.0)
+    many = ratios[of_run.transform("size") >= _MANY]
+    runs = [np.quantile(run, PROBABILITIES) for _, run in many.groupby(rows["run"])]
+    if len(runs) < _SEVERAL:
+        return _quantiles(ratios.to_numpy(np.float64))
+    return tuple(np.median(runs, axis=0).tolist())
 
 
 def fit_persistence(table: pd.DataFrame, expected: pd.Series) -> dict[int, float]:
