@@ -88,10 +88,10 @@ def system(on: Literal["model", "kernel"], platform: str = "icount", *, trace_po
 
 def host(platform: str) -> Host | None:
     """What tells the pace of this host; None where the platform does not depend on it. Raises `BadInput`."""
-    from rayos_model.hardware import KernelSystem
-
-    kernel, parameters = KernelSystem(platform, trace_points=True), load_calibration(platform)
-    return Host(kernel, parameters, ModelSystem) if parameters.pace_ns else None
+    parameters = load_calibration(platform)
+    if not parameters.pace_ns:
+        return None
+    return Host(system("kernel", platform, trace_points=True), parameters, ModelSystem)
 
 
 def run(

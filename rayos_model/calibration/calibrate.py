@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, TraceKind
-from rayos_model.calibration.expected import expected_ns
+from rayos_model.calibration.expected import OF_ONE_SEGMENT, expected_ns
 from rayos_model.calibration.fit import bootstrap, fit_kinds, fit_pairs, fit_persistence, fit_scheduling
 from rayos_model.calibration.pace import median_costs, pace, pace_around, run_pace_scenario
 from rayos_model.calibration.segments import circumstances, replaced_spaces, segments
@@ -183,8 +183,7 @@ def only_in_failures(ordinary: pd.DataFrame, failures: list[pd.DataFrame]) -> pd
 
 def aggregate(table: pd.DataFrame) -> pd.DataFrame:
     """Equal segments as one row: pair, sizes, irqs and dispatches; their number, their CPU time's mean and range."""
-    no_keys = {"time_ns", "thread", "cpu_ns", "kind", "warmth", "liveliness", "run"}
-    keys = [column for column in table.columns if column not in no_keys]
+    keys = [column for column in table.columns if column not in OF_ONE_SEGMENT]
     grouped = table.groupby(keys, dropna=False, sort=True)["cpu_ns"]
     return grouped.agg(n="size", mean_ns="mean", min_ns="min", max_ns="max").reset_index().dropna(axis=1, how="all")
 

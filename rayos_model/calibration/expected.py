@@ -8,20 +8,9 @@ import pandas as pd
 from rayos_model.calibration.segments import REPLACED
 from rayos_model.parameters import Parameters, Scheduling, Segment, sizes_key
 
-NOT_SIZES = {
-    "time_ns",
-    "thread",
-    "cpu_ns",
-    "irqs",
-    "dispatches",
-    "kind",
-    "pair",
-    "net_ns",
-    "warmth",
-    "liveliness",
-    "run",
-    *REPLACED,
-}
+OF_ONE_SEGMENT = {"time_ns", "thread", "cpu_ns", "net_ns", "kind", "warmth", "liveliness", "run"}
+"""Columns of a table of segments by which segments of one pair, with equal sizes and scheduling, differ."""
+NOT_SIZES = {*OF_ONE_SEGMENT, "irqs", "dispatches", "pair", *REPLACED}
 """Columns of a table of segments that are no sizes."""
 
 

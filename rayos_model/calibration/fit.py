@@ -109,10 +109,7 @@ def fit_kinds(table: pd.DataFrame, scheduling: Scheduling, *, noisy: bool = Fals
     Where the platform is noisy, medians are fitted in place of means, which a host that is busy elsewhere multiplies,
     and the spread of what was measured around them is kept.
     """
-    return {
-        str(name): _vary(group, partial(_fit_one, noisy=True)) if noisy else _fit_one(group, noisy=False)
-        for name, group in _net(table, scheduling).groupby("kind", sort=True)
-    }
+    return _fit_each("kind", _net(table, scheduling), partial(_fit_one, noisy=noisy), noisy)
 
 
 def fit_pairs(
@@ -123,7 +120,13 @@ def fit_pairs(
     def fit_one(rows: pd.DataFrame) -> Segment:
         return _fit_alike(rows, kinds[str(rows["kind"].iloc[0])], noisy) if _paints(rows) else _fit_one(rows, noisy)
 
-    groups = _net(table, scheduling).groupby("pair", sort=True)
+    return _fit_each("pair", _net(table, scheduling), fit_one, noisy)
+
+
+def _fit_each(
+    column: str, table: pd.DataFrame, fit_one: Callable[[pd.DataFrame], Segment], noisy: bool
+) -> dict[str, Segment]:
+    groups = table.groupby(column, sort=True)
     return {str(name): _vary(group, fit_one) if noisy else fit_one(group) for name, group in groups}
 
 

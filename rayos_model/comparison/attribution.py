@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rayos_model.calibration.expected import expected_ns
+from rayos_model.calibration.expected import OF_ONE_SEGMENT, expected_ns
 from rayos_model.calibration.segments import replaced_spaces, segments
 from rayos_model.comparison.blocks import Rates, block_count, block_of
 from rayos_model.parameters import Parameters
 from rayos_model.run import Run
-
-_NOT_A_KEY = ("time_ns", "thread", "cpu_ns", "kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def attribute_to_calibration(parameters: Parameters, run: Run) -> tuple[Operatio
 
 def _like(before: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
     """For each segment of `table` the mean cost of its like in `before`; NaN where there is none."""
-    keys = [name for name in table.columns if name not in _NOT_A_KEY]
+    keys = [name for name in table.columns if name not in OF_ONE_SEGMENT]
     known = before.reindex(columns=[*keys, "cpu_ns"]).fillna(-1.0)
     costs = known.groupby(keys, sort=False)["cpu_ns"].mean().rename("like_ns")
     joined = table[keys].fillna(-1.0).merge(costs, how="left", left_on=keys, right_index=True)
