@@ -61,6 +61,14 @@ PROBABILITIES = (
 )
 
 
+MEDIAN = PROBABILITIES.index(0.5)
+
+#: By how long they take, ns, segments that move pixels have a spread of their own: what holds a long one up is a lesser
+#: share of it.
+LENGTHS_NS = (250_000, 1_000_000)
+LENGTHS = ("0.25ms", "1ms", "longer")
+
+
 class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -80,6 +88,9 @@ class Segment(Frozen):
     spread_by_warmth: dict[str, tuple[float, ...]] = Field(
         default_factory=dict, description="its quantiles for each of rayos_model.warmth.WARMTHS that was seen often"
     )
+    spread_by_length: dict[str, tuple[float, ...]] = Field(
+        default_factory=dict, description="where pixels are moved, its quantiles about the median for each of LENGTHS"
+    )
     warming: float = Field(
         default=0.0, description="change of the cost's logarithm with liveliness (rayos_model.warmth), where it varies"
     )
@@ -89,6 +100,12 @@ class Segment(Frozen):
     r_squared: float | None = None
     fixed_ci95_ns: tuple[float, float] | None = None
     per_size_ci95_ns: dict[str, tuple[float, float]] = Field(default_factory=dict)
+
+    def by_length(self) -> tuple[tuple[float, ...], ...]:
+        """For each of `LENGTHS`, the spread of segments that long, or else of those nearest to it; none if none is."""
+        known = [at for at, length in enumerate(LENGTHS) if length in self.spread_by_length]
+        nearest = (min(known, key=lambda other: abs(other - at)) for at in range(len(LENGTHS)) if known)
+        return tuple(self.spread_by_length[LENGTHS[at]] for at in nearest)
 
     def at_pace(self, pace: float) -> Segment:
         """The same where everything takes `pace` times as long."""

@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 
 from rayos_model.calibration.expected import NOT_SIZES, cost_ns, line_ns, scheduling_ns
 from rayos_model.calibration.segments import REPLACED
-from rayos_model.parameters import PROBABILITIES, Scheduling, Segment, sizes_key
+from rayos_model.parameters import LENGTHS, LENGTHS_NS, MEDIAN, PROBABILITIES, Scheduling, Segment, sizes_key
 from rayos_model.warmth import FIRST, WARMTHS
 
 _BOOTSTRAPS = 200
@@ -22,12 +22,12 @@ _MOST_COMBINATIONS = 64
 _OFTEN = 5
 _REWEIGHTINGS = 3
 _LEAST_FOR_INTERVAL = 20
+_LEAST_PASSED_FIRST = 3
 _MEDIAN_ROWS = 5000
 _MEDIAN_REWEIGHTINGS = 15
 _BACKFITS = 3
 _MANY = 200
 _SEVERAL = 3
-_MEDIAN = PROBABILITIES.index(0.5)
 _OUTLYING = 1.5
 _SHORT_NS = 10_000
 _SCORED = 50
@@ -98,9 +98,9 @@ def _median_interval(values: Array) -> tuple[float, float] | None:
     return float(ordered[max(low - 1, 0)]), float(ordered[min(high, len(values) - 1)])
 
 
-def _quantiles(values: Array) -> tuple[float, ...]:
+def _quantiles(values: Array, least: int = _LEAST_FOR_INTERVAL) -> tuple[float, ...]:
     """At `PROBABILITIES`; none where there are too few values."""
-    return tuple(np.quantile(values, PROBABILITIES).tolist()) if len(values) >= _LEAST_FOR_INTERVAL else ()
+    return tuple(np.quantile(values, PROBABILITIES).tolist()) if len(values) >= least else ()
 
 
 def fit_kinds(table: pd.DataFrame, scheduling: Scheduling, *, noisy: bool = False) -> dict[str, Segment]:
@@ -199,9 +199,10 @@ def _vary(group: pd.DataFrame, fit_one: Callable[[pd.DataFrame], Segment]) -> Se
     All are fitted in turns, to what the others leave (backfitting; Hastie and Tibshirani, 1986): messages of one size
     come mostly in circumstances of their own. The logarithm of the last factor is a line, by least squares of
     differences from each class's median; nothing gets dearer the livelier it is. Interrupted segments are left out
-    where others are known: what an interrupt takes varies as well.
+    where others are known: what an interrupt takes varies as well. Not those passed first, which are long and few.
     """
-    undisturbed = group[group["irqs"] == 0]
+    first = group["warmth"] == WARMTHS[FIRST]
+    undisturbed = group[(group["irqs"] == 0) | first]
     group = undisturbed if len(undisturbed) >= _LEAST_FOR_INTERVAL else group
     factor = pd.Series(1.0, group.index)
     for _ in range(_BACKFITS):
@@ -212,11 +213,26 @@ def _vary(group: pd.DataFrame, fit_one: Callable[[pd.DataFrame], Segment]) -> Se
         warming = _warming(rows)
         rows["ratio"] /= np.exp(warming * rows["liveliness"])
         classes = {str(name): _within_runs(alike) for name, alike in rows.groupby("warmth")}
-        levels = {name: spread[_MEDIAN] for name, spread in classes.items() if spread and spread[_MEDIAN] > 0}
+        levels = {name: spread[MEDIAN] for name, spread in classes.items() if spread and spread[MEDIAN] > 0}
         factor = group["warmth"].map(levels).fillna(1.0) * np.exp(warming * group["liveliness"])
     spreads = {name: spread for name, spread in classes.items() if spread}
     varied = {"spread": _within_runs(rows), "spread_by_warmth": spreads, "warming": warming}
+    if _paints(group):
+        rows["ratio"] /= rows["warmth"].map(levels)
+        varied["spread_by_length"] = _by_length(rows, cost)
     return segment.model_copy(update=varied)
+
+
+def _by_length(rows: pd.DataFrame, cost: pd.Series) -> dict[str, tuple[float, ...]]:
+    """Quantiles about the median of ratios, by how long the segments take; those passed first left out."""
+    known = rows[rows["ratio"].notna() & (rows["warmth"] != WARMTHS[FIRST])]
+    length = np.searchsorted(LENGTHS_NS, cost[known.index], side="right")
+    of_length = {name: _within_runs(known[length == at]) for at, name in enumerate(LENGTHS)}
+    return {
+        name: tuple(ratio / spread[MEDIAN] for ratio in spread)
+        for name, spread in of_length.items()
+        if spread and spread[MEDIAN] > 0
+    }
 
 
 def _warming(rows: pd.DataFrame) -> float:
@@ -243,7 +259,8 @@ def _within_runs(rows: pd.DataFrame) -> tuple[float, ...]:
     many = ratios[of_run.transform("size") >= _MANY]
     runs = [np.quantile(run, PROBABILITIES) for _, run in many.groupby(rows["run"])]
     if len(runs) < _SEVERAL:
-        return _quantiles(ratios.to_numpy(np.float64))
+        passed_first = bool((rows["warmth"] == WARMTHS[FIRST]).all())  # at most once in a run
+        return _quantiles(ratios.to_numpy(np.float64), _LEAST_PASSED_FIRST if passed_first else _LEAST_FOR_INTERVAL)
     return tuple(np.median(runs, axis=0).tolist())
 
 

@@ -6,6 +6,8 @@ is a :class:`Place` that remembers what the steps from it cost and where they le
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from math import exp
 from typing import Any
@@ -13,8 +15,16 @@ from typing import Any
 from rayos_model.abi import MAX_CLIENTS, ThreadId
 from rayos_model.model.noise import Noise
 from rayos_model.model.processor import Processor
-from rayos_model.parameters import Parameters, Segment, heap_depth, size_names, sizes_key
-from rayos_model.warmth import NOT_SET, Warmth, by_warmth
+from rayos_model.parameters import (
+    LENGTHS_NS,
+    MEDIAN,
+    Parameters,
+    Segment,
+    heap_depth,
+    size_names,
+    sizes_key,
+)
+from rayos_model.warmth import FIRST, NOT_SET, Warmth, by_warmth
 
 Point = tuple[Any, ...]  # (label, *sizes)
 _DEPTHS = range(heap_depth(ThreadId.CLIENT0 + MAX_CLIENTS) + 1)  # levels that a heap of all threads may have
@@ -53,17 +63,9 @@ class CostModel:
             cost = segment.fixed_ns + sum(rate * sizes.get(name, 0) for name, rate in segment.per_size_ns.items())
         return tuple(max(round(cost + segment.per_depth_ns * depth), 0) for depth in _DEPTHS)
 
-    def spreads(self, previous: str, this: str) -> tuple[tuple[float, ...], ...]:
-        """For each of `WARMTHS`, quantiles of the factor by which the cost of the segment between two labels varies.
-
-        None where it does not, or nobody knows.
-        """
-        segment = self._pair(previous, this)[0]
-        return by_warmth(segment.spread_by_warmth, segment.spread)
-
-    def warming(self, previous: str, this: str) -> float:
-        """By how much the logarithm of that factor changes with the liveliness of the processor."""
-        return self._pair(previous, this)[0].warming
+    def variation(self, previous: str, this: str) -> Variation:
+        """How the cost of the segment between two labels varies."""
+        return Variation(self.pair(previous, this), self._pair(previous, this)[0])
 
     def pair(self, previous: str, this: str) -> str:
         """The name of the segment between two labels."""
@@ -84,6 +86,25 @@ class CostModel:
             self.unseen.add(pair)
             segment = self._parameters.kinds.get(f"{self._threads}.{this}")
         return segment or Segment(fixed_ns=0.0, observations=0)
+
+
+class Variation:
+    """How the cost of one pair of points varies: quantiles of the factor, by circumstances and by how long it takes."""
+
+    __slots__ = ("_by_length", "_by_warmth", "pair", "warming")
+
+    def __init__(self, pair: str, segment: Segment) -> None:
+        self.pair = pair
+        self.warming = segment.warming
+        self._by_warmth = by_warmth(segment.spread_by_warmth, segment.spread)
+        self._by_length = segment.by_length()
+
+    def spread(self, warmth: int, cost_ns: int) -> tuple[float, Sequence[float]]:
+        """A factor, and the quantiles of another; no quantiles where the cost does not vary, or nobody knows."""
+        spread = self._by_warmth[warmth]
+        if not spread or not self._by_length or warmth == FIRST:
+            return 1.0, spread
+        return spread[MEDIAN], self._by_length[bisect_right(LENGTHS_NS, cost_ns)]
 
 
 class Path:
@@ -171,7 +192,7 @@ class Flow:
 class NoisyFlow(Flow):
     """A walk whose segments cost more or less each time, as they were seen to in calibration when as warm."""
 
-    __slots__ = ("_costs", "_noise", "_spreads", "_walker", "_warmth")
+    __slots__ = ("_costs", "_noise", "_variations", "_walker", "_warmth")
 
     def __init__(
         self, costs: CostModel, processor: Processor, start: Point, noise: Noise, warmth: Warmth, thread: int
@@ -181,22 +202,21 @@ class NoisyFlow(Flow):
         self._walker = thread
         self._noise = noise
         self._warmth = warmth
-        self._spreads: dict[tuple[str, str], tuple[str, tuple[tuple[float, ...], ...], float]] = {}
+        self._variations: dict[tuple[str, str], Variation] = {}
 
     def _vary(self, cost: int, previous: Point, this: Point, now_ns: int) -> int:
         labels = str(previous[0]), str(this[0])
-        known = self._spreads.get(labels)
-        if known is None:
-            costs = self._costs
-            known = self._spreads[labels] = costs.pair(*labels), costs.spreads(*labels), costs.warming(*labels)
-        pair, spreads, warming = known
+        variation = self._variations.get(labels)
+        if variation is None:
+            variation = self._variations[labels] = self._costs.variation(*labels)
         processor, thread = self._processor, self._walker
         timer_ns = processor.timer_set_for.pop(thread, NOT_SET)
-        warmth = self._warmth.pass_by(pair, thread, now_ns, processor.loads, timer_ns, processor.executing)
-        spread = spreads[warmth]
+        warmth = self._warmth.pass_by(variation.pair, thread, now_ns, processor.loads, timer_ns, processor.executing)
+        level, spread = variation.spread(warmth, cost)
         if not spread:
             return cost
-        return round(cost * exp(warming * self._warmth.liveliness) * self._noise.draw(spread, now_ns))
+        factor = level * exp(variation.warming * self._warmth.liveliness)
+        return round(cost * factor * self._noise.draw(spread, now_ns))
 
     def to(self, point: Point) -> int:
         before = self._place.point
