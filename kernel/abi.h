@@ -244,6 +244,7 @@ enum trace_kind {
     P_FIRST = 11,     /* first entry to ring 3 */
     P_LOCK = 12,      /* has a mutex;              subject mutex */
     P_UNLOCK = 13,    /* has given it back;        subject mutex */
+    P_CALL = 14,      /* entered put() */
     /* compositor */
     P_TAKE = 16,      /* took one batch from a client;  subject client, arg bytes */
     P_REQUEST = 17,   /* handled one request;           subject client, arg PACK(REQUEST_ID(interface, opcode), bytes) */

@@ -175,6 +175,7 @@ static i64 put(struct process *p, u64 name_address, u64 buffer, u64 bytes, bool 
 
 i64 sys_put(struct process *p, u64 name, u64 buffer, u64 bytes)
 {
+    trace_point(P_CALL, 0, 0);
     i64 result = put(p, name, buffer, bytes, false);
     if (!result)
         trace_point(P_PUT, 0, bytes);

@@ -14,7 +14,7 @@ static const char *const operation_names[OPERATIONS] = {
 static const char *const point_names[POINTS] = {
     [P_BLOCK] = "block", [P_EXIT] = "exit", [P_ENTER] = "enter", [P_SEND] = "send", [P_RECEIVE] = "receive",
     [P_WAKE] = "wake", [P_SHM] = "shm", [P_SHM_FREE] = "shm_free", [P_PIPE] = "pipe", [P_PIPE_IO] = "pipe_io",
-    [P_FIRST] = "first", [P_TAKE] = "take", [P_REQUEST] = "request", [P_EVENTS] = "events",
+    [P_FIRST] = "first", [P_CALL] = "call", [P_TAKE] = "take", [P_REQUEST] = "request", [P_EVENTS] = "events",
     [P_COMPOSITE] = "composite", [P_FLIP] = "flip", [P_VBLANK] = "vblank", [P_INPUT] = "input", [P_PING] = "ping",
     [P_DISCONNECT] = "disconnect", [P_DRAG] = "drag", [P_REPAINT] = "repaint", [P_DEVICE] = "device", [P_SPAWN] = "spawn", [P_REAP] = "reap",
     [P_SNAPSHOT] = "snapshot", [P_PROFILE] = "profile",

@@ -283,6 +283,7 @@ class TraceKind(IntEnum):
     P_FIRST = 11
     P_LOCK = 12
     P_UNLOCK = 13
+    P_CALL = 14
     P_TAKE = 16
     P_REQUEST = 17
     P_EVENTS = 18

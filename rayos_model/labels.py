@@ -37,7 +37,8 @@ def record_of(label: str, sizes: tuple[Any, ...], subject: int) -> tuple[TraceKi
         return TraceKind.P_PIPE_IO, _PIPE_IO.index(name), int(sizes[0]) if sizes else 0
     kind = TraceKind[f"P_{name.upper()}"]
     if kind in POINT_DETAILS:
-        return kind, POINT_DETAILS[kind].index(detail), int(sizes[0]) if sizes else 0
+        told = sizes and label not in ("disk_done.read", "disk_done.write")
+        return kind, POINT_DETAILS[kind].index(detail), int(sizes[0]) if told else 0
     if name in ("enter", "send"):
         return kind, BatchTag[detail.upper()], pack(*map(int, sizes)) if sizes else 0
     if name == "receive":
@@ -52,6 +53,8 @@ def record_of(label: str, sizes: tuple[Any, ...], subject: int) -> tuple[TraceKi
     if name == "composite":
         steps, rows, groups, blits, rectangles = map(int, sizes)
         return kind, (blits & 0xFFFF) | (rectangles & 0xFFFF) << 16, painted(steps, rows, groups)
+    if name == "put":
+        return kind, subject, 0
     if name in ("flip", "ping"):
         return kind, int(sizes[0]), 0
     return kind, subject, int(sizes[0]) if sizes else 0

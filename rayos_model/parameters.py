@@ -33,9 +33,11 @@ SIZES: Mapping[str, tuple[str, ...]] = {
     "request.wl_shm.create_pool": ("pages",),
     "request.wl_shm_pool.destroy": ("pages",),
     "reap": ("pages",),
-    "memory": ("pages",),
+    "memory": ("pages", "dropped"),
+    "put": ("dropped",),
     "net_receive": ("bytes",),
-    "disk_done.flush": ("blocks",),
+    "disk_done": ("awaited",),
+    "disk_done.flush": ("blocks", "awaited"),
 }
 
 
@@ -57,7 +59,7 @@ def sizes_key(sizes: Mapping[str, float]) -> str:
 #: Where the quantiles of a spread are kept, tails closely.
 PROBABILITIES = (
     *(0.0, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85),
-    *(0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.993, 0.996, 0.998, 0.999, 1.0),
+    *(0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.993, 0.996, 0.998, 0.999, 0.9995, 0.9999, 1.0),
 )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from rayos_model.calibration.fit import fit_pairs, fit_persistence
+from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_persistence
 from rayos_model.model.clock import Clock
 from rayos_model.model.costs import CostModel, NoisyFlow, Path
 from rayos_model.model.noise import Noise
@@ -90,6 +90,38 @@ def test_how_runs_differ_from_each_other_is_no_variation_within_one() -> None:
     low, median, high = (found.spread[PROBABILITIES.index(p)] * found.fixed_ns for p in (0.05, 0.5, 0.95))
     assert median == pytest.approx(2000, rel=0.05)
     assert np.log(high / low) == pytest.approx(2 * 1.645 * 0.2, rel=0.1)
+
+
+def test_a_long_pass_varies_by_a_lesser_share_than_a_short_one() -> None:
+    """What holds it up is measured in time: half a millisecond, to one in fifty."""
+    rng, steps = np.random.default_rng(8), np.repeat([100.0, 10_000.0], 2000)
+    cpu = 300.0 * steps * rng.lognormal(0.0, 0.05, len(steps)) + 500_000.0 * (rng.random(len(steps)) < 0.02)
+    table = pd.DataFrame({"pair": "compositor.a>composite", "kind": "compositor.composite", "cpu_ns": cpu})
+    table = table.assign(steps=steps, time_ns=0, thread=2, depth=0.0, irqs=0.0, dispatches=0.0, run=0, liveliness=0.0)
+    table["warmth"] = rng.choice(["3ms", "longer"], len(table))
+    kinds = fit_kinds(table, SCHEDULING, noisy=True)
+    found = fit_pairs(table, SCHEDULING, kinds, noisy=True)["compositor.a>composite"]
+    assert sorted(found.spread_by_length) == ["0.25ms", "longer"], "one of 0.25 to 1 ms was never seen"
+    p99 = {name: spread[PROBABILITIES.index(0.99)] for name, spread in found.spread_by_length.items()}
+    assert p99["0.25ms"] > 10 and p99["longer"] < 1.3
+    parameters = Parameters(
+        platform="tcg",
+        provenance={},
+        scheduling=SCHEDULING,
+        memory=MEMORY,
+        segments={"compositor.a>composite": found},
+        kinds={},
+    )
+    variation = CostModel(parameters, "compositor").variation("a", "composite")
+    of_length = [variation.spread(1, cost_ns)[1][PROBABILITIES.index(0.99)] for cost_ns in (30_000, 300_000, 3_000_000)]
+    assert of_length[0] == p99["0.25ms"] and of_length[2] == p99["longer"] and of_length[1] in of_length[::2]
+
+
+def test_what_is_passed_first_is_known_though_it_is_interrupted_and_seldom() -> None:
+    table = varying({(0, 8, "longer"): 1000})
+    first = table.head(4).assign(warmth="first", cpu_ns=2_000_000.0, irqs=1.0)
+    found = fit_pairs(pd.concat([table, first], ignore_index=True), SCHEDULING, {}, noisy=True)["client.a>receive"]
+    assert found.spread_by_warmth["first"][PROBABILITIES.index(0.5)] == pytest.approx(2000, rel=0.1)
 
 
 def test_a_draw_resembles_those_before_it_for_as_long_as_was_told() -> None:

@@ -173,6 +173,34 @@ def _sizes(points: Records, label: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"a": a, "b": b, "c": c, "d": d, "e": e}, dtype=np.float64)
 
 
+def _dropped(trace: Records, points: Records) -> np.ndarray:
+    """Blocks that the buffer cache gave up for the thread of each point since its point before."""
+    columns = {"time": np.int64, "thread": np.int64}
+    reclaims, every = (
+        pd.DataFrame({"time": records["time_ns"], "thread": records["thread"]}).astype(columns)
+        for records in (trace[trace["kind"] == TraceKind.M_RECLAIM], points)
+    )
+    reclaims["dropped"] = trace["arg"][trace["kind"] == TraceKind.M_RECLAIM].astype(np.float64)
+    reclaims["dropped"] = reclaims.groupby("thread")["dropped"].cumsum()
+    so_far = pd.merge_asof(every, reclaims, on="time", by="thread")["dropped"].fillna(0.0)
+    return so_far.groupby(every["thread"]).diff().fillna(so_far).to_numpy()
+
+
+def _awaited(trace: Records, points: Records) -> np.ndarray:
+    """Of each delivery among the points, whether the device had to be waited for: 1 or 0.
+
+    It has, when the request was submitted after the last such wait, which was for all that were under way.
+    """
+    requests = trace[trace["kind"] == TraceKind.M_DISK_REQUEST]
+    latest = np.searchsorted(requests["time_ns"], points["time_ns"], side="right") - 1
+    awaited, waited_ns = np.zeros(len(points)), -1
+    for at in np.flatnonzero((points["kind"] == TraceKind.P_DISK_DONE) & (latest >= 0)):
+        request = requests[latest[at]]
+        if int(request["time_ns"]) - int(request["arg"]) > waited_ns:
+            awaited[at], waited_ns = 1.0, int(request["time_ns"])
+    return awaited
+
+
 def _pages_of_last_shm(points: Records, where: np.ndarray) -> np.ndarray:
     """Pages of the shared memory that the client of each selected record created last before it."""
     made = points[points["kind"] == TraceKind.P_SHM]
@@ -201,6 +229,16 @@ def segments(trace: Records) -> pd.DataFrame:
     label = _labels(points)
     label = _blocks_told_apart(label, points["thread"])
     sizes = _sizes(points, label)
+    memory, put = (label.str.startswith("memory.").to_numpy(), (label == "put").to_numpy())
+    if memory.any() or put.any():
+        dropped = _dropped(trace, points)
+        sizes.loc[memory, "b"] = dropped[memory]
+        sizes.loc[put, "a"] = dropped[put]
+    delivered, flushed = (points["kind"] == TraceKind.P_DISK_DONE, (label == "disk_done.flush").to_numpy())
+    if delivered.any():
+        awaited = _awaited(trace, points)
+        sizes.loc[delivered & ~flushed, "a"] = awaited[delivered & ~flushed]
+        sizes.loc[flushed, "b"] = awaited[flushed]
     frame = pd.DataFrame(
         {
             "time_ns": points["time_ns"].astype(np.int64),

@@ -249,10 +249,10 @@ class Client:
         pages = -(-width * height * 4 * buffers // PAGE_BYTES)
         self.shm_pages = pages
         self._allocate(pages)
-        cost = self.flow.to(("shm", pages))
+        yield self.thread.masking(self.flow.to(("shm", pages)))
         batch = wire.FIRST_SECONDARY if secondary else None
         yield from self.send(
-            BatchTag.FIRST, width, buffers * height, before=cost, batch=batch, secondary=secondary, damage=(0, height)
+            BatchTag.FIRST, width, buffers * height, batch=batch, secondary=secondary, damage=(0, height)
         )
 
     def _obey(self, configured: Configured) -> Body:
@@ -270,12 +270,10 @@ class Client:
         self.frames, self._stale = 1, False
         before, self.shm_pages = self.shm_pages, self._shm_pages(2)
         self._allocate(self.shm_pages)
-        cost = self.flow.to(("shm", self.shm_pages))
-        yield from self.send(
-            BatchTag.RECONFIGURE, self.width, 2 * self.height, before=cost, damage=(0, self.height), detail=detail
-        )
+        yield self.thread.masking(self.flow.to(("shm", self.shm_pages)))
+        yield from self.send(BatchTag.RECONFIGURE, self.width, 2 * self.height, damage=(0, self.height), detail=detail)
         self.thread.touched.unmap(before)
-        yield self.flow.to(("shm_free", before))
+        yield self.thread.masking(self.flow.to(("shm_free", before)))
         self.machine.compositor.forget_shm(self, before)
 
     def _allocate(self, pages: int) -> None:
@@ -523,7 +521,7 @@ class SurfaceCreation(Periodic):
             self._exists = False
             yield from self.send(BatchTag.DESTROY)
             self.thread.touched.unmap(self.shm_pages)
-            yield self.flow.to(("shm_free", self.shm_pages))
+            yield self.thread.masking(self.flow.to(("shm_free", self.shm_pages)))
             self.machine.memory.free_shm(self, self.shm_pages)
         else:
             self.advance()

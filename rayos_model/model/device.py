@@ -64,6 +64,7 @@ class Device:
         self._submitted = 0
         self._retrying = [0] * len(Operation)
         self._returned = 0  # those before this one have come back from the device, to be delivered in time
+        self.awaited = False  # the last one delivered had not
         self._refusal = DiskRefusal.NOTHING
         self._bad: set[int] = set()
         self._on_refused = on_refused
@@ -109,7 +110,8 @@ class Device:
                 request.resting = False
                 self._offer(request, now)
                 continue
-            if request.order >= self._returned:
+            self.awaited = request.order >= self._returned
+            if self.awaited:
                 self.notify()
                 self._returned = self._submitted
             failed = request.refused and self.seeing

@@ -88,7 +88,10 @@ class DiskThread:
                     subject = what.block << 2 | what.operation
                     latency = now - what.submitted_ns
                     self._machine.measure(TraceKind.M_DISK_REQUEST, subject, latency, ThreadId.DISK)
-                yield flow.to((label, store.let_go) if label == FLUSHED else (label,))
+                    awaited = int(store.device.awaited)
+                    yield flow.to((label, store.let_go, awaited) if label == FLUSHED else (label, awaited))
+                else:
+                    yield flow.to((label,))
             elif store.device.notify():
                 yield flow.to(("disk_notify",))
             else:

@@ -62,7 +62,7 @@ def _exhaust_memory(client: Client) -> Body:
             yield from client.send(BatchTag.EXHAUST, batch=wire.EXHAUST_POOLS, refused=Detection.LIMIT)
             yield from client.thrown_out()
             return
-        yield client.flow.to(("shm", CHUNK_PAGES))
+        yield client.thread.masking(client.flow.to(("shm", CHUNK_PAGES)))
         client.shm_pages = CHUNK_PAGES
         machine.memory.allocate_shm(client, CHUNK_PAGES)
     yield from _stop(client)
@@ -73,7 +73,7 @@ def _exhaust_surfaces(client: Client) -> Body:
 
 
 def _exhaust_pools(client: Client) -> Body:
-    yield client.flow.to(("shm", 1))
+    yield client.thread.masking(client.flow.to(("shm", 1)))
     client.shm_pages = 1
     client.machine.memory.allocate_shm(client, 1)
     yield from _exhaust_objects(client, client.machine.settings.client_pools, wire.EXHAUST_POOLS)

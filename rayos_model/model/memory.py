@@ -84,6 +84,7 @@ class MemoryUse:
         self.total = (settings.memory_mb << 20) // PAGE_BYTES
         self.reclaim: Callable[[int], int] | None = None
         self.on_reclaim: Callable[[int], None] = lambda pages: None
+        self.reclaimed = 0  # pages that the cache gave up so far
         self._taken = 0
         self._tables: dict[object, int] = {}
         self.peak = self.baseline
@@ -148,6 +149,7 @@ class MemoryUse:
         if self.reclaim is None or self.total - self.pages > self.total // RECLAIM_BELOW:
             return
         if dropped := self.reclaim(RECLAIM_PAGES):
+            self.reclaimed += dropped
             self.on_reclaim(dropped)
 
     def map_pages(self, process: object, held: int, pages: int) -> int:

@@ -133,9 +133,18 @@ class Thread:
                 moment += duration
         return moment
 
+    def masking(self, cost: int) -> int:
+        """The cost of a burst that is a system call from its beginning on."""
+        self.masked_from = 0
+        return cost
+
     def masks_interrupts(self) -> bool:
         """Whether it is in the part of its burst that is a system call."""
-        return self.masked_from is not None and self.masked_from <= self.burst - self.remaining
+        return self.masked_from is not None and self.masked() == self.remaining
+
+    def masked(self) -> int:
+        """How much is left, ns, of the part of its burst that is a system call: interrupts wait for its end."""
+        return 0 if self.masked_from is None else min(self.burst - self.masked_from, self.remaining)
 
 
 class Processor:
@@ -463,9 +472,9 @@ class Processor:
                 self._overhead += self._carried
                 self._carried = 0
             end = self.now + self._overhead + thread.remaining
-            completed = end <= self._quantum_end
+            completed = end <= self._quantum_end or self._quantum_end > end - thread.masked()
             if not completed:
-                end = self._quantum_end
+                end = max(self._quantum_end, self.now)  # it may have ended in a system call
             if end >= self._horizon:
                 self._stretch_since = self.now
                 self._pending = _StretchEnd(self)

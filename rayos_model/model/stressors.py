@@ -20,6 +20,7 @@ CHUNK_PAGES: Final = 64
 STEP_NS: Final = 10_000_000
 CHURN_TURNS: Final = 10
 _BLOCK: Point = ("block",)
+_CALL: Point = ("call",)
 _BLOCK_GET: Point = ("block.get",)
 _BLOCK_FLUSH: Point = ("block.flush",)
 _WORD: Final = (1 << 64) - 1
@@ -80,11 +81,14 @@ def _failed(caller: Caller, call: Syscall) -> bool:
 
 def put(caller: Caller, disk: DiskThread, name: tuple[int, int]) -> Call:
     """Puts a record into the store; waits while the cache has no room."""
-    yield caller.flow.to(("put",))
+    yield caller.flow.to(_CALL)
     try:
-        while not disk.store.put(name, caller.machine.processor.now):
+        while True:
+            dropped = disk.store.make_room()
+            yield caller.thread.masking(caller.flow.to(("put", dropped)))
+            if disk.store.put(name, caller.machine.processor.now):
+                break
             yield from disk.wait(caller.thread, "room", caller.flow.to(_BLOCK))
-            yield caller.flow.to(("put",))
     except StoreError:
         return _failed(caller, Syscall.PUT)
     yield 1  # a disk thread that was woken runs here
@@ -98,7 +102,7 @@ def get(caller: Caller, disk: DiskThread, name: tuple[int, int]) -> Call:
             yield from disk.wait(caller.thread, what, caller.flow.to(_BLOCK_GET))
     except StoreError:
         return _failed(caller, Syscall.GET)
-    yield caller.flow.to(("get",))
+    yield caller.thread.masking(caller.flow.to(("get",)))
     return True
 
 
@@ -175,15 +179,17 @@ class MemoryStressor(Stressor):
 
     def _map(self, held: int, pages: int) -> Resize:
         memory = self.machine.memory
+        before = memory.reclaimed
         granted = memory.map_pages(self, held, pages)
+        dropped = memory.reclaimed - before
         if granted < pages:
             self.machine.measure(TraceKind.M_REFUSED, self.id, held, self.thread.index)
-            yield self.flow.to(("memory.refused", granted))
+            yield self.thread.masking(self.flow.to(("memory.refused", granted, dropped)))
             return held
-        yield self.flow.to(("memory.map", pages))
+        yield self.thread.masking(self.flow.to(("memory.map", pages, dropped)))
         return held + pages
 
     def _unmap(self, held: int, pages: int) -> Resize:
         self.machine.memory.give(pages)
-        yield self.flow.to(("memory.unmap", pages))
+        yield self.thread.masking(self.flow.to(("memory.unmap", pages, 0)))
         return held - pages
