@@ -288,6 +288,30 @@ def test_memory_rates_are_recovered() -> None:
 # ---- from a trace to segments ------------------------------------------------------------------------
 
 
+def test_a_put_carries_what_the_cache_gave_up_for_it_and_a_delivery_whether_it_was_waited_for() -> None:
+    kinds = TraceKind
+    trace = np.concatenate(
+        [
+            trace_record(100, kinds.P_CALL, thread=18),
+            trace_record(120, kinds.M_RECLAIM, arg=20, thread=18),
+            trace_record(130, kinds.M_RECLAIM, arg=3, thread=19),
+            trace_record(140, kinds.P_PUT, thread=18),
+            trace_record(200, kinds.P_CALL, thread=18),
+            trace_record(210, kinds.P_PUT, thread=18),
+            trace_record(300, kinds.M_DISK_REQUEST, arg=100, thread=5),  # submitted at 200
+            trace_record(300, kinds.P_DISK_DONE, subject=1, thread=5),
+            trace_record(310, kinds.M_DISK_REQUEST, arg=60, thread=5),  # at 250: came back with the one before
+            trace_record(310, kinds.P_DISK_DONE, subject=1, thread=5),
+            trace_record(500, kinds.M_DISK_REQUEST, arg=150, thread=5),
+            trace_record(500, kinds.P_DISK_DONE, subject=2, arg=7, thread=5),
+        ]
+    )
+    rows = segments(trace)
+    assert rows.loc[rows["pair"] == "client.call>put", "dropped"].tolist() == [20, 0]
+    done = rows[rows["pair"].str.contains(">disk_done")]
+    assert done["awaited"].tolist() == [1, 0, 1] and done["blocks"].tolist()[-1] == 7
+
+
 def test_segments_carry_the_sizes_of_both_their_points() -> None:
     kinds = TraceKind
     trace = np.concatenate(

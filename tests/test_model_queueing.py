@@ -223,3 +223,32 @@ def test_marks_within_a_burst_move_with_interruptions() -> None:
     assert seen[0] == 0 and seen[1] == 400
     assert seen[2] - 600 == seen[3] - 1000 == 200  # the visit; the interrupt that begins one is part of its dispatch
     assert seen[3] == ends[0]
+
+
+def test_interrupts_and_the_end_of_a_quantum_wait_for_the_end_of_a_system_call() -> None:
+    env = Clock()
+    processor = Processor(env, 10_000)
+    began: dict[str, int] = {}
+
+    def caller() -> Body:
+        yield caller_thread.masking(30_000)
+        began["returned"] = processor.now
+        yield 50_000
+
+    def sleeper() -> Body:
+        thread = urgent
+        thread.deadline = 5_000
+        yield BLOCK
+        began["urgent"] = processor.now
+        yield 1_000
+
+    def equal() -> Body:
+        began["equal"] = processor.now
+        yield 1_000
+
+    caller_thread = Thread(0, "caller", 10, caller())
+    urgent = Thread(1, "urgent", 20, sleeper())
+    for thread in (urgent, caller_thread, Thread(2, "equal", 10, equal())):
+        processor.spawn(thread)
+    env.run()
+    assert began == {"returned": 30_000, "urgent": 30_000, "equal": 31_000}

@@ -229,16 +229,6 @@ def segments(trace: Records) -> pd.DataFrame:
     label = _labels(points)
     label = _blocks_told_apart(label, points["thread"])
     sizes = _sizes(points, label)
-    memory, put = (label.str.startswith("memory.").to_numpy(), (label == "put").to_numpy())
-    if memory.any() or put.any():
-        dropped = _dropped(trace, points)
-        sizes.loc[memory, "b"] = dropped[memory]
-        sizes.loc[put, "a"] = dropped[put]
-    delivered, flushed = (points["kind"] == TraceKind.P_DISK_DONE, (label == "disk_done.flush").to_numpy())
-    if delivered.any():
-        awaited = _awaited(trace, points)
-        sizes.loc[delivered & ~flushed, "a"] = awaited[delivered & ~flushed]
-        sizes.loc[flushed, "b"] = awaited[flushed]
     frame = pd.DataFrame(
         {
             "time_ns": points["time_ns"].astype(np.int64),
@@ -256,6 +246,9 @@ def segments(trace: Records) -> pd.DataFrame:
         for name in of.dropna().unique():
             target = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
             frame[name] = target.where(of != name, sizes[column])
+    for name, told_elsewhere in (("dropped", _dropped), ("awaited", _awaited)):
+        if name in frame:
+            frame[name] = frame[name].where(frame[name].isna(), told_elsewhere(trace, points))
     own = list(frame.columns[7:])
     before = frame.groupby("thread")[["label", *own]].shift()
     before["label"] = before["label"].where(before["label"].notna(), "start")
