@@ -41,6 +41,10 @@ SIZES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+OF_THEMSELVES = ("dropped", "awaited")
+"""Sizes that make only the segment that ends at their point dearer, not the one after it."""
+
+
 def size_names(label: str) -> tuple[str, ...]:
     """The names of the sizes that points called `label` carry."""
     return SIZES.get(label) or SIZES.get(label.partition(".")[0], ())

@@ -26,7 +26,7 @@ from rayos_model.abi import (
     unpack_painted,
 )
 from rayos_model.model.touched import Touched
-from rayos_model.parameters import heap_depth, size_names
+from rayos_model.parameters import OF_THEMSELVES, heap_depth, size_names
 from rayos_model.warmth import NOT_SET, WARMTHS, Warmth
 
 #: Requests of each interface in the order of their opcodes (published wayland.xml and xdg-shell.xml).
@@ -253,7 +253,8 @@ def segments(trace: Records) -> pd.DataFrame:
     before = frame.groupby("thread")[["label", *own]].shift()
     before["label"] = before["label"].where(before["label"].notna(), "start")
     for name in own:
-        frame[f"prev_{name}"] = before[name]
+        if name not in OF_THEMSELVES:
+            frame[f"prev_{name}"] = before[name]
     role = frame["thread"].map(lambda t: _THREADS.get(t, "client"))
     frame["kind"] = role + "." + frame["label"]
     frame["pair"] = role + "." + before["label"] + ">" + frame["label"]

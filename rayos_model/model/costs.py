@@ -18,6 +18,7 @@ from rayos_model.model.processor import Processor
 from rayos_model.parameters import (
     LENGTHS_NS,
     MEDIAN,
+    OF_THEMSELVES,
     Parameters,
     Segment,
     heap_depth,
@@ -58,6 +59,8 @@ class CostModel:
         """CPU time of the segment from `previous` to `this`, ns, by the number of levels of the heap of sleepers."""
         segment, names = self._pair(str(previous[0]), str(this[0]))
         sizes: dict[str, float] = dict(zip(names, (*this[1:], *previous[1:]), strict=True))
+        for name in OF_THEMSELVES:
+            sizes.pop(f"prev_{name}", None)
         cost = segment.by_sizes_ns.get(sizes_key(sizes)) if segment.by_sizes_ns else None
         if cost is None:
             cost = segment.fixed_ns + sum(rate * sizes.get(name, 0) for name, rate in segment.per_size_ns.items())
