@@ -10,6 +10,7 @@ from typing import Any
 
 from rayos_model.abi import BatchTag, FaultKind, Interface, Report, ThreadId, TraceKind, pack, painted, request_id
 from rayos_model.calibration.segments import POINT_DETAILS, REQUESTS
+from rayos_model.parameters import OF_THEMSELVES, size_names
 
 _PIPE_IO = ("pipe_read", "pipe_write", "close")
 
@@ -27,6 +28,8 @@ def record_of(label: str, sizes: tuple[Any, ...], subject: int) -> tuple[TraceKi
     Raises `KeyError` when no point has that label.
     """
     name, _, detail = label.partition(".")
+    if sizes and size_names(label)[0] in OF_THEMSELVES:
+        sizes = ()  # other records tell them
     if label == "request.none":
         return TraceKind.P_REQUEST, subject, pack(request_id(0, 0), 0)
     if name == "request":
@@ -37,8 +40,7 @@ def record_of(label: str, sizes: tuple[Any, ...], subject: int) -> tuple[TraceKi
         return TraceKind.P_PIPE_IO, _PIPE_IO.index(name), int(sizes[0]) if sizes else 0
     kind = TraceKind[f"P_{name.upper()}"]
     if kind in POINT_DETAILS:
-        told = sizes and label not in ("disk_done.read", "disk_done.write")
-        return kind, POINT_DETAILS[kind].index(detail), int(sizes[0]) if told else 0
+        return kind, POINT_DETAILS[kind].index(detail), int(sizes[0]) if sizes else 0
     if name in ("enter", "send"):
         return kind, BatchTag[detail.upper()], pack(*map(int, sizes)) if sizes else 0
     if name == "receive":
@@ -53,8 +55,6 @@ def record_of(label: str, sizes: tuple[Any, ...], subject: int) -> tuple[TraceKi
     if name == "composite":
         steps, rows, groups, blits, rectangles = map(int, sizes)
         return kind, (blits & 0xFFFF) | (rectangles & 0xFFFF) << 16, painted(steps, rows, groups)
-    if name == "put":
-        return kind, subject, 0
     if name in ("flip", "ping"):
         return kind, int(sizes[0]), 0
     return kind, subject, int(sizes[0]) if sizes else 0

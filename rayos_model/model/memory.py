@@ -144,13 +144,14 @@ class MemoryUse:
         """Pages of `take` or `map_pages` that came back."""
         self._taken -= pages
 
-    def make_room(self) -> None:
-        """What an allocation does first when memory is short."""
+    def make_room(self) -> int:
+        """What an allocation does first when memory is short; how many pages the cache gave up for it."""
         if self.reclaim is None or self.total - self.pages > self.total // RECLAIM_BELOW:
-            return
+            return 0
         if dropped := self.reclaim(RECLAIM_PAGES):
             self.reclaimed += dropped
             self.on_reclaim(dropped)
+        return dropped
 
     def map_pages(self, process: object, held: int, pages: int) -> int:
         """Gives a process pages one by one, on top of those it holds; fewer than asked for: refused, none was given."""

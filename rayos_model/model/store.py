@@ -190,12 +190,6 @@ class Store:
             del self._lists[state][block]
             self._memory.give(1)
 
-    def make_room(self) -> int:
-        """What a put does first, where memory is short; how many blocks were dropped for that."""
-        before = self._memory.reclaimed
-        self._memory.make_room()
-        return self._memory.reclaimed - before
-
     def put(self, name: Hashable, now: int) -> bool:
         """Puts a record; False: there is no room at present, a wake of `room` says when to try again.
 

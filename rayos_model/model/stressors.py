@@ -84,7 +84,7 @@ def put(caller: Caller, disk: DiskThread, name: tuple[int, int]) -> Call:
     yield caller.flow.to(_CALL)
     try:
         while True:
-            dropped = disk.store.make_room()
+            dropped = caller.machine.memory.make_room()
             yield caller.thread.masking(caller.flow.to(("put", dropped)))
             if disk.store.put(name, caller.machine.processor.now):
                 break
