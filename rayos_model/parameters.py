@@ -101,6 +101,9 @@ class Segment(Frozen):
         default=0.0, description="change of the cost's logarithm with liveliness (rayos_model.warmth), where it varies"
     )
     several_ns: float = Field(default=0.0, description="what it costs more where there are several processors")
+    several_spread: tuple[float, ...] = Field(
+        default=(), description="its spread where several processors run at once, whatever the circumstances"
+    )
     observations: int
     residual_std_ns: float = 0.0
     r_squared: float | None = None
@@ -127,10 +130,13 @@ class Segment(Frozen):
 
     def on_several(self) -> Segment:
         """The same on a machine with several processors."""
-        if not self.several_ns:
-            return self
-        by_sizes = {sizes: cost + self.several_ns for sizes, cost in self.by_sizes_ns.items()}
-        return self.model_copy(update={"fixed_ns": self.fixed_ns + self.several_ns, "by_sizes_ns": by_sizes})
+        changes: dict[str, Any] = {}
+        if self.several_ns:
+            by_sizes = {sizes: cost + self.several_ns for sizes, cost in self.by_sizes_ns.items()}
+            changes = {"fixed_ns": self.fixed_ns + self.several_ns, "by_sizes_ns": by_sizes}
+        if self.several_spread:
+            changes |= {"spread": self.several_spread, "spread_by_warmth": {}, "spread_by_length": {}, "warming": 0.0}
+        return self.model_copy(update=changes) if changes else self
 
 
 class Scheduling(Frozen):
@@ -149,6 +155,7 @@ class Scheduling(Frozen):
         default=0.0, description="an idle processor told by another: from the end of that one's turn to the switch"
     )
     leave_ns: float = Field(default=0.0, description="from the end of a client's recv to the end of its turn")
+    tell_ns: float = Field(default=0.0, description="for how long what passes through QEMU keeps its lock")
     dispatch_ci95_ns: tuple[float, float] | None = None
     interrupt_ci95_ns: tuple[float, float] | None = None
     idle_wake_ci95_ns: tuple[float, float] | None = None
@@ -190,6 +197,8 @@ class Parameters(Frozen):
         default_factory=dict, description="median CPU time of segments in the runs that told the host's pace"
     )
     host_parallelism: int = Field(default=1, description="processors that run at once; 1: they take turns")
+    host_slice_ns: int = Field(default=4_000_000, description="slice of the host's scheduler")
+    host_tick_ns: int = Field(default=4_000_000, description="after which the host takes a core from who had its slice")
 
     def on_several(self) -> Parameters:
         """The parameters of a machine with several processors, whose kernel does more between some points."""

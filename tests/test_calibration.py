@@ -19,14 +19,16 @@ from rayos_model.calibration.calibrate import (
     SEGMENTS,
     aggregate,
     calibration_scenarios,
+    fit_at_once,
     fit_memory,
     fit_several,
     handovers,
 )
 from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_scheduling
+from rayos_model.calibration.host import slice_ns, turn_ns
 from rayos_model.calibration.segments import replaced_spaces, segments
 from rayos_model.errors import BadInput
-from rayos_model.parameters import Memory, Parameters, Scheduling, Segment, sizes_key
+from rayos_model.parameters import MEDIAN, PROBABILITIES, Memory, Parameters, Scheduling, Segment, sizes_key
 from rayos_model.systems import execute
 from rayos_model.trace import record as trace_record
 from tests.conftest import RecordedSystem, small_scenario, small_trace
@@ -245,7 +247,7 @@ def test_what_costs_more_on_several_processors_is_told_from_what_a_search_for_on
     block["cpu_ns"] = np.where(np.arange(40) % 4 == 0, 51_000, 1030)  # a quarter wait for another's turn
     rare["cpu_ns"] = 1500
     gaps = pd.DataFrame({"after": ["send", "send", "recv"], "gap_ns": [100, 102, 351]})
-    found = fit_several(known, [(8, pd.concat([events, block, rare], ignore_index=True))], gaps)
+    found = fit_several(known, 8, pd.concat([events, block, rare], ignore_index=True), gaps)
     assert found.scheduling.seek_ns == pytest.approx(12)
     assert (found.scheduling.told_wake_ns, found.scheduling.leave_ns) == (101, 250)
     assert {pair: one.several_ns for pair, one in found.segments.items()} == {
@@ -255,6 +257,35 @@ def test_what_costs_more_on_several_processors_is_told_from_what_a_search_for_on
     }
     assert found.on_several().segments[pairs[1]].fixed_ns == pytest.approx(1030)
     assert found.segments[pairs[1]].fixed_ns == 1000
+
+
+def test_what_processors_cost_that_run_at_once_is_a_spread_of_its_own_and_the_price_of_telling() -> None:
+    pair = "compositor.events>events"
+    known = Parameters(
+        platform="tcg",
+        provenance={},
+        scheduling=FREE,
+        memory=Memory(base_pages=0, pages_per_client=0, pages_per_shm_page=0),
+        segments={
+            pair: Segment(fixed_ns=1000, spread_by_warmth={"first": (1.0,) * len(PROBABILITIES)}, observations=9),
+            "client.block>wake": Segment(fixed_ns=500, observations=9),
+        },
+        kinds={},
+    )
+    events, rare = table(60, pair), table(10, "client.block>wake")
+    events["cpu_ns"] = np.where(np.arange(60) % 3 == 0, 12_000, 2_000)  # a third tell another processor
+    events.loc[events.index[:5], ["cpu_ns", "irqs"]] = 90_000, 1  # interrupted: not looked at
+    found = fit_at_once(known, pd.concat([events, rare], ignore_index=True))
+    assert found.scheduling.tell_ns == 10_000
+    at_once = found.on_several().segments
+    assert (at_once[pair].spread[0], at_once[pair].spread[MEDIAN], at_once[pair].spread[-1]) == (2, 2, 12)
+    assert not at_once[pair].spread_by_warmth and found.segments[pair].spread_by_warmth
+    assert at_once["client.block>wake"] == known.segments["client.block>wake"]  # seen too seldom
+
+
+def test_the_host_tells_for_how_long_a_busy_thread_keeps_a_core() -> None:
+    assert 100_000 < slice_ns() < 1_000_000_000
+    assert 300_000 < turn_ns(0.3) < 1_000_000_000
 
 
 def test_a_turn_is_handed_over_from_one_processors_last_point_to_anothers_switch() -> None:

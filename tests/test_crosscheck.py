@@ -125,6 +125,10 @@ def test_a_curve_is_compared_level_by_level_and_by_its_knee() -> None:
     assert not late["curve.p99@0.75"].ok and late["curve.knee"].ok and late["curve.knee"].predicted == 75
     flat = {check.name: check for check in compare_curves([measured], [curve(100, 100, 100, 100, 100)])}
     assert not flat["curve.knee"].ok  # rises nowhere: as if beyond the last level
+    runs = [curve(100, 100), curve(110, 120), curve(90, 85)]
+    for noisy in (False, True):
+        apart = {check.name: check for check in compare_curves(runs, [curve(100, 115)], noisy=noisy)}
+        assert apart["curve.p50@1"].ok is noisy  # 13 % off, and within what the runs differ by
     idle = {check.name: check for check in compare_curves([curve(1, 1, busiest=90)], [curve(1, 1.08)])}
     assert not idle["curve.p99@1"].ok  # not saturated: 5 %
 

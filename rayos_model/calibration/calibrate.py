@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, TraceKind
 from rayos_model.calibration.expected import OF_ONE_SEGMENT, expected_ns
-from rayos_model.calibration.fit import bootstrap, fit_kinds, fit_pairs, fit_persistence, fit_scheduling
-from rayos_model.calibration.pace import median_costs, pace, pace_around, run_pace_scenario
+from rayos_model.calibration.fit import bootstrap, fit_kinds, fit_pairs, fit_persistence, fit_scheduling, quantiles
+from rayos_model.calibration.host import slice_ns, turn_ns
+from rayos_model.calibration.pace import Pace, median_costs, pace, pace_around, run_pace_scenario
 from rayos_model.calibration.segments import circumstances, replaced_spaces, segments
 from rayos_model.calibration.store import PARAMETERS, calibration_root
 from rayos_model.model.memory import beyond_reference
@@ -55,8 +56,9 @@ def calibrate(
     target = out or calibration_root() / platform
     tables: list[pd.DataFrame] = []
     failures: list[pd.DataFrame] = []
-    several: list[tuple[int, pd.DataFrame]] = []
-    memories, idle_wakes, turns, provenance = [], [], [], {}
+    several: dict[int, tuple[pd.DataFrame, pd.DataFrame]] = {}
+    at_once: list[pd.DataFrame] = []
+    memories, idle_wakes, provenance = [], [], {}
     with tempfile.TemporaryDirectory(prefix="rayos-calibrate-") as scratch:
         runs, between = [], []
         for scenario in calibration_scenarios():
@@ -69,14 +71,15 @@ def calibrate(
             scenario, trace = run.scenario, run.trace()
             provenance = _provenance(run)
             table = segments(trace)
+            then = pace_around(paces, number) if noisy else Pace({}, 1.0)
             if scenario.machine.vcpus > 1:
-                several.append((scenario.machine.vcpus, table))
-                turns.append(handovers(trace))
+                several[scenario.machine.vcpus] = table, handovers(trace)
+                if noisy and scenario.machine.vcpus <= run.provenance["host_cores"]:
+                    at_once.append(table.assign(cpu_ns=table["cpu_ns"] / then.of(table["pair"])))
                 continue
             table = table.join(replaced_spaces(table))
             wakes = idle_wake_delays(trace)
             if noisy:
-                then = pace_around(paces, number)
                 table = table.join(circumstances(table, scenario.machine.quantum_us * 1000))
                 table = table.assign(run=number, cpu_ns=table["cpu_ns"] / then.of(table["pair"]))
                 wakes = wakes / then.general
@@ -93,9 +96,12 @@ def calibrate(
     parameters = fit(table, memory, idle_wake_ns, platform, provenance, novel, noisy=noisy)
     if noisy:
         persistence = fit_persistence(table, expected_ns(table, parameters))
-        parameters = parameters.model_copy(update={"persistence": persistence, "pace_ns": pace_ns})
+        host = {"host_slice_ns": slice_ns(), "host_tick_ns": turn_ns()}
+        parameters = parameters.model_copy(update={"persistence": persistence, "pace_ns": pace_ns, **host})
+        if at_once:
+            parameters = fit_at_once(parameters, pd.concat(at_once, ignore_index=True))
     if several and not noisy:
-        parameters = fit_several(parameters, several, pd.concat(turns))
+        parameters = fit_several(parameters, max(several), *several[max(several)])
     target.mkdir(parents=True, exist_ok=True)
     aggregate(pd.concat([table, novel], ignore_index=True)).to_csv(target / SEGMENTS, index=False, float_format="%.6g")
     parameters.dump(target / PARAMETERS)
@@ -130,8 +136,8 @@ def fit(
     )
 
 
-def fit_several(parameters: Parameters, several: list[tuple[int, pd.DataFrame]], handovers: pd.DataFrame) -> Parameters:
-    """Adds what is only to be seen on several processors, from segments of runs on such machines and their number.
+def fit_several(parameters: Parameters, vcpus: int, table: pd.DataFrame, handovers: pd.DataFrame) -> Parameters:
+    """Adds what is only to be seen on several processors, from segments of a run on `vcpus` of them.
 
     `seek_ns`: events queued for a client cost more where a processor has to be looked for, which is clearly the case or
     not: the distance of the two groups, for each processor beyond the first. `several_ns` of each pair seen often
@@ -139,18 +145,14 @@ def fit_several(parameters: Parameters, several: list[tuple[int, pd.DataFrame]],
     another processor falls into them. `handovers`, of the function so named: what passes from the end of a turn to the
     switch on an idle processor that was told, after a client's send and, more by `leave_ns`, after its recv.
     """
-    tables = []
-    for vcpus, table in several:
-        undisturbed = table[table["irqs"] == 0]
-        once = expected_ns(undisturbed, parameters)
-        excess = undisturbed["cpu_ns"] - once
-        rows = pd.DataFrame({"pair": undisturbed["pair"], "further": vcpus - 1, "excess_ns": excess})
-        tables.append(rows[excess < once])
-    rows = pd.concat(tables, ignore_index=True)
+    undisturbed = table[table["irqs"] == 0]
+    once = expected_ns(undisturbed, parameters)
+    rows = pd.DataFrame({"pair": undisturbed["pair"], "excess_ns": undisturbed["cpu_ns"] - once})
+    rows = rows[rows["excess_ns"] < once]
     wakes = rows["pair"].str.contains(">events|>send")
     events = rows[rows["pair"].str.endswith(".events>events")]
-    seek_ns = _distance_of_two_groups((events["excess_ns"] / events["further"]).to_numpy())
-    seek = seek_ns * rows["further"] * wakes
+    seek_ns = _distance_of_two_groups(events["excess_ns"].to_numpy()) / (vcpus - 1)
+    seek = seek_ns * (vcpus - 1) * wakes
     rows["excess_ns"] -= seek * (rows["excess_ns"] > seek / 2)
     of_pair = rows.groupby("pair")["excess_ns"].agg(["size", "median"])
     often = of_pair.loc[of_pair["size"] >= SEVERAL_OBSERVATIONS, "median"]
@@ -164,12 +166,33 @@ def fit_several(parameters: Parameters, several: list[tuple[int, pd.DataFrame]],
     return parameters.model_copy(update={"scheduling": scheduling, "segments": segments})
 
 
+def fit_at_once(parameters: Parameters, table: pd.DataFrame) -> Parameters:
+    """Adds what is only to be seen on processors that run at once, from segments of runs in which each had a core.
+
+    `several_spread` of each pair seen often enough: of measured over fitted cost. `tell_ns`: events queued for a client
+    cost more where a processor has to be interrupted for it, which is clearly the case or not: the distance of the two
+    groups. All that passes through QEMU is taken to keep its lock as long as that.
+    """
+    undisturbed = table[table["irqs"] == 0]
+    ratio = undisturbed["cpu_ns"] / expected_ns(undisturbed, parameters)
+    of_pair = ratio[np.isfinite(ratio)].groupby(undisturbed["pair"])
+    spreads = {str(pair): quantiles(ratios.to_numpy(), SEVERAL_OBSERVATIONS) for pair, ratios in of_pair}
+    segments = {
+        pair: segment.model_copy(update={"several_spread": spreads.get(pair, ())})
+        for pair, segment in parameters.segments.items()
+    }
+    events = undisturbed.loc[undisturbed["pair"] == "compositor.events>events", "cpu_ns"]
+    tell_ns = max(_distance_of_two_groups(events.to_numpy(np.float64)), 0.0)
+    scheduling = parameters.scheduling.model_copy(update={"tell_ns": tell_ns})
+    return parameters.model_copy(update={"scheduling": scheduling, "segments": segments})
+
+
 def _distance_of_two_groups(values: NDArray[np.float64]) -> float:
-    """How far the centres of two groups of values are apart, which k-means tells from each other."""
+    """How far the medians of two groups of values are apart, which k-means tells from each other."""
     from scipy.cluster.vq import kmeans2
 
-    centres, _ = kmeans2(values, np.quantile(values, (0.05, 0.95)), minit="matrix")
-    return float(centres[1] - centres[0])
+    _, group = kmeans2(values, np.quantile(values, (0.05, 0.95)), minit="matrix")
+    return float(np.median(values[group == 1]) - np.median(values[group == 0]))
 
 
 def only_in_failures(ordinary: pd.DataFrame, failures: list[pd.DataFrame]) -> pd.DataFrame:

@@ -72,7 +72,7 @@ def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array, *, noisy: bool = Fa
         dispatch_ns=float(dispatch_ns),
         interrupt_ns=float(interrupt_ns),
         idle_wake_ns=float(np.median(idle_wake_ns)) if len(idle_wake_ns) else 0.0,
-        idle_wake_spread_ns=_quantiles(np.maximum(idle_wake_ns, 0.0)) if noisy else (),
+        idle_wake_spread_ns=quantiles(np.maximum(idle_wake_ns, 0.0)) if noisy else (),
         **replaced,
         interrupt_ci95_ns=None if bounds is None else (float(bounds[0, 0]), float(bounds[1, 0])),
         dispatch_ci95_ns=None if bounds is None else (float(bounds[0, 1]), float(bounds[1, 1])),
@@ -98,7 +98,7 @@ def _median_interval(values: Array) -> tuple[float, float] | None:
     return float(ordered[max(low - 1, 0)]), float(ordered[min(high, len(values) - 1)])
 
 
-def _quantiles(values: Array, least: int = _LEAST_FOR_INTERVAL) -> tuple[float, ...]:
+def quantiles(values: Array, least: int = _LEAST_FOR_INTERVAL) -> tuple[float, ...]:
     """At `PROBABILITIES`; none where there are too few values."""
     return tuple(np.quantile(values, PROBABILITIES).tolist()) if len(values) >= least else ()
 
@@ -260,7 +260,7 @@ def _within_runs(rows: pd.DataFrame) -> tuple[float, ...]:
     runs = [np.quantile(run, PROBABILITIES) for _, run in many.groupby(rows["run"])]
     if len(runs) < _SEVERAL:
         passed_first = bool((rows["warmth"] == WARMTHS[FIRST]).all())  # at most once in a run
-        return _quantiles(ratios.to_numpy(np.float64), _LEAST_PASSED_FIRST if passed_first else _LEAST_FOR_INTERVAL)
+        return quantiles(ratios.to_numpy(np.float64), _LEAST_PASSED_FIRST if passed_first else _LEAST_FOR_INTERVAL)
     return tuple(np.median(runs, axis=0).tolist())
 
 

@@ -12,6 +12,7 @@ from rayos_model.model.compositor import Compositor
 from rayos_model.model.costs import CostModel, Flow, NoisyFlow, Path, Point, RecordedFlow
 from rayos_model.model.disk import DiskThread
 from rayos_model.model.faults import Failures
+from rayos_model.model.host import HostSettings
 from rayos_model.model.integration import Integration
 from rayos_model.model.load import WHOLE_PPM, LoadGenerator
 from rayos_model.model.memory import MemoryUse
@@ -20,7 +21,7 @@ from rayos_model.model.noise import Noise
 from rayos_model.model.parallel import Parallel
 from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
 from rayos_model.model.profile import Profile
-from rayos_model.model.random import STREAM_JITTER, Random
+from rayos_model.model.random import STREAM_HOST, STREAM_JITTER, Random
 from rayos_model.model.smp import Several
 from rayos_model.model.store import Version
 from rayos_model.model.stress import Stress, p99
@@ -118,6 +119,7 @@ class Machine:
             scheduling.seek_ns,
             round(scheduling.told_wake_ns),
             round(scheduling.leave_ns),
+            round(scheduling.tell_ns),
         )
         jitter = Random(settings.jitter_seed, stream=STREAM_JITTER) if settings.jitter_seed else None
         if settings.vcpus == 1:
@@ -125,7 +127,10 @@ class Machine:
         several = Several(settings.vcpus, jitter, settings.ipi_delay_seed)
         if parameters.host_parallelism == 1:
             return TurnTaking(self.env, settings.quantum_ns, overheads, several)
-        return Parallel(self.env, settings.quantum_ns, overheads, several, parameters.host_parallelism)
+        tick_ns = parameters.host_tick_ns
+        phase_ns = Random(settings.seed, stream=STREAM_HOST).next() * tick_ns >> 32
+        host = HostSettings(parameters.host_parallelism, parameters.host_slice_ns, tick_ns, phase_ns)
+        return Parallel(self.env, settings.quantum_ns, overheads, several, host)
 
     # ---- running ---------------------------------------------------------------------------------
 

@@ -1,120 +1,191 @@
-"""Several processors that run at once, on as many cores as the host has (QEMU with multi-threaded TCG).
+"""Several processors that run at once on the cores of a host: QEMU with multi-threaded TCG.
 
-Where more of them are busy than the host has cores, all get an equal share of its time. Must not know what threads do.
+Each is a thread of the host, which lets it wait where more of them want a core than there are (host.py). QEMU's main
+loop is one more, which sees to timers. What goes through QEMU needs its one big lock: to tell another processor
+something, to set a timer and to have it expire, to accept an interrupt, to pause while waiting for the kernel lock.
+Must not know what threads do.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from math import ceil
 
+from rayos_model.abi import COMPUTE_TURN_NS
 from rayos_model.model.clock import NEVER, Alarm, Call, Clock
+from rayos_model.model.host import Host, HostSettings, HostThread, Mutex
 from rayos_model.model.processor import Overheads
-from rayos_model.model.smp import ComputingThread, Cpu, Cpus, Several, Stop
-
-
-class _Stretch:
-    """What a processor is busy with: `wanted` ns of its own time, `given` of them up to `as_of`."""
-
-    __slots__ = ("as_of", "end", "given", "since", "wanted")
-
-    def __init__(self, wanted: int, since: int) -> None:
-        self.wanted = wanted
-        self.given = 0.0
-        self.since = self.as_of = since
-        self.end: Alarm | None = None
+from rayos_model.model.smp import ComputingThread, Cpu, Cpus, Phase, Several, Stop
 
 
 class Parallel(Cpus):
-    """Several processors on `cores` of a host; SimPy's clock is theirs."""
+    """Several processors on the cores of a host; SimPy's clock is theirs."""
 
-    def __init__(self, env: Clock, quantum_ns: int, overheads: Overheads, several: Several, cores: int) -> None:
+    def __init__(
+        self, env: Clock, quantum_ns: int, overheads: Overheads, several: Several, settings: HostSettings
+    ) -> None:
         super().__init__(env, quantum_ns, overheads, several)
-        self._cores = cores
-        self._rate = 1.0  # a busy processor's share of a core
-        self._busy: dict[Cpu, _Stretch] = {}
-        self._spinning: list[Cpu] = []
+        self._host = Host(env, settings)
+        self._qemu = Mutex(env, self._host)
+        self._threads = [HostThread(partial(self._proceed, cpu), partial(self._lose_core, cpu)) for cpu in self._cpus]
+        self._main_loop = HostThread(self._see_to_timers, lambda: None)
+        self._expired: list[Cpu] = []  # whose timers the main loop has to see to
+        self._busy: dict[Cpu, tuple[int, Alarm | None]] = {}  # since when, and what ends it
+        self._spinning: list[Cpu] = []  # and have a core
 
     # ---- what the policy asks --------------------------------------------------------------------
 
     def _advance(self, cpu: Cpu, wanted: int) -> int:
         """Time passes in SimPy: nothing is given at once."""
         if wanted:
-            self._busy[cpu] = _Stretch(wanted, self.now)
+            end = Call(partial(self._proceed, cpu))
+            self._busy[cpu] = self.now, end
+            self._at(self.now + wanted, end)
         return 0
 
     def _compute(self, cpu: Cpu, thread: ComputingThread) -> Stop:
         """Here a pause changes nothing: it is busy until it is interrupted."""
-        self._busy[cpu] = _Stretch(NEVER, self.now)
+        self._busy[cpu] = self.now, None
         return Stop.TIME
 
+    def _interrupt_cost_on(self, cpu: Cpu) -> int:
+        """How long an idle one takes to wake, it spends asleep."""
+        return self.overheads.interrupt
+
+    def _may_interrupt(self, cpu: Cpu) -> bool:
+        return self._qemu.take(self._threads[cpu.id], self.overheads.tell)
+
+    def _leave_kernel(self, cpu: Cpu) -> bool:
+        cpu.phase = Phase.LEAVE
+        self._unlock(cpu)
+        thread = self._threads[cpu.id]
+        if cpu.telling or cpu.wanted != cpu.armed:
+            if not self._qemu.take(thread, self.overheads.tell):
+                return True
+            self._stop_spinning()
+            self._tell_others(cpu)
+            if cpu.wanted != cpu.armed:
+                self._timer_set(cpu)
+        cpu.phase = Phase.RUN
+        return not thread.running
+
     def _timer_set(self, cpu: Cpu) -> bool:
+        """Sets a processor's timer; of the earliest of all the main loop has to know at once."""
         deadline = cpu.armed = cpu.wanted
+        if deadline == NEVER:
+            return False
+        late = max(self.overheads.wake_up() - self.overheads.interrupt, 0)
 
         def expire() -> None:
-            if cpu.armed == deadline:
-                cpu.armed = NEVER
-                cpu.timer_due = True
-                self._proceed(cpu)
+            if cpu.armed != deadline:
+                return
+            if cpu.thread is None and self.env.instant() < deadline + late:
+                self._at(deadline + late, Call(expire))
+                return
+            cpu.armed = NEVER
+            self._expired.append(cpu)
+            self._rouse(self._main_loop)
 
-        if deadline < NEVER:
-            self._at(max(deadline, self.env.instant()), Call(expire))
+        self._at(max(deadline, self.env.instant()), Call(expire))
+        if all(deadline <= other.armed for other in self._cpus):
+            self._rouse(self._main_loop)
         return False
 
     def _interrupt_sent(self, cpu: Cpu) -> None:
-        self._at(self.env.instant(), Call(partial(self._proceed, cpu)))
+        """One that runs stops for QEMU's lock, which who interrupts it has."""
+        thread = self._threads[cpu.id]
+        if not thread.running:
+            self._rouse(thread)
+        elif self._qemu.taken_from(thread):
+            self._lose_core(cpu)
+            self._qemu.await_(thread)
+        else:
+            self._at(self.env.instant(), Call(partial(self._carry_on, cpu)))
 
     def _unlocked(self) -> None:
         waiting, self._spinning = self._spinning, []
         for cpu in waiting:
+            self._at(self.env.instant(), Call(partial(self._carry_on, cpu)))
+
+    # ---- QEMU ------------------------------------------------------------------------------------
+
+    def _rouse(self, thread: HostThread) -> None:
+        """Wakes a thread, but not one that sleeps for QEMU's lock."""
+        if not self._qemu.awaited_by(thread):
+            self._host.wake(thread)
+
+    def _see_to_timers(self) -> None:
+        """What the main loop does when it has a core."""
+        expired, self._expired = self._expired, []
+        if not self._qemu.take(self._main_loop, self.overheads.tell * len(expired)):
+            self._expired += expired
+            return
+        if expired:
+            self._stop_spinning()
+        for cpu in expired:
+            cpu.timer_due = True
             self._interrupt_sent(cpu)
+        self._at(self.env.instant() + self.overheads.tell * len(expired), Call(self._timers_seen_to))
+
+    def _timers_seen_to(self) -> None:
+        if self._main_loop.running:
+            self._qemu.release(self._main_loop)
+        if self._main_loop.running and not self._expired:
+            self._host.sleep(self._main_loop)
+        elif self._main_loop.running:
+            self._see_to_timers()
+
+    def _stop_spinning(self) -> None:
+        """Who spins pauses each moment, for which it wants QEMU's lock, which another has just taken."""
+        pausing = [cpu for cpu in self._busy if isinstance(cpu.thread, ComputingThread) and self._pauses_soon(cpu)]
+        for cpu in (*self._spinning, *pausing):
+            if self._threads[cpu.id].running:
+                self._lose_core(cpu)
+                self._qemu.await_(self._threads[cpu.id])
+
+    def _pauses_soon(self, cpu: Cpu) -> bool:
+        if cpu.debt:
+            return False
+        turn_ns = self.env.instant() - self._busy[cpu][0]
+        return turn_ns % COMPUTE_TURN_NS + self.overheads.tell > COMPUTE_TURN_NS
 
     # ---- time ------------------------------------------------------------------------------------
 
     def _proceed(self, cpu: Cpu) -> None:
-        """Has a processor go on from where it is."""
+        """Has a processor that has a core go on from where it is."""
         self.now = self.env.instant()
         self._book(cpu)
-        if self._execute(cpu) is Stop.SPINS and cpu not in self._spinning:
+        thread = self._threads[cpu.id]
+        if not self._qemu.resume(thread):
+            return
+        stop = self._execute(cpu)
+        if stop is Stop.SPINS and thread.running:
             self._spinning.append(cpu)
-        self._share()
+        elif stop is Stop.HALTED and thread.running:
+            self._qemu.release(thread)
+            if thread.running:
+                self._host.sleep(thread)
+
+    def _carry_on(self, cpu: Cpu) -> None:
+        if self._threads[cpu.id].running:
+            self._proceed(cpu)
+
+    def _lose_core(self, cpu: Cpu) -> None:
+        """The processor does not get on from now on."""
+        self.now = self.env.instant()
+        self._book(cpu)
+        self._note_absence_from(cpu)
 
     def _book(self, cpu: Cpu) -> None:
-        """What a processor has got done of its stretch, so far."""
-        stretch = self._busy.pop(cpu, None)
-        if stretch is None:
-            return
-        self._give(stretch)
-        if stretch.end is not None:
-            stretch.end.cancelled = True
+        """What a processor has got done since it became busy."""
+        if cpu in self._spinning:
+            self._spinning.remove(cpu)
+        since, end = self._busy.pop(cpu, (self.now, None))
+        if end is not None:
+            end.cancelled = True
+        spent = self.now - since
         thread = cpu.thread
         if cpu.debt:
-            cpu.debt -= round(stretch.given)
-        elif thread is not None and not isinstance(thread, ComputingThread):
-            spent = round(stretch.given)
-            shared = self.now - stretch.since - spent
-            if shared:
-                thread.interruptions.append((thread.burst - thread.remaining, shared))
+            cpu.debt -= spent
+        elif thread is not None and spent and not isinstance(thread, ComputingThread):
             thread.remaining -= spent
             thread.suspended_at = None
-
-    def _give(self, stretch: _Stretch) -> None:
-        given = stretch.given + (self.now - stretch.as_of) * self._rate
-        stretch.given, stretch.as_of = min(given, stretch.wanted), self.now
-
-    def _share(self) -> None:
-        """Shares the host's cores among the busy, and finds out when each of them is done."""
-        busy = len(self._busy) + len(self._spinning)
-        rate = min(1.0, self._cores / busy) if busy else 1.0
-        changed = rate != self._rate
-        if changed:
-            for stretch in self._busy.values():
-                self._give(stretch)
-        self._rate = rate
-        for cpu, stretch in self._busy.items():
-            if (changed or stretch.end is None) and stretch.wanted < NEVER:
-                if stretch.end is not None:
-                    stretch.end.cancelled = True
-                left = ceil((stretch.wanted - stretch.given) / rate)
-                stretch.end = Call(partial(self._proceed, cpu))
-                self._at(self.env.instant() + left, stretch.end)

@@ -49,7 +49,7 @@ class Overheads:
     it is not always the same; replaced: replacing a client's address space by another's, the others of that name more
     for its buffers (touched.py). Of several processors: seek: looking at one further one for a thread that was woken;
     told_wake: from the end of the turn of who told an idle one to the switch away from idle; leave: from the end of
-    `recv` to where its thread leaves the kernel.
+    `recv` to where its thread leaves the kernel; tell: for how long QEMU's lock is kept by what passes through it.
     """
 
     dispatch: int = 0
@@ -63,6 +63,7 @@ class Overheads:
     seek: float = 0.0
     told_wake: int = 0
     leave: int = 0
+    tell: int = 0
 
     def replacing(self, touched: Touched) -> int:
         """The address space of a process."""

@@ -14,6 +14,7 @@ STREAM_FAULTS: Final = 2
 STREAM_HOSTILE: Final = 3
 STREAM_JITTER: Final = 2
 STREAM_IPI_DELAY: Final = 3
+STREAM_HOST: Final = 4  # of the model alone
 
 _MULTIPLIER: Final = 6364136223846793005
 _MASK64: Final = (1 << 64) - 1

@@ -54,7 +54,7 @@ class ComputingThread(Thread):
         self.until: int | None = None  # when it pauses next; None: known when it goes on
 
 
-class _Phase(Enum):
+class Phase(Enum):
     """What a processor does next, when it has spent what it owes."""
 
     RUN = auto()  # its thread, or nothing
@@ -63,7 +63,7 @@ class _Phase(Enum):
     LEAVE = auto()  # the kernel
 
 
-_LOCKED = (_Phase.INTERRUPT, _Phase.CHOOSE)
+_LOCKED = (Phase.INTERRUPT, Phase.CHOOSE)
 
 
 class Stop(Enum):
@@ -74,6 +74,7 @@ class Stop(Enum):
     SPINS = auto()  # another holds the kernel lock
     TIMER = auto()  # it has set its timer, and that stops it
     TIME = auto()  # it was not given all the time it wants
+    AWAITS = auto()  # the lock of the virtual machine
 
 
 class Cpu:
@@ -102,7 +103,7 @@ class Cpu:
         self.delays = Random(ipi_delay_seed, identity, stream=STREAM_IPI_DELAY) if ipi_delay_seed else None
         self.thread: Thread | None = None
         self.claim = IDLE  # priority of its thread, or of a more urgent one it has been told to take
-        self.phase = _Phase.RUN
+        self.phase = Phase.RUN
         self.debt = 0  # ns to spend under the kernel lock before that
         self.resched = False
         self.telling: list[Cpu] = []  # whom it interrupts when it leaves the kernel
@@ -163,6 +164,10 @@ class Cpus(Processor):
     def _timer_set(self, cpu: Cpu) -> bool:
         """Sets a processor's timer to what it wants; whether that stops it."""
 
+    def _may_interrupt(self, cpu: Cpu) -> bool:
+        """Whether the interrupt that waits for a processor may be taken at once."""
+        return True
+
     @abstractmethod
     def _interrupt_sent(self, cpu: Cpu) -> None:
         """A processor has been interrupted by another, or from outside."""
@@ -177,7 +182,7 @@ class Cpus(Processor):
         """Has a new thread run on the first processor, at the start."""
         cpu = self._home[thread] = self._cpus[0]
         cpu.thread, cpu.claim, cpu.idle_since = thread, thread.priority, None
-        cpu.phase, cpu.halted = _Phase.LEAVE, False
+        cpu.phase, cpu.halted = Phase.LEAVE, False
         thread.state = RUNNING
         cpu.quantum_end = self.now + self.quantum_ns
         cpu.set_timer()
@@ -308,16 +313,18 @@ class Cpus(Processor):
                 cpu.debt -= self._advance(cpu, cpu.debt)
                 if cpu.debt:
                     return Stop.TIME
-            if cpu.phase is _Phase.INTERRUPT:
+            if cpu.phase is Phase.INTERRUPT:
                 self._interrupt(cpu)
-            elif cpu.phase is _Phase.CHOOSE:
+            elif cpu.phase is Phase.CHOOSE:
                 self._choose(cpu)
-            elif cpu.phase is _Phase.LEAVE:
+            elif cpu.phase is Phase.LEAVE:
                 if self._leave_kernel(cpu):
                     return Stop.TIMER
             elif cpu.interrupted and self._locked is not cpu:
+                if not self._may_interrupt(cpu):
+                    return Stop.AWAITS
                 cpu.debt = self._interrupt_cost_on(cpu)
-                cpu.phase = _Phase.INTERRUPT
+                cpu.phase = Phase.INTERRUPT
                 self._note_absence_from(cpu)
             elif cpu.thread is None:
                 return Stop.HALTED
@@ -375,22 +382,28 @@ class Cpus(Processor):
 
     def _leave_kernel(self, cpu: Cpu) -> bool:
         """Leaves the kernel; whether that stops it."""
-        cpu.phase = _Phase.RUN
+        cpu.phase = Phase.RUN
+        self._unlock(cpu)
+        self._tell_others(cpu)
+        return cpu.wanted != cpu.armed and self._timer_set(cpu)
+
+    def _unlock(self, cpu: Cpu) -> None:
         if self._locked is cpu:
             self._locked = None
             self._unlocked()
-        for other in cpu.telling:
+
+    def _tell_others(self, cpu: Cpu) -> None:
+        telling, cpu.telling = cpu.telling, []
+        for other in telling:
             self._send_interrupt(other)
-        cpu.telling.clear()
-        return cpu.wanted != cpu.armed and self._timer_set(cpu)
 
     def _interrupt(self, cpu: Cpu) -> None:
         """What has come for this processor: its timer, requests to look at the queue."""
-        cpu.phase = _Phase.LEAVE
+        cpu.phase = Phase.LEAVE
         if cpu.timer_due:
             self._timer(cpu)
         cpu.timer_due = cpu.told = False
-        if cpu.resched and cpu.phase is _Phase.LEAVE:
+        if cpu.resched and cpu.phase is Phase.LEAVE:
             self._preempt(cpu)
 
     def _timer(self, cpu: Cpu) -> None:
@@ -415,7 +428,7 @@ class Cpus(Processor):
         cpu.claim = IDLE if thread is None else thread.priority
         if thread is None:
             if self._queued:
-                cpu.phase = _Phase.CHOOSE
+                cpu.phase = Phase.CHOOSE
         elif thread.state != RUNNING:
             cpu.debt += thread.remaining
             thread.remaining = 0
@@ -426,7 +439,7 @@ class Cpus(Processor):
 
     def _let_go(self, cpu: Cpu, thread: Thread) -> None:
         cpu.thread = None
-        cpu.phase = _Phase.CHOOSE
+        cpu.phase = Phase.CHOOSE
         if thread in self._killed:
             self._killed.remove(thread)
             if self.on_exit is not None:
@@ -436,11 +449,11 @@ class Cpus(Processor):
         self._note_absence_from(cpu)
         self._enqueue(thread, head=head)
         cpu.thread = None
-        cpu.phase = _Phase.CHOOSE
+        cpu.phase = Phase.CHOOSE
 
     def _choose(self, cpu: Cpu) -> None:
         """Takes the most urgent ready thread, or none."""
-        cpu.phase = _Phase.LEAVE
+        cpu.phase = Phase.LEAVE
         cpu.resched = False
         if not self._queued:
             cpu.claim = IDLE
@@ -466,7 +479,7 @@ class Cpus(Processor):
         if cpu.wanted != cpu.armed:
             self.timer_set_for[thread.index] = self.now
         if not (thread.remaining or isinstance(thread, ComputingThread)):
-            cpu.phase = _Phase.RUN  # to the end of the system call in which it blocked
+            cpu.phase = Phase.RUN  # to the end of the system call in which it blocked
 
     def _step(self, cpu: Cpu, thread: Thread) -> None:
         """Resumes the body until it wants CPU time, blocks or ends; the latter two after `trailing`, ns."""
@@ -508,8 +521,8 @@ class Cpus(Processor):
         thread.interruptions = []
         if cpu.resched:
             self._preempt(cpu)
-        if cpu.phase is _Phase.RUN and not (self._locked is cpu and thread.locked_from == 0):
-            cpu.phase = _Phase.LEAVE
+        if cpu.phase is Phase.RUN and not (self._locked is cpu and thread.locked_from == 0):
+            cpu.phase = Phase.LEAVE
 
     def _sleep(self, cpu: Cpu, thread: Thread) -> bool:
         if thread.deadline is not None:

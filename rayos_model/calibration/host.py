@@ -1,0 +1,54 @@
+"""How the host shares its cores among busy threads: what the model needs of processors that run at once.
+
+Must not run the kernel.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+SECONDS: Final = 1.0
+_USUAL_NS: Final = 4_000_000
+_PROCESSES_A_CORE: Final = 2
+_SPIN: Final = """
+from time import perf_counter_ns as clock
+began = run = last = clock()
+runs = []
+while last - began < {seconds} * 1e9:
+    now = clock()
+    if now - last > 300_000:
+        runs.append(last - run)
+        run = now
+    last = now
+print(*runs[1:])
+"""
+
+
+def turn_ns(seconds: float = SECONDS) -> int:
+    """For how long a thread keeps a core that others wait for, ns: the median over `seconds` of twice as many busy
+    processes as this one may use cores.
+    """
+    code = _SPIN.format(seconds=seconds)
+    command = [sys.executable, "-I", "-S", "-c", code]
+    number = _PROCESSES_A_CORE * len(os.sched_getaffinity(0))
+    busy = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(number)]
+    try:
+        runs = sorted(int(run) for one in busy for run in one.communicate()[0].split())
+    finally:
+        for one in busy:
+            one.kill()
+    return runs[len(runs) // 2] if runs else _USUAL_NS
+
+
+def slice_ns() -> int:
+    """The slice that Linux' scheduler gives a thread (`base_slice_ns`); what is usual where it does not tell."""
+    try:
+        found = re.search(r"se\.slice\s*:\s*(\d+)", Path("/proc/self/sched").read_text("utf-8"))
+    except OSError:
+        found = None
+    return int(found[1]) if found else _USUAL_NS

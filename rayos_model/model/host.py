@@ -1,0 +1,309 @@
+"""The host of a virtual machine: its scheduler (Linux' EEVDF, since 6.12), and a lock between threads (glibc's mutex).
+
+Each core has threads that compete for it, all of one weight. A thread's *virtual runtime* is the time it has had; it is
+*eligible* while that is not above the mean of its core. Of the eligible threads that with the earliest *deadline* runs:
+a slice after the virtual runtime at which it last began one. It keeps the core until it sleeps, or until a tick finds
+its slice over; who wakes takes the core from it if it is eligible and this one is not, or has had its slice. A thread
+that falls asleep without being eligible goes on competing until it is: it wakes on the same core, and with what it had
+too much. Others wake on an idle core, if there is one. A core left with nothing takes a thread that waits for another.
+Must not know what threads do.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from rayos_model.model.clock import Call, Clock
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """A host: how many cores it has, for how long a thread may keep one, how often and first when that is looked at."""
+
+    cores: int
+    slice_ns: int
+    tick_ns: int
+    phase_ns: int = 0
+
+
+class HostThread:
+    """A thread of the host, asleep at first. Two functions say what it does when it gets a core, and loses it."""
+
+    __slots__ = (
+        *("awake", "core", "deadline", "delayed", "lag", "lose"),
+        *("protected_until", "resume", "running", "vruntime"),
+    )
+
+    def __init__(self, resume: Callable[[], None], lose: Callable[[], None]) -> None:
+        self.resume = resume
+        self.lose = lose
+        self.core: Core | None = None  # where it is, or was last
+        self.awake = False
+        self.running = False
+        self.delayed = False  # asleep, and still competing
+        self.vruntime = 0
+        self.deadline = 0
+        self.protected_until = 0  # virtual runtime up to which it keeps the core while it is eligible
+        self.lag = 0  # by how much its virtual runtime was below the mean when it left its core
+
+
+class Core:
+    """One of the host's cores."""
+
+    __slots__ = ("competing", "current", "since", "ticking", "vtime")
+
+    def __init__(self) -> None:
+        self.current: HostThread | None = None
+        self.competing: list[HostThread] = []  # beside the current one
+        self.since = 0  # up to when the current one's virtual runtime is known
+        self.ticking = False
+        self.vtime = 0  # the mean when threads last competed
+
+    def mean(self) -> int:
+        """Mean virtual runtime of those that compete, ns."""
+        total = sum(thread.vruntime for thread in self.competing)
+        number = len(self.competing)
+        if self.current is not None:
+            total, number = total + self.current.vruntime, number + 1
+        if number:
+            self.vtime = total // number
+        return self.vtime
+
+    def waiting(self) -> int:
+        """How many threads are awake and wait for it."""
+        return sum(thread.awake for thread in self.competing)
+
+    def wanted(self) -> int:
+        """How many threads are awake here."""
+        return self.waiting() + (self.current is not None)
+
+    def first(self) -> HostThread:
+        """Which of those that compete runs next."""
+        mean, current = self.mean(), self.current
+        if current is not None and current.vruntime > mean:
+            current = None
+        if current is not None and current.vruntime < current.protected_until:
+            return current
+        best: HostThread | None = None
+        for thread in self.competing:
+            if thread.vruntime <= mean and (best is None or thread.deadline < best.deadline):
+                best = thread
+        if best is None or (current is not None and current.deadline < best.deadline):
+            best = current
+        assert best is not None
+        return best
+
+
+class Host:
+    """Runs the threads of one virtual machine."""
+
+    def __init__(self, env: Clock, settings: HostSettings) -> None:
+        self._env = env
+        self._slice_ns = settings.slice_ns
+        self._tick_ns = settings.tick_ns
+        self._phase_ns = settings.phase_ns
+        self._cores = [Core() for _ in range(settings.cores)]
+        self._lag_limit_ns = max(2 * settings.slice_ns, settings.tick_ns)
+
+    # ---- what threads do -------------------------------------------------------------------------
+
+    def wake(self, thread: HostThread) -> None:
+        """A thread wants a core; nothing if it does already."""
+        if thread.awake:
+            return
+        thread.awake = True
+        core = thread.core if thread.delayed else self._core_for(thread)
+        assert core is not None
+        self._account(core)
+        if thread.delayed:
+            thread.delayed = False
+            if thread.vruntime < core.mean():
+                core.competing.remove(thread)
+                thread.lag = 0
+                self._place(thread, core)
+        else:
+            self._place(thread, core)
+        if core.current is None:
+            self._take(core)
+        elif core.first() is thread:
+            self._switch(core)
+        else:
+            self._tick_from_now(core)
+
+    def sleep(self, thread: HostThread) -> None:
+        """The thread that runs on a core wants it no more."""
+        core = thread.core
+        assert core is not None and core.current is thread
+        self._account(core)
+        thread.awake = thread.running = False
+        if thread.vruntime > core.mean():
+            thread.delayed = True
+            core.competing.append(thread)
+        else:
+            self._keep_lag(thread)
+        core.current = None
+        self._take(core)
+
+    # ---- cores -------------------------------------------------------------------------------------
+
+    def _core_for(self, thread: HostThread) -> Core:
+        """Where it was last, or where that is wanted an idle one; a new thread goes where the fewest are."""
+        last = thread.core or min(self._cores, key=Core.wanted)
+        return next((core for core in self._cores if not core.wanted()), last) if last.wanted() else last
+
+    def _place(self, thread: HostThread, core: Core) -> None:
+        """Has a thread compete for a core, as much ahead of the others, or behind them, as it was when it left."""
+        others = len(core.competing) + (core.current is not None)
+        lag = thread.lag + thread.lag // others if others else 0  # its coming moves the mean
+        thread.core, thread.vruntime = core, core.mean() - lag
+        thread.deadline = thread.vruntime + self._slice_ns
+        core.competing.append(thread)
+
+    def _keep_lag(self, thread: HostThread) -> None:
+        assert thread.core is not None
+        lag = thread.core.mean() - thread.vruntime
+        thread.lag = max(-self._lag_limit_ns, min(lag, self._lag_limit_ns))
+
+    def _account(self, core: Core) -> None:
+        """Charges the current thread for its time so far; it begins a new slice when it has had one."""
+        now, current = self._env.instant(), core.current
+        if current is not None:
+            current.vruntime += now - core.since
+            if current.vruntime >= current.deadline:
+                current.deadline = current.vruntime + self._slice_ns
+        core.since = now
+
+    def _take(self, core: Core) -> None:
+        """Gives a free core to one of those that compete for it, or to one that waits for another."""
+        while core.competing and not (thread := core.first()).awake:
+            core.competing.remove(thread)
+            thread.delayed, thread.lag = False, 0
+        if not core.competing:
+            busiest = max(self._cores, key=Core.waiting)
+            if not busiest.waiting():
+                return
+            self._pull(core, busiest)
+        thread = core.first()
+        core.competing.remove(thread)
+        core.current, core.since = thread, self._env.instant()
+        thread.protected_until = thread.deadline
+        thread.running = True
+        self._tick_from_now(core)
+        self._env.set_alarm(core.since, Call(partial(self._resume, thread)))
+
+    def _resume(self, thread: HostThread) -> None:
+        if thread.running:
+            thread.resume()
+
+    def _pull(self, core: Core, other: Core) -> None:
+        self._account(other)
+        thread = next(thread for thread in other.competing if thread.awake)
+        self._keep_lag(thread)
+        other.competing.remove(thread)
+        self._place(thread, core)
+
+    def _switch(self, core: Core) -> None:
+        """Takes the core from the thread that runs."""
+        current = core.current
+        assert current is not None
+        core.current = None
+        core.competing.append(current)
+        current.running = False
+        current.lose()
+        self._take(core)
+
+    # ---- ticks ---------------------------------------------------------------------------------------
+
+    def _tick_from_now(self, core: Core) -> None:
+        if core.competing and not core.ticking:
+            core.ticking = True
+            now = self._env.instant()
+            until = self._tick_ns - (now - self._phase_ns) % self._tick_ns
+            self._env.set_alarm(now + until, Call(partial(self._tick, core)))
+
+    def _tick(self, core: Core) -> None:
+        core.ticking = False
+        self._account(core)
+        for other in self._cores:
+            if other is not core and other.waiting() > core.wanted():
+                self._pull(core, other)
+            elif not other.wanted():
+                self._take(other)
+        current = core.current
+        if current is None:
+            self._take(core)
+        elif current.vruntime >= current.protected_until and core.first() is not current:
+            self._switch(core)
+        self._tick_from_now(core)
+
+
+class Mutex:
+    """A lock between threads of the host. Who finds it taken sleeps, and gives up its core by that.
+
+    Its owner releases it when the time has come for which it has it, if it has a core then; else as soon as it has one
+    again. That wakes the first of those who sleep for it, if any fell asleep since the last was woken; meanwhile anyone
+    who has a core may take it. Who was woken wakes the next in turn.
+    """
+
+    def __init__(self, env: Clock, host: Host) -> None:
+        self._env = env
+        self._host = host
+        self._owner: HostThread | None = None
+        self._until = 0
+        self._asleep: deque[HostThread] = deque()
+        self._woken: set[HostThread] = set()
+        self._contended = False
+
+    def take(self, thread: HostThread, ns: int) -> bool:
+        """Whether a thread that has a core gets it, to have it for `ns`; else the thread has fallen asleep."""
+        if self.taken_from(thread):
+            self.await_(thread)
+            return False
+        self._owner = thread
+        if thread in self._woken:
+            self._woken.remove(thread)
+            self._contended = True
+        self._until = self._env.instant() + ns
+        self._env.set_alarm(self._until, Call(partial(self._expire, thread)))
+        return True
+
+    def taken_from(self, thread: HostThread) -> bool:
+        """Whether another thread has it."""
+        return self._owner is not None and self._owner is not thread
+
+    def await_(self, thread: HostThread) -> None:
+        """A thread that has a core falls asleep until it is woken to try again."""
+        self._contended = True
+        self._asleep.append(thread)
+        self._host.sleep(thread)
+
+    def awaited_by(self, thread: HostThread) -> bool:
+        """Whether a thread sleeps for it."""
+        return thread in self._asleep
+
+    def release(self, thread: HostThread) -> None:
+        """A thread gives it back, if it has it."""
+        if self._owner is not thread:
+            return
+        self._owner = None
+        if self._contended:
+            self._contended = False
+            if self._asleep:
+                first = self._asleep.popleft()
+                self._woken.add(first)
+                self._host.wake(first)
+
+    def resume(self, thread: HostThread) -> bool:
+        """A thread has got a core: whether it goes on. If it was woken for the lock it first takes and releases it."""
+        if thread in self._woken and not self.take(thread, 0):
+            return False
+        if self._env.instant() >= self._until:
+            self.release(thread)
+        return thread.running
+
+    def _expire(self, thread: HostThread) -> None:
+        if thread.running and self._env.instant() >= self._until:
+            self.release(thread)
