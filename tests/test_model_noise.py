@@ -75,6 +75,8 @@ def test_what_is_cheaper_the_livelier_it_is_is_fitted_and_walked_so() -> None:
         table.assign(liveliness=lively, cpu_ns=table["cpu_ns"] * np.exp(0.3 * lively)), SCHEDULING, {}, noisy=True
     )
     assert dearer["client.a>receive"].warming == 0.0
+    few = table[:10].assign(liveliness=lively[:10], cpu_ns=table["cpu_ns"][:10] * np.exp(-9.0 * lively[:10]))
+    assert fit_pairs(few, SCHEDULING, {}, noisy=True)["client.a>receive"].warming == 0.0, "ten do not tell"
     alike = (1.0,) * len(PROBABILITIES)
     segment = Segment(fixed_ns=1000, observations=99, spread=alike, warming=-0.5)
     parameters = Parameters(

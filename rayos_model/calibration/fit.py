@@ -236,8 +236,10 @@ def _by_length(rows: pd.DataFrame, cost: pd.Series) -> dict[str, tuple[float, ..
 
 
 def _warming(rows: pd.DataFrame) -> float:
-    """By how much the logarithm of a ratio changes with liveliness, other things alike."""
+    """By how much the logarithm of a ratio changes with liveliness, other things alike; 0 where too few tell."""
     known = rows[(rows["ratio"] > 0) & (rows["warmth"] != WARMTHS[FIRST])]
+    if len(known) < _LEAST_FOR_INTERVAL:
+        return 0.0
     scores = pd.DataFrame({"x": known["liveliness"], "y": np.log(known["ratio"])})
     scores -= scores.groupby(known["warmth"]).transform("median")
     scores = scores[scores["y"].abs() < _OUTLYING]
