@@ -28,7 +28,7 @@ from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_scheduling
 from rayos_model.calibration.host import slice_ns, turn_ns
 from rayos_model.calibration.segments import replaced_spaces, segments
 from rayos_model.errors import BadInput
-from rayos_model.parameters import MEDIAN, PROBABILITIES, Memory, Parameters, Scheduling, Segment, sizes_key
+from rayos_model.parameters import PROBABILITIES, Memory, Parameters, Scheduling, Segment, sizes_key
 from rayos_model.systems import execute
 from rayos_model.trace import record as trace_record
 from tests.conftest import RecordedSystem, small_scenario, small_trace
@@ -278,7 +278,7 @@ def test_what_processors_cost_that_run_at_once_is_a_spread_of_its_own_and_the_pr
     found = fit_at_once(known, pd.concat([events, rare], ignore_index=True))
     assert found.scheduling.tell_ns == 10_000
     at_once = found.on_several().segments
-    assert (at_once[pair].spread[0], at_once[pair].spread[MEDIAN], at_once[pair].spread[-1]) == (2, 2, 12)
+    assert set(at_once[pair].spread) == {2.0}  # of those that tell nobody
     assert not at_once[pair].spread_by_warmth and found.segments[pair].spread_by_warmth
     assert at_once["client.block>wake"] == known.segments["client.block>wake"]  # seen too seldom
 

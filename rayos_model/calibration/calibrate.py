@@ -169,11 +169,15 @@ def fit_several(parameters: Parameters, vcpus: int, table: pd.DataFrame, handove
 def fit_at_once(parameters: Parameters, table: pd.DataFrame) -> Parameters:
     """Adds what is only to be seen on processors that run at once, from segments of runs in which each had a core.
 
-    `several_spread` of each pair seen often enough: of measured over fitted cost. `tell_ns`: events queued for a client
-    cost more where a processor has to be interrupted for it, which is clearly the case or not: the distance of the two
-    groups. All that passes through QEMU is taken to keep its lock as long as that.
+    `tell_ns`: events queued for a client cost more where a processor has to be interrupted for it, which is clearly the
+    case or not: the distance of the two groups. All that passes through QEMU is taken to keep its lock as long as that.
+    `several_spread` of each pair seen often enough: of measured over fitted cost; of those events the cheaper ones'.
     """
     undisturbed = table[table["irqs"] == 0]
+    events = undisturbed.loc[undisturbed["pair"] == "compositor.events>events", "cpu_ns"]
+    told = events[_in_upper_group(events.to_numpy(np.float64))]
+    tell_ns = max(float(told.median() - events.drop(told.index).median()), 0.0)
+    undisturbed = undisturbed.drop(told.index)
     ratio = undisturbed["cpu_ns"] / expected_ns(undisturbed, parameters)
     of_pair = ratio[np.isfinite(ratio)].groupby(undisturbed["pair"])
     spreads = {str(pair): quantiles(ratios.to_numpy(), SEVERAL_OBSERVATIONS) for pair, ratios in of_pair}
@@ -181,18 +185,22 @@ def fit_at_once(parameters: Parameters, table: pd.DataFrame) -> Parameters:
         pair: segment.model_copy(update={"several_spread": spreads.get(pair, ())})
         for pair, segment in parameters.segments.items()
     }
-    events = undisturbed.loc[undisturbed["pair"] == "compositor.events>events", "cpu_ns"]
-    tell_ns = max(_distance_of_two_groups(events.to_numpy(np.float64)), 0.0)
     scheduling = parameters.scheduling.model_copy(update={"tell_ns": tell_ns})
     return parameters.model_copy(update={"scheduling": scheduling, "segments": segments})
 
 
 def _distance_of_two_groups(values: NDArray[np.float64]) -> float:
-    """How far the medians of two groups of values are apart, which k-means tells from each other."""
+    """How far the medians of two groups of values are apart."""
+    upper = _in_upper_group(values)
+    return float(np.median(values[upper]) - np.median(values[~upper]))
+
+
+def _in_upper_group(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which values are of the upper one of two groups, which k-means tells from each other."""
     from scipy.cluster.vq import kmeans2
 
     _, group = kmeans2(values, np.quantile(values, (0.05, 0.95)), minit="matrix")
-    return float(np.median(values[group == 1]) - np.median(values[group == 0]))
+    return np.asarray(group == 1)
 
 
 def only_in_failures(ordinary: pd.DataFrame, failures: list[pd.DataFrame]) -> pd.DataFrame:

@@ -285,7 +285,7 @@ class Compositor:
                 continue
             size, count = sum(kind.bytes for kind in kinds), sum(kind.events for kind in kinds)
             self.flow.subject = identity
-            self._offset += processor.seek(seat.client.thread, claimed)
+            self._offset += processor.seek(seat.client.thread, claimed, several=True)
             self.advance(("events", size, count))
             writes.append((self._offset, seat.client, Write(size, kinds)))
         self._events.clear()

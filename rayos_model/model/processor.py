@@ -238,8 +238,8 @@ class Processor:
         thread.burst = thread.remaining = thread.trailing = 0
         thread.suspended_at = None
 
-    def seek(self, thread: Thread, claimed: set[int]) -> int:
-        """What it costs to find a processor for a thread that is about to be woken, ns.
+    def seek(self, thread: Thread, claimed: set[int], *, several: bool = False) -> int:
+        """What it costs to find a processor for a thread that is about to be woken, ns; one of `several` in a row.
 
         `claimed` are those, by number, that threads woken just before it will have claimed; its own is added.
         """

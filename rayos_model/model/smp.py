@@ -223,19 +223,24 @@ class Cpus(Processor):
         if self._current is not None:
             self._current.set_timer()
 
-    def seek(self, thread: Thread, claimed: set[int]) -> int:
-        """What finding a processor for a thread that is about to be woken costs, ns: nothing where its own is idle."""
+    def seek(self, thread: Thread, claimed: set[int], *, several: bool = False) -> int:
+        """What finding a processor for a thread that is about to be woken costs, ns: nothing where its own is idle.
+
+        One of `several`: then also what it costs to interrupt that processor, if that has to be.
+        """
+        tell = self.overheads.tell if several else 0
         if thread.state != BLOCKED:
             return 0
         home = self._home.get(thread, self._cpus[0])
         if home.claim == IDLE and home.id not in claimed:
             claimed.add(home.id)
-            return 0
+            return tell
         others = [cpu for cpu in self._cpus if cpu.id not in claimed]
         if others:
             least = min(others, key=lambda cpu: cpu.claim)
             if thread.priority > least.claim:
                 claimed.add(least.id)
+                return self._seek_ns + tell
         return self._seek_ns
 
     def idle_ns(self) -> int:
