@@ -2,7 +2,7 @@
 
 Each is a thread of the host, which lets it wait where more of them want a core than there are (host.py). QEMU's main
 loop is one more, which sees to timers. What goes through QEMU needs its one big lock: to tell another processor
-something, to set a timer and to have it expire, to accept an interrupt, to pause while waiting for the kernel lock.
+something, to set a timer and to have it expire, to accept an interrupt, and to pause.
 Must not know what threads do.
 """
 
@@ -43,7 +43,7 @@ class Parallel(Cpus):
         return 0
 
     def _compute(self, cpu: Cpu, thread: ComputingThread) -> Stop:
-        """Here a pause changes nothing: it is busy until it is interrupted."""
+        """Busy until it is interrupted; a pause changes nothing, unless it meets QEMU's lock."""
         self._busy[cpu] = self.now, None
         return Stop.TIME
 
@@ -61,7 +61,7 @@ class Parallel(Cpus):
         if cpu.telling or cpu.wanted != cpu.armed:
             if not self._qemu.take(thread, self.overheads.tell):
                 return True
-            self._stop_spinning()
+            self._hold_up_pauses()
             self._tell_others(cpu)
             if cpu.wanted != cpu.armed:
                 self._timer_set(cpu)
@@ -120,7 +120,7 @@ class Parallel(Cpus):
             self._expired += expired
             return
         if expired:
-            self._stop_spinning()
+            self._hold_up_pauses()
         for cpu in expired:
             cpu.timer_due = True
             self._interrupt_sent(cpu)
@@ -134,8 +134,8 @@ class Parallel(Cpus):
         elif self._main_loop.running:
             self._see_to_timers()
 
-    def _stop_spinning(self) -> None:
-        """Who spins pauses each moment, for which it wants QEMU's lock, which another has just taken."""
+    def _hold_up_pauses(self) -> None:
+        """QEMU's lock has been taken: who spins, and who computes and is about to pause, stops for it."""
         pausing = [cpu for cpu in self._busy if isinstance(cpu.thread, ComputingThread) and self._pauses_soon(cpu)]
         for cpu in (*self._spinning, *pausing):
             if self._threads[cpu.id].running:
