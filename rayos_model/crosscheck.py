@@ -181,14 +181,7 @@ def compare(measured: Metrics, predicted: Metrics) -> tuple[MetricCheck, ...]:
             continue
         value = measured.values[name]
         guess = predicted.values[name].value if name in predicted.values else float("nan")
-        error = _error(value.value, guess, tolerance.relative)
-        ok = abs(error) <= tolerance.size
-        if value.low is not None and value.high is not None:
-            ok = ok or value.low <= guess <= value.high
-        ok = bool(ok)
-        checks.append(
-            MetricCheck(name, value.unit, value.value, guess, error, tolerance.size, ok, value.low, value.high)
-        )
+        checks.append(_check(name, value.unit, value.value, guess, tolerance, value.low, value.high))
     return _worst_first(checks)
 
 
@@ -210,10 +203,7 @@ def compare_repeated(measured: Sequence[Metrics], predicted: Sequence[Metrics]) 
             continue
         mean, low, high = interval_of_one_more(values)
         guess = float(np.mean(guesses)) if guesses else float("nan")
-        error = _error(mean, guess, tolerance.relative)
-        ok = bool(low <= guess <= high or abs(error) <= tolerance.size)
-        unit = measured[0].values[name].unit
-        checks.append(MetricCheck(name, unit, mean, guess, error, tolerance.size, ok, low, high))
+        checks.append(_check(name, measured[0].values[name].unit, mean, guess, tolerance, low, high))
     return _worst_first(checks)
 
 
@@ -233,15 +223,23 @@ def compare_curves(
             values, guesses = (_at(points, quantile) for points in (of_kernel, of_model))
             value, guess = float(np.mean(values)), float(np.mean(guesses))
             low, high = interval_of_one_more(values)[1:] if noisy else (None, None)
-            error = _error(value, guess, relative=True)
             name = f"curve.{quantile}@{of_kernel[0].level:g}"
-            ok = abs(error) <= tolerance.size or (low is not None and high is not None and low <= guess <= high)
-            checks.append(MetricCheck(name, "us", value, guess, error, tolerance.size, ok, low, high))
+            checks.append(_check(name, "us", value, guess, tolerance, low, high))
     knee, guess = (100 * float(np.mean([_knee(curve) for curve in curves])) for curves in (measured, predicted))
     levels = np.array([point.level for point in measured[0].points])
     step = 100 * float(np.max(np.diff(levels))) if len(levels) > 1 else 0.0
     checks.append(MetricCheck("curve.knee", "%", knee, guess, guess - knee, step, abs(guess - knee) <= step))
     return _worst_first(checks)
+
+
+def _check(
+    name: str, unit: str, value: float, guess: float, tolerance: Tolerance, low: float | None, high: float | None
+) -> MetricCheck:
+    """Whether a prediction is within its tolerance, or in the interval of what was measured where there is one."""
+    error = _error(value, guess, tolerance.relative)
+    inside = low is not None and high is not None and low <= guess <= high
+    ok = bool(inside or abs(error) <= tolerance.size)
+    return MetricCheck(name, unit, value, guess, error, tolerance.size, ok, low, high)
 
 
 def _at(points: Sequence[CurvePoint], quantile: str) -> list[float]:

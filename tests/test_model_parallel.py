@@ -11,14 +11,12 @@ from rayos_model.model.processor import BLOCK, EXITED, Body, Overheads, Thread
 from rayos_model.model.smp import ComputingThread, Several
 
 QUANTUM = 10_000_000
-
-
 TICK = 100_000
 
 
-def machine(vcpus: int, cores: int, overheads: Overheads | None = None) -> Parallel:
+def machine(vcpus: int, cores: int) -> Parallel:
     host = HostSettings(cores, slice_ns=TICK // 2, tick_ns=TICK)
-    return Parallel(Clock(), QUANTUM, overheads or Overheads(), Several(vcpus), host)
+    return Parallel(Clock(), QUANTUM, Overheads(), Several(vcpus), host)
 
 
 def run(processor: Parallel, until: int) -> None:

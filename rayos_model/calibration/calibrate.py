@@ -16,7 +16,7 @@ from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, TraceKind
 from rayos_model.calibration.expected import OF_ONE_SEGMENT, expected_ns
 from rayos_model.calibration.fit import bootstrap, fit_kinds, fit_pairs, fit_persistence, fit_scheduling, quantiles
 from rayos_model.calibration.host import slice_ns, turn_ns
-from rayos_model.calibration.pace import Pace, median_costs, pace, pace_around, run_pace_scenario
+from rayos_model.calibration.pace import median_costs, pace, pace_around, run_pace_scenario
 from rayos_model.calibration.segments import circumstances, replaced_spaces, segments
 from rayos_model.calibration.store import PARAMETERS, calibration_root
 from rayos_model.model.memory import beyond_reference
@@ -71,17 +71,18 @@ def calibrate(
             scenario, trace = run.scenario, run.trace()
             provenance = _provenance(run)
             table = segments(trace)
-            then = pace_around(paces, number) if noisy else Pace({}, 1.0)
             if scenario.machine.vcpus > 1:
-                several[scenario.machine.vcpus] = table, handovers(trace)
-                if noisy and scenario.machine.vcpus <= run.provenance["host_cores"]:
-                    at_once.append(table.assign(cpu_ns=table["cpu_ns"] / then.of(table["pair"])))
+                if not noisy:
+                    several[scenario.machine.vcpus] = table, handovers(trace)
+                elif scenario.machine.vcpus <= run.provenance["host_cores"]:
+                    at_once.append(pace_around(paces, number).taken_from(table))
                 continue
             table = table.join(replaced_spaces(table))
             wakes = idle_wake_delays(trace)
             if noisy:
+                then = pace_around(paces, number)
                 table = table.join(circumstances(table, scenario.machine.quantum_us * 1000))
-                table = table.assign(run=number, cpu_ns=table["cpu_ns"] / then.of(table["pair"]))
+                table = then.taken_from(table).assign(run=number)
                 wakes = wakes / then.general
             if scenario.kind == "failure":
                 failures.append(table)
@@ -100,7 +101,7 @@ def calibrate(
         parameters = parameters.model_copy(update={"persistence": persistence, "pace_ns": pace_ns, **host})
         if at_once:
             parameters = fit_at_once(parameters, pd.concat(at_once, ignore_index=True))
-    if several and not noisy:
+    if several:
         parameters = fit_several(parameters, max(several), *several[max(several)])
     target.mkdir(parents=True, exist_ok=True)
     aggregate(pd.concat([table, novel], ignore_index=True)).to_csv(target / SEGMENTS, index=False, float_format="%.6g")
@@ -151,7 +152,7 @@ def fit_several(parameters: Parameters, vcpus: int, table: pd.DataFrame, handove
     rows = rows[rows["excess_ns"] < once]
     wakes = rows["pair"].str.contains(">events|>send")
     events = rows[rows["pair"].str.endswith(".events>events")]
-    seek_ns = _distance_of_two_groups(events["excess_ns"].to_numpy()) / (vcpus - 1)
+    seek_ns = _two_groups(events["excess_ns"].to_numpy())[0] / (vcpus - 1)
     seek = seek_ns * (vcpus - 1) * wakes
     rows["excess_ns"] -= seek * (rows["excess_ns"] > seek / 2)
     of_pair = rows.groupby("pair")["excess_ns"].agg(["size", "median"])
@@ -175,9 +176,8 @@ def fit_at_once(parameters: Parameters, table: pd.DataFrame) -> Parameters:
     """
     undisturbed = table[table["irqs"] == 0]
     events = undisturbed.loc[undisturbed["pair"] == "compositor.events>events", "cpu_ns"]
-    told = events[_in_upper_group(events.to_numpy(np.float64))]
-    tell_ns = max(float(told.median() - events.drop(told.index).median()), 0.0)
-    undisturbed = undisturbed.drop(told.index)
+    tell_ns, told = _two_groups(events.to_numpy(np.float64))
+    undisturbed = undisturbed.drop(events.index[told])
     ratio = undisturbed["cpu_ns"] / expected_ns(undisturbed, parameters)
     of_pair = ratio[np.isfinite(ratio)].groupby(undisturbed["pair"])
     spreads = {str(pair): quantiles(ratios.to_numpy(), SEVERAL_OBSERVATIONS) for pair, ratios in of_pair}
@@ -185,22 +185,17 @@ def fit_at_once(parameters: Parameters, table: pd.DataFrame) -> Parameters:
         pair: segment.model_copy(update={"several_spread": spreads.get(pair, ())})
         for pair, segment in parameters.segments.items()
     }
-    scheduling = parameters.scheduling.model_copy(update={"tell_ns": tell_ns})
+    scheduling = parameters.scheduling.model_copy(update={"tell_ns": max(tell_ns, 0.0)})
     return parameters.model_copy(update={"scheduling": scheduling, "segments": segments})
 
 
-def _distance_of_two_groups(values: NDArray[np.float64]) -> float:
-    """How far the medians of two groups of values are apart."""
-    upper = _in_upper_group(values)
-    return float(np.median(values[upper]) - np.median(values[~upper]))
-
-
-def _in_upper_group(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which values are of the upper one of two groups, which k-means tells from each other."""
+def _two_groups(values: NDArray[np.float64]) -> tuple[float, NDArray[np.bool_]]:
+    """Of two groups, which k-means tells from each other: how far their medians are apart, and who is in the upper."""
     from scipy.cluster.vq import kmeans2
 
     _, group = kmeans2(values, np.quantile(values, (0.05, 0.95)), minit="matrix")
-    return np.asarray(group == 1)
+    upper = np.asarray(group == 1)
+    return float(np.median(values[upper]) - np.median(values[~upper])), upper
 
 
 def only_in_failures(ordinary: pd.DataFrame, failures: list[pd.DataFrame]) -> pd.DataFrame:

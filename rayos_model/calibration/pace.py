@@ -61,6 +61,10 @@ class Pace:
         """That of each pair of a table of segments."""
         return pairs.map(dict(self.of_pair)).astype(np.float64).fillna(self.general)
 
+    def taken_from(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table of segments with the CPU time that they would have taken at the pace of calibration."""
+        return table.assign(cpu_ns=table["cpu_ns"] / self.of(table["pair"]))
+
 
 def pace(table: pd.DataFrame, pace_ns: Mapping[str, float]) -> Pace:
     """The pace of one run of `pace_scenario`, against `pace_ns` (of `median_costs`); in general the median over pairs.

@@ -32,22 +32,22 @@ class HostSettings:
 class HostThread:
     """A thread of the host, asleep at first. Two functions say what it does when it gets a core, and loses it."""
 
-    __slots__ = (
-        *("awake", "core", "deadline", "delayed", "lag", "lose"),
-        *("protected_until", "resume", "running", "vruntime"),
-    )
+    __slots__ = ("awake", "core", "deadline", "lag", "lose", "protected_until", "resume", "vruntime")
 
     def __init__(self, resume: Callable[[], None], lose: Callable[[], None]) -> None:
         self.resume = resume
         self.lose = lose
         self.core: Core | None = None  # where it is, or was last
         self.awake = False
-        self.running = False
-        self.delayed = False  # asleep, and still competing
         self.vruntime = 0
         self.deadline = 0
         self.protected_until = 0  # virtual runtime up to which it keeps the core while it is eligible
         self.lag = 0  # by how much its virtual runtime was below the mean when it left its core
+
+    @property
+    def running(self) -> bool:
+        """Whether it has a core."""
+        return self.core is not None and self.core.current is self
 
 
 class Core:
@@ -115,16 +115,16 @@ class Host:
         if thread.awake:
             return
         thread.awake = True
-        core = thread.core if thread.delayed else self._core_for(thread)
-        assert core is not None
-        self._account(core)
-        if thread.delayed:
-            thread.delayed = False
+        core = thread.core
+        if core is not None and thread in core.competing:
+            self._account(core)
             if thread.vruntime < core.mean():
                 core.competing.remove(thread)
                 thread.lag = 0
                 self._place(thread, core)
         else:
+            core = self._core_for(thread)
+            self._account(core)
             self._place(thread, core)
         if core.current is None:
             self._take(core)
@@ -138,9 +138,8 @@ class Host:
         core = thread.core
         assert core is not None and core.current is thread
         self._account(core)
-        thread.awake = thread.running = False
+        thread.awake = False
         if thread.vruntime > core.mean():
-            thread.delayed = True
             core.competing.append(thread)
         else:
             self._keep_lag(thread)
@@ -180,7 +179,7 @@ class Host:
         """Gives a free core to one of those that compete for it, or to one that waits for another."""
         while core.competing and not (thread := core.first()).awake:
             core.competing.remove(thread)
-            thread.delayed, thread.lag = False, 0
+            thread.lag = 0
         if not core.competing:
             busiest = max(self._cores, key=Core.waiting)
             if not busiest.waiting():
@@ -190,7 +189,6 @@ class Host:
         core.competing.remove(thread)
         core.current, core.since = thread, self._env.instant()
         thread.protected_until = thread.deadline
-        thread.running = True
         self._tick_from_now(core)
         self._env.set_alarm(core.since, Call(partial(self._resume, thread)))
 
@@ -211,7 +209,6 @@ class Host:
         assert current is not None
         core.current = None
         core.competing.append(current)
-        current.running = False
         current.lose()
         self._take(core)
 
@@ -300,8 +297,7 @@ class Mutex:
         """A thread has got a core: whether it goes on. If it was woken for the lock it first takes and releases it."""
         if thread in self._woken and not self.take(thread, 0):
             return False
-        if self._env.instant() >= self._until:
-            self.release(thread)
+        self._expire(thread)
         return thread.running
 
     def _expire(self, thread: HostThread) -> None:

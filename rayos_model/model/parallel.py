@@ -96,8 +96,7 @@ class Parallel(Cpus):
         if not thread.running:
             self._rouse(thread)
         elif self._qemu.taken_from(thread):
-            self._lose_core(cpu)
-            self._qemu.await_(thread)
+            self._stop_for_lock(cpu)
         else:
             self._at(self.env.instant(), Call(partial(self._carry_on, cpu)))
 
@@ -115,16 +114,16 @@ class Parallel(Cpus):
 
     def _see_to_timers(self) -> None:
         """What the main loop does when it has a core."""
-        expired, self._expired = self._expired, []
-        if not self._qemu.take(self._main_loop, self.overheads.tell * len(expired)):
-            self._expired += expired
+        hold_ns = self.overheads.tell * len(self._expired)
+        if not self._qemu.take(self._main_loop, hold_ns):
             return
+        expired, self._expired = self._expired, []
         if expired:
             self._hold_up_pauses()
         for cpu in expired:
             cpu.timer_due = True
             self._interrupt_sent(cpu)
-        self._at(self.env.instant() + self.overheads.tell * len(expired), Call(self._timers_seen_to))
+        self._at(self.env.instant() + hold_ns, Call(self._timers_seen_to))
 
     def _timers_seen_to(self) -> None:
         if self._main_loop.running:
@@ -139,8 +138,11 @@ class Parallel(Cpus):
         pausing = [cpu for cpu in self._busy if isinstance(cpu.thread, ComputingThread) and self._pauses_soon(cpu)]
         for cpu in (*self._spinning, *pausing):
             if self._threads[cpu.id].running:
-                self._lose_core(cpu)
-                self._qemu.await_(self._threads[cpu.id])
+                self._stop_for_lock(cpu)
+
+    def _stop_for_lock(self, cpu: Cpu) -> None:
+        self._lose_core(cpu)
+        self._qemu.await_(self._threads[cpu.id])
 
     def _pauses_soon(self, cpu: Cpu) -> bool:
         if cpu.debt:
