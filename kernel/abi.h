@@ -227,10 +227,11 @@ enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAU
 #define ROW_STEPS(w) (((w) + STEP_PIXELS - 1) / STEP_PIXELS)
 #define PACK8(low, high) ((u32)(u8)(low) | (u32)(high) << 8)
 #define PACK(low, high) ((u64)(u32)(low) | (u64)(u32)(high) << 32)
+#define QUEUED(bytes, events, locked_ns) ((bytes) | (events) << 16 | (u64)(locked_ns) << 32)
 #define PAINTED(steps, rows, groups) ((steps) | (u64)(rows) << 28 | (u64)(groups) << 50) /* groups of windows looked at */
 enum trace_kind {
     /* any thread */
-    P_BLOCK = 1,      /* gives up the CPU to wait */
+    P_BLOCK = 1,      /* gives up the CPU to wait;  subject ns for which it has had the kernel lock */
     P_EXIT = 2,
     /* client threads */
     P_ENTER = 3,      /* entered send();           subject tag, arg PACK(steps, rows) drawn since the last call */
@@ -248,7 +249,7 @@ enum trace_kind {
     /* compositor */
     P_TAKE = 16,      /* took one batch from a client;  subject client, arg bytes */
     P_REQUEST = 17,   /* handled one request;           subject client, arg PACK(REQUEST_ID(interface, opcode), bytes) */
-    P_EVENTS = 18,    /* one queue-write to a client;   subject client, arg PACK(bytes, events) */
+    P_EVENTS = 18,    /* one queue-write to a client;   subject client, arg QUEUED(bytes, events, ns of the kernel lock so far) */
     P_COMPOSITE = 19, /* one composite pass;            subject blits | rectangles << 16, arg PAINTED(steps, rows, groups) */
     P_FLIP = 20,      /* one page flip;                 subject surfaces newly shown, arg pages of shared memory given back */
     P_VBLANK = 21,    /* vblank handled without a flip */
@@ -300,7 +301,8 @@ enum trace_kind {
     M_PAGES,              /* 73 arg pages in use, subject page allocations so far; at each snapshot */
     M_HEAP,               /* 74 arg heap bytes in use, subject objects allocated so far; at each snapshot */
     M_PAGES_PEAK,         /* 75 arg most pages ever in use; once, at the end */
-    M_TIMER,              /* 76 timer deadline to the scheduler, CPU was idle; the switch follows */
+    M_TIMER,              /* 76 timer deadline to the scheduler, CPU was idle; the switch follows. Subject: ns from the block
+                             that made it idle to the release of the kernel lock */
     M_CLIENT_CREATED,     /* 77 arg generation */
     M_CLIENT_DESTROYED,   /* 78 arg 0 left, 1 fault, 2 killed, 3 protocol error */
     M_PROTOCOL_ERROR,     /* 79 arg code */

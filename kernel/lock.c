@@ -28,6 +28,8 @@ void lock_misused(enum lock_id id)
     panic_format("lock:%s taken out of order", names[id]);
 }
 
+u32 lock_held_ns(enum lock_id id) { return (u32)cycles_ns(read_tsc() - locks[id].since); }
+
 /* Not under the lock itself: a use that is being counted meanwhile may be lost to the statistics, never to the lock. */
 struct lock_use lock_use(enum lock_id id)
 {

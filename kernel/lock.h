@@ -71,6 +71,13 @@ static inline __attribute__((always_inline)) void lock_release(enum lock_id id)
 #endif
 struct lock_use lock_use(enum lock_id id); /* since the last call */
 
+/* For how long this processor has had it, ns. */
+#ifdef RAYOS_HOST
+static inline u32 lock_held_ns(enum lock_id id) { return (void)id, 0; }
+#else
+u32 lock_held_ns(enum lock_id id);
+#endif
+
 /* From any context: interrupts off, then the lock. */
 static inline __attribute__((always_inline)) u64 lock(enum lock_id id)
 {

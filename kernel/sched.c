@@ -144,6 +144,10 @@ static void set_timer(struct cpu *cpu)
 
 void sched_follow_up(struct cpu *cpu)
 {
+    if (cpu->current == &cpu->idle && cpu->blocked_ns) {
+        cpu->idle_locked_ns = clock_ns() - cpu->blocked_ns;
+        cpu->blocked_ns = 0;
+    }
     for (; cpu->kicks; cpu->kicks &= cpu->kicks - 1)
         smp_kick((u32)__builtin_ctz(cpu->kicks));
     if (cpu->wanted_ns == cpu->armed_ns)
@@ -224,7 +228,7 @@ static void reschedule(enum leave why)
     struct cpu *cpu = this_cpu();
     struct thread *from = cpu->current;
     if (from == &cpu->idle && cpu->idle_wake_ns != NEVER) /* before the switch instant, so that idle pays for it */
-        trace_measure(M_TIMER, 0, clock_ns() - cpu->idle_wake_ns);
+        trace_measure(M_TIMER, (u32)cpu->idle_locked_ns, clock_ns() - cpu->idle_wake_ns);
     cpu->idle_wake_ns = NEVER;
     if (from->state == THREAD_DEAD) {
         why = LEAVE_FOR_GOOD;
@@ -244,6 +248,8 @@ static void reschedule(enum leave why)
     from->cpu_ns += now - cpu->since_ns;
     cpu->since_ns = now;
     cpu->current = to;
+    if (to != &cpu->idle)
+        cpu->blocked_ns = 0;
     note_wait(cpu, to, now);
     from->on_cpu = false;
     to->on_cpu = true;
@@ -289,7 +295,7 @@ void thread_ready(struct thread *t)
 bool thread_block(u64 deadline_ns)
 {
     struct thread *t = current_thread();
-    trace_point(P_BLOCK, 0, 0);
+    this_cpu()->blocked_ns = trace_point(P_BLOCK, lock_held_ns(LOCK_KERNEL), 0);
     t->state = THREAD_BLOCKED;
     t->timed_out = false;
     t->deadline_ns = deadline_ns;

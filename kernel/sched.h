@@ -52,6 +52,8 @@ struct cpu {
     u64 wanted_ns;           /* what the timer is to be set to when LOCK_KERNEL is released ... */
     u64 armed_ns;            /* ... and what it is set to; NEVER: stopped */
     u64 idle_wake_ns;        /* deadline that ends the present idle period, or NEVER */
+    u64 blocked_ns;          /* when its last thread blocked, if it has become idle by that and not left the kernel yet; or 0 */
+    u64 idle_locked_ns;      /* how long LOCK_KERNEL was held from there on, the last time */
     u64 *root;               /* its page tables; the kernel half is the same on all */
     struct space *space;     /* of the process that runs or ran here last; NULL: none */
     struct tables *tables;   /* cpu.c */
@@ -178,6 +180,7 @@ void time_init(void);
 void time_start(void);                   /* the clock starts at 0 now */
 u64 time_epoch_tsc(void);
 u64 time_tsc_mult(void);
+u64 cycles_ns(u64 cycles);               /* of the TSC */
 void timer_arm(u64 now_ns, u64 deadline_ns); /* this processor's */
 void apic_init(void);                    /* this processor's, as time_init left the first one's */
 void apic_end_interrupt(void);

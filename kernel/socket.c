@@ -173,7 +173,7 @@ static bool coalesce(struct socket *s, const void *data, u32 bytes, u32 events)
     if (!s->motion || s->motion->bytes != bytes || s->to_client.bytes <= s->capacity / 2)
         return false;
     memcpy(s->motion->data, data, bytes);
-    trace_point(P_EVENTS, s->client, PACK(bytes, events));
+    trace_point(P_EVENTS, s->client, QUEUED(bytes, events, lock_held_ns(LOCK_KERNEL)));
     return true;
 }
 
@@ -196,7 +196,7 @@ bool socket_queue(struct socket *s, const void *data, u32 bytes, u32 events, boo
             s->motion = message;
         process_wake(s->process, &s->to_client);
         trace_wire(W_EVENTS, s->client, message->data, bytes);
-        message->time_ns = trace_point(P_EVENTS, s->client, PACK(bytes, events));
+        message->time_ns = trace_point(P_EVENTS, s->client, QUEUED(bytes, events, lock_held_ns(LOCK_KERNEL)));
     }
     service_end(flags);
     return message != NULL;

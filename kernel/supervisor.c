@@ -239,8 +239,6 @@ static u64 packed_ns(u64 total, u64 longest)
     return PACK(total > 0xffffffff ? 0xffffffff : total, longest > 0xffffffff ? 0xffffffff : longest);
 }
 
-static u64 cycles_ns(u64 cycles) { return (u64)((unsigned __int128)cycles * time_tsc_mult() >> 32); }
-
 /* What threads waited for in the second that ends: locks, and a processor. */
 static void measure_contention(void)
 {

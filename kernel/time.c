@@ -19,6 +19,7 @@ static u64 calibrated_mult;
 
 u64 time_epoch_tsc(void) { return epoch_tsc; }
 u64 time_tsc_mult(void) { return calibrated_mult; }
+u64 cycles_ns(u64 cycles) { return (u64)((unsigned __int128)cycles * calibrated_mult >> 32); }
 
 u64 clock_ns(void)
 {

@@ -462,6 +462,16 @@ def pack(low: int, high: int) -> int:
     return (low & 0xFFFFFFFF) | (high & 0xFFFFFFFF) << 32
 
 
+def queued(size: int, events: int, locked_ns: int = 0) -> int:
+    """`QUEUED`: a queue-write in one trace argument."""
+    return size | events << 16 | locked_ns << 32
+
+
+def unpack_queued(arg: NDArray[np.uint64]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """The inverse of `queued`, for a whole column: bytes, events, for how long the kernel lock had been held, ns."""
+    return arg & 0xFFFF, arg >> 16 & 0xFFFF, arg >> 32
+
+
 def painted(steps: int, rows: int, groups: int) -> int:
     """`PAINTED`: the work of a composite pass in one trace argument."""
     return steps | rows << 28 | groups << 50

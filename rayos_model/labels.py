@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from rayos_model.abi import BatchTag, FaultKind, Interface, Report, ThreadId, TraceKind, pack, painted, request_id
+from rayos_model.abi import (
+    BatchTag,
+    FaultKind,
+    Interface,
+    Report,
+    ThreadId,
+    TraceKind,
+    pack,
+    painted,
+    queued,
+    request_id,
+)
 from rayos_model.calibration.segments import POINT_DETAILS, REQUESTS
 from rayos_model.parameters import OF_THEMSELVES, size_names
 
@@ -51,7 +62,7 @@ def record_of(label: str, sizes: tuple[Any, ...], subject: int) -> tuple[TraceKi
     if name == "report":
         return kind, Report[label.removeprefix("report.").upper()], 0
     if name == "events":
-        return kind, subject, pack(int(sizes[0]), int(sizes[1]))
+        return kind, subject, queued(int(sizes[0]), int(sizes[1]))
     if name == "composite":
         steps, rows, groups, blits, rectangles = map(int, sizes)
         return kind, (blits & 0xFFFF) | (rectangles & 0xFFFF) << 16, painted(steps, rows, groups)

@@ -92,6 +92,7 @@ def test_the_mirror_agrees_with_the_header(header: str, compile_and_run: Callabl
     expected["FAULT_SUBJECT(1023, 7)"] = abi.fault_subject(1023, 7)
     expected["PACK(123, 456)"] = abi.pack(123, 456)
     expected["PAINTED(123, 456, 789)"] = abi.painted(123, 456, 789)
+    expected["QUEUED(123, 456, 789)"] = abi.queued(123, 456, 789)
 
     prints = "\n".join(f'printf("%llu\\n", (unsigned long long)({expression}));' for expression in expected)
     includes = '#include <stddef.h>\n#include <stdio.h>\n#include "abi.h"\n'
@@ -119,3 +120,5 @@ def test_pack_and_unpack_are_inverse() -> None:
     assert abi.unpack(abi.pack(0xDEADBEEF, 7)) == (0xDEADBEEF, 7)
     work = 0xABCDEF0, 0x3EDCBA, 0x3FF1
     assert tuple(int(size[0]) for size in abi.unpack_painted(np.array([abi.painted(*work)], np.uint64))) == work
+    write = abi.BATCH_BYTES, 300, 0xDEADBEEF
+    assert tuple(int(size[0]) for size in abi.unpack_queued(np.array([abi.queued(*write)], np.uint64))) == write

@@ -24,6 +24,7 @@ from rayos_model.abi import (
     ThreadId,
     TraceKind,
     unpack_painted,
+    unpack_queued,
 )
 from rayos_model.model.touched import Touched
 from rayos_model.parameters import OF_THEMSELVES, heap_depth, size_names
@@ -157,11 +158,14 @@ def _sizes(points: Records, label: pd.Series) -> pd.DataFrame:
     """Size columns a to e, whose meaning :data:`rayos_model.parameters.SIZES` gives by label."""
     low, high = points["arg"] & 0xFFFFFFFF, points["arg"] >> 32
     kind, subject = points["kind"], points["subject"]
-    packed = np.isin(kind, (TraceKind.P_ENTER, TraceKind.P_EVENTS))
+    packed = kind == TraceKind.P_ENTER
     a = np.where(packed, low, points["arg"]).astype(np.float64)
     counted = np.isin(kind, (TraceKind.P_FLIP, TraceKind.P_PING))
     a[counted] = subject[counted]
     b = np.where(packed, high, subject).astype(np.float64)
+    b[kind == TraceKind.P_BLOCK] = 0
+    events = kind == TraceKind.P_EVENTS
+    a[events], b[events], _ = unpack_queued(points["arg"][events])
     flips = kind == TraceKind.P_FLIP
     b[flips] = points["arg"][flips]
     composite = kind == TraceKind.P_COMPOSITE

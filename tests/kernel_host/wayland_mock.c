@@ -302,7 +302,7 @@ bool socket_queue(struct socket *s, const void *data, u32 bytes, u32 events, boo
         at = &(*at)->next;
     *at = queued;
     s->queued_bytes += bytes;
-    trace_point(P_EVENTS, s->client, PACK(bytes, events));
+    trace_point(P_EVENTS, s->client, QUEUED(bytes, events, 0));
     return true;
 }
 
