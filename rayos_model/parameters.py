@@ -156,6 +156,9 @@ class Scheduling(Frozen):
     )
     leave_ns: float = Field(default=0.0, description="from the end of a client's recv to the end of its turn")
     tell_ns: float = Field(default=0.0, description="for how long what passes through QEMU keeps its lock")
+    block_locked_ns: float = Field(default=0.0, description="how long the kernel lock is held before a client blocks")
+    service_locked_ns: float = Field(default=0.0, description="... before the compositor has queued events")
+    idle_locked_ns: float = Field(default=0.0, description="... from a block that leaves a processor idle on")
     dispatch_ci95_ns: tuple[float, float] | None = None
     interrupt_ci95_ns: tuple[float, float] | None = None
     idle_wake_ci95_ns: tuple[float, float] | None = None
@@ -199,6 +202,7 @@ class Parameters(Frozen):
     host_parallelism: int = Field(default=1, description="processors that run at once; 1: they take turns")
     host_slice_ns: int = Field(default=4_000_000, description="slice of the host's scheduler")
     host_tick_ns: int = Field(default=4_000_000, description="after which the host takes a core from who had its slice")
+    host_wake_ns: int = Field(default=0, description="until an idle core of the host runs a thread that was woken")
 
     def on_several(self) -> Parameters:
         """The parameters of a machine with several processors, whose kernel does more between some points."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from rayos_model import scenario
-from rayos_model.abi import BatchTag, TraceKind
+from rayos_model.abi import TRACE_DTYPE, BatchTag, ThreadId, TraceKind, queued
 from rayos_model.calibration import fit as fitting
 from rayos_model.calibration import load_calibration, load_recorded, record, store
 from rayos_model.calibration.calibrate import (
@@ -23,9 +24,10 @@ from rayos_model.calibration.calibrate import (
     fit_memory,
     fit_several,
     handovers,
+    kernel_locked,
 )
 from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_scheduling
-from rayos_model.calibration.host import slice_ns, turn_ns
+from rayos_model.calibration.host import slice_ns, turn_ns, wake_ns
 from rayos_model.calibration.segments import replaced_spaces, segments
 from rayos_model.errors import BadInput
 from rayos_model.parameters import PROBABILITIES, Memory, Parameters, Scheduling, Segment, sizes_key
@@ -275,17 +277,39 @@ def test_what_processors_cost_that_run_at_once_is_a_spread_of_its_own_and_the_pr
     events, rare = table(60, pair), table(10, "client.block>wake")
     events["cpu_ns"] = np.where(np.arange(60) % 3 == 0, 12_000, 2_000)  # a third tell another processor
     events.loc[events.index[:5], ["cpu_ns", "irqs"]] = 90_000, 1  # interrupted: not looked at
-    found = fit_at_once(known, pd.concat([events, rare], ignore_index=True))
+    locked = pd.DataFrame({0: {"block_locked_ns": 700.0}, 1: {"block_locked_ns": 900.0}})
+    found = fit_at_once(known, pd.concat([events, rare], ignore_index=True), locked)
     assert found.scheduling.tell_ns == 10_000
+    assert found.scheduling.block_locked_ns == 800
     at_once = found.on_several().segments
     assert set(at_once[pair].spread) == {2.0}  # of those that tell nobody
     assert not at_once[pair].spread_by_warmth and found.segments[pair].spread_by_warmth
     assert at_once["client.block>wake"] == known.segments["client.block>wake"]  # seen too seldom
 
 
-def test_the_host_tells_for_how_long_a_busy_thread_keeps_a_core() -> None:
+def test_how_long_the_kernel_lock_is_held_is_the_median_of_what_records_say() -> None:
+    kinds, client = TraceKind, ThreadId.CLIENT0
+    rows = [(kinds.P_BLOCK, client, subject, 0) for subject in (700, 800, 5_000_000)]
+    rows += [
+        (kinds.P_BLOCK, ThreadId.COMPOSITOR, 90_000, 0),
+        (kinds.P_EVENTS, ThreadId.COMPOSITOR, 1, queued(64, 3, 2500)),
+    ]
+    rows += [(kinds.M_TIMER, ThreadId.IDLE, subject, 80_000) for subject in (9_000, 11_000, 10_000)]
+    trace = np.zeros(len(rows), TRACE_DTYPE)
+    trace["kind"], trace["thread"], trace["subject"], trace["arg"] = zip(*rows, strict=True)
+    assert kernel_locked(trace).to_dict() == {
+        "block_locked_ns": 800,
+        "service_locked_ns": 2500,
+        "idle_locked_ns": 10_000,
+    }
+
+
+def test_the_host_tells_for_how_long_a_busy_thread_keeps_a_core_and_how_soon_an_idle_one_runs_it() -> None:
     assert 100_000 < slice_ns() < 1_000_000_000
     assert 300_000 < turn_ns(0.3) < 1_000_000_000
+    before = os.sched_getaffinity(0)
+    assert 0 <= wake_ns() < 1_000_000_000
+    assert os.sched_getaffinity(0) == before
 
 
 def test_a_turn_is_handed_over_from_one_processors_last_point_to_anothers_switch() -> None:

@@ -149,6 +149,38 @@ def test_who_fell_asleep_with_more_than_its_share_wakes_with_it_and_where_it_was
     assert greedy.gained == [TICK, 3 * TICK]
 
 
+def test_a_core_changes_hands_when_somebody_wakes_there_and_who_runs_has_had_its_slice() -> None:
+    env = Clock()
+    host = Host(env, SETTINGS)
+    first, second, third = workers = [Worker(env, host, busy(10**12)) for _ in range(3)]
+    for worker, at in zip(workers, (0, 100_000, 2_000_000), strict=True):
+        worker.start(at)
+    run(env, TICK)
+    assert (first.gained, second.gained, third.gained) == ([0], [2_000_000], [TICK])
+
+
+def test_an_idle_core_takes_its_time_to_run_who_wakes_and_a_busy_one_none() -> None:
+    env = Clock()
+    host = Host(env, HostSettings(1, SLICE, TICK, wake_ns=30_000))
+    first, second = Worker(env, host, busy(100_000)), Worker(env, host, busy(100_000))
+    first.start()
+    second.start(at=1_000)
+    run(env, TICK)
+    assert (first.gained, second.gained) == ([30_000], [130_000])
+
+
+def test_who_has_just_run_is_not_taken_to_another_core_at_once() -> None:
+    env = Clock()
+    host = Host(env, HostSettings(2, SLICE, TICK))
+    short, other, rival = (Worker(env, host, busy(ns)) for ns in (TICK + 200_000, 10**12, 10**12))
+    other.start()
+    short.start(at=1)
+    rival.start(at=2)  # with the first one on its core, which it has from the tick on
+    run(env, 3 * TICK)
+    assert short.finished == TICK + 200_001
+    assert other.gained == [0, 2 * TICK], "it waits on while the second core is idle, as it ran until the tick"
+
+
 def test_a_core_with_nothing_to_do_takes_who_waits_for_another() -> None:
     env = Clock()
     host = Host(env, HostSettings(2, SLICE, TICK))

@@ -8,15 +8,19 @@ from rayos_model.model.clock import Clock
 from rayos_model.model.host import HostSettings
 from rayos_model.model.parallel import Parallel
 from rayos_model.model.processor import BLOCK, EXITED, Body, Overheads, Thread
+from rayos_model.model.random import Random
 from rayos_model.model.smp import ComputingThread, Several
 
-QUANTUM = 10_000_000
-TICK = 100_000
+QUANTUM = 100_000_000
+TICK = 1_000_000
 
 
-def machine(vcpus: int, cores: int) -> Parallel:
-    host = HostSettings(cores, slice_ns=TICK // 2, tick_ns=TICK)
-    return Parallel(Clock(), QUANTUM, Overheads(), Several(vcpus), host)
+FREE = Overheads()
+
+
+def machine(vcpus: int, cores: int, overheads: Overheads = FREE, wake_ns: int = 0) -> Parallel:
+    host = HostSettings(cores, slice_ns=TICK // 2, tick_ns=TICK, wake_ns=wake_ns)
+    return Parallel(Clock(), QUANTUM, overheads, Several(vcpus), host, Random(1))
 
 
 def run(processor: Parallel, until: int) -> None:
@@ -29,24 +33,24 @@ def worker(processor: Parallel, done: list[int], burst: int) -> Body:
     done.append(processor.now)
 
 
-@pytest.mark.parametrize(("cores", "finished"), [(4, 1_000_000), (2, 2_000_000), (1, 4_000_000)])
+@pytest.mark.parametrize(("cores", "finished"), [(4, 10_000_000), (2, 20_000_000), (1, 40_000_000)])
 def test_busy_processors_share_the_hosts_cores(cores: int, finished: int) -> None:
     processor, done = machine(4, cores), list[int]()
     for index in range(4):
-        processor.spawn(Thread(16 + index, "w", 10, worker(processor, done, 1_000_000)))
-    run(processor, 10_000_000)
+        processor.spawn(Thread(16 + index, "w", 10, worker(processor, done, 10_000_000)))
+    run(processor, 100_000_000)
     assert len(done) == 4
-    assert done[-1] == finished
-    assert all(finished - 4 * TICK <= instant <= finished for instant in done)
+    assert all(finished - 4 * TICK <= instant <= finished + TICK for instant in done)
+    assert done[-1] >= finished  # two may share a core up to the first tick, as the others are busy at first
 
 
 def test_a_shorter_burst_leaves_its_share_to_the_others() -> None:
-    # Two on one core, in turns of 100 us: the shorter one has its second after 300, then the other waits no more.
+    # Two on one core, in turns of 1 ms: the shorter one has its second after 3, then the other waits no more.
     processor, done = machine(2, 1), list[int]()
-    for index, burst in enumerate((200_000, 1_000_000)):
+    for index, burst in enumerate((2_000_000, 10_000_000)):
         processor.spawn(Thread(16 + index, "w", 10, worker(processor, done, burst)))
-    run(processor, 10_000_000)
-    assert done == [400_000, 1_200_000]
+    run(processor, 100_000_000)
+    assert done == [4_000_000, 12_000_000]
 
 
 def test_system_calls_do_not_overlap() -> None:
@@ -63,6 +67,51 @@ def test_system_calls_do_not_overlap() -> None:
         processor.spawn(holder[0])
     run(processor, 10_000_000)
     assert done == [300_000, 500_000]
+
+
+def test_who_blocks_has_the_kernel_lock_at_the_end_and_until_its_processor_is_idle() -> None:
+    processor, done = machine(2, 2, Overheads(block_locked=10_000, idle_locked=30_000)), list[int]()
+
+    def blocker() -> Body:
+        yield 100_000
+        blocked.trailing = 20_000
+        yield BLOCK
+
+    def caller() -> Body:
+        other.locked_from = 115_000
+        yield 120_000
+        done.append(processor.now)
+
+    blocked, other = Thread(16, "b", 10, blocker()), Thread(17, "t", 10, caller())
+    processor.spawn(blocked)
+    processor.spawn(other)
+    run(processor, 10_000_000)
+    assert done == [155_000], "the lock was held from 110 to 150 us"
+
+
+def test_an_idle_core_runs_a_processor_only_when_it_has_got_up() -> None:
+    processor, done = machine(1, 1, wake_ns=25_000), list[int]()
+    processor.spawn(Thread(16, "w", 10, worker(processor, done, 100_000)))
+    run(processor, 10_000_000)
+    assert done == [125_000]
+
+
+def test_of_two_that_spin_one_meets_the_other_at_qemus_lock_and_leaves_its_core_to_who_waits_for_it() -> None:
+    """Whoever loses its core with the kernel lock has it again, some time, though the others burn theirs."""
+    processor, done = machine(8, 2), list[int]()
+
+    def caller(holder: list[Thread]) -> Body:
+        for _ in range(200):
+            holder[0].locked_from = 20_000
+            yield 40_000
+        done.append(processor.now)
+
+    for index in range(8):
+        holder: list[Thread] = []
+        holder.append(Thread(16 + index, "t", 10, caller(holder)))
+        processor.spawn(holder[0])
+    run(processor, 1_000_000_000)
+    assert len(done) == 8
 
 
 def test_a_sleeper_wakes_in_time_and_ends_who_computes_elsewhere() -> None:

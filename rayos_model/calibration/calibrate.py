@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, TraceKind
+from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, ThreadId, TraceKind, unpack_queued
 from rayos_model.calibration.expected import OF_ONE_SEGMENT, expected_ns
 from rayos_model.calibration.fit import bootstrap, fit_kinds, fit_pairs, fit_persistence, fit_scheduling, quantiles
-from rayos_model.calibration.host import slice_ns, turn_ns
+from rayos_model.calibration.host import slice_ns, turn_ns, wake_ns
 from rayos_model.calibration.pace import median_costs, pace, pace_around, run_pace_scenario
 from rayos_model.calibration.segments import circumstances, replaced_spaces, segments
 from rayos_model.calibration.store import PARAMETERS, calibration_root
@@ -58,6 +58,7 @@ def calibrate(
     failures: list[pd.DataFrame] = []
     several: dict[int, tuple[pd.DataFrame, pd.DataFrame]] = {}
     at_once: list[pd.DataFrame] = []
+    locked: list[pd.Series] = []
     memories, idle_wakes, provenance = [], [], {}
     with tempfile.TemporaryDirectory(prefix="rayos-calibrate-") as scratch:
         runs, between = [], []
@@ -75,7 +76,9 @@ def calibrate(
                 if not noisy:
                     several[scenario.machine.vcpus] = table, handovers(trace)
                 elif scenario.machine.vcpus <= run.provenance["host_cores"]:
-                    at_once.append(pace_around(paces, number).taken_from(table))
+                    then = pace_around(paces, number)
+                    at_once.append(then.taken_from(table))
+                    locked.append(kernel_locked(trace) / then.general)
                 continue
             table = table.join(replaced_spaces(table))
             wakes = idle_wake_delays(trace)
@@ -97,10 +100,10 @@ def calibrate(
     parameters = fit(table, memory, idle_wake_ns, platform, provenance, novel, noisy=noisy)
     if noisy:
         persistence = fit_persistence(table, expected_ns(table, parameters))
-        host = {"host_slice_ns": slice_ns(), "host_tick_ns": turn_ns()}
+        host = {"host_slice_ns": slice_ns(), "host_tick_ns": turn_ns(), "host_wake_ns": wake_ns()}
         parameters = parameters.model_copy(update={"persistence": persistence, "pace_ns": pace_ns, **host})
         if at_once:
-            parameters = fit_at_once(parameters, pd.concat(at_once, ignore_index=True))
+            parameters = fit_at_once(parameters, pd.concat(at_once, ignore_index=True), pd.concat(locked, axis=1))
     if several:
         parameters = fit_several(parameters, max(several), *several[max(several)])
     target.mkdir(parents=True, exist_ok=True)
@@ -167,12 +170,13 @@ def fit_several(parameters: Parameters, vcpus: int, table: pd.DataFrame, handove
     return parameters.model_copy(update={"scheduling": scheduling, "segments": segments})
 
 
-def fit_at_once(parameters: Parameters, table: pd.DataFrame) -> Parameters:
+def fit_at_once(parameters: Parameters, table: pd.DataFrame, locked: pd.DataFrame) -> Parameters:
     """Adds what is only to be seen on processors that run at once, from segments of runs in which each had a core.
 
     `tell_ns`: events queued for a client cost more where a processor has to be interrupted for it, which is clearly the
     case or not: the distance of the two groups. All that passes through QEMU is taken to keep its lock as long as that.
     `several_spread` of each pair seen often enough: of measured over fitted cost; of those events the cheaper ones'.
+    `locked` has a column a run, of what `kernel_locked` says of it: the parameters of that name are its means.
     """
     undisturbed = table[table["irqs"] == 0]
     events = undisturbed.loc[undisturbed["pair"] == "compositor.events>events", "cpu_ns"]
@@ -185,8 +189,25 @@ def fit_at_once(parameters: Parameters, table: pd.DataFrame) -> Parameters:
         pair: segment.model_copy(update={"several_spread": spreads.get(pair, ())})
         for pair, segment in parameters.segments.items()
     }
-    scheduling = parameters.scheduling.model_copy(update={"tell_ns": max(tell_ns, 0.0)})
-    return parameters.model_copy(update={"scheduling": scheduling, "segments": segments})
+    found = {"tell_ns": max(tell_ns, 0.0)} | {str(name): float(ns) for name, ns in locked.mean(axis=1).items()}
+    return parameters.model_copy(
+        update={"scheduling": parameters.scheduling.model_copy(update=found), "segments": segments}
+    )
+
+
+def kernel_locked(trace: Records) -> pd.Series:
+    """Medians of how long the kernel lock is held, ns, by the names that `Scheduling` has for them.
+
+    What is held by somebody who loses his core meanwhile is not its cost; it is seldom.
+    """
+    kind = trace["kind"]
+    blocks = (kind == TraceKind.P_BLOCK) & (trace["thread"] >= ThreadId.CLIENT0)
+    samples = {
+        "block_locked_ns": trace["subject"][blocks],
+        "service_locked_ns": unpack_queued(trace["arg"][kind == TraceKind.P_EVENTS])[2],
+        "idle_locked_ns": trace["subject"][kind == TraceKind.M_TIMER],
+    }
+    return pd.Series({name: float(np.median(ns)) if len(ns) else 0.0 for name, ns in samples.items()})
 
 
 def _two_groups(values: NDArray[np.float64]) -> tuple[float, NDArray[np.bool_]]:

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,16 @@ while last - began < {seconds} * 1e9:
         run = now
     last = now
 print(*runs[1:])
+"""
+_WAKES: Final = 401
+_ASLEEP_S: Final = 0.001
+_ANSWER_BYTES: Final = 20
+_ANSWER: Final = """
+import os
+from time import perf_counter_ns as clock
+os.sched_setaffinity(0, [{core}])
+while os.read(0, 1):
+    os.write(1, b"%20d" % clock())
 """
 
 
@@ -52,3 +63,26 @@ def slice_ns() -> int:
     except OSError:
         found = None
     return int(found[1]) if found else _USUAL_NS
+
+
+def wake_ns() -> int:
+    """How long an idle core takes to run a thread that was woken from another one, ns: a median; 0 on a single core."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        return 0
+    command = [sys.executable, "-I", "-S", "-c", _ANSWER.format(core=cores[1])]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        os.sched_setaffinity(0, cores[:1])
+        try:
+            delays = []
+            for _ in range(_WAKES):
+                time.sleep(_ASLEEP_S)
+                asked = time.perf_counter_ns()
+                other.stdin.write(b"?")
+                delays.append(int(other.stdout.read(_ANSWER_BYTES) or asked) - asked)
+        finally:
+            os.sched_setaffinity(0, cores)
+            other.stdin.close()
+    return sorted(delays)[_WAKES // 2]

@@ -246,14 +246,15 @@ class Compositor:
         ready = self._ready
         while True:
             self._handling = True
-            first, waited = waited and bool(self._ready), False
+            woken, waited, taken = waited, False, 0
+            first = woken and bool(ready)
             if timed[0][0] <= processor.now and not first:
                 time, item, index = heappop(timed)
                 _HANDLERS[item](self, time, index)
             elif ready:
                 arrived = ready.pop(0)
                 if isinstance(arrived, Sent):
-                    self._dispatch(arrived)
+                    taken = self._dispatch(arrived)
                 elif isinstance(arrived, Closed):
                     self._disconnect(arrived.client)
                 else:
@@ -269,8 +270,14 @@ class Compositor:
             while self._printed:
                 self.advance(("marker", self._printed.pop(0)))
             self._handling = False
-            yield self._offset
-            self._stamp(writes)
+            if processor.at_once:
+                yield from self._in_parts(taken, writes, taken if woken else processor.overheads.service_locked)
+            else:
+                yield self._offset
+                self._stamp(0, self._offset)
+                for offset, client, write in writes:
+                    self._queue(client, write, thread.time_at(offset))
+            self._offset = 0
             if self._dropping is not None:
                 self._ready.append(Closed(self._dropping))
                 self._dropping = None
@@ -291,14 +298,33 @@ class Compositor:
         self._events.clear()
         return writes
 
-    def _stamp(self, writes: Iterable[tuple[int, Client, Write]]) -> None:
-        """The burst has been consumed: its measurements and queue-writes happened at these instants."""
+    def _in_parts(self, taken: int, writes: Iterable[tuple[int, Client, Write]], locked: int) -> Body:
+        """Consumes the burst up to where a batch is taken, and to each queue-write: the kernel lock is held then."""
+        thread, begun = self.thread, 0
+        if taken:
+            thread.locked_from = max(taken - locked, 0)
+            yield taken
+            self._stamp(begun, taken)
+            begun = taken
+        for offset, client, write in writes:
+            thread.locked_from = max(offset - begun - self.machine.processor.overheads.service_locked, 0)
+            yield offset - begun
+            self._stamp(begun, offset)
+            self._queue(client, write, self.machine.processor.now)
+            begun = offset
+        if self._offset > begun:
+            yield self._offset - begun
+            self._stamp(begun, self._offset)
+
+    def _stamp(self, begun: int, ended: int) -> None:
+        """A burst has been consumed, the item's from `begun` to `ended`: when its measurements were made."""
         thread, trace = self.thread, self.machine.trace
-        for offset, kind, subject, since, arg in self._measures:
-            now = thread.time_at(offset)
+        made = sum(offset <= ended for offset, *_ in self._measures)
+        for offset, kind, subject, since, arg in self._measures[:made]:
+            now = thread.time_at(offset - begun)
             if kind is _COMPOSITION:
                 self._frame_finished_ns = now
-                since = thread.time_at(arg)
+                since = thread.time_at(arg - begun)
             if isinstance(since, Surface):
                 last, since.presented_ns = since.presented_ns, now
                 if last is None:
@@ -308,15 +334,16 @@ class Compositor:
             trace.measure(now, kind, subject, value, thread.index)
             if kind is _COMMIT_TO_PRESENT:
                 self._second_latencies.append(value)
-        for offset, client, write in writes:
-            write.queued_ns = thread.time_at(offset)
-            if client.inbox.put(write):
-                if client.receiving:
-                    self.machine.processor.wake(client.thread)
-            else:
-                self._overflow(client)
-        self._offset = 0
-        self._measures.clear()
+        del self._measures[:made]
+
+    def _queue(self, client: Client, write: Write, now: int) -> None:
+        """Events have been put into a client's queue."""
+        write.queued_ns = now
+        if client.inbox.put(write):
+            if client.receiving:
+                self.machine.processor.wake(client.thread)
+        else:
+            self._overflow(client)
 
     def _overflow(self, client: Client) -> None:
         """A client does not read: it is disconnected and killed."""
@@ -359,10 +386,11 @@ class Compositor:
 
     # ---- requests ------------------------------------------------------------------------------
 
-    def _dispatch(self, sent: Sent) -> None:
+    def _dispatch(self, sent: Sent) -> int:
+        """Handles a batch; returns the offset at which it was taken."""
         seat = self.seats.get(sent.client.id)
         if seat is None:
-            return
+            return 0
         path, effects = self._path(sent)
         self.flow.subject = sent.client.id
         offsets, start = self.flow.along(path), self._offset
@@ -372,6 +400,7 @@ class Compositor:
         self._offset = start + offsets[-1]
         if sent.refused is not None:
             self._refuse(sent, sent.refused)
+        return start + offsets[0]
 
     def _path(self, sent: Sent) -> tuple[Path, tuple[tuple[int, Effect], ...]]:
         """The points of a batch and the effects its requests have, by the index of their point."""

@@ -2,10 +2,11 @@
 
 Each core has threads that compete for it, all of one weight. A thread's *virtual runtime* is the time it has had; it is
 *eligible* while that is not above the mean of its core. Of the eligible threads that with the earliest *deadline* runs:
-a slice after the virtual runtime at which it last began one. It keeps the core until it sleeps, or until a tick finds
-its slice over; who wakes takes the core from it if it is eligible and this one is not, or has had its slice. A thread
-that falls asleep without being eligible goes on competing until it is: it wakes on the same core, and with what it had
-too much. Others wake on an idle core, if there is one. A core left with nothing takes a thread that waits for another.
+a slice after the virtual runtime at which it last began one. It keeps the core until it sleeps, or has had its slice
+when a tick comes or somebody wakes there; who wakes takes the core from it at once if it is not eligible any more. A
+thread that falls asleep without being eligible goes on competing until it is: it wakes on the same core, and with what
+it had too much. Others wake on an idle core, if there is one, which takes its time to get up. A core left with nothing
+takes a thread that waits for another, if that has not run just before and its caches are cold, at once or at a tick.
 Must not know what threads do.
 """
 
@@ -15,24 +16,32 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from rayos_model.model.clock import Call, Clock
+
+HOT_NS: Final = 500_000
+"""For so long after it has run a thread stays with its core: Linux' `sysctl_sched_migration_cost`."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """A host: how many cores it has, for how long a thread may keep one, how often and first when that is looked at."""
+    """A host: how many cores it has, for how long a thread may keep one, how often and first when that is looked at.
+
+    `wake_ns`: how long an idle core takes to run a thread that was woken.
+    """
 
     cores: int
     slice_ns: int
     tick_ns: int
     phase_ns: int = 0
+    wake_ns: int = 0
 
 
 class HostThread:
     """A thread of the host, asleep at first. Two functions say what it does when it gets a core, and loses it."""
 
-    __slots__ = ("awake", "core", "deadline", "lag", "lose", "protected_until", "resume", "vruntime")
+    __slots__ = ("awake", "core", "deadline", "lag", "lose", "protected_until", "ran_at", "resume", "vruntime")
 
     def __init__(self, resume: Callable[[], None], lose: Callable[[], None]) -> None:
         self.resume = resume
@@ -43,6 +52,7 @@ class HostThread:
         self.deadline = 0
         self.protected_until = 0  # virtual runtime up to which it keeps the core while it is eligible
         self.lag = 0  # by how much its virtual runtime was below the mean when it left its core
+        self.ran_at = -HOT_NS  # up to when it had a core, the last time that this was looked at
 
     @property
     def running(self) -> bool:
@@ -80,6 +90,10 @@ class Core:
         """How many threads are awake here."""
         return self.waiting() + (self.current is not None)
 
+    def had_slice(self) -> bool:
+        """Whether the one that runs may be made to let go of the core."""
+        return self.current is not None and self.current.vruntime >= self.current.protected_until
+
     def first(self) -> HostThread:
         """Which of those that compete runs next."""
         mean, current = self.mean(), self.current
@@ -105,6 +119,7 @@ class Host:
         self._slice_ns = settings.slice_ns
         self._tick_ns = settings.tick_ns
         self._phase_ns = settings.phase_ns
+        self._wake_ns = settings.wake_ns
         self._cores = [Core() for _ in range(settings.cores)]
         self._lag_limit_ns = max(2 * settings.slice_ns, settings.tick_ns)
 
@@ -127,8 +142,10 @@ class Host:
             self._account(core)
             self._place(thread, core)
         if core.current is None:
-            self._take(core)
-        elif core.first() is thread:
+            self._take(core, self._wake_ns)
+            return
+        first = core.first()
+        if first is thread or (first is not core.current and core.had_slice()):
             self._switch(core)
         else:
             self._tick_from_now(core)
@@ -170,38 +187,44 @@ class Host:
         """Charges the current thread for its time so far; it begins a new slice when it has had one."""
         now, current = self._env.instant(), core.current
         if current is not None:
+            current.ran_at = now
             current.vruntime += now - core.since
             if current.vruntime >= current.deadline:
                 current.deadline = current.vruntime + self._slice_ns
         core.since = now
 
-    def _take(self, core: Core) -> None:
-        """Gives a free core to one of those that compete for it, or to one that waits for another."""
+    def _take(self, core: Core, late_ns: int = 0) -> None:
+        """Gives a free core, `late_ns` from now, to one that competes for it or to one that waits for another."""
         while core.competing and not (thread := core.first()).awake:
             core.competing.remove(thread)
             thread.lag = 0
-        if not core.competing:
-            busiest = max(self._cores, key=Core.waiting)
-            if not busiest.waiting():
-                return
-            self._pull(core, busiest)
+        if not core.competing and not self._pull(core, max(self._cores, key=Core.waiting)):
+            return
         thread = core.first()
         core.competing.remove(thread)
         core.current, core.since = thread, self._env.instant()
         thread.protected_until = thread.deadline
         self._tick_from_now(core)
-        self._env.set_alarm(core.since, Call(partial(self._resume, thread)))
+        self._env.set_alarm(core.since + late_ns, Call(partial(self._resume, thread)))
 
     def _resume(self, thread: HostThread) -> None:
         if thread.running:
             thread.resume()
 
-    def _pull(self, core: Core, other: Core) -> None:
+    def _pull(self, core: Core, other: Core) -> bool:
+        """Has one that waits for another core compete for this one, if there is a cold one."""
+        cold = self._env.instant() - HOT_NS
+        waiting = [thread for thread in other.competing if thread.awake and thread.ran_at <= cold]
+        if not waiting:
+            return False
         self._account(other)
-        thread = next(thread for thread in other.competing if thread.awake)
+        thread = min(waiting, key=lambda one: one.ran_at)
+        left_ns = thread.deadline - thread.vruntime
         self._keep_lag(thread)
         other.competing.remove(thread)
         self._place(thread, core)
+        thread.deadline = thread.vruntime + left_ns
+        return True
 
     def _switch(self, core: Core) -> None:
         """Takes the core from the thread that runs."""
@@ -225,14 +248,11 @@ class Host:
         core.ticking = False
         self._account(core)
         for other in self._cores:
-            if other is not core and other.waiting() > core.wanted():
-                self._pull(core, other)
-            elif not other.wanted():
+            if not other.wanted():
                 self._take(other)
-        current = core.current
-        if current is None:
+        if core.current is None:
             self._take(core)
-        elif current.vruntime >= current.protected_until and core.first() is not current:
+        elif core.had_slice() and core.first() is not core.current:
             self._switch(core)
         self._tick_from_now(core)
 

@@ -120,6 +120,9 @@ class Machine:
             round(scheduling.told_wake_ns),
             round(scheduling.leave_ns),
             round(scheduling.tell_ns),
+            round(scheduling.block_locked_ns),
+            round(scheduling.service_locked_ns),
+            round(scheduling.idle_locked_ns),
         )
         jitter = Random(settings.jitter_seed, stream=STREAM_JITTER) if settings.jitter_seed else None
         if settings.vcpus == 1:
@@ -127,10 +130,15 @@ class Machine:
         several = Several(settings.vcpus, jitter, settings.ipi_delay_seed)
         if parameters.host_parallelism == 1:
             return TurnTaking(self.env, settings.quantum_ns, overheads, several)
-        tick_ns = parameters.host_tick_ns
-        phase_ns = Random(settings.seed, stream=STREAM_HOST).next() * tick_ns >> 32
-        host = HostSettings(parameters.host_parallelism, parameters.host_slice_ns, tick_ns, phase_ns)
-        return Parallel(self.env, settings.quantum_ns, overheads, several, host)
+        tick_ns, chance = parameters.host_tick_ns, Random(settings.seed, stream=STREAM_HOST)
+        host = HostSettings(
+            cores=parameters.host_parallelism,
+            slice_ns=parameters.host_slice_ns,
+            tick_ns=tick_ns,
+            phase_ns=chance.next() * tick_ns >> 32,
+            wake_ns=parameters.host_wake_ns,
+        )
+        return Parallel(self.env, settings.quantum_ns, overheads, several, host, chance)
 
     # ---- running ---------------------------------------------------------------------------------
 

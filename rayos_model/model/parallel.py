@@ -2,28 +2,43 @@
 
 Each is a thread of the host, which lets it wait where more of them want a core than there are (host.py). QEMU's main
 loop is one more, which sees to timers. What goes through QEMU needs its one big lock: to tell another processor
-something, to set a timer and to have it expire, to accept an interrupt, and to pause.
+something, to set a timer and to have it expire, to accept an interrupt, and to pause, as who waits for the kernel lock
+does all the time.
 Must not know what threads do.
 """
 
 from __future__ import annotations
 
 from functools import partial
+from math import log
+from typing import Final
 
-from rayos_model.abi import COMPUTE_TURN_NS
 from rayos_model.model.clock import NEVER, Alarm, Call, Clock
 from rayos_model.model.host import Host, HostSettings, HostThread, Mutex
 from rayos_model.model.processor import Overheads
+from rayos_model.model.random import Random
 from rayos_model.model.smp import ComputingThread, Cpu, Cpus, Phase, Several, Stop
+
+SPINNERS_MEET_NS: Final = 4_000_000
+"""Mean time until two that spin on different cores want QEMU's lock at one instant, and one of them falls asleep."""
 
 
 class Parallel(Cpus):
     """Several processors on the cores of a host; SimPy's clock is theirs."""
 
     def __init__(
-        self, env: Clock, quantum_ns: int, overheads: Overheads, several: Several, settings: HostSettings
+        self,
+        env: Clock,
+        quantum_ns: int,
+        overheads: Overheads,
+        several: Several,
+        settings: HostSettings,
+        chance: Random,
     ) -> None:
         super().__init__(env, quantum_ns, overheads, several)
+        self.at_once = True
+        self._chance = chance
+        self._wake_ns = settings.wake_ns
         self._host = Host(env, settings)
         self._qemu = Mutex(env, self._host)
         self._threads = [HostThread(partial(self._proceed, cpu), partial(self._lose_core, cpu)) for cpu in self._cpus]
@@ -31,6 +46,7 @@ class Parallel(Cpus):
         self._expired: list[Cpu] = []  # whose timers the main loop has to see to
         self._busy: dict[Cpu, tuple[int, Alarm | None]] = {}  # since when, and what ends it
         self._spinning: list[Cpu] = []  # and have a core
+        self._meeting = False  # two of them do, some time
 
     # ---- what the policy asks --------------------------------------------------------------------
 
@@ -43,7 +59,7 @@ class Parallel(Cpus):
         return 0
 
     def _compute(self, cpu: Cpu, thread: ComputingThread) -> Stop:
-        """Busy until it is interrupted; a pause changes nothing, unless it meets QEMU's lock."""
+        """Busy until it is interrupted; its pauses change nothing."""
         self._busy[cpu] = self.now, None
         return Stop.TIME
 
@@ -61,7 +77,7 @@ class Parallel(Cpus):
         if cpu.telling or cpu.wanted != cpu.armed:
             if not self._qemu.take(thread, self.overheads.tell):
                 return True
-            self._hold_up_pauses()
+            self._hold_up_spinners()
             self._tell_others(cpu)
             if cpu.wanted != cpu.armed:
                 self._timer_set(cpu)
@@ -73,7 +89,8 @@ class Parallel(Cpus):
         deadline = cpu.armed = cpu.wanted
         if deadline == NEVER:
             return False
-        late = max(self.overheads.wake_up() - self.overheads.interrupt, 0)
+        woken_ns = 2 * self._wake_ns  # the main loop, and it the processor
+        late = max(self.overheads.wake_up() - self.overheads.interrupt - woken_ns, 0)
 
         def expire() -> None:
             if cpu.armed != deadline:
@@ -91,14 +108,12 @@ class Parallel(Cpus):
         return False
 
     def _interrupt_sent(self, cpu: Cpu) -> None:
-        """One that runs stops for QEMU's lock, which who interrupts it has."""
+        """One that runs notices it when who interrupts it has let go of QEMU's lock."""
         thread = self._threads[cpu.id]
-        if not thread.running:
-            self._rouse(thread)
-        elif self._qemu.taken_from(thread):
-            self._stop_for_lock(cpu)
+        if thread.running:
+            self._at(self.env.instant() + self.overheads.tell, Call(partial(self._carry_on, cpu)))
         else:
-            self._at(self.env.instant(), Call(partial(self._carry_on, cpu)))
+            self._rouse(thread)
 
     def _unlocked(self) -> None:
         waiting, self._spinning = self._spinning, []
@@ -119,7 +134,7 @@ class Parallel(Cpus):
             return
         expired, self._expired = self._expired, []
         if expired:
-            self._hold_up_pauses()
+            self._hold_up_spinners()
         for cpu in expired:
             cpu.timer_due = True
             self._interrupt_sent(cpu)
@@ -133,22 +148,34 @@ class Parallel(Cpus):
         elif self._main_loop.running:
             self._see_to_timers()
 
-    def _hold_up_pauses(self) -> None:
-        """QEMU's lock has been taken: who spins, and who computes and is about to pause, stops for it."""
-        pausing = [cpu for cpu in self._busy if isinstance(cpu.thread, ComputingThread) and self._pauses_soon(cpu)]
-        for cpu in (*self._spinning, *pausing):
-            if self._threads[cpu.id].running:
-                self._stop_for_lock(cpu)
+    def _hold_up_spinners(self) -> None:
+        """QEMU's lock has been taken: who spins stops for it."""
+        for cpu in self._spinning.copy():
+            self._stop_for_lock(cpu)
+
+    def _spin(self, cpu: Cpu) -> None:
+        self._spinning.append(cpu)
+        self._meet_some_time()
+
+    def _meet_some_time(self) -> None:
+        if len(self._spinning) > 1 and not self._meeting:
+            self._meeting = True
+            wait_ns = -SPINNERS_MEET_NS * log((self._chance.next() + 1) / 2**32)
+            self._at(self.env.instant() + round(wait_ns), Call(self._meet))
+
+    def _meet(self) -> None:
+        """Two that spin have come upon QEMU's lock at the same instant: one has it for a moment, one falls asleep."""
+        self._meeting = False
+        if len(self._spinning) > 1:
+            which = self._chance.next() % len(self._spinning)
+            loser, winner = self._spinning[which], self._spinning[which - 1]
+            if self._qemu.take(self._threads[winner.id], 1):
+                self._stop_for_lock(loser)
+        self._meet_some_time()
 
     def _stop_for_lock(self, cpu: Cpu) -> None:
         self._lose_core(cpu)
         self._qemu.await_(self._threads[cpu.id])
-
-    def _pauses_soon(self, cpu: Cpu) -> bool:
-        if cpu.debt:
-            return False
-        turn_ns = self.env.instant() - self._busy[cpu][0]
-        return turn_ns % COMPUTE_TURN_NS + self.overheads.tell > COMPUTE_TURN_NS
 
     # ---- time ------------------------------------------------------------------------------------
 
@@ -161,7 +188,7 @@ class Parallel(Cpus):
             return
         stop = self._execute(cpu)
         if stop is Stop.SPINS and thread.running:
-            self._spinning.append(cpu)
+            self._spin(cpu)
         elif stop is Stop.HALTED and thread.running:
             self._qemu.release(thread)
             if thread.running:

@@ -49,7 +49,10 @@ class Overheads:
     it is not always the same; replaced: replacing a client's address space by another's, the others of that name more
     for its buffers (touched.py). Of several processors: seek: looking at one further one for a thread that was woken;
     told_wake: from the end of the turn of who told an idle one to the switch away from idle; leave: from the end of
-    `recv` to where its thread leaves the kernel; tell: for how long QEMU's lock is kept by what passes through it.
+    `recv` to where its thread leaves the kernel. Of processors that run at once: tell: for how long QEMU's lock is kept
+    by what passes through it; for how long the kernel lock is held before a client blocks (block_locked), before the
+    compositor takes a batch or has queued events (service_locked), and from a block that leaves a processor idle on
+    (idle_locked).
     """
 
     dispatch: int = 0
@@ -64,6 +67,9 @@ class Overheads:
     told_wake: int = 0
     leave: int = 0
     tell: int = 0
+    block_locked: int = 0
+    service_locked: int = 0
+    idle_locked: int = 0
 
     def replacing(self, touched: Touched) -> int:
         """The address space of a process."""
@@ -161,6 +167,7 @@ class Processor:
     ) -> None:
         self.env = env
         self.quantum_ns = quantum_ns
+        self.at_once = False  # processors run at once: what a thread does meanwhile, others see
         self._jitter = jitter
         self.overheads = overheads
         self._dispatch_ns = overheads.dispatch

@@ -464,6 +464,7 @@ class Cpus(Processor):
             cpu.claim = IDLE
             if cpu.idle_since is None:
                 cpu.idle_since = self.now
+                cpu.debt += self.overheads.idle_locked
             cpu.set_timer()
             return
         if cpu.idle_since is not None:
@@ -503,6 +504,8 @@ class Cpus(Processor):
             if wish is BLOCK:
                 if self._sleep(cpu, thread):
                     burst, thread.trailing = thread.trailing, 0
+                    if self.overheads.block_locked:
+                        thread.locked_from = max(burst - self.overheads.block_locked, 0)
                     break
             elif wish == LEAVE:
                 burst, thread.leaving, thread.locked_from = self.overheads.leave, True, 0
