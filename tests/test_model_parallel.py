@@ -96,8 +96,7 @@ def test_an_idle_core_runs_a_processor_only_when_it_has_got_up() -> None:
     assert done == [125_000]
 
 
-def test_of_two_that_spin_one_meets_the_other_at_qemus_lock_and_leaves_its_core_to_who_waits_for_it() -> None:
-    """Whoever loses its core with the kernel lock has it again, some time, though the others burn theirs."""
+def test_who_loses_its_core_with_the_kernel_lock_has_it_again_though_the_others_burn_theirs() -> None:
     processor, done = machine(8, 2), list[int]()
 
     def caller(holder: list[Thread]) -> Body:

@@ -318,9 +318,11 @@ class Compositor:
 
     def _stamp(self, begun: int, ended: int) -> None:
         """A burst has been consumed, the item's from `begun` to `ended`: when its measurements were made."""
-        thread, trace = self.thread, self.machine.trace
-        made = sum(offset <= ended for offset, *_ in self._measures)
-        for offset, kind, subject, since, arg in self._measures[:made]:
+        thread, trace, made = self.thread, self.machine.trace, 0
+        for offset, kind, subject, since, arg in self._measures:
+            if offset > ended:
+                break
+            made += 1
             now = thread.time_at(offset - begun)
             if kind is _COMPOSITION:
                 self._frame_finished_ns = now

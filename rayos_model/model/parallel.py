@@ -168,8 +168,9 @@ class Parallel(Cpus):
         self._meeting = False
         if len(self._spinning) > 1:
             which = self._chance.next() % len(self._spinning)
-            loser, winner = self._spinning[which], self._spinning[which - 1]
-            if self._qemu.take(self._threads[winner.id], 1):
+            loser, winner = self._spinning[which], self._threads[self._spinning[which - 1].id]
+            if not self._qemu.taken_from(winner):
+                self._qemu.take(winner, 1)
                 self._stop_for_lock(loser)
         self._meet_some_time()
 
