@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rayos_model.model.clock import Alarm, Call, Clock
-from rayos_model.model.host import Host, HostSettings, HostThread, Mutex
+from rayos_model.model.host import Core, Host, HostSettings, HostThread, Mutex
+from rayos_model.model.random import Random
 
 SLICE, TICK = 1_400_000, 4_000_000
 SETTINGS = HostSettings(1, SLICE, TICK)
@@ -95,7 +96,7 @@ def run(env: Clock, until: int) -> None:
 @given(st.integers(1, 4), st.integers(1, 9))
 def test_busy_threads_get_equal_shares_of_the_cores(cores: int, threads: int) -> None:
     env = Clock()
-    host = Host(env, HostSettings(cores, SLICE, TICK))
+    host = Host(env, HostSettings(cores, SLICE, TICK), Random(1))
     workers = [Worker(env, host, busy(10**12)) for _ in range(threads)]
     for worker in workers:
         worker.start()
@@ -111,7 +112,7 @@ def test_busy_threads_get_equal_shares_of_the_cores(cores: int, threads: int) ->
 
 def test_a_core_changes_hands_at_ticks() -> None:
     env = Clock()
-    host = Host(env, SETTINGS)
+    host = Host(env, SETTINGS, Random(1))
     workers = [Worker(env, host, busy(10**12)) for _ in range(2)]
     for worker in workers:
         worker.start()
@@ -123,7 +124,7 @@ def test_a_core_changes_hands_at_ticks() -> None:
 @pytest.mark.parametrize(("wakes", "gains"), [(1_000_000, TICK), (2_000_000, 2_000_000)])
 def test_who_wakes_takes_the_core_from_who_has_had_its_slice_and_no_sooner(wakes: int, gains: int) -> None:
     env = Clock()
-    host = Host(env, SETTINGS)
+    host = Host(env, SETTINGS, Random(1))
     busy_one, waker = Worker(env, host, busy(10**12)), Worker(env, host, busy(100_000))
     busy_one.start()
     waker.start(at=wakes)
@@ -133,7 +134,7 @@ def test_who_wakes_takes_the_core_from_who_has_had_its_slice_and_no_sooner(wakes
 
 def test_who_fell_asleep_with_more_than_its_share_wakes_with_it_and_where_it_was() -> None:
     env = Clock()
-    host = Host(env, HostSettings(2, SLICE, TICK))
+    host = Host(env, HostSettings(2, SLICE, TICK), Random(1))
 
     def script() -> Script:
         yield "run", 3_500_000
@@ -151,7 +152,7 @@ def test_who_fell_asleep_with_more_than_its_share_wakes_with_it_and_where_it_was
 
 def test_a_core_changes_hands_when_somebody_wakes_there_and_who_runs_has_had_its_slice() -> None:
     env = Clock()
-    host = Host(env, SETTINGS)
+    host = Host(env, SETTINGS, Random(1))
     first, second, third = workers = [Worker(env, host, busy(10**12)) for _ in range(3)]
     for worker, at in zip(workers, (0, 100_000, 2_000_000), strict=True):
         worker.start(at)
@@ -161,7 +162,7 @@ def test_a_core_changes_hands_when_somebody_wakes_there_and_who_runs_has_had_its
 
 def test_an_idle_core_takes_its_time_to_run_who_wakes_and_a_busy_one_none() -> None:
     env = Clock()
-    host = Host(env, HostSettings(1, SLICE, TICK, wake_ns=30_000))
+    host = Host(env, HostSettings(1, SLICE, TICK, wake_ns=30_000), Random(1))
     first, second = Worker(env, host, busy(100_000)), Worker(env, host, busy(100_000))
     first.start()
     second.start(at=1_000)
@@ -171,7 +172,7 @@ def test_an_idle_core_takes_its_time_to_run_who_wakes_and_a_busy_one_none() -> N
 
 def test_who_has_just_run_is_not_taken_to_another_core_at_once() -> None:
     env = Clock()
-    host = Host(env, HostSettings(2, SLICE, TICK))
+    host = Host(env, HostSettings(2, SLICE, TICK), Random(1))
     short, other, rival = (Worker(env, host, busy(ns)) for ns in (TICK + 200_000, 10**12, 10**12))
     other.start()
     short.start(at=1)
@@ -183,7 +184,7 @@ def test_who_has_just_run_is_not_taken_to_another_core_at_once() -> None:
 
 def test_a_core_with_nothing_to_do_takes_who_waits_for_another() -> None:
     env = Clock()
-    host = Host(env, HostSettings(2, SLICE, TICK))
+    host = Host(env, HostSettings(2, SLICE, TICK), Random(1))
     workers = [Worker(env, host, busy(ns)) for ns in (1_000_000, 10_000_000, 10_000_000)]
     for worker in workers:
         worker.start()
@@ -198,7 +199,7 @@ def locking(before: int, held: int) -> Script:
 
 def test_a_lock_holds_others_up_while_its_owner_waits_for_a_core() -> None:
     env = Clock()
-    host = Host(env, SETTINGS)
+    host = Host(env, SETTINGS, Random(1))
     mutex = Mutex(env, host)
     owner = Worker(env, host, locking(3_990_000, 20_000), mutex)  # loses the core at the first tick, with the lock
     rival = Worker(env, host, locking(1_000, 1_000), mutex)
@@ -222,7 +223,7 @@ def test_a_lock_holds_others_up_while_its_owner_waits_for_a_core() -> None:
 )
 def test_no_thread_is_forgotten(scripts: list[list[tuple[str, int]]], cores: int) -> None:
     env = Clock()
-    host = Host(env, HostSettings(cores, SLICE, TICK))
+    host = Host(env, HostSettings(cores, SLICE, TICK), Random(1))
     mutex = Mutex(env, host)
     workers = [Worker(env, host, (step for step in script), mutex) for script in scripts]
     for worker in workers:
@@ -231,3 +232,26 @@ def test_no_thread_is_forgotten(scripts: list[list[tuple[str, int]]], cores: int
     assert all(worker.finished is not None for worker in workers)
     for worker, script in zip(workers, scripts, strict=True):
         assert worker.ran == sum(ns for kind, ns in script if kind != "sleep")
+
+
+def test_a_core_that_looks_in_vain_looks_the_less_often() -> None:
+    env = Clock()
+    host = Host(env, HostSettings(2, SLICE, TICK), Random(1))
+
+    def naps() -> Script:
+        while True:
+            yield "run", 10_000
+            yield "sleep", 40_000
+
+    pulled: list[int] = []
+    Worker(env, host, naps()).start()
+    Worker(env, host, busy(10**12)).start(at=1)  # on the other core, where nobody waits
+    pull = host._pull
+
+    def counting(core: Core) -> bool:
+        pulled.append(env.instant())
+        return pull(core)
+
+    host._pull = counting  # type: ignore[method-assign]
+    run(env, 2_000_000_000)
+    assert 0 < len([at for at in pulled if at > 1_000_000_000]) < len(pulled) / 4

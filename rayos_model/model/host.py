@@ -5,8 +5,9 @@ Each core has threads that compete for it, all of one weight. A thread's *virtua
 a slice after the virtual runtime at which it last began one. It keeps the core until it sleeps, or has had its slice
 when a tick comes or somebody wakes there; who wakes takes the core from it at once if it is not eligible any more. A
 thread that falls asleep without being eligible goes on competing until it is: it wakes on the same core, and with what
-it had too much. Others wake on an idle core, if there is one, which takes its time to get up. A core left with nothing
-takes a thread that waits for another, if that has not run just before and its caches are cold, at once or at a tick.
+it had too much. Others wake on an idle core, if there is one, which takes its time to get up. An idle core takes a
+thread that waits for another, if that has not run just before and its caches are cold: at a tick, or at once when it is
+left with nothing; the latter as often as that found one lately (`NI_RANDOM`, since 6.18).
 Must not know what threads do.
 """
 
@@ -19,9 +20,11 @@ from functools import partial
 from typing import Final
 
 from rayos_model.model.clock import Call, Clock
+from rayos_model.model.random import Random
 
 HOT_NS: Final = 500_000
 """For so long after it has run a thread stays with its core: Linux' `sysctl_sched_migration_cost`."""
+_LOOKS: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,10 @@ class Core:
 class Host:
     """Runs the threads of one virtual machine."""
 
-    def __init__(self, env: Clock, settings: HostSettings) -> None:
+    def __init__(self, env: Clock, settings: HostSettings, chance: Random) -> None:
         self._env = env
+        self._chance = chance
+        self._looks, self._found, self._share = _LOOKS // 2, _LOOKS // 4, _LOOKS // 2
         self._slice_ns = settings.slice_ns
         self._tick_ns = settings.tick_ns
         self._phase_ns = settings.phase_ns
@@ -161,7 +166,7 @@ class Host:
         else:
             self._keep_lag(thread)
         core.current = None
-        self._take(core)
+        self._take(core, left=True)
 
     # ---- cores -------------------------------------------------------------------------------------
 
@@ -193,12 +198,15 @@ class Host:
                 current.deadline = current.vruntime + self._slice_ns
         core.since = now
 
-    def _take(self, core: Core, late_ns: int = 0) -> None:
-        """Gives a free core, `late_ns` from now, to one that competes for it or to one that waits for another."""
+    def _take(self, core: Core, late_ns: int = 0, *, left: bool = False) -> None:
+        """Gives a free core, `late_ns` from now, to one that competes for it or to one that waits for another.
+
+        `left`: it has just been left.
+        """
         while core.competing and not (thread := core.first()).awake:
             core.competing.remove(thread)
             thread.lag = 0
-        if not core.competing and not self._pull(core, max(self._cores, key=Core.waiting)):
+        if not core.competing and not (self._look(core) if left else self._pull(core)):
             return
         thread = core.first()
         core.competing.remove(thread)
@@ -211,8 +219,21 @@ class Host:
         if thread.running:
             thread.resume()
 
-    def _pull(self, core: Core, other: Core) -> bool:
+    def _look(self, core: Core) -> bool:
+        """Pulls as often as that was of use: looks that are left out count as in vain, a success for all of them."""
+        worth = self._share + 1
+        found = self._chance.next() * _LOOKS >> 32 <= worth and self._pull(core)
+        self._looks += 1
+        self._found += round(_LOOKS / worth) * found
+        if self._looks >= _LOOKS:
+            self._share = self._found
+            self._looks //= 2
+            self._found //= 2
+        return found
+
+    def _pull(self, core: Core) -> bool:
         """Has one that waits for another core compete for this one, if there is a cold one."""
+        other = max(self._cores, key=Core.waiting)
         cold = self._env.instant() - HOT_NS
         waiting = [thread for thread in other.competing if thread.awake and thread.ran_at <= cold]
         if not waiting:

@@ -39,7 +39,7 @@ class Parallel(Cpus):
         self.at_once = True
         self._chance = chance
         self._wake_ns = settings.wake_ns
-        self._host = Host(env, settings)
+        self._host = Host(env, settings, chance)
         self._qemu = Mutex(env, self._host)
         self._threads = [HostThread(partial(self._proceed, cpu), partial(self._lose_core, cpu)) for cpu in self._cpus]
         self._main_loop = HostThread(self._see_to_timers, lambda: None)
