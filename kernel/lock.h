@@ -24,6 +24,7 @@ struct lock_use { u64 held, longest_held, contended, waited, longest_waited; u32
 #ifdef RAYOS_HOST /* pure modules under test: one processor, no interrupts */
 static inline void lock_acquire(enum lock_id id) { (void)id; }
 static inline void lock_release(enum lock_id id) { (void)id; }
+static inline u32 lock_held_ns(enum lock_id id) { return (void)id, 0; }
 #else
 #define CPU_LOCKS_HELD 24 /* in struct cpu: bit a lock_id; asserted in sched.h */
 
@@ -36,6 +37,7 @@ extern struct lock locks[LOCKS];
 
 [[noreturn]] void lock_misused(enum lock_id id);
 void lock_wait(enum lock_id id);
+u32 lock_held_ns(enum lock_id id); /* for how long this processor has had it */
 
 /* How long LOCK_TRACE is held is known, a few dozen instructions; it is taken too often to be timed. */
 static inline __attribute__((always_inline)) bool lock_timed(enum lock_id id) { return id != LOCK_TRACE; }
@@ -70,13 +72,6 @@ static inline __attribute__((always_inline)) void lock_release(enum lock_id id)
 }
 #endif
 struct lock_use lock_use(enum lock_id id); /* since the last call */
-
-/* For how long this processor has had it, ns. */
-#ifdef RAYOS_HOST
-static inline u32 lock_held_ns(enum lock_id id) { return (void)id, 0; }
-#else
-u32 lock_held_ns(enum lock_id id);
-#endif
 
 /* From any context: interrupts off, then the lock. */
 static inline __attribute__((always_inline)) u64 lock(enum lock_id id)

@@ -40,12 +40,15 @@ while os.read(0, 1):
 """
 
 
+def _python(code: str) -> list[str]:
+    return [sys.executable, "-I", "-S", "-c", code]
+
+
 def turn_ns(seconds: float = SECONDS) -> int:
     """For how long a thread keeps a core that others wait for, ns: the median over `seconds` of twice as many busy
     processes as this one may use cores.
     """
-    code = _SPIN.format(seconds=seconds)
-    command = [sys.executable, "-I", "-S", "-c", code]
+    command = _python(_SPIN.format(seconds=seconds))
     number = _PROCESSES_A_CORE * len(os.sched_getaffinity(0))
     busy = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(number)]
     try:
@@ -70,7 +73,7 @@ def wake_ns() -> int:
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         return 0
-    command = [sys.executable, "-I", "-S", "-c", _ANSWER.format(core=cores[1])]
+    command = _python(_ANSWER.format(core=cores[1]))
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as other:
         assert other.stdin is not None
         assert other.stdout is not None

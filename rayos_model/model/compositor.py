@@ -271,7 +271,7 @@ class Compositor:
                 self.advance(("marker", self._printed.pop(0)))
             self._handling = False
             if processor.at_once:
-                yield from self._in_parts(taken, writes, taken if woken else processor.overheads.service_locked)
+                yield from self._in_parts(taken, writes, woken=woken)
             else:
                 yield self._offset
                 self._stamp(0, self._offset)
@@ -298,23 +298,23 @@ class Compositor:
         self._events.clear()
         return writes
 
-    def _in_parts(self, taken: int, writes: Iterable[tuple[int, Client, Write]], locked: int) -> Body:
-        """Consumes the burst up to where a batch is taken, and to each queue-write: the kernel lock is held then."""
-        thread, begun = self.thread, 0
-        if taken:
-            thread.locked_from = max(taken - locked, 0)
-            yield taken
-            self._stamp(begun, taken)
-            begun = taken
-        for offset, client, write in writes:
-            thread.locked_from = max(offset - begun - self.machine.processor.overheads.service_locked, 0)
-            yield offset - begun
-            self._stamp(begun, offset)
-            self._queue(client, write, self.machine.processor.now)
-            begun = offset
-        if self._offset > begun:
-            yield self._offset - begun
-            self._stamp(begun, self._offset)
+    def _in_parts(self, taken: int, writes: Iterable[tuple[int, Client, Write]], *, woken: bool) -> Body:
+        """Consumes the burst up to where a batch is taken, and to each queue-write: the kernel lock is held then.
+
+        Who was `woken` for the batch has had the lock since.
+        """
+        processor, thread, begun = self.machine.processor, self.thread, 0
+        service = processor.overheads.service_locked
+        parts: list[tuple[int, int, tuple[Client, Write] | None]] = [(taken, taken if woken else service, None)]
+        parts += [(offset, service, (client, write)) for offset, client, write in writes]
+        for ended, locked, queued in (*parts, (self._offset, 0, None)):
+            if ended > begun:
+                thread.locked_from = max(ended - begun - locked, 0)
+                yield ended - begun
+                self._stamp(begun, ended)
+                begun = ended
+            if queued is not None:
+                self._queue(*queued, processor.now)
 
     def _stamp(self, begun: int, ended: int) -> None:
         """A burst has been consumed, the item's from `begun` to `ended`: when its measurements were made."""

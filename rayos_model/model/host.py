@@ -271,9 +271,7 @@ class Host:
         for other in self._cores:
             if not other.wanted():
                 self._take(other)
-        if core.current is None:
-            self._take(core)
-        elif core.had_slice() and core.first() is not core.current:
+        if core.had_slice() and core.first() is not core.current:
             self._switch(core)
         self._tick_from_now(core)
 
