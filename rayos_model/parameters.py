@@ -203,6 +203,7 @@ class Parameters(Frozen):
     host_slice_ns: int = Field(default=4_000_000, description="slice of the host's scheduler")
     host_tick_ns: int = Field(default=4_000_000, description="after which the host takes a core from who had its slice")
     host_wake_ns: int = Field(default=0, description="until an idle core of the host runs a thread that was woken")
+    host_switch_ns: int = Field(default=0, description="that a core of the host takes to run another thread")
 
     def on_several(self) -> Parameters:
         """The parameters of a machine with several processors, whose kernel does more between some points."""

@@ -27,7 +27,7 @@ from rayos_model.calibration.calibrate import (
     kernel_locked,
 )
 from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_scheduling
-from rayos_model.calibration.host import slice_ns, turn_ns, wake_ns
+from rayos_model.calibration.host import slice_ns, switch_ns, turn_ns, wake_ns
 from rayos_model.calibration.segments import replaced_spaces, segments
 from rayos_model.errors import BadInput
 from rayos_model.parameters import PROBABILITIES, Memory, Parameters, Scheduling, Segment, sizes_key
@@ -309,6 +309,7 @@ def test_the_host_tells_for_how_long_a_busy_thread_keeps_a_core_and_how_soon_an_
     assert 300_000 < turn_ns(0.3) < 1_000_000_000
     before = os.sched_getaffinity(0)
     assert 0 <= wake_ns() < 1_000_000_000
+    assert 0 < switch_ns() < 1_000_000
     assert os.sched_getaffinity(0) == before
 
 

@@ -170,6 +170,46 @@ def test_an_idle_core_takes_its_time_to_run_who_wakes_and_a_busy_one_none() -> N
     assert (first.gained, second.gained) == ([30_000], [130_000])
 
 
+def test_a_core_takes_its_time_to_run_another_thread() -> None:
+    env = Clock()
+    host = Host(env, HostSettings(1, SLICE, TICK, switch_ns=2_000), Random(1))
+    first, second = Worker(env, host, busy(100_000)), Worker(env, host, busy(100_000))
+    first.start()
+    second.start(at=1_000)
+    run(env, TICK)
+    assert (first.gained, second.gained) == ([2_000], [104_000])
+
+
+def test_a_core_with_much_less_to_do_takes_from_who_has_more_until_it_has_as_much() -> None:
+    env = Clock()
+    host = Host(env, HostSettings(2, SLICE, TICK), Random(1))
+    workers: list[Worker] = []
+    for n in range(6):  # of which every second comes to the second core, where one remains
+        workers.append(Worker(env, host, busy(10 * TICK if n in (3, 5) else 10**12)))
+        workers[n].start(at=n)
+    run(env, 60 * TICK)
+    stay = [worker for worker in workers if worker.finished is None]
+    at_first = [worker.ran for worker in stay]
+    run(env, 60 * TICK + 10_000_000_000)
+    for worker in stay:
+        worker.lose()
+    shares = [(worker.ran - ran) / 1e10 for worker, ran in zip(stay, at_first, strict=True)]
+    assert shares == pytest.approx([0.5] * 4, abs=0.02)
+
+
+@pytest.mark.parametrize("threads", [3, 5, 7])
+def test_threads_that_two_cores_cannot_share_evenly_take_turns_at_being_the_more(threads: int) -> None:
+    env = Clock()
+    host = Host(env, HostSettings(2, SLICE, TICK), Random(1))
+    workers = [Worker(env, host, busy(10**12)) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    run(env, 10_000_000_000)
+    for worker in workers:
+        worker.lose()
+    assert [worker.ran / 1e10 for worker in workers] == pytest.approx([2 / threads] * threads, rel=0.25)
+
+
 def test_who_has_just_run_is_not_taken_to_another_core_at_once() -> None:
     env = Clock()
     host = Host(env, HostSettings(2, SLICE, TICK), Random(1))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from rayos_model.abi import COMPUTE_TURN_NS
 from rayos_model.model.clock import Clock
 from rayos_model.model.host import HostSettings
-from rayos_model.model.parallel import Parallel
+from rayos_model.model.parallel import Parallel, _rest_of_step
 from rayos_model.model.processor import BLOCK, EXITED, Body, Overheads, Thread
 from rayos_model.model.random import Random
 from rayos_model.model.smp import ComputingThread, Several
@@ -94,6 +95,36 @@ def test_an_idle_core_runs_a_processor_only_when_it_has_got_up() -> None:
     processor.spawn(Thread(16, "w", 10, worker(processor, done, 100_000)))
     run(processor, 10_000_000)
     assert done == [125_000]
+
+
+def test_who_computes_falls_asleep_if_it_pauses_while_qemu_wakes_a_processor() -> None:
+    # Two compute on two cores; a third sleeps, with a core to go to only when one of them has had its slice.
+    tell_ns = 2 * COMPUTE_TURN_NS
+    processor, woken, falls = machine(3, 2, Overheads(tell=tell_ns)), list[int](), list[int]()
+
+    def sleeper() -> Body:
+        thread.deadline = 5_500_000
+        yield BLOCK
+        woken.append(processor.now)
+
+    thread = Thread(16, "s", 20, sleeper())
+    processor.spawn(thread)
+    for index in range(2):
+        processor.spawn(ComputingThread(17 + index, "c", 10))
+    while processor.env.peek() <= 6_000_000:
+        asleep = [one.awake for one in processor._threads].count(False)
+        processor.env.step()
+        now_asleep = [one.awake for one in processor._threads].count(False)
+        if now_asleep > asleep and processor.env.instant() > 5_500_000:
+            falls.append(processor.env.instant())
+    assert woken
+    assert woken[0] >= 5_500_000 + tell_ns, "it hears of it when QEMU's lock is released"
+    assert 5_500_000 < falls[0] <= 5_500_000 + COMPUTE_TURN_NS, "the one that still had a core, at its next pause"
+
+
+@pytest.mark.parametrize(("left_ns", "rest_ns"), [(50_000, 25_000), (25_001, 1), (25_000, 12_500), (1, 1)])
+def test_a_computing_process_goes_on_to_the_end_of_a_step(left_ns: int, rest_ns: int) -> None:
+    assert _rest_of_step(left_ns) == rest_ns
 
 
 def test_who_loses_its_core_with_the_kernel_lock_has_it_again_though_the_others_burn_theirs() -> None:

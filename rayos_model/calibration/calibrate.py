@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, ThreadId, TraceKind, unpack_queued
 from rayos_model.calibration.expected import OF_ONE_SEGMENT, expected_ns
 from rayos_model.calibration.fit import bootstrap, fit_kinds, fit_pairs, fit_persistence, fit_scheduling, quantiles
-from rayos_model.calibration.host import slice_ns, turn_ns, wake_ns
+from rayos_model.calibration.host import slice_ns, switch_ns, turn_ns, wake_ns
 from rayos_model.calibration.pace import median_costs, pace, pace_around, run_pace_scenario
 from rayos_model.calibration.segments import circumstances, replaced_spaces, segments
 from rayos_model.calibration.store import PARAMETERS, calibration_root
@@ -100,7 +100,12 @@ def calibrate(
     parameters = fit(table, memory, idle_wake_ns, platform, provenance, novel, noisy=noisy)
     if noisy:
         persistence = fit_persistence(table, expected_ns(table, parameters))
-        host = {"host_slice_ns": slice_ns(), "host_tick_ns": turn_ns(), "host_wake_ns": wake_ns()}
+        host = {
+            "host_slice_ns": slice_ns(),
+            "host_tick_ns": turn_ns(),
+            "host_wake_ns": wake_ns(),
+            "host_switch_ns": switch_ns(),
+        }
         parameters = parameters.model_copy(update={"persistence": persistence, "pace_ns": pace_ns, **host})
         if at_once:
             parameters = fit_at_once(parameters, pd.concat(at_once, ignore_index=True), pd.concat(locked, axis=1))

@@ -10,6 +10,8 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -28,16 +30,19 @@ while last - began < {seconds} * 1e9:
     last = now
 print(*runs[1:])
 """
-_WAKES: Final = 401
-_ASLEEP_S: Final = 0.001
-_ANSWER_BYTES: Final = 20
 _ANSWER: Final = """
 import os
 from time import perf_counter_ns as clock
 os.sched_setaffinity(0, [{core}])
 while os.read(0, 1):
-    os.write(1, b"%20d" % clock())
+    os.write(1, {answer})
 """
+_WAKES: Final = 401
+_ASLEEP_S: Final = 0.001
+_CLOCK: Final = 'b"%20d" % clock()'
+_CLOCK_BYTES: Final = 20
+_ROUNDS: Final = 401
+_TIMES: Final = 50  # a round
 
 
 def _python(code: str) -> list[str]:
@@ -68,24 +73,55 @@ def slice_ns() -> int:
     return int(found[1]) if found else _USUAL_NS
 
 
+@contextmanager
+def _answering(core: int, answer: str) -> Iterator[tuple[int, int]]:
+    """Where to write a byte to a process on a core, and to read its answer; meanwhile this one is on the first."""
+    cores = os.sched_getaffinity(0)
+    command = _python(_ANSWER.format(core=core, answer=answer))
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        os.sched_setaffinity(0, [min(cores)])
+        try:
+            yield other.stdin.fileno(), other.stdout.fileno()
+        finally:
+            os.sched_setaffinity(0, cores)
+            other.stdin.close()
+
+
 def wake_ns() -> int:
     """How long an idle core takes to run a thread that was woken from another one, ns: a median; 0 on a single core."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         return 0
-    command = _python(_ANSWER.format(core=cores[1]))
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as other:
-        assert other.stdin is not None
-        assert other.stdout is not None
-        os.sched_setaffinity(0, cores[:1])
-        try:
-            delays = []
-            for _ in range(_WAKES):
-                time.sleep(_ASLEEP_S)
-                asked = time.perf_counter_ns()
-                other.stdin.write(b"?")
-                delays.append(int(other.stdout.read(_ANSWER_BYTES) or asked) - asked)
-        finally:
-            os.sched_setaffinity(0, cores)
-            other.stdin.close()
+    delays = []
+    with _answering(cores[1], _CLOCK) as (ask, answer):
+        for _ in range(_WAKES):
+            time.sleep(_ASLEEP_S)
+            asked = time.perf_counter_ns()
+            os.write(ask, b"?")
+            delays.append(int(os.read(answer, _CLOCK_BYTES)) - asked)
     return sorted(delays)[_WAKES // 2]
+
+
+def _exchange_ns(ask: int, answer: int) -> float:
+    """How long it takes to write a byte here and read one there, ns: a mean."""
+    began = time.perf_counter_ns()
+    for _ in range(_TIMES):
+        os.write(ask, b"?")
+        os.read(answer, 1)
+    return (time.perf_counter_ns() - began) / _TIMES
+
+
+def switch_ns() -> int:
+    """How long a core takes to run another thread, ns: half of what two processes on one core need to ask and answer,
+    but for what the pipes cost (as in lmbench's lat_ctx, McVoy and Staelin 1996); the median of some rounds.
+    """
+    read, write = os.pipe()
+    try:
+        with _answering(min(os.sched_getaffinity(0)), 'b"!"') as (ask, answer):
+            rounds = [_exchange_ns(ask, answer) / 2 - _exchange_ns(write, read) for _ in range(_ROUNDS)]
+    finally:
+        os.close(read)
+        os.close(write)
+    return max(round(sorted(rounds)[_ROUNDS // 2]), 0)

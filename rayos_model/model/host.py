@@ -7,7 +7,9 @@ when a tick comes or somebody wakes there; who wakes takes the core from it at o
 thread that falls asleep without being eligible goes on competing until it is: it wakes on the same core, and with what
 it had too much. Others wake on an idle core, if there is one, which takes its time to get up. An idle core takes a
 thread that waits for another, if that has not run just before and its caches are cold: at a tick, or at once when it is
-left with nothing; the latter as often as that found one lately (`NI_RANDOM`, since 6.18).
+left with nothing; the latter as often as that found one lately (`NI_RANDOM`, since 6.18). A busy core looks now and
+then whether another has much more to do, and takes some of that. How much a thread makes a core do, its *load*, is the
+part of the time that it was awake lately (PELT).
 Must not know what threads do.
 """
 
@@ -24,6 +26,12 @@ from rayos_model.model.random import Random
 
 HOT_NS: Final = 500_000
 """For so long after it has run a thread stays with its core: Linux' `sysctl_sched_migration_cost`."""
+LOAD_HALF_LIFE_NS: Final = 32 * 1_048_576
+"""After so long what a thread did counts half: 32 of the periods of Linux' `update_load_avg`."""
+MUCH_MORE_PERCENT: Final = 117
+"""Part of its own load from which on another core's is much more: `imbalance_pct` of cores that share a cache."""
+_BALANCE_NS: Final = 32_000_000  # a busy core looks so often (`busy_factor` times 1 ms a core), or half as often
+_COLD_TRIES: Final = 1  # in vain, until threads are taken that have just run: `cache_nice_tries`
 _LOOKS: Final = 1024
 
 
@@ -31,7 +39,7 @@ _LOOKS: Final = 1024
 class HostSettings:
     """A host: how many cores it has, for how long a thread may keep one, how often and first when that is looked at.
 
-    `wake_ns`: how long an idle core takes to run a thread that was woken.
+    `wake_ns`: how long an idle core takes to run a thread that was woken, `switch_ns` any core to run another thread.
     """
 
     cores: int
@@ -39,12 +47,16 @@ class HostSettings:
     tick_ns: int
     phase_ns: int = 0
     wake_ns: int = 0
+    switch_ns: int = 0
 
 
 class HostThread:
     """A thread of the host, asleep at first. Two functions say what it does when it gets a core, and loses it."""
 
-    __slots__ = ("awake", "core", "deadline", "lag", "lose", "protected_until", "ran_at", "resume", "vruntime")
+    __slots__ = (
+        *("awake", "core", "deadline", "lag", "load", "load_at", "lose", "protected_until", "ran_at", "resume"),
+        "vruntime",
+    )
 
     def __init__(self, resume: Callable[[], None], lose: Callable[[], None]) -> None:
         self.resume = resume
@@ -56,6 +68,14 @@ class HostThread:
         self.protected_until = 0  # virtual runtime up to which it keeps the core while it is eligible
         self.lag = 0  # by how much its virtual runtime was below the mean when it left its core
         self.ran_at = -HOT_NS  # up to when it had a core, the last time that this was looked at
+        self.load = 0.0  # part of the time that it was awake, up to `load_at`
+        self.load_at = 0
+
+    def update_load(self, now: int) -> None:
+        """Before it wakes or falls asleep, and before its load is looked at."""
+        keep = 0.5 ** ((now - self.load_at) / LOAD_HALF_LIFE_NS)
+        self.load = self.load * keep + (1 - keep) * self.awake
+        self.load_at = now
 
     @property
     def running(self) -> bool:
@@ -66,7 +86,7 @@ class HostThread:
 class Core:
     """One of the host's cores."""
 
-    __slots__ = ("competing", "current", "since", "ticking", "vtime")
+    __slots__ = ("balance_at", "competing", "current", "in_vain", "patience", "since", "ticking", "vtime")
 
     def __init__(self) -> None:
         self.current: HostThread | None = None
@@ -74,6 +94,9 @@ class Core:
         self.since = 0  # up to when the current one's virtual runtime is known
         self.ticking = False
         self.vtime = 0  # the mean when threads last competed
+        self.balance_at = 0  # when it next looks at the others' load
+        self.patience = 1  # 2: it looks half as often
+        self.in_vain = 0  # how often lately another had much more to do, and nothing that could be taken
 
     def mean(self) -> int:
         """Mean virtual runtime of those that compete, ns."""
@@ -125,7 +148,9 @@ class Host:
         self._tick_ns = settings.tick_ns
         self._phase_ns = settings.phase_ns
         self._wake_ns = settings.wake_ns
+        self._switch_ns = settings.switch_ns
         self._cores = [Core() for _ in range(settings.cores)]
+        self._threads: list[HostThread] = []  # all that ever woke
         self._lag_limit_ns = max(2 * settings.slice_ns, settings.tick_ns)
 
     # ---- what threads do -------------------------------------------------------------------------
@@ -134,8 +159,11 @@ class Host:
         """A thread wants a core; nothing if it does already."""
         if thread.awake:
             return
-        thread.awake = True
         core = thread.core
+        if core is None:
+            self._threads.append(thread)
+        thread.update_load(self._env.instant())
+        thread.awake = True
         if core is not None and thread in core.competing:
             self._account(core)
             if thread.vruntime < core.mean():
@@ -160,6 +188,7 @@ class Host:
         core = thread.core
         assert core is not None and core.current is thread
         self._account(core)
+        thread.update_load(core.since)
         thread.awake = False
         if thread.vruntime > core.mean():
             core.competing.append(thread)
@@ -199,7 +228,7 @@ class Host:
         core.since = now
 
     def _take(self, core: Core, late_ns: int = 0, *, left: bool = False) -> None:
-        """Gives a free core, `late_ns` from now, to one that competes for it or to one that waits for another.
+        """Gives a free core, from `late_ns` on, to one that competes for it or to one that waits for another.
 
         `left`: it has just been left.
         """
@@ -213,7 +242,7 @@ class Host:
         core.current, core.since = thread, self._env.instant()
         thread.protected_until = thread.deadline
         self._tick_from_now(core)
-        self._env.set_alarm(core.since + late_ns, Call(partial(self._resume, thread)))
+        self._env.set_alarm(core.since + max(late_ns, self._switch_ns), Call(partial(self._resume, thread)))
 
     def _resume(self, thread: HostThread) -> None:
         if thread.running:
@@ -238,14 +267,45 @@ class Host:
         waiting = [thread for thread in other.competing if thread.awake and thread.ran_at <= cold]
         if not waiting:
             return False
-        self._account(other)
-        thread = min(waiting, key=lambda one: one.ran_at)
+        self._move(min(waiting, key=lambda one: one.ran_at), core)
+        return True
+
+    def _move(self, thread: HostThread, core: Core) -> None:
+        """Has a thread that waits for a core wait for another one, with what is left of its slice."""
+        assert thread.core is not None
+        self._account(thread.core)
         left_ns = thread.deadline - thread.vruntime
         self._keep_lag(thread)
-        other.competing.remove(thread)
+        thread.core.competing.remove(thread)
+        self._account(core)
         self._place(thread, core)
         thread.deadline = thread.vruntime + left_ns
-        return True
+
+    def _balance(self, core: Core) -> None:
+        """Takes threads that wait for the core with the greatest load, up to the mean; who waits longest is first."""
+        now = self._env.instant()
+        if now < core.balance_at or not core.wanted():
+            return
+        loads = dict.fromkeys(self._cores, 0.0)
+        for thread in self._threads:
+            assert thread.core is not None
+            thread.update_load(now)
+            loads[thread.core] += thread.load
+        busiest = max(self._cores, key=lambda one: loads[one])
+        mean = sum(loads.values()) / len(loads)
+        much_more = 100 * loads[busiest] > MUCH_MORE_PERCENT * loads[core] and loads[core] < mean
+        wanted = min(loads[busiest] - mean, mean - loads[core]) if much_more else 0.0
+        taken = False
+        cold = now - HOT_NS if core.in_vain <= _COLD_TRIES else now
+        for thread in sorted(busiest.competing, key=lambda one: one.ran_at):
+            if wanted > 0 and thread.awake and thread.ran_at <= cold and thread.load <= wanted * 2**core.in_vain:
+                self._move(thread, core)
+                wanted -= thread.load
+                taken = True
+        core.in_vain = core.in_vain + 1 if much_more and not taken else 0
+        core.patience = 1 if taken else 2
+        core.balance_at = now + core.patience * _BALANCE_NS - self._tick_ns
+        self._tick_from_now(core)
 
     def _switch(self, core: Core) -> None:
         """Takes the core from the thread that runs."""
@@ -269,6 +329,7 @@ class Host:
         core.ticking = False
         self._account(core)
         for other in self._cores:
+            self._balance(other)
             if not other.wanted():
                 self._take(other)
         if core.had_slice() and core.first() is not core.current:
@@ -309,6 +370,11 @@ class Mutex:
     def taken_from(self, thread: HostThread) -> bool:
         """Whether another thread has it."""
         return self._owner is not None and self._owner is not thread
+
+    def release_at(self) -> int:
+        """When it is to be released: now if it is not taken, or if its owner has no core."""
+        now = self._env.instant()
+        return max(now, self._until) if self._owner is not None and self._owner.running else now
 
     def await_(self, thread: HostThread) -> None:
         """A thread that has a core falls asleep until it is woken to try again."""

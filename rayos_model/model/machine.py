@@ -137,6 +137,7 @@ class Machine:
             tick_ns=tick_ns,
             phase_ns=chance.next() * tick_ns >> 32,
             wake_ns=parameters.host_wake_ns,
+            switch_ns=parameters.host_switch_ns,
         )
         return Parallel(self.env, settings.quantum_ns, overheads, several, host, chance)
 

@@ -3,16 +3,19 @@
 Each is a thread of the host, which lets it wait where more of them want a core than there are (host.py). QEMU's main
 loop is one more, which sees to timers. What goes through QEMU needs its one big lock: to tell another processor
 something, to set a timer and to have it expire, to accept an interrupt, and to pause, as who waits for the kernel lock
-does all the time.
+does all the time and who computes now and then. Waking a thread of the host is what takes time there; the lock is had
+for the rest of it in no time, but who finds it taken falls asleep.
 Must not know what threads do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import log
 from typing import Final
 
+from rayos_model.abi import COMPUTE_TURN_NS
 from rayos_model.model.clock import NEVER, Alarm, Call, Clock
 from rayos_model.model.host import Host, HostSettings, HostThread, Mutex
 from rayos_model.model.processor import Overheads
@@ -21,6 +24,14 @@ from rayos_model.model.smp import ComputingThread, Cpu, Cpus, Phase, Several, St
 
 SPINNERS_MEET_NS: Final = 4_000_000
 """Mean time until two that spin on different cores want QEMU's lock at one instant, and one of them falls asleep."""
+
+
+def _rest_of_step(left_ns: int) -> int:
+    """What is left of a step when `left_ns` are of a computing process's turn: each is half of what remains of that."""
+    after = COMPUTE_TURN_NS // 2
+    while after >= left_ns:
+        after //= 2
+    return left_ns - after
 
 
 class Parallel(Cpus):
@@ -59,8 +70,10 @@ class Parallel(Cpus):
         return 0
 
     def _compute(self, cpu: Cpu, thread: ComputingThread) -> Stop:
-        """Busy until it is interrupted; its pauses change nothing."""
+        """Busy until it is interrupted; it pauses at the end of each turn, or of a step if the turn is over by then."""
+        thread.until = self.now + COMPUTE_TURN_NS if thread.until is None else max(thread.until, self.now + thread.rest)
         self._busy[cpu] = self.now, None
+        self._pause(cpu)
         return Stop.TIME
 
     def _interrupt_cost_on(self, cpu: Cpu) -> int:
@@ -68,24 +81,30 @@ class Parallel(Cpus):
         return self.overheads.interrupt
 
     def _may_interrupt(self, cpu: Cpu) -> bool:
-        return self._qemu.take(self._threads[cpu.id], self.overheads.tell)
+        return self._take_qemu(self._threads[cpu.id], 0)
 
     def _leave_kernel(self, cpu: Cpu) -> bool:
         cpu.phase = Phase.LEAVE
-        self._unlock(cpu)
         thread = self._threads[cpu.id]
+        first = cpu.wanted != cpu.armed and self._is_first(cpu.wanted)
+        wakes = self._to_wake(cpu.telling) + (first and not self._main_loop.awake)
+        self._unlock(cpu)
         if cpu.telling or cpu.wanted != cpu.armed:
-            if not self._qemu.take(thread, self.overheads.tell):
+            if not self._take_qemu(thread, wakes):
                 return True
-            self._hold_up_spinners()
             self._tell_others(cpu)
             if cpu.wanted != cpu.armed:
                 self._timer_set(cpu)
+            if first:
+                self._when_released(self._rouse_main_loop)
         cpu.phase = Phase.RUN
         return not thread.running
 
+    def _is_first(self, deadline: int) -> bool:
+        """Whether no timer is set to anything earlier: the main loop has to know that at once."""
+        return deadline != NEVER and all(deadline <= other.armed for other in self._cpus)
+
     def _timer_set(self, cpu: Cpu) -> bool:
-        """Sets a processor's timer; of the earliest of all the main loop has to know at once."""
         deadline = cpu.armed = cpu.wanted
         if deadline == NEVER:
             return False
@@ -100,18 +119,19 @@ class Parallel(Cpus):
                 return
             cpu.armed = NEVER
             self._expired.append(cpu)
-            self._rouse(self._main_loop)
+            self._rouse_main_loop()
 
         self._at(max(deadline, self.env.instant()), Call(expire))
-        if all(deadline <= other.armed for other in self._cpus):
-            self._rouse(self._main_loop)
         return False
 
     def _interrupt_sent(self, cpu: Cpu) -> None:
-        """One that runs notices it when who interrupts it has let go of QEMU's lock."""
+        """It is noticed when who interrupts has let go of QEMU's lock."""
+        self._when_released(partial(self._notice, cpu))
+
+    def _notice(self, cpu: Cpu) -> None:
         thread = self._threads[cpu.id]
         if thread.running:
-            self._at(self.env.instant() + self.overheads.tell, Call(partial(self._carry_on, cpu)))
+            self._proceed(cpu)
         else:
             self._rouse(thread)
 
@@ -127,18 +147,52 @@ class Parallel(Cpus):
         if not self._qemu.awaited_by(thread):
             self._host.wake(thread)
 
+    def _rouse_main_loop(self) -> None:
+        self._rouse(self._main_loop)
+
+    def _to_wake(self, cpus: list[Cpu]) -> int:
+        """How many threads have to be woken to interrupt these processors."""
+        return sum(not self._threads[cpu.id].awake for cpu in cpus)
+
+    def _take_qemu(self, thread: HostThread, wakes: int) -> bool:
+        """Takes QEMU's lock to wake so many; else the thread has fallen asleep. Who then pauses falls asleep, too."""
+        if not self._qemu.take(thread, wakes * self.overheads.tell):
+            return False
+        for cpu in self._spinning.copy():
+            self._stop_for_lock(cpu)
+        if wakes:
+            for cpu, (_, end) in self._busy.items():
+                if end is None:
+                    self._pause(cpu)
+        return True
+
+    def _when_released(self, do: Callable[[], None]) -> None:
+        """Does something as soon as QEMU's lock is released, or now if its owner has no core and it may take long."""
+        self._at(self._qemu.release_at(), Call(do))
+
+    def _pause(self, cpu: Cpu) -> None:
+        """If QEMU's lock is taken, a processor that computes falls asleep at its next pause, if it still is by then."""
+        if not self._qemu.taken_from(self._threads[cpu.id]):
+            return
+        stretch = self._busy[cpu]
+
+        def pause() -> None:
+            if self._busy.get(cpu) is stretch and self._qemu.taken_from(self._threads[cpu.id]):
+                self._stop_for_lock(cpu)
+
+        thread, now = cpu.thread, self.env.instant()
+        assert isinstance(thread, ComputingThread)
+        self._at(now + thread.left_of_turn(now), Call(pause))
+
     def _see_to_timers(self) -> None:
         """What the main loop does when it has a core."""
-        hold_ns = self.overheads.tell * len(self._expired)
-        if not self._qemu.take(self._main_loop, hold_ns):
+        if not self._take_qemu(self._main_loop, self._to_wake(self._expired)):
             return
         expired, self._expired = self._expired, []
-        if expired:
-            self._hold_up_spinners()
         for cpu in expired:
             cpu.timer_due = True
             self._interrupt_sent(cpu)
-        self._at(self.env.instant() + hold_ns, Call(self._timers_seen_to))
+        self._when_released(self._timers_seen_to)
 
     def _timers_seen_to(self) -> None:
         if self._main_loop.running:
@@ -147,11 +201,6 @@ class Parallel(Cpus):
             self._host.sleep(self._main_loop)
         elif self._main_loop.running:
             self._see_to_timers()
-
-    def _hold_up_spinners(self) -> None:
-        """QEMU's lock has been taken: who spins stops for it."""
-        for cpu in self._spinning.copy():
-            self._stop_for_lock(cpu)
 
     def _spin(self, cpu: Cpu) -> None:
         self._spinning.append(cpu)
@@ -209,13 +258,19 @@ class Parallel(Cpus):
         """What a processor has got done since it became busy."""
         if cpu in self._spinning:
             self._spinning.remove(cpu)
-        since, end = self._busy.pop(cpu, (self.now, None))
-        if end is not None:
-            end.cancelled = True
+        stretch = self._busy.pop(cpu, None)
+        if stretch is None:
+            return
+        since, end = stretch
         spent = self.now - since
         thread = cpu.thread
+        if end is not None:
+            end.cancelled = True
         if cpu.debt:
             cpu.debt -= spent
-        elif thread is not None and spent and not isinstance(thread, ComputingThread):
+        elif isinstance(thread, ComputingThread):
+            left_ns = thread.left_of_turn(self.now)
+            thread.until, thread.rest = self.now + left_ns, _rest_of_step(left_ns)
+        elif thread is not None and spent:
             thread.remaining -= spent
             thread.suspended_at = None

@@ -47,11 +47,17 @@ def _by_deadline(thread: Thread) -> tuple[int, int]:
 class ComputingThread(Thread):
     """A thread that only computes, until it is killed; it pauses every `COMPUTE_TURN_NS`."""
 
-    __slots__ = ("until",)
+    __slots__ = ("rest", "until")
 
     def __init__(self, index: int, name: str, priority: int) -> None:
         super().__init__(index, name, priority, _nothing())
         self.until: int | None = None  # when it pauses next; None: known when it goes on
+        self.rest = 0  # what it computes at least when it goes on, however late
+
+    def left_of_turn(self, now: int) -> int:
+        """How long it still computes until it pauses; one turn after the other since it last went on."""
+        assert self.until is not None
+        return (self.until - now - 1) % COMPUTE_TURN_NS + 1
 
 
 class Phase(Enum):
