@@ -218,6 +218,7 @@ class Parameters(Frozen):
                 "segments": {pair: one.at_pace(known.get(pair, pace)) for pair, one in self.segments.items()},
                 "kinds": {kind: segment.at_pace(pace) for kind, segment in self.kinds.items()},
                 "scheduling": self.scheduling.at_pace(pace),
+                "host_switch_ns": round(self.host_switch_ns * pace),
             }
         )
 

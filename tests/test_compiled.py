@@ -22,12 +22,17 @@ from rayos_model.image import build_image
 from rayos_model.model.machine import Machine
 from rayos_model.scenario import load
 
+AT_ONCE = {"host_parallelism": 2, "host_slice_ns": 1_400_000, "host_switch_ns": 2_000}
 for name in sys.argv[1:]:
     name, _, seconds = name.partition("=")
-    outcome = hashlib.sha256()
+    name, at_once, _ = name.partition(" at once")
+    outcome, parameters = hashlib.sha256(), load_calibration()
+    if at_once:
+        scheduling = parameters.scheduling.model_copy(update={"tell_ns": 10_000.0})
+        parameters = parameters.model_copy(update=AT_ONCE | {"scheduling": scheduling})
     image = build_image(load(name).with_overrides(duration_s=float(seconds)) if seconds else load(name))
     keep, say = lambda records: outcome.update(records.tobytes()), lambda line: outcome.update(line.encode())
-    Machine(image, load_calibration(), keep, say, lambda second, flips: None).run()
+    Machine(image, parameters, keep, say, lambda second, flips: None).run()
     print(name, outcome.hexdigest())
 print(compiled.in_use())
 """
@@ -60,6 +65,7 @@ def test_the_compiled_model_says_what_the_interpreted_one_says() -> None:
     scenarios = [
         *("soak-64=3", "validation/mixed-16=4", "failure-mixed", "desktop-workload", "emergency-shutdown"),
         *("stress-cpu=2", "stress-combined=1", "failure-partition=20", "perf-input-roundtrip=2"),
+        "stress-cpu at once=2",
     ]
     *outcomes, compiled_one = outcome_of(*scenarios)
     *expected, other = outcome_of(*scenarios, interpreted=True)

@@ -182,13 +182,13 @@ void seat_input(struct client *client)
     client->input_count++;
     struct client *receiver = (scenario()->input_source == INPUT_DEVICE ? from_device : from_seat)(client, &written);
     trace_point(P_INPUT, id, written);
-    clients_flush();
     bool tracked = receiver && receiver->inputs_queued - receiver->inputs_shown < MAX_INPUTS;
     counters.input_produced++;
     counters.input_delivered += tracked;
     counters.input_coalesced += !tracked;
     if (tracked)
         receiver->inputs[receiver->inputs_queued++ % MAX_INPUTS] = (struct input_event){scheduled, clock_ns()};
+    clients_flush(); /* last: on another processor it may be answered before this returns */
 }
 
 /* Events queued before this batch was sent are answered by it. */

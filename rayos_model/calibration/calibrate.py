@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -61,10 +62,11 @@ def calibrate(
     locked: list[pd.Series] = []
     memories, idle_wakes, provenance = [], [], {}
     with tempfile.TemporaryDirectory(prefix="rayos-calibrate-") as scratch:
-        runs, between = [], []
+        runs, between, switches = [], [], []
         for scenario in calibration_scenarios():
             if noisy:
                 between.append(run_pace_scenario(kernel, progress))
+                switches.append(switch_ns())
             runs.append(execute(kernel, scenario, Path(scratch, scenario.name), progress and progress(scenario.name)))
         pace_ns = median_costs(between)
         paces = [pace(table, pace_ns) for table in between]
@@ -104,7 +106,7 @@ def calibrate(
             "host_slice_ns": slice_ns(),
             "host_tick_ns": turn_ns(),
             "host_wake_ns": wake_ns(),
-            "host_switch_ns": switch_ns(),
+            "host_switch_ns": round(median(switches)),
         }
         parameters = parameters.model_copy(update={"persistence": persistence, "pace_ns": pace_ns, **host})
         if at_once:

@@ -112,17 +112,21 @@ class Machine:
         spread = scheduling.idle_wake_spread_ns
         noise = Noise(settings.seed, ThreadId.IDLE)
         overheads = Overheads(
-            *(round(scheduling.dispatch_ns), round(scheduling.interrupt_ns), round(scheduling.idle_wake_ns)),
-            (lambda: round(noise.draw(spread))) if spread else None,
-            *(scheduling.replaced_ns, scheduling.replaced_used_ns),
-            *(scheduling.replaced_mapped_ns, scheduling.replaced_drawn_ns),
-            scheduling.seek_ns,
-            round(scheduling.told_wake_ns),
-            round(scheduling.leave_ns),
-            round(scheduling.tell_ns),
-            round(scheduling.block_locked_ns),
-            round(scheduling.service_locked_ns),
-            round(scheduling.idle_locked_ns),
+            dispatch=round(scheduling.dispatch_ns),
+            interrupt=round(scheduling.interrupt_ns),
+            idle_wake=round(scheduling.idle_wake_ns),
+            draw_idle_wake=(lambda: round(noise.draw(spread))) if spread else None,
+            replaced=scheduling.replaced_ns,
+            replaced_used=scheduling.replaced_used_ns,
+            replaced_mapped=scheduling.replaced_mapped_ns,
+            replaced_drawn=scheduling.replaced_drawn_ns,
+            seek=scheduling.seek_ns,
+            told_wake=round(scheduling.told_wake_ns),
+            leave=round(scheduling.leave_ns),
+            tell=round(scheduling.tell_ns),
+            block_locked=round(scheduling.block_locked_ns),
+            service_locked=round(scheduling.service_locked_ns),
+            idle_locked=round(scheduling.idle_locked_ns),
         )
         jitter = Random(settings.jitter_seed, stream=STREAM_JITTER) if settings.jitter_seed else None
         if settings.vcpus == 1:

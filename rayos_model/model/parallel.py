@@ -158,9 +158,9 @@ class Parallel(Cpus):
         """Takes QEMU's lock to wake so many; else the thread has fallen asleep. Who then pauses falls asleep, too."""
         if not self._qemu.take(thread, wakes * self.overheads.tell):
             return False
-        for cpu in self._spinning.copy():
-            self._stop_for_lock(cpu)
         if wakes:
+            for cpu in self._spinning.copy():
+                self._stop_for_lock(cpu)
             for cpu, (_, end) in self._busy.items():
                 if end is None:
                     self._pause(cpu)
@@ -177,7 +177,7 @@ class Parallel(Cpus):
         stretch = self._busy[cpu]
 
         def pause() -> None:
-            if self._busy.get(cpu) is stretch and self._qemu.taken_from(self._threads[cpu.id]):
+            if self._busy.get(cpu) == stretch and self._qemu.taken_from(self._threads[cpu.id]):
                 self._stop_for_lock(cpu)
 
         thread, now = cpu.thread, self.env.instant()

@@ -50,7 +50,7 @@ class Overheads:
     for its buffers (touched.py). Of several processors: seek: looking at one further one for a thread that was woken;
     told_wake: from the end of the turn of who told an idle one to the switch away from idle; leave: from the end of
     `recv` to where its thread leaves the kernel. Of processors that run at once: tell: for how long QEMU's lock is kept
-    by what passes through it; for how long the kernel lock is held before a client blocks (block_locked), before the
+    to wake a thread of the host; for how long the kernel lock is held before a client blocks (block_locked), before the
     compositor takes a batch or has queued events (service_locked), and from a block that leaves a processor idle on
     (idle_locked).
     """

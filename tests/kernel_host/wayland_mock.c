@@ -8,7 +8,7 @@
 
 static u64 now_ns, target_ns;
 static sem_t test_turn, compositor_turn;
-u64 mock_paint_cost_ns;
+u64 mock_paint_cost_ns, mock_write_cost_ns, mock_sent_ago_ns;
 u32 mock_socket_bytes = 16384;
 
 u64 clock_ns(void) { return now_ns; }
@@ -193,7 +193,7 @@ void mock_send(struct socket *s, const void *data, u32 bytes, struct handle hand
     }
     CHECK(bytes && bytes <= BATCH_BYTES);
     struct item *item = calloc(1, sizeof *item), **at = &s->items;
-    item->batch.sent_ns = now_ns;
+    item->batch.sent_ns = now_ns - mock_sent_ago_ns;
     item->batch.bytes = bytes;
     item->batch.handle = handle;
     memcpy(item->batch.data, data, bytes);
@@ -303,6 +303,7 @@ bool socket_queue(struct socket *s, const void *data, u32 bytes, u32 events, boo
     *at = queued;
     s->queued_bytes += bytes;
     trace_point(P_EVENTS, s->client, QUEUED(bytes, events, 0));
+    now_ns += mock_write_cost_ns;
     return true;
 }
 

@@ -36,6 +36,8 @@ u32 mock_killed(void);                       /* clients killed so far */
 void mock_fail_allocations(u32 client, u32 one_in); /* ... while handling that client's batches; 0: never */
 void mock_limits(u32 surfaces, u32 pools);   /* of each client; 0: none */
 extern u64 mock_paint_cost_ns;               /* added by every blit */
+extern u64 mock_write_cost_ns;               /* passes after a client was written to, before the compositor goes on */
+extern u64 mock_sent_ago_ns;                 /* how long ago a client that runs meanwhile sent what it sends */
 extern u32 mock_socket_bytes;
 extern struct image_event mock_event;         /* the timeline, before mock_start(); count 0: none */
 void mock_check_clean(void);                 /* no heap, no reference is left */

@@ -151,6 +151,27 @@ static void input_comes_and_is_measured(void)
     peer_end(p);
 }
 
+/* Where processors run at once, the answer may be sent before the compositor has come to its next instruction. */
+static void input_may_be_answered_at_once(void)
+{
+    struct peer *p = peer_new(MOCK_INPUT);
+    set_up(p);
+    window(p, 64, 64, 1, 2);
+    mock_run_until(after_vblank());
+    drain(p), forget(p);
+    u32 measured = mock_count(M_INPUT_ROUND_TRIP);
+    mock_write_cost_ns = 100000;
+    for (u64 end = mock_now() + 2 * mock_gap_ns; !came(p, POINTER, 0, NULL) && mock_now() < end; drain(p))
+        mock_run_until(mock_now() + 1000);
+    CHECK(came(p, POINTER, 0, NULL) == 1);
+    mock_sent_ago_ns = mock_write_cost_ns / 2;
+    frame(p, BUFFER_B, 64, 0, 8);
+    mock_write_cost_ns = mock_sent_ago_ns = 0;
+    mock_run_until(after_vblank());
+    CHECK(mock_count(M_INPUT_ROUND_TRIP) == measured + 1);
+    peer_end(p);
+}
+
 static const char mime[] = "text/plain";
 enum { OFFER = FIRST_SERVER_ID, SOURCE = NEXT + 1 };
 
@@ -416,6 +437,7 @@ int main(void)
     a_frame_is_measured_to_its_flip();
     a_late_pass_drops_a_frame();
     input_comes_and_is_measured();
+    input_may_be_answered_at_once();
     a_drop_reaches_the_peer();
     requests_may_arrive_in_pieces();
     a_client_without_pong_is_killed();
