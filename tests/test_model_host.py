@@ -160,24 +160,19 @@ def test_a_core_changes_hands_when_somebody_wakes_there_and_who_runs_has_had_its
     assert (first.gained, second.gained, third.gained) == ([0], [2_000_000], [TICK])
 
 
-def test_an_idle_core_takes_its_time_to_run_who_wakes_and_a_busy_one_none() -> None:
+@pytest.mark.parametrize(
+    ("wake_ns", "switch_ns", "gains"), [(30_000, 0, (30_000, 130_000)), (0, 2_000, (2_000, 104_000))]
+)
+def test_a_core_takes_its_time_to_run_who_wakes_if_it_is_idle_and_to_run_another_anyway(
+    wake_ns: int, switch_ns: int, gains: tuple[int, int]
+) -> None:
     env = Clock()
-    host = Host(env, HostSettings(1, SLICE, TICK, wake_ns=30_000), Random(1))
+    host = Host(env, HostSettings(1, SLICE, TICK, wake_ns=wake_ns, switch_ns=switch_ns), Random(1))
     first, second = Worker(env, host, busy(100_000)), Worker(env, host, busy(100_000))
     first.start()
     second.start(at=1_000)
     run(env, TICK)
-    assert (first.gained, second.gained) == ([30_000], [130_000])
-
-
-def test_a_core_takes_its_time_to_run_another_thread() -> None:
-    env = Clock()
-    host = Host(env, HostSettings(1, SLICE, TICK, switch_ns=2_000), Random(1))
-    first, second = Worker(env, host, busy(100_000)), Worker(env, host, busy(100_000))
-    first.start()
-    second.start(at=1_000)
-    run(env, TICK)
-    assert (first.gained, second.gained) == ([2_000], [104_000])
+    assert (first.gained, second.gained) == ([gains[0]], [gains[1]])
 
 
 def test_a_core_with_much_less_to_do_takes_from_who_has_more_until_it_has_as_much() -> None:

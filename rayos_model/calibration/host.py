@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median_high
 from typing import Final
 
 SECONDS: Final = 1.0
@@ -57,11 +58,11 @@ def turn_ns(seconds: float = SECONDS) -> int:
     number = _PROCESSES_A_CORE * len(os.sched_getaffinity(0))
     busy = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(number)]
     try:
-        runs = sorted(int(run) for one in busy for run in one.communicate()[0].split())
+        runs = [int(run) for one in busy for run in one.communicate()[0].split()]
     finally:
         for one in busy:
             one.kill()
-    return runs[len(runs) // 2] if runs else _USUAL_NS
+    return median_high(runs) if runs else _USUAL_NS
 
 
 def slice_ns() -> int:
@@ -100,8 +101,8 @@ def wake_ns() -> int:
             time.sleep(_ASLEEP_S)
             asked = time.perf_counter_ns()
             os.write(ask, b"?")
-            delays.append(int(os.read(answer, _CLOCK_BYTES)) - asked)
-    return sorted(delays)[_WAKES // 2]
+            delays.append(int(os.read(answer, _CLOCK_BYTES) or asked) - asked)
+    return median_high(delays)
 
 
 def _exchange_ns(ask: int, answer: int) -> float:
@@ -124,4 +125,4 @@ def switch_ns() -> int:
     finally:
         os.close(read)
         os.close(write)
-    return max(round(sorted(rounds)[_ROUNDS // 2]), 0)
+    return max(round(median_high(rounds)), 0)

@@ -86,7 +86,7 @@ class HostThread:
 class Core:
     """One of the host's cores."""
 
-    __slots__ = ("balance_at", "competing", "current", "in_vain", "patience", "since", "ticking", "vtime")
+    __slots__ = ("balance_at", "competing", "current", "in_vain", "since", "ticking", "vtime")
 
     def __init__(self) -> None:
         self.current: HostThread | None = None
@@ -95,7 +95,6 @@ class Core:
         self.ticking = False
         self.vtime = 0  # the mean when threads last competed
         self.balance_at = 0  # when it next looks at the others' load
-        self.patience = 1  # 2: it looks half as often
         self.in_vain = 0  # how often lately another had much more to do, and nothing that could be taken
 
     def mean(self) -> int:
@@ -294,18 +293,21 @@ class Host:
         busiest = max(self._cores, key=lambda one: loads[one])
         mean = sum(loads.values()) / len(loads)
         much_more = 100 * loads[busiest] > MUCH_MORE_PERCENT * loads[core] and loads[core] < mean
-        wanted = min(loads[busiest] - mean, mean - loads[core]) if much_more else 0.0
+        taken = much_more and self._take_load(core, busiest, min(loads[busiest] - mean, mean - loads[core]))
+        core.in_vain = core.in_vain + 1 if much_more and not taken else 0
+        core.balance_at = now + (1 if taken else 2) * _BALANCE_NS - self._tick_ns
+        self._tick_from_now(core)
+
+    def _take_load(self, core: Core, other: Core, wanted: float) -> bool:
+        """Whether one core has taken anything from another; the more, the oftener that was in vain."""
+        cold = self._env.instant() - (HOT_NS if core.in_vain <= _COLD_TRIES else 0)
         taken = False
-        cold = now - HOT_NS if core.in_vain <= _COLD_TRIES else now
-        for thread in sorted(busiest.competing, key=lambda one: one.ran_at):
+        for thread in sorted(other.competing, key=lambda one: one.ran_at):
             if wanted > 0 and thread.awake and thread.ran_at <= cold and thread.load <= wanted * 2**core.in_vain:
                 self._move(thread, core)
                 wanted -= thread.load
                 taken = True
-        core.in_vain = core.in_vain + 1 if much_more and not taken else 0
-        core.patience = 1 if taken else 2
-        core.balance_at = now + core.patience * _BALANCE_NS - self._tick_ns
-        self._tick_from_now(core)
+        return taken
 
     def _switch(self, core: Core) -> None:
         """Takes the core from the thread that runs."""

@@ -85,18 +85,17 @@ class Parallel(Cpus):
 
     def _leave_kernel(self, cpu: Cpu) -> bool:
         cpu.phase = Phase.LEAVE
-        thread = self._threads[cpu.id]
-        first = cpu.wanted != cpu.armed and self._is_first(cpu.wanted)
-        wakes = self._to_wake(cpu.telling) + (first and not self._main_loop.awake)
         self._unlock(cpu)
-        if cpu.telling or cpu.wanted != cpu.armed:
-            if not self._take_qemu(thread, wakes):
+        thread, sets_timer = self._threads[cpu.id], cpu.wanted != cpu.armed
+        if cpu.telling or sets_timer:
+            first = sets_timer and self._is_first(cpu.wanted)
+            if not self._take_qemu(thread, self._to_wake(cpu.telling) + (first and not self._main_loop.awake)):
                 return True
             self._tell_others(cpu)
-            if cpu.wanted != cpu.armed:
+            if sets_timer:
                 self._timer_set(cpu)
             if first:
-                self._when_released(self._rouse_main_loop)
+                self._when_released(partial(self._rouse, self._main_loop))
         cpu.phase = Phase.RUN
         return not thread.running
 
@@ -119,7 +118,7 @@ class Parallel(Cpus):
                 return
             cpu.armed = NEVER
             self._expired.append(cpu)
-            self._rouse_main_loop()
+            self._rouse(self._main_loop)
 
         self._at(max(deadline, self.env.instant()), Call(expire))
         return False
@@ -146,9 +145,6 @@ class Parallel(Cpus):
         """Wakes a thread, but not one that sleeps for QEMU's lock."""
         if not self._qemu.awaited_by(thread):
             self._host.wake(thread)
-
-    def _rouse_main_loop(self) -> None:
-        self._rouse(self._main_loop)
 
     def _to_wake(self, cpus: list[Cpu]) -> int:
         """How many threads have to be woken to interrupt these processors."""

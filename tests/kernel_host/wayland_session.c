@@ -129,13 +129,20 @@ static void a_late_pass_drops_a_frame(void)
     peer_end(p);
 }
 
-static void input_comes_and_is_measured(void)
+/* Its window is shown: its first input comes a gap from now. */
+static struct peer *peer_with_input(void)
 {
     struct peer *p = peer_new(MOCK_INPUT);
     set_up(p);
     window(p, 64, 64, 1, 2);
     mock_run_until(after_vblank());
     drain(p), forget(p);
+    return p;
+}
+
+static void input_comes_and_is_measured(void)
+{
+    struct peer *p = peer_with_input();
     u32 measured = mock_count(M_INPUT_ROUND_TRIP);
     mock_run_until(mock_now() + mock_gap_ns);
     drain(p);
@@ -154,11 +161,7 @@ static void input_comes_and_is_measured(void)
 /* Where processors run at once, the answer may be sent before the compositor has come to its next instruction. */
 static void input_may_be_answered_at_once(void)
 {
-    struct peer *p = peer_new(MOCK_INPUT);
-    set_up(p);
-    window(p, 64, 64, 1, 2);
-    mock_run_until(after_vblank());
-    drain(p), forget(p);
+    struct peer *p = peer_with_input();
     u32 measured = mock_count(M_INPUT_ROUND_TRIP);
     mock_write_cost_ns = 100000;
     for (u64 end = mock_now() + 2 * mock_gap_ns; !came(p, POINTER, 0, NULL) && mock_now() < end; drain(p))
