@@ -35,7 +35,7 @@ setup: .venv/.ready qemu model
 
 # Compiled where there is what that takes, and interpreted where not; at once if its sources are what they were.
 model: .venv/.ready
-	@$(BIN)/python -m rayos_model.compiled
+	@$(BIN)/python -m rayos_model.toolchain.model_build
 
 .venv/.ready: pyproject.toml constraints.txt
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv

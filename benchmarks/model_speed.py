@@ -18,13 +18,14 @@ from rich.console import Console
 from rich.table import Table
 from simpy import Environment, Event
 
-from rayos_model import compiled
 from rayos_model.calibration import load_calibration
 from rayos_model.errors import PlatformFailure
 from rayos_model.hardware import KernelSystem
 from rayos_model.model import ModelSystem
-from rayos_model.scenario import Scenario, from_dict, load
-from rayos_model.systems import System, execute
+from rayos_model.run.system import System, execute
+from rayos_model.scenario.files import load
+from rayos_model.scenario.scenario import Scenario, from_dict
+from rayos_model.toolchain import model_build
 
 PROCESSES = 64
 TIMEOUTS = 4000
@@ -87,7 +88,7 @@ def main() -> None:
     console = Console()
     model, kernel = ModelSystem(load_calibration()), KernelSystem()
     bare = best(bare_timeouts)
-    how = "compiled" if compiled.in_use() else "interpreted"
+    how = "compiled" if model_build.in_use() else "interpreted"
     table = Table(title=f"model speed, {how}, {given.duration:g} virtual seconds, best of {REPEATS}")
     headings = ("scenario", "frames/s", "bare events a frame", "bare events a virtual second", "virtual/wall")
     for heading in (*headings, "kernel/model wall"):

@@ -16,12 +16,12 @@
 import pandas as pd
 from IPython.display import SVG
 
-from rayos_model import scenario
+from rayos_model.scenario import files
 from rayos_model.calibration import load_calibration
 from rayos_model.calibration.diagnostics import fits, identifiability, load_segments, residuals
 from rayos_model.calibration.store import calibration_root
 from rayos_model.report import plots
-from rayos_model.sensitivity import sensitivity
+from rayos_model.experiments.elasticity import sensitivity
 
 parameters = load_calibration("icount")
 segments = load_segments(calibration_root() / "icount")
@@ -78,7 +78,7 @@ known.sort_values("condition", ascending=False).head(8)[["fitted", "aliased", "c
 # enough for means; `rayos report --calibration icount` gives quantiles and processor time as well.
 
 # %%
-depends = sensitivity(scenario.load("validation/mixed-4").with_overrides(duration_s=1), parameters)
+depends = sensitivity(files.load("validation/mixed-4").with_overrides(duration_s=1), parameters)
 asked = ["buffer_commit.mean", "event_delivery.mean", "composition.mean", "commit_to_present.mean"]
 depends[depends["metric"].isin(asked)].groupby("metric").head(3).set_index(["metric", "parameter"]).sort_index(
     level=0, sort_remaining=False

@@ -24,7 +24,8 @@ from rayos_model import api
 from rayos_model.analysis.bottleneck import split_by_band
 from rayos_model.calibration import load_calibration
 from rayos_model.model import simulate
-from rayos_model.report import explain, plots
+from rayos_model.report import explain
+from rayos_model.report import plots
 from rayos_model.report.plans import front
 
 folder = tempfile.TemporaryDirectory(prefix="rayos-notebook-")  # gone when the notebook's kernel ends

@@ -20,10 +20,11 @@ import numpy as np
 import pandas as pd
 from IPython.display import SVG
 
-from rayos_model import api, scenario
-from rayos_model.failure import FailureInjector
+from rayos_model import api
+from rayos_model.scenario import files
+from rayos_model.harness.failure import FailureInjector
 from rayos_model.report import plots
-from rayos_model.stress import StressTestHarness
+from rayos_model.harness.stress import StressTestHarness
 
 folder = tempfile.TemporaryDirectory(prefix="rayos-notebook-")  # gone when the notebook's kernel ends
 scratch = Path(folder.name)
@@ -35,7 +36,7 @@ model = api.system("model")
 # Computing threads take the processors step by step. Graceful means no fall beyond noise and no cliff.
 
 # %%
-stress = StressTestHarness.for_scenario(scenario.load("stress-curve")).run(model, scratch / "stress")
+stress = StressTestHarness.for_scenario(files.load("stress-curve")).run(model, scratch / "stress")
 print("graceful" if stress.curve.graceful else "NOT graceful", "· knee at level", stress.curve.knee)
 SVG(plots.svg(plots.degradation({"model": stress.curve})))
 
@@ -46,7 +47,7 @@ SVG(plots.svg(plots.degradation({"model": stress.curve})))
 # notice it (a cascade).
 
 # %%
-what = scenario.load("failure-mixed").with_overrides(duration_s=15)
+what = files.load("failure-mixed").with_overrides(duration_s=15)
 failure = FailureInjector.for_scenario(what).run(model, scratch / "failure")
 print("passed" if failure.passed else failure.diagnostics, "·", len(failure.cascades), "cascades")
 def milliseconds(after_ns: int | None) -> float:

@@ -19,16 +19,16 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import SVG, display
 
-from rayos_model import scenario
-from rayos_model.abi import TraceKind
+from rayos_model.scenario import files
+from rayos_model.contract.trace_record import TraceKind
 from rayos_model.calibration import load_calibration, load_recorded
-from rayos_model.criteria import evaluate
-from rayos_model.crosscheck import compare
+from rayos_model.verdict.verdict import evaluate
+from rayos_model.comparison.agreement import compare
 from rayos_model.errors import BadInput
 from rayos_model.model import ModelSystem
 from rayos_model.report import plots
-from rayos_model.run import Run
-from rayos_model.systems import execute
+from rayos_model.run.run import Run
+from rayos_model.run.system import execute
 
 folder = tempfile.TemporaryDirectory(prefix="rayos-notebook-")  # gone when the notebook's kernel ends
 scratch = Path(folder.name)
@@ -38,7 +38,7 @@ model = ModelSystem(load_calibration("icount"))
 # ## The demo on the model
 
 # %%
-demo = execute(model, scenario.load("demo"), scratch / "demo")
+demo = execute(model, files.load("demo"), scratch / "demo")
 print(demo.scenario.description, "Passed." if demo.passed else "FAILED.")
 pd.DataFrame([verdict.to_dict() for verdict in demo.verdicts]).set_index("metric")
 
@@ -59,7 +59,7 @@ latencies = trace.groupby("subject")["arg"].describe(percentiles=[0.5, 0.95, 0.9
 # `mixed-4` is a validation scenario: calibration never sees it. The kernel's run of it is kept below `calibration/`.
 
 # %%
-mixed = scenario.load("validation/mixed-4")
+mixed = files.load("validation/mixed-4")
 predicted = execute(model, mixed, scratch / "mixed")
 try:
     recorded = load_recorded(mixed, "icount")

@@ -17,7 +17,7 @@ from collections import Counter
 
 import pandas as pd
 
-from rayos_model.markers import GRAMMAR, Marker, order_problems, parse
+from rayos_model.contract.markers import GRAMMAR, Marker, order_problems, parse
 
 log = """\
 [    0.000000] booting\r

@@ -1,5 +1,5 @@
 """`python -m rayos_model` is the command `rayos`."""
 
-from rayos_model.cli import main
+from rayos_model.cli.app import main
 
 main()

@@ -14,24 +14,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from rayos_model import crosscheck as _crosscheck
 from rayos_model.analysis.bottleneck import latency_split, utilisation
 from rayos_model.analysis.bounds import bounds
 from rayos_model.analysis.output import batch_means, batch_quantile, mser5, replications, until_precise
-from rayos_model.analysis.sensitivity import tornado
+from rayos_model.backends import SystemName, host, system
 from rayos_model.calibration import load_calibration, load_recorded
-from rayos_model.calibration.pace import Host
-from rayos_model.crosscheck import CrossCheck
-from rayos_model.keys import value_of, varied
-from rayos_model.model import ModelSystem
-from rayos_model.plan import Plan, plan
-from rayos_model.run import Run
-from rayos_model.scenario import Scenario, load
-from rayos_model.sweep import Range, summary, sweep
-from rayos_model.systems import System, execute
-from rayos_model.timeline import slices, write_perfetto
+from rayos_model.comparison import crosscheck as _crosscheck
+from rayos_model.comparison.agreement import CrossCheck
+from rayos_model.experiments.design import Range
+from rayos_model.experiments.plan import plan
+from rayos_model.experiments.plan_result import Plan
+from rayos_model.experiments.sweep import summary, sweep
+from rayos_model.experiments.tornado import tornado
+from rayos_model.report import notebook
+from rayos_model.report.perfetto import slices, write_perfetto
+from rayos_model.run.run import Run
+from rayos_model.run.system import execute
+from rayos_model.scenario.files import load
+from rayos_model.scenario.keys import value_of, varied
+from rayos_model.scenario.scenario import Scenario
 
 __all__ = [
     "CrossCheck",
@@ -62,6 +65,8 @@ __all__ = [
     "write_perfetto",
 ]
 
+notebook.register()
+
 
 def load_scenario(
     name_or_path: str | Path, *, duration_s: float | None = None, seed: int | None = None, **changes: Any
@@ -77,26 +82,9 @@ def load_run(path: str | Path) -> Run:
     return Run.load(path)
 
 
-def system(on: Literal["model", "kernel"], platform: str = "icount", *, trace_points: bool = False) -> System:
-    """The model (with the calibration of a platform) or the kernel (on a platform). Raises `BadInput`."""
-    if on == "kernel":
-        from rayos_model.hardware import KernelSystem
-
-        return KernelSystem(platform, trace_points)
-    return ModelSystem(load_calibration(platform), trace_points)
-
-
-def host(platform: str) -> Host | None:
-    """What tells the pace of this host; None where the platform does not depend on it. Raises `BadInput`."""
-    parameters = load_calibration(platform)
-    if not parameters.pace_ns:
-        return None
-    return Host(system("kernel", platform, trace_points=True), parameters, ModelSystem)
-
-
 def run(
     scenario: Scenario | str,
-    on: Literal["model", "kernel"] = "model",
+    on: SystemName = "model",
     *,
     platform: str = "icount",
     trace_points: bool = False,

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rayos_model.abi import Records, TraceKind
-from rayos_model.run import Run, RunWriter
-from rayos_model.scenario import NS, Scenario, from_dict
-from rayos_model.systems import Progress, ProgressFn
-from rayos_model.trace import record
+from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.run.run import Run
+from rayos_model.run.system import Progress, ProgressFn
+from rayos_model.run.writer import RunWriter
+from rayos_model.scenario.scenario import Scenario, from_dict
+from rayos_model.scenario.tables import NS
+from rayos_model.trace.parquet import record
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from rayos_model.abi import Provocation, Records, RunState
+from rayos_model.contract.abi import Provocation, RunState
+from rayos_model.contract.trace_record import Records
 from rayos_model.errors import PlatformFailure
+from rayos_model.hardware.disk_format import DurableLog
 from rayos_model.hardware.execution import Execution
 from rayos_model.hardware.platforms import DISK_DEVICES, platform_named
 from rayos_model.hardware.qemu import find_qemu
 from rayos_model.hardware.rendezvous import Limits, drive
 from rayos_model.hardware.session import QemuSession
 from rayos_model.hardware.system import build_kernel
-from rayos_model.image import compile_image
-from rayos_model.scenario import Scenario
-from rayos_model.store import DurableLog
+from rayos_model.scenario.compile import compile_image
+from rayos_model.scenario.scenario import Scenario
 
 
 class Heard:

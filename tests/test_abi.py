@@ -10,7 +10,7 @@ from enum import IntEnum
 import numpy as np
 import pytest
 
-from rayos_model import abi
+from rayos_model.contract import abi, trace_record
 from tests.conftest import ROOT
 
 STRUCTS = {
@@ -38,7 +38,7 @@ ENUMS: dict[str, tuple[type[IntEnum], str]] = {
     "report": (abi.Report, "REPORT_"),
     "run_state": (abi.RunState, "STATE_"),
     "thread_id": (abi.ThreadId, "THREAD_"),
-    "trace_kind": (abi.TraceKind, ""),
+    "trace_kind": (trace_record.TraceKind, ""),
     "wayland_interface": (abi.Interface, ""),
     "batch_tag": (abi.BatchTag, "TAG_"),
     "syscall": (abi.Syscall, "SYS_"),
@@ -80,9 +80,9 @@ def test_the_mirror_agrees_with_the_header(header: str, compile_and_run: Callabl
         expected[f"sizeof(struct {name})"] = layout.size
         for field, offset in offsets(layout, fields).items():
             expected[f"offsetof(struct {name}, {field})"] = offset
-    expected["sizeof(struct trace_record)"] = abi.TRACE_DTYPE.itemsize
-    assert abi.TRACE_DTYPE.fields is not None
-    for field, description in abi.TRACE_DTYPE.fields.items():
+    expected["sizeof(struct trace_record)"] = trace_record.TRACE_DTYPE.itemsize
+    assert trace_record.TRACE_DTYPE.fields is not None
+    for field, description in trace_record.TRACE_DTYPE.fields.items():
         expected[f"offsetof(struct trace_record, {field})"] = description[1]
         expected[f"sizeof(((struct trace_record *)0)->{field})"] = description[0].itemsize
     for enum, prefix in ENUMS.values():
@@ -90,9 +90,9 @@ def test_the_mirror_agrees_with_the_header(header: str, compile_and_run: Callabl
     expected |= {name: getattr(abi, name) for name in CONSTANTS}
     expected["REQUEST_ID(WL_SURFACE, 6)"] = abi.request_id(abi.Interface.WL_SURFACE, 6)
     expected["FAULT_SUBJECT(1023, 7)"] = abi.fault_subject(1023, 7)
-    expected["PACK(123, 456)"] = abi.pack(123, 456)
-    expected["PAINTED(123, 456, 789)"] = abi.painted(123, 456, 789)
-    expected["QUEUED(123, 456, 789)"] = abi.queued(123, 456, 789)
+    expected["PACK(123, 456)"] = trace_record.pack(123, 456)
+    expected["PAINTED(123, 456, 789)"] = trace_record.painted(123, 456, 789)
+    expected["QUEUED(123, 456, 789)"] = trace_record.queued(123, 456, 789)
 
     prints = "\n".join(f'printf("%llu\\n", (unsigned long long)({expression}));' for expression in expected)
     includes = '#include <stddef.h>\n#include <stdio.h>\n#include "abi.h"\n'
@@ -117,8 +117,14 @@ def test_no_field_of_a_struct_is_missing(header: str) -> None:
 
 
 def test_pack_and_unpack_are_inverse() -> None:
-    assert abi.unpack(abi.pack(0xDEADBEEF, 7)) == (0xDEADBEEF, 7)
+    assert trace_record.unpack(trace_record.pack(0xDEADBEEF, 7)) == (0xDEADBEEF, 7)
     work = 0xABCDEF0, 0x3EDCBA, 0x3FF1
-    assert tuple(int(size[0]) for size in abi.unpack_painted(np.array([abi.painted(*work)], np.uint64))) == work
+    assert (
+        tuple(int(size[0]) for size in trace_record.unpack_painted(np.array([trace_record.painted(*work)], np.uint64)))
+        == work
+    )
     write = abi.BATCH_BYTES, 300, 0xDEADBEEF
-    assert tuple(int(size[0]) for size in abi.unpack_queued(np.array([abi.queued(*write)], np.uint64))) == write
+    assert (
+        tuple(int(size[0]) for size in trace_record.unpack_queued(np.array([trace_record.queued(*write)], np.uint64)))
+        == write
+    )

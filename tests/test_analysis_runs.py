@@ -10,11 +10,11 @@ import pytest
 from rayos_model import api
 from rayos_model.analysis.bottleneck import PARTS, latency_split, split_by_band, utilisation
 from rayos_model.analysis.bounds import bounds, frame_cycle_ns, kingman, pollaczek_khinchine
-from rayos_model.analysis.sensitivity import default_keys, scaled, tornado
 from rayos_model.calibration import load_calibration
 from rayos_model.errors import BadInput
-from rayos_model.report import explain
-from rayos_model.run import Run
+from rayos_model.experiments.tornado import default_keys, scaled, tornado
+from rayos_model.report import explain, notebook
+from rayos_model.run.run import Run
 from tests.conftest import small_scenario
 from tests.test_timeline import mixture
 
@@ -115,9 +115,9 @@ def test_scaled_costs_scale_one_class_of_threads() -> None:
 
 
 def test_results_show_themselves_in_a_notebook(run: Run) -> None:
-    assert "commit_to_present.p99" in run._repr_html_()
+    assert "commit_to_present.p99" in notebook.run(run)
     check = api.CrossCheck("icount")
-    assert check._repr_html_() == ""
+    assert notebook.crosscheck(check) == ""
     assert api.load_run(run.path).metrics.values == run.metrics.values
     assert api.load_scenario("soak-16", duration_s=20, clients=32).client_count == 32
     assert all(hasattr(api, name) for name in api.__all__)

@@ -12,27 +12,23 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from rayos_model import scenario
-from rayos_model.abi import TRACE_DTYPE, BatchTag, ThreadId, TraceKind, queued
 from rayos_model.calibration import fit as fitting
 from rayos_model.calibration import load_calibration, load_recorded, record, store
-from rayos_model.calibration.calibrate import (
-    SEGMENTS,
-    aggregate,
-    calibration_scenarios,
-    fit_at_once,
-    fit_memory,
-    fit_several,
-    handovers,
-    kernel_locked,
-)
+from rayos_model.calibration.calibrate import SEGMENTS, aggregate, calibration_scenarios, fit_at_once, fit_several
+from rayos_model.calibration.circumstances import replaced_spaces
+from rayos_model.calibration.delays import handovers, kernel_locked
 from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_scheduling
 from rayos_model.calibration.host import slice_ns, switch_ns, turn_ns, wake_ns
-from rayos_model.calibration.segments import replaced_spaces, segments
+from rayos_model.calibration.memory import fit_memory
+from rayos_model.contract.abi import BatchTag, ThreadId
+from rayos_model.contract.trace_record import TRACE_DTYPE, TraceKind, queued
+from rayos_model.costs.parameters import PROBABILITIES, Memory, Parameters, Scheduling, Segment
 from rayos_model.errors import BadInput
-from rayos_model.parameters import PROBABILITIES, Memory, Parameters, Scheduling, Segment, sizes_key
-from rayos_model.systems import execute
-from rayos_model.trace import record as trace_record
+from rayos_model.run.system import execute
+from rayos_model.scenario import files
+from rayos_model.trace.parquet import record as trace_record
+from rayos_model.trace.points import sizes_key
+from rayos_model.trace.segments import segments
 from tests.conftest import RecordedSystem, small_scenario, small_trace
 
 FREE = Scheduling(dispatch_ns=0, interrupt_ns=0, idle_wake_ns=0)
@@ -406,9 +402,9 @@ def test_aggregation_loses_nothing_that_a_fit_needs() -> None:
 
 def test_validation_scenarios_are_never_calibrated_on() -> None:
     fitted = {one.name for one in calibration_scenarios()}
-    assert fitted.isdisjoint(scenario.shipped("validation"))
+    assert fitted.isdisjoint(files.shipped("validation"))
     seeds = {one.seed for one in calibration_scenarios()}
-    assert seeds.isdisjoint(scenario.load_shipped(name).seed for name in scenario.shipped("validation"))
+    assert seeds.isdisjoint(files.load_shipped(name).seed for name in files.shipped("validation"))
     assert sorted(load_calibration().provenance["scenarios"]) == sorted(fitted)
 
 
@@ -433,8 +429,8 @@ def test_the_shipped_segments_give_the_shipped_parameters(monkeypatch: pytest.Mo
 
 def test_every_recording_is_of_the_shipped_scenario_and_the_calibrated_kernel() -> None:
     kernel = load_calibration().provenance["kernel_sha256"]
-    for name in scenario.shipped("validation"):
-        kept = load_recorded(scenario.load_shipped(name), "icount")
+    for name in files.shipped("validation"):
+        kept = load_recorded(files.load_shipped(name), "icount")
         assert kept.provenance["kernel_sha256"] == kernel
         assert kept.metrics["crashes"] == 0
 

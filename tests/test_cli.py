@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rayos_model import cli
+from rayos_model import backends
+from rayos_model.cli import app as cli
 from rayos_model.errors import PlatformFailure
 from tests.conftest import RecordedSystem, small_trace
 
@@ -31,7 +32,7 @@ class Rayos:
         self.plays(RecordedSystem(small_trace()))
 
     def plays(self, system: RecordedSystem) -> None:
-        self._monkeypatch.setattr(cli, "_system", lambda *_: system)
+        self._monkeypatch.setattr(backends, "system", lambda *_, **__: system)
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         self._monkeypatch.setattr(sys, "argv", ["rayos", *arguments])
@@ -187,7 +188,7 @@ def test_help_teaches_with_examples(rayos: Rayos) -> None:
 
 
 def test_progress_goes_to_standard_error_only(rayos: Rayos, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rayos_model.progress._LINE_EVERY_S", 0.0)
+    monkeypatch.setattr("rayos_model.cli.progress._LINE_EVERY_S", 0.0)
     _, out, err = rayos("run", "small.toml", "--on", "model", "--json")
     json.loads(out)
     assert "5 of 5 virtual s" in err

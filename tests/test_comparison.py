@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rayos_model import baseline, scenario
-from rayos_model.abi import TRACE_DTYPE, Records, TraceKind
 from rayos_model.calibration import load_calibration
-from rayos_model.comparison import Comparison, attribution, compare_runs, runs
+from rayos_model.comparison import Comparison, attribution, baseline, compare_runs, runs
+from rayos_model.contract.metric_units import METRIC_UNITS
+from rayos_model.contract.trace_record import TRACE_DTYPE, Records, TraceKind
 from rayos_model.errors import BadInput
 from rayos_model.hardware import KernelSystem, build_kernel
-from rayos_model.run import Run, RunWriter
-from rayos_model.scenario import NS, Scenario
-from rayos_model.systems import ProgressFn, execute
-from rayos_model.units import METRIC_UNITS
+from rayos_model.run.run import Run
+from rayos_model.run.system import ProgressFn, execute
+from rayos_model.run.writer import RunWriter
+from rayos_model.scenario import files
+from rayos_model.scenario.scenario import Scenario
+from rayos_model.scenario.tables import NS
 from tests.conftest import ROOT, RecordedSystem, small_scenario, small_trace
 
 OPERATION = "compositor.request.wl_surface.commit"
@@ -152,7 +154,7 @@ def test_a_baseline_is_kept_and_replaced_in_one_step(
 def kernels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     """Clean twice, and with a commit slowed down by a tenth: 21 turns of two instructions upon 426 ns."""
     folder = tmp_path_factory.mktemp("kernels")
-    what = scenario.load("validation/mixed-4").with_overrides(duration_s=6)
+    what = files.load("validation/mixed-4").with_overrides(duration_s=6)
     defines = {"clean": (), "again": (), "slow": ("RAYOS_SLOW_COMMIT=26",)}
     return {
         name: execute(KernelSystem(trace_points=True, defines=macros), what, folder / name)

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from rayos_model import compiled
+from rayos_model.toolchain import model_build
+from rayos_model.toolchain.sources import COMPILED, PACKAGE
 
-PACKAGE = Path(compiled.__file__).parent
 OUTCOME = """
 import hashlib, sys
-from rayos_model import compiled
 from rayos_model.calibration import load_calibration
-from rayos_model.image import build_image
 from rayos_model.model.machine import Machine
-from rayos_model.scenario import load
+from rayos_model.scenario.compile import build_image
+from rayos_model.scenario.files import load
+from rayos_model.toolchain import model_build
+from rayos_model.toolchain.sources import COMPILED, PACKAGE
 
 AT_ONCE = {"host_parallelism": 2, "host_slice_ns": 1_400_000, "host_switch_ns": 2_000}
 for name in sys.argv[1:]:
@@ -34,7 +35,7 @@ for name in sys.argv[1:]:
     keep, say = lambda records: outcome.update(records.tobytes()), lambda line: outcome.update(line.encode())
     Machine(image, parameters, keep, say, lambda second, flips: None).run()
     print(name, outcome.hexdigest())
-print(compiled.in_use())
+print(model_build.in_use())
 """
 
 
@@ -43,7 +44,7 @@ def outcome_of(*scenarios: str, package: Path = PACKAGE, interpreted: bool = Fal
     ran = subprocess.run(
         [sys.executable, "-c", OUTCOME, *scenarios],
         cwd=package.parent,
-        env=os.environ | {"PYTHONPATH": str(package.parent)} | ({compiled.INTERPRETED: "1"} if interpreted else {}),
+        env=os.environ | {"PYTHONPATH": str(package.parent)} | ({model_build.INTERPRETED: "1"} if interpreted else {}),
         capture_output=True,
         text=True,
         check=True,
@@ -55,8 +56,8 @@ def outcome_of(*scenarios: str, package: Path = PACKAGE, interpreted: bool = Fal
 @pytest.fixture(scope="module")
 def built() -> Path:
     try:
-        return compiled.build()
-    except compiled.ModelBuildError as failure:
+        return model_build.build()
+    except model_build.ModelBuildError as failure:
         pytest.skip(str(failure))
 
 
@@ -74,7 +75,7 @@ def test_the_compiled_model_says_what_the_interpreted_one_says() -> None:
 
 
 @pytest.mark.usefixtures("built")
-@pytest.mark.parametrize("edited", ["model/painting.py", "abi.py"])
+@pytest.mark.parametrize("edited", ["model/wayland/stack.py", "contract/abi.py"])
 def test_an_edited_source_is_interpreted_until_it_is_built_anew(tmp_path: Path, edited: str) -> None:
     copy = tmp_path / "rayos_model"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
@@ -88,11 +89,17 @@ def test_an_edited_source_is_interpreted_until_it_is_built_anew(tmp_path: Path, 
 
 def test_no_source_whose_constants_a_build_may_hold_is_left_out_of_its_name() -> None:
     imported = set()
-    for module in compiled.modules():
-        for node in ast.walk(ast.parse((PACKAGE / "model" / f"{module}.py").read_text())):
+    for module in model_build.compiled_modules():
+        source = PACKAGE.parent / f"{module.replace('.', '/')}.py"
+        for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rayos_model."):
                 imported.add((node.module or "").removeprefix("rayos_model.").partition(".")[0])
-    assert imported - {"model"} == set(compiled.SHARED)
+    assert imported == set(COMPILED)
+
+
+def test_no_two_compiled_modules_share_an_entry_point() -> None:
+    names = [module.rpartition(".")[2] for module in model_build.compiled_modules()]
+    assert len(names) == len(set(names))
 
 
 def test_without_the_tools_nothing_is_built_and_one_line_says_so(
@@ -100,7 +107,7 @@ def test_without_the_tools_nothing_is_built_and_one_line_says_so(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
-    with pytest.raises(compiled.ModelBuildError, match=r"^Python's headers are missing in .* install python3-dev"):
-        compiled.build()
+    with pytest.raises(model_build.ModelBuildError, match=r"^Python's headers are missing in .* install python3-dev"):
+        model_build.build()
     assert not list(tmp_path.rglob("*.so"))
-    assert not compiled.available()
+    assert not model_build.available()

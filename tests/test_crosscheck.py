@@ -13,29 +13,28 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rayos_model import scenario
-from rayos_model.abi import Records, TraceKind
+from rayos_model.analysis.degradation import CurvePoint, DegradationAnalyzer, Estimate
 from rayos_model.calibration import load_calibration, load_recorded
-from rayos_model.crosscheck import (
-    RUNS,
-    TOLERANCES,
+from rayos_model.comparison.agreement import (
     MetricCheck,
     compare,
     compare_curves,
     compare_repeated,
-    crosscheck,
     interval_of_one_more,
     pair_events,
 )
-from rayos_model.metrics import Metrics, Value
+from rayos_model.comparison.crosscheck import RUNS, crosscheck
+from rayos_model.comparison.tolerances import TOLERANCES
+from rayos_model.contract.metric_units import METRIC_UNITS, OPERATIONS
+from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.costs.parameters import Parameters
+from rayos_model.metrics.metrics import Metrics, Value
 from rayos_model.model import ModelSystem
-from rayos_model.parameters import Parameters
-from rayos_model.run import RunWriter
-from rayos_model.scenario import Scenario, from_dict
-from rayos_model.stress import CurvePoint, DegradationAnalyzer, Estimate
-from rayos_model.systems import ProgressFn
-from rayos_model.trace import record
-from rayos_model.units import METRIC_UNITS, OPERATIONS
+from rayos_model.run.system import ProgressFn
+from rayos_model.run.writer import RunWriter
+from rayos_model.scenario import files
+from rayos_model.scenario.scenario import Scenario, from_dict
+from rayos_model.trace.parquet import record
 from tests.conftest import ROOT, RecordedSystem, small_scenario, small_trace
 
 MIXED = "validation/mixed-4"
@@ -341,7 +340,7 @@ def test_the_slowest_client_creation_is_predicted() -> None:
 
 def test_all_means_every_shipped_validation_scenario() -> None:
     _, document, _ = rayos_crosscheck("--all", "--recorded")
-    assert [one["scenario"] for one in document["scenarios"]] == scenario.shipped("validation")
+    assert [one["scenario"] for one in document["scenarios"]] == files.shipped("validation")
 
 
 def test_naming_no_scenario_is_bad_input() -> None:
@@ -381,7 +380,7 @@ def test_a_model_whose_commits_cost_a_fifth_more_fails_in_that_metric() -> None:
             kept = load_recorded(one, "icount")
             return Recording(kept.metrics, kept.provenance)
 
-        result = crosscheck([scenario.load(MIXED)], ModelSystem(parameters), recorded, "icount")
+        result = crosscheck([files.load(MIXED)], ModelSystem(parameters), recorded, "icount")
         return {metric.name for metric in result.scenarios[0].metrics if not metric.ok}
 
     parameters = load_calibration()

@@ -8,17 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rayos_model import scenario
 from rayos_model.calibration import load_calibration
 from rayos_model.calibration.diagnostics import Identifiability, fits, identifiability, load_segments, residuals
 from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_scheduling
 from rayos_model.calibration.store import calibration_root
+from rayos_model.costs.parameters import Memory, Parameters, Scheduling
 from rayos_model.errors import BadInput
-from rayos_model.metrics import Metrics, Value
+from rayos_model.experiments.calibration_quality import Diagnosis
+from rayos_model.experiments.elasticity import STEP, elasticities, variations
+from rayos_model.metrics.metrics import Metrics, Value
 from rayos_model.model import simulate
-from rayos_model.parameters import Memory, Parameters, Scheduling
-from rayos_model.report.calibration import Diagnosis, page
-from rayos_model.sensitivity import STEP, elasticities, variations
+from rayos_model.report.calibration import page
+from rayos_model.scenario import files
 
 FREE = Scheduling(dispatch_ns=0, interrupt_ns=0, idle_wake_ns=0)
 PAIR = "client.block>receive"
@@ -135,7 +136,7 @@ def test_a_variation_changes_one_parameter_and_the_model_notices() -> None:
     dispatch = varied["scheduling.dispatch"]
     assert dispatch.scheduling.dispatch_ns == 2 * shipped.scheduling.dispatch_ns
     assert (dispatch.segments, dispatch.memory) == (shipped.segments, shipped.memory)
-    what = scenario.load("validation/mixed-4").with_overrides(duration_s=2)
+    what = files.load("validation/mixed-4").with_overrides(duration_s=2)
     base, slow = simulate(what, shipped), simulate(what, varied["compositor.composite"])
     assert slow["composition.mean"] == pytest.approx(2 * base["composition.mean"], rel=0.05)
     assert slow["buffer_commit.p50"] == base["buffer_commit.p50"], "a commit does not wait for a pass in this scenario"

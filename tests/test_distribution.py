@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 from scipy import stats
 
-from rayos_model.abi import QUANTILES
-from rayos_model.distribution import Constant, Empirical, Exponential, Gamma, Lognormal, Uniform
+from rayos_model.contract.abi import QUANTILES
+from rayos_model.scenario.distribution import Constant, Empirical, Exponential, Gamma, Lognormal, Uniform
 
 ALL = (
     Constant(value_us=3),

@@ -9,15 +9,16 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from rayos_model import scenario
-from rayos_model.abi import FAULT_TARGET_DISK, BatchTag, Detection, FaultKind, Records, Syscall, ThreadId, TraceKind
 from rayos_model.calibration import load_calibration
-from rayos_model.failure import RECOVERY_LIMIT_NS, FailureInjectionResult, FailureInjector, Scenario
-from rayos_model.fault_ledger import InjectedFault
+from rayos_model.contract.abi import FAULT_TARGET_DISK, BatchTag, Detection, FaultKind, Syscall, ThreadId
+from rayos_model.contract.trace_record import Records, TraceKind
 from rayos_model.hardware import KernelSystem
+from rayos_model.harness.failure import RECOVERY_LIMIT_NS, FailureInjectionResult, FailureInjector, Scenario
+from rayos_model.harness.workload import ClientWorkload
+from rayos_model.metrics.fault_ledger import InjectedFault
 from rayos_model.model import ModelSystem
-from rayos_model.soak import ClientWorkload
-from rayos_model.systems import System
+from rayos_model.run.system import System
+from rayos_model.scenario import files
 from tests.test_failure_scenarios import (
     TOLERANCE,
     both_systems,
@@ -110,7 +111,7 @@ def test_nobody_else_notices(system_name: str, folder: Path) -> None:
 
 
 def test_the_kernel_repeats_itself_to_the_byte(folder: Path) -> None:
-    what = scenario.load("failure-disk").with_overrides(duration_s=10.0)
+    what = files.load("failure-disk").with_overrides(duration_s=10.0)
     assert run_that_repeats(what, folder).metrics["faults.injected"] > 5
 
 
@@ -136,7 +137,7 @@ MIMES: Final = 3
 
 @cache
 def chain(system_name: str, folder: Path) -> FailureInjectionResult:
-    what = scenario.load("failure-chain")
+    what = files.load("failure-chain")
     seeing: System = (
         KernelSystem(trace_points=True)
         if system_name == "kernel"

@@ -8,13 +8,14 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from rayos_model import scenario
-from rayos_model.abi import FAULT_TARGET_NETWORK, Detection, FaultKind, TraceKind
-from rayos_model.failure import RECOVERY_LIMIT_NS, FailureInjectionResult, FailureInjector, Scenario
-from rayos_model.fault_ledger import InjectedFault
-from rayos_model.scenario import from_dict
-from rayos_model.soak import ClientWorkload
-from rayos_model.systems import execute
+from rayos_model.contract.abi import FAULT_TARGET_NETWORK, Detection, FaultKind
+from rayos_model.contract.trace_record import TraceKind
+from rayos_model.harness.failure import RECOVERY_LIMIT_NS, FailureInjectionResult, FailureInjector, Scenario
+from rayos_model.harness.workload import ClientWorkload
+from rayos_model.metrics.fault_ledger import InjectedFault
+from rayos_model.run.system import execute
+from rayos_model.scenario import files
+from rayos_model.scenario.scenario import from_dict
 from tests.test_failure_scenarios import (
     TOLERANCE,
     both_systems,
@@ -27,7 +28,7 @@ from tests.test_failure_scenarios import (
 )
 
 MS: Final = 1_000_000
-WHAT: Final = scenario.load("failure-partition")
+WHAT: Final = files.load("failure-partition")
 HEARTBEAT_NS: Final = 100 * MS
 TIMEOUT_NS: Final = 350 * MS
 WAY_NS: Final = 500_000

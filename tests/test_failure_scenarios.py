@@ -15,18 +15,20 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from rayos_model import scenario
-from rayos_model.abi import FAULT_TARGET_HEAP, BatchTag, Detection, FaultKind, TraceKind
+from rayos_model.analysis.clients import diagnose_clients
 from rayos_model.calibration import load_calibration
-from rayos_model.failure import RECOVERY_LIMIT_NS, FailureInjectionResult, FailureInjector, Scenario
-from rayos_model.fault_ledger import InjectedFault
-from rayos_model.faults import FAULT_VARIANTS
+from rayos_model.contract.abi import FAULT_TARGET_HEAP, BatchTag, Detection, FaultKind
+from rayos_model.contract.fault_kinds import FAULT_VARIANTS
+from rayos_model.contract.markers import Marker, order_problems, parse
+from rayos_model.contract.trace_record import TraceKind
 from rayos_model.hardware import KernelSystem
-from rayos_model.markers import Marker, order_problems, parse
+from rayos_model.harness.failure import RECOVERY_LIMIT_NS, FailureInjectionResult, FailureInjector, Scenario
+from rayos_model.harness.workload import ClientWorkload
+from rayos_model.metrics.fault_ledger import InjectedFault
 from rayos_model.model import ModelSystem
-from rayos_model.run import Run
-from rayos_model.soak import ClientWorkload, diagnose_clients
-from rayos_model.systems import System, execute
+from rayos_model.run.run import Run
+from rayos_model.run.system import System, execute
+from rayos_model.scenario import files, scenario
 from tests.conftest import repeated
 
 FULL: Final = os.environ.get("RAYOS_FULL_SOAK") == "1"
@@ -54,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @cache
 def injected(name: str, system_name: str, folder: Path) -> FailureInjectionResult:
     """A shipped failure scenario's run; checks what each must leave: a verdict, an exact balance, a well-formed log."""
-    what = scenario.load(name)
+    what = files.load(name)
     if not FULL:
         what = what.with_overrides(duration_s=SHORT_S)
     result = FailureInjector.for_scenario(what).run(system_named(system_name), folder / f"{name}-{system_name}")
@@ -182,9 +184,7 @@ def test_memory_corruption_detection(system_name: str, folder: Path) -> None:
 @both_systems
 def test_no_corruption_is_invented(system_name: str, tmp_path: Path) -> None:
     """The scrubber's clean run; an hour of it in full."""
-    clean = scenario.load("failure-corruption").model_copy(
-        update={"faults": (), "duration_s": 3600.0 if FULL else 30.0}
-    )
+    clean = files.load("failure-corruption").model_copy(update={"faults": (), "duration_s": 3600.0 if FULL else 30.0})
     run = execute(system_named(system_name), clean, tmp_path / "run")
     assert run.passed
     assert run.metrics["faults.injected"] == run.metrics["cascades"] == 0
@@ -216,7 +216,7 @@ def test_hostile_clients(system_name: str, folder: Path) -> None:
 
 def test_hostile_clients_send_what_they_promise(tmp_path: Path) -> None:
     """Fifty messages each, with all that is refused: ten thousand in the whole scenario."""
-    what = scenario.load("failure-hostile").with_overrides(duration_s=10.0)
+    what = files.load("failure-hostile").with_overrides(duration_s=10.0)
     run = execute(system_named("kernel", trace_points=True), what, tmp_path / "run")
     requests = run.trace(TraceKind.P_REQUEST, TraceKind.P_SEND)
     sends = requests[requests["kind"] == TraceKind.P_SEND]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from rayos_model import cli, foreign
+from rayos_model.cli import app as cli
+from rayos_model.contract.markers import parse
 from rayos_model.errors import BadInput
-from rayos_model.hardware import build_kernel, failures
-from rayos_model.markers import parse
-from rayos_model.run import Run
+from rayos_model.hardware import build_kernel, failures, foreign
+from rayos_model.run.run import Run
 
 UNTIDY = (
     "booting\r\n\x1b[32mRAYOS_BOOT\x1b[0m:other 2.0\r\n[12] mem ok RAYOS_SOAK:START:2:3\r\n"

@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rayos_model.abi import Provocation, TraceKind
+from rayos_model.contract.abi import Provocation
+from rayos_model.contract.trace_record import TraceKind
 from rayos_model.errors import BadInput, PlatformFailure
 from rayos_model.hardware import KernelSystem, build_kernel, doctor, failures
 from rayos_model.hardware.execution import probe
 from rayos_model.hardware.platforms import platform_named
 from rayos_model.hardware.qemu import find_qemu
 from rayos_model.hardware.rendezvous import Limits
-from rayos_model.run import Run
-from rayos_model.scenario import Scenario, from_dict
-from rayos_model.systems import Progress, execute
+from rayos_model.run.run import Run
+from rayos_model.run.system import Progress, execute
+from rayos_model.scenario.scenario import Scenario, from_dict
 from tests.conftest import repeated
 
 SECONDS = 5.0

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rayos_model import abi
+from rayos_model.contract import abi, trace_record
 from rayos_model.errors import BadInput, PlatformFailure
 from rayos_model.hardware import failures
 from rayos_model.hardware.execution import Execution, execute, run_blocking
@@ -75,12 +75,12 @@ class Kept:
     """A sink that keeps everything."""
 
     seen: list[str] = field(default_factory=list)
-    chunks: list[abi.Records] = field(default_factory=list)
+    chunks: list[trace_record.Records] = field(default_factory=list)
 
     def lines(self, lines: list[str]) -> None:
         self.seen.extend(lines)
 
-    def records(self, records: abi.Records) -> None:
+    def records(self, records: trace_record.Records) -> None:
         self.chunks.append(records)
 
 

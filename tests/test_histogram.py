@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from rayos_model.histogram import LatencyHistogram, _binomial_quantile, representative
+from rayos_model.metrics.histogram import LatencyHistogram, _binomial_quantile, representative
 
 latencies = st.lists(st.integers(0, 2**50), min_size=1, max_size=200)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from rayos_model import history
-from rayos_model.crosscheck import CrossCheck, MetricCheck, ScenarioCheck
+from rayos_model.comparison import history
+from rayos_model.comparison.agreement import CrossCheck, MetricCheck, ScenarioCheck
 from rayos_model.errors import BadInput, StorageFailure
 from rayos_model.report import plots
 from tests.test_cli import Rayos, rayos  # noqa: F401  (the fixture)

@@ -9,19 +9,19 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from rayos_model import scenario
+from rayos_model.analysis.hot_paths import hot_paths
 from rayos_model.hardware import KernelSystem
-from rayos_model.hot_paths import hot_paths
 from rayos_model.report import html
 from rayos_model.report.flame import flame_graph
-from rayos_model.run import Run
-from rayos_model.systems import execute
-from rayos_model.trace import points
+from rayos_model.run.run import Run
+from rayos_model.run.system import execute
+from rayos_model.scenario import files
+from rayos_model.trace.parquet import points
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    what = scenario.load("validation/mixed-4").with_overrides(duration_s=2)
+    what = files.load("validation/mixed-4").with_overrides(duration_s=2)
     return execute(KernelSystem(trace_points=True), what, tmp_path_factory.mktemp("hot") / "run")
 
 

@@ -6,20 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rayos_model import abi, scenario
-from rayos_model.image import (
-    Disk,
-    Event,
-    Fault,
-    Group,
-    Image,
-    Load,
-    Network,
-    Settings,
-    build_image,
-    compile_image,
-    parse_image,
-)
+from rayos_model.contract import abi
+from rayos_model.contract.image import Disk, Event, Fault, Group, Image, Load, Network, Settings, parse_image
+from rayos_model.scenario import files
+from rayos_model.scenario.compile import build_image, compile_image
 
 u32 = st.integers(0, 2**32 - 1)
 u64 = st.integers(0, 2**64 - 1)
@@ -54,7 +44,7 @@ def test_an_image_survives_packing(image: Image) -> None:
 @given(st.data())
 @settings(deadline=None, max_examples=50)
 def test_any_flipped_bit_is_noticed(data: st.DataObject) -> None:
-    packed = bytearray(compile_image(scenario.load("demo")))
+    packed = bytearray(compile_image(files.load("demo")))
     # A word of the header that is reserved is read by nobody.
     at = data.draw(st.integers(0, len(packed) - 1).filter(lambda i: not 36 <= i < 40))
     packed[at] ^= 1 << data.draw(st.integers(0, 7))
@@ -63,7 +53,7 @@ def test_any_flipped_bit_is_noticed(data: st.DataObject) -> None:
 
 
 def test_a_scenario_compiles_to_what_it_says() -> None:
-    image = build_image(scenario.load("soak-64"), trace_points=True, provoke=abi.Provocation.LEAK)
+    image = build_image(files.load("soak-64"), trace_points=True, provoke=abi.Provocation.LEAK)
     assert (image.settings.trace_points, image.settings.provoke, image.settings.name) == (1, 6 - 3, "soak-64")
     assert image.settings.refresh_mhz == 60_000
     assert [group.count for group in image.groups] == [24, 16, 8, 8, 8]
@@ -76,15 +66,15 @@ def test_a_scenario_compiles_to_what_it_says() -> None:
 
 
 def test_equal_tables_are_kept_once() -> None:
-    image = build_image(scenario.load("soak-4"))
+    image = build_image(files.load("soak-4"))
     assert len(image.tables) == 1
 
 
 def test_a_client_at_the_displays_rate_has_the_displays_period() -> None:
     """Else rounding would pace it by its own clock, one nanosecond slower than the display."""
-    image = build_image(scenario.load("soak-1"))
+    image = build_image(files.load("soak-1"))
     assert image.groups[0].period_ns == 10**12 // image.settings.refresh_mhz
 
 
 def test_the_same_scenario_compiles_to_the_same_bytes() -> None:
-    assert compile_image(scenario.load("mixed-16")) == compile_image(scenario.load("mixed-16"))
+    assert compile_image(files.load("mixed-16")) == compile_image(files.load("mixed-16"))

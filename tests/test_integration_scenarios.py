@@ -12,23 +12,26 @@ from typing import Final
 import numpy as np
 import pytest
 
-from rayos_model.abi import Provocation, Records, TraceKind
 from rayos_model.calibration import load_calibration
-from rayos_model.crosscheck import compare
+from rayos_model.comparison.agreement import compare
+from rayos_model.contract.abi import Provocation
+from rayos_model.contract.markers import parse
+from rayos_model.contract.metric_units import QUANTILE_OF
+from rayos_model.contract.trace_record import Records, TraceKind
 from rayos_model.hardware import KernelSystem
+from rayos_model.hardware.disk_format import format_image, read_store, verify_work
 from rayos_model.hardware.execution import run_blocking
-from rayos_model.integration import SHIPPED, IntegrationResult, IntegrationTestSuite, SystemUnderTest
-from rayos_model.markers import parse
-from rayos_model.metrics import Metrics
+from rayos_model.harness.integration import SHIPPED, IntegrationResult, IntegrationTestSuite, SystemUnderTest
+from rayos_model.metrics.metrics import Metrics
 from rayos_model.model import ModelSystem
-from rayos_model.model.store import Contents, recover
+from rayos_model.model.clients.editor import WORK
+from rayos_model.model.disk.store import Contents, recover
 from rayos_model.model.system import power_cut
-from rayos_model.model.workloads import WORK
-from rayos_model.run import Run
-from rayos_model.scenario import NS, Scenario, from_dict, load_shipped
-from rayos_model.store import format_image, read_store, verify_work
-from rayos_model.systems import execute
-from rayos_model.units import QUANTILE_OF
+from rayos_model.run.run import Run
+from rayos_model.run.system import execute
+from rayos_model.scenario.files import load_shipped
+from rayos_model.scenario.scenario import Scenario, from_dict
+from rayos_model.scenario.tables import NS
 from tests.conftest import repeated
 from tests.killing import cut_short, execution_of, killed
 

@@ -11,25 +11,26 @@ from pathlib import Path
 import pytest
 
 from rayos_model import hardware
-from rayos_model.cache import default_cache
-from rayos_model.hardware import build, failures
+from rayos_model.hardware import failures
+from rayos_model.toolchain import kernel_build
+from rayos_model.toolchain.cache import default_cache
 
 
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The kernel's sources in another folder, from which `build_kernel` then builds."""
     copy = tmp_path / "a folder of another name" / "sources"
-    shutil.copytree(build.kernel_sources(), copy)
-    monkeypatch.setattr(build, "kernel_sources", lambda: copy)
+    shutil.copytree(kernel_build.kernel_sources(), copy)
+    monkeypatch.setattr(kernel_build, "kernel_sources", lambda: copy)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return copy
 
 
 def test_another_folder_builds_the_same_bits(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = build.build_kernel(tmp_path / "cache here")
+    here = kernel_build.build_kernel(tmp_path / "cache here")
     other = shutil.copytree(sources, tmp_path / "b")
-    monkeypatch.setattr(build, "kernel_sources", lambda: other)
-    there = build.build_kernel(tmp_path / "there")
+    monkeypatch.setattr(kernel_build, "kernel_sources", lambda: other)
+    there = kernel_build.build_kernel(tmp_path / "there")
     assert here.path != there.path
     assert here.path.read_bytes() == there.path.read_bytes()
     assert here.sha256 == there.sha256
@@ -39,9 +40,18 @@ def test_another_folder_builds_the_same_bits(sources: Path, tmp_path: Path, monk
 
 @pytest.mark.parametrize("file", ["trace.c", "syscall.c", "handle.c", "wayland/client.c"])
 def test_no_vector_register_is_used_where_nobody_saves_it(file: str, tmp_path: Path) -> None:
-    flags = [*build._KERNEL.split(), "-fno-lto", "-S"]
+    flags = [*kernel_build._KERNEL.split(), "-fno-lto", "-S"]
     output = tmp_path / "kernel.s"
-    command = [sys.executable, "-m", "ziglang", "cc", *flags, str(build.kernel_sources() / file), "-o", str(output)]
+    command = [
+        sys.executable,
+        "-m",
+        "ziglang",
+        "cc",
+        *flags,
+        str(kernel_build.kernel_sources() / file),
+        "-o",
+        str(output),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assembly = output.read_text()
@@ -56,12 +66,12 @@ def test_a_built_kernel_is_taken_from_the_cache(sources: Path, monkeypatch: pyte
         calls.append(target)
         target.write_bytes(b"kernel")
 
-    monkeypatch.setattr(build, "_build", fake)
+    monkeypatch.setattr(kernel_build, "_build", fake)
     with ThreadPoolExecutor(4) as pool:
-        made = list(pool.map(lambda _: build.build_kernel(), range(4)))
+        made = list(pool.map(lambda _: kernel_build.build_kernel(), range(4)))
     assert len(calls) == len(set(made)) == 1
     (sources / "main.c").write_text((sources / "main.c").read_text() + "\n")
-    assert build.build_kernel() != made[0]
+    assert kernel_build.build_kernel() != made[0]
     assert len(calls) == 2
 
 

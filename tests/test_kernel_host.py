@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from rayos_model import abi
-from rayos_model.histogram import LatencyHistogram
+from rayos_model.contract import abi
+from rayos_model.metrics.histogram import LatencyHistogram
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64",

@@ -8,8 +8,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rayos_model import markers
-from rayos_model.markers import GRAMMAR, Chatter, Malformed, Marker, Unknown, format_marker, order_problems, parse
+from rayos_model.contract import markers
+from rayos_model.contract.markers import (
+    GRAMMAR,
+    Chatter,
+    Malformed,
+    Marker,
+    Unknown,
+    format_marker,
+    order_problems,
+    parse,
+)
 
 words = st.from_regex(r"\A[A-Za-z0-9_.-]{1,12}\Z").filter(lambda text: "RAYOS_" not in text)
 texts = st.from_regex(r"\A[A-Za-z0-9(][A-Za-z0-9 ,.:()/-]{0,20}[A-Za-z0-9)]\Z").filter(

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rayos_model.abi import TRACE_DTYPE, Records, TraceKind
-from rayos_model.criteria import evaluate
-from rayos_model.metrics import Metrics, MetricsCollector
-from rayos_model.scenario import NS
-from rayos_model.trace import record
-from rayos_model.units import METRIC_UNITS
+from rayos_model.contract.metric_units import METRIC_UNITS
+from rayos_model.contract.trace_record import TRACE_DTYPE, Records, TraceKind
+from rayos_model.metrics.collector import MetricsCollector
+from rayos_model.metrics.metrics import Metrics
+from rayos_model.scenario.tables import NS
+from rayos_model.trace.parquet import record
+from rayos_model.verdict.verdict import evaluate
 from tests.conftest import small_scenario, small_trace
 
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayos_model.model.clock import Alarm, Call, Clock
-from rayos_model.model.host import Host, HostSettings, HostThread, Mutex
-from rayos_model.model.random import Random
+from rayos_model.model.cpu.clock import Alarm, Call, Clock
+from rayos_model.model.cpu.host import Host, HostSettings, HostThread
+from rayos_model.model.cpu.host_mutex import Mutex
+from rayos_model.model.pcg32 import Random
 
 SLICE, TICK = 1_400_000, 4_000_000
 SETTINGS = HostSettings(1, SLICE, TICK)

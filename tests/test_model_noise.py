@@ -8,12 +8,12 @@ import pytest
 from scipy.stats import norm
 
 from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_persistence
-from rayos_model.model.clock import Clock
-from rayos_model.model.costs import CostModel, NoisyFlow, Path
+from rayos_model.costs.parameters import PROBABILITIES, Memory, Parameters, Scheduling, Segment
+from rayos_model.costs.warmth import Warmth
+from rayos_model.model.cpu.clock import Clock
+from rayos_model.model.cpu.uniprocessor import Processor
 from rayos_model.model.noise import Noise
-from rayos_model.model.processor import Processor
-from rayos_model.parameters import PROBABILITIES, Memory, Parameters, Scheduling, Segment
-from rayos_model.warmth import Warmth
+from rayos_model.model.service_times import CostModel, NoisyFlow, Path
 
 MEMORY = Memory(base_pages=0, pages_per_client=0, pages_per_shm_page=0, residual_std_pages=0)
 SCHEDULING = Scheduling(dispatch_ns=0, interrupt_ns=0, idle_wake_ns=0)

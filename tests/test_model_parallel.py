@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from rayos_model.abi import COMPUTE_TURN_NS
-from rayos_model.model.clock import Clock
-from rayos_model.model.host import HostSettings
-from rayos_model.model.parallel import Parallel, _rest_of_step
-from rayos_model.model.processor import BLOCK, EXITED, Body, Overheads, Thread
-from rayos_model.model.random import Random
-from rayos_model.model.smp import ComputingThread, Several
+from rayos_model.contract.abi import COMPUTE_TURN_NS
+from rayos_model.model.cpu.clock import Clock
+from rayos_model.model.cpu.host import HostSettings
+from rayos_model.model.cpu.parallel import Parallel, _rest_of_step
+from rayos_model.model.cpu.thread import BLOCK, EXITED, Body, Overheads, Thread
+from rayos_model.model.cpu.virtual_cpu import ComputingThread, Several
+from rayos_model.model.pcg32 import Random
 
 QUANTUM = 100_000_000
 TICK = 1_000_000

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 import pytest
 from simpy import Event
 
-from rayos_model.abi import ThreadId
-from rayos_model.model.clock import Clock
-from rayos_model.model.processor import BLOCK, Body, Overheads, Processor, Thread
-from rayos_model.model.touched import Touched
+from rayos_model.contract.abi import ThreadId
+from rayos_model.costs.address_space import Touched
+from rayos_model.model.cpu.clock import Clock
+from rayos_model.model.cpu.thread import BLOCK, Body, Overheads, Thread
+from rayos_model.model.cpu.uniprocessor import Processor
 
 UNIT = 1_000_000  # ns in one unit of mean service time
 JOBS = 60_000

@@ -10,23 +10,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rayos_model import scenario
-from rayos_model.abi import Records, TraceKind
 from rayos_model.calibration import load_calibration
-from rayos_model.image import build_image
-from rayos_model.markers import parse
+from rayos_model.contract.markers import parse
+from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.costs.parameters import Parameters
 from rayos_model.model import ModelSystem
 from rayos_model.model.machine import Machine
-from rayos_model.parameters import Parameters
-from rayos_model.run import Run
-from rayos_model.scenario import NS, Scenario
-from rayos_model.systems import Progress, execute
+from rayos_model.run.run import Run
+from rayos_model.run.system import Progress, execute
+from rayos_model.scenario import files
+from rayos_model.scenario.compile import build_image
+from rayos_model.scenario.scenario import Scenario
+from rayos_model.scenario.tables import NS
 
 MIXES = ("validation/mixed-4", "validation/mixed-16", "soak-surfaces")
 
 
 def mixed(seconds: float = 6.0, seed: int | None = None, name: str = "validation/mixed-4") -> Scenario:
-    return scenario.load(name).with_overrides(duration_s=seconds, seed=seed)
+    return files.load(name).with_overrides(duration_s=seconds, seed=seed)
 
 
 def model(out: Path, what: Scenario, parameters: Parameters | None = None) -> Run:
@@ -152,7 +153,7 @@ def test_idle_time_adds_up(name: str) -> None:
 def test_utilisation_is_throughput_times_service_time(tmp_path: Path) -> None:
     # Clients paced by the display: throughput stays at 60 frames a second, so twice the service time is twice the
     # utilisation. 3 %: preemptions, and with them dispatches, are a few more on the slower machine.
-    what = scenario.load("soak-4").with_overrides(duration_s=6)
+    what = files.load("soak-4").with_overrides(duration_s=6)
     fast = model(tmp_path / "fast", what)
     slow = model(tmp_path / "slow", what, doubled(load_calibration()))
     assert slow.metrics["throughput.commits"] == fast.metrics["throughput.commits"]
@@ -175,7 +176,7 @@ def test_simulated_memory_returns_to_its_baseline(name: str) -> None:
 
 
 def test_simulating_longer_takes_no_more_memory() -> None:
-    watched = Watched(scenario.load("validation/mixed-16").with_overrides(duration_s=24))
+    watched = Watched(files.load("validation/mixed-16").with_overrides(duration_s=24))
 
     def growth(amounts: list[int]) -> int:
         return max(amounts[18:]) - max(amounts[6:12])

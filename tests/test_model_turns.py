@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rayos_model.abi import COMPUTE_TURN_NS
-from rayos_model.model.clock import Clock
-from rayos_model.model.processor import BLOCK, EXITED, LEAVE, Body, Overheads, Thread
-from rayos_model.model.smp import MAX_IPI_DELAY_NS, ComputingThread, Several
-from rayos_model.model.turns import TurnTaking
+from rayos_model.contract.abi import COMPUTE_TURN_NS
+from rayos_model.model.cpu.clock import Clock
+from rayos_model.model.cpu.thread import BLOCK, EXITED, LEAVE, Body, Overheads, Thread
+from rayos_model.model.cpu.turn_taking import TurnTaking
+from rayos_model.model.cpu.virtual_cpu import MAX_IPI_DELAY_NS, ComputingThread, Several
 
 QUANTUM = 10_000_000
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rayos_model.abi import TraceKind
+from rayos_model.contract.markers import order_problems, parse
+from rayos_model.contract.trace_record import TraceKind
 from rayos_model.errors import BadInput
-from rayos_model.integration import SHIPPED, ScenarioBuilder, to_toml
-from rayos_model.markers import order_problems, parse
-from rayos_model.moments import Moment, check, timeline
-from rayos_model.scenario import NS, Constraint, Scenario, from_dict, load, shipped
-from rayos_model.scenario import parse as parse_scenario
-from rayos_model.shrink import shrink
-from rayos_model.trace import record
+from rayos_model.experiments.shrink import shrink
+from rayos_model.harness.integration import SHIPPED
+from rayos_model.scenario.builder import ScenarioBuilder, to_toml
+from rayos_model.scenario.files import load, shipped
+from rayos_model.scenario.files import parse as parse_scenario
+from rayos_model.scenario.scenario import Scenario, from_dict
+from rayos_model.scenario.tables import NS, Constraint
+from rayos_model.trace.parquet import record
+from rayos_model.verdict.timeline import Moment, check, timeline
 
 
 def moments(text: str) -> list[Moment]:

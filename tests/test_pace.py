@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rayos_model import scenario
 from rayos_model.calibration import load_calibration
 from rayos_model.calibration.calibrate import calibration_scenarios
 from rayos_model.calibration.pace import Host, Pace, mean_pace, median_costs, pace, pace_around, pace_scenario
-from rayos_model.crosscheck import crosscheck
+from rayos_model.comparison.crosscheck import crosscheck
 from rayos_model.model import ModelSystem
-from rayos_model.systems import ProgressFn, System, execute
+from rayos_model.run.system import ProgressFn, System, execute
+from rayos_model.scenario import files
 from tests.conftest import RecordedSystem, small_scenario, small_trace
 
 
@@ -58,7 +58,7 @@ def test_the_pace_is_told_by_a_calibration_scenario() -> None:
 def test_at_another_pace_everything_takes_as_much_longer(tmp_path: Path) -> None:
     """One client alone: what it waits for is the processor's time, or the display, which keeps its own."""
     parameters = load_calibration("icount")
-    what = scenario.load_shipped("rendering-1-small").with_overrides(duration_s=3)
+    what = files.load_shipped("rendering-1-small").with_overrides(duration_s=3)
     runs = [execute(ModelSystem(parameters.at_pace(by)), what, tmp_path / str(by)) for by in (1.0, 1.5)]
     before, after = (run.metrics.values for run in runs)
     for name in ("composition.p50", "event_delivery.p50", "client_creation.p50"):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from rayos_model.model.painting import GROUP, MOST_PARTS, Rectangle, Stack, intersection, row_steps
+from rayos_model.contract.trace_record import row_steps
+from rayos_model.model.wayland.stack import GROUP, MOST_PARTS, Rectangle, Stack, intersection
 
 OUTPUT = (0, 0, 400, 300)
 

@@ -10,14 +10,14 @@ from typing import Final
 
 import pytest
 
-from rayos_model import scenario
+from rayos_model.analysis.contention import contention
 from rayos_model.calibration import load_calibration
-from rayos_model.contention import contention
+from rayos_model.contract.markers import order_problems, parse
 from rayos_model.errors import BadInput
 from rayos_model.hardware import KernelSystem
-from rayos_model.markers import order_problems, parse
+from rayos_model.harness.performance import PROFILED, PerformanceProfiler, PerformanceReport, marker_disagreements
 from rayos_model.model import ModelSystem
-from rayos_model.performance import PROFILED, PerformanceProfiler, PerformanceReport, marker_disagreements
+from rayos_model.scenario import files
 
 DURATION_S: Final = None if os.environ.get("RAYOS_FULL_SOAK") == "1" else 8.0
 
@@ -32,7 +32,7 @@ def profiled(tmp_path_factory: pytest.TempPathFactory) -> Profiled:
     @cache
     def run(name: str, system_name: str) -> PerformanceReport:
         system = ModelSystem(load_calibration()) if system_name == "model" else KernelSystem()
-        what = scenario.load(name).with_overrides(duration_s=DURATION_S)
+        what = files.load(name).with_overrides(duration_s=DURATION_S)
         report = PerformanceProfiler(what).run(system, tmp_path_factory.mktemp(name) / system_name)
         assert report.passed, [verdict for verdict in report.run.verdicts if not verdict.ok]
         log = parse(report.run.markers())
@@ -112,4 +112,4 @@ def test_the_systems_agree_on_frames(profiled: Profiled) -> None:
 
 def test_a_soak_is_no_profile(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="performance"):
-        PerformanceProfiler(scenario.load("demo"))
+        PerformanceProfiler(files.load("demo"))

@@ -12,17 +12,21 @@ import numpy as np
 import pytest
 from rich.table import Table
 
-from rayos_model import points
-from rayos_model.abi import TraceKind
+from rayos_model.contract.trace_record import TraceKind
 from rayos_model.errors import BadInput
-from rayos_model.metrics import Value
-from rayos_model.plan import Plan, for_search, judge, pareto_front, parse_slo, plan
-from rayos_model.report import plans
-from rayos_model.run import RunWriter
-from rayos_model.scenario import NS, Scenario, from_dict
-from rayos_model.sweep import Range
-from rayos_model.systems import ProgressFn
-from rayos_model.trace import record
+from rayos_model.experiments import workers
+from rayos_model.experiments.design import Range
+from rayos_model.experiments.plan import pareto_front, plan
+from rayos_model.experiments.plan_result import Plan
+from rayos_model.experiments.search import for_search, judge, parse_slo
+from rayos_model.experiments.task import Task
+from rayos_model.metrics.metrics import Value
+from rayos_model.report import notebook, plans
+from rayos_model.run.system import ProgressFn
+from rayos_model.run.writer import RunWriter
+from rayos_model.scenario.scenario import Scenario, from_dict
+from rayos_model.scenario.tables import NS
+from rayos_model.trace.parquet import record
 from tests.conftest import small_scenario
 
 Latency = Callable[[dict[str, Any], random.Random], float]
@@ -39,7 +43,7 @@ def plans_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
     """Plans on a model that has the latency of a function (µs) and takes 1 MB a client, one for itself."""
 
     def search(latency: Latency = linear, scenario: Scenario | None = None, **options: Any) -> Plan:
-        def compute(task: points.Task) -> str:
+        def compute(task: Task) -> str:
             data = json.loads(task.scenario)
             clients = sum(group["count"] for group in data["clients"])
             value = latency(data, random.Random(data["seed"]))
@@ -49,7 +53,7 @@ def plans_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...,
             }
             return json.dumps(metrics)
 
-        monkeypatch.setattr(points, "compute", compute)
+        monkeypatch.setattr(workers, "compute", compute)
         options = {"vary": "clients", "slos": ["commit_to_present.p99<100ms"], "precision": 0, **options}
         return plan(scenario or small_scenario(), jobs=1, store=tmp_path / "points", **options)
 
@@ -215,7 +219,7 @@ def test_several_knobs_give_a_pareto_front(plans_with: Callable[..., Plan], tmp_
     plans.write(result, tmp_path / "page.html")
     assert "<svg" in (tmp_path / "page.html").read_text()
     assert "Pareto" in str(plans.front_table(result).title)
-    assert "<svg" in result._repr_html_()
+    assert "<svg" in notebook.plan(result)
 
 
 def test_fronts_compare_what_can_be_compared() -> None:

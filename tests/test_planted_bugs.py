@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from rayos_model import cli
-from rayos_model.abi import Provocation
+from rayos_model import backends
+from rayos_model.cli import app as cli
+from rayos_model.contract.abi import Provocation
+from rayos_model.experiments.shrink import failures_of
 from rayos_model.hardware import KernelSystem
-from rayos_model.integration import Perturbation, ScenarioBuilder, SystemUnderTest, divergent, perturbed, to_toml
-from rayos_model.scenario import Scenario, from_dict, load
-from rayos_model.shrink import failures_of
+from rayos_model.harness.integration import Perturbation, SystemUnderTest, divergent, perturbed
+from rayos_model.scenario.builder import ScenarioBuilder, to_toml
+from rayos_model.scenario.files import load
+from rayos_model.scenario.scenario import Scenario, from_dict
 
 SEEDS = range(4)
 """Interleavings tried; 0 is the undisturbed one."""
@@ -47,7 +50,7 @@ def ups_and_downs() -> Scenario:
 
 
 def rayos(system: KernelSystem, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(cli, "_system", lambda *_: system)
+    monkeypatch.setattr(backends, "system", lambda *_, **__: system)
     monkeypatch.setattr(sys, "argv", ["rayos", *map(str, arguments)])
     with pytest.raises(SystemExit) as caught:
         cli.main()

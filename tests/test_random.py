@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from rayos_model.distribution import Exponential
-from rayos_model.model.random import Random
+from rayos_model.model.pcg32 import Random
+from rayos_model.scenario.distribution import Exponential
 from tests.conftest import ROOT
 
 VECTORS = json.loads((ROOT / "tests" / "data" / "random_vectors.json").read_text())

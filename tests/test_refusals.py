@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rayos_model.abi import TraceKind
 from rayos_model.api import load_scenario, system
-from rayos_model.criteria import evaluate
-from rayos_model.keys import varied
-from rayos_model.metrics import MetricsCollector
-from rayos_model.refusals import RefusalTracker
-from rayos_model.scenario import NS, Scenario
-from rayos_model.soak import SoakTestResult
-from rayos_model.systems import execute
-from rayos_model.trace import record
+from rayos_model.contract.trace_record import TraceKind
+from rayos_model.harness.soak import SoakTestResult
+from rayos_model.metrics.collector import MetricsCollector
+from rayos_model.metrics.refusals import RefusalTracker
+from rayos_model.run.system import execute
+from rayos_model.scenario.keys import varied
+from rayos_model.scenario.scenario import Scenario
+from rayos_model.scenario.tables import NS
+from rayos_model.trace.parquet import record
+from rayos_model.verdict.verdict import evaluate
 from tests.conftest import small_scenario
 
 CREATED, DESTROYED, ERROR = TraceKind.M_CLIENT_CREATED, TraceKind.M_CLIENT_DESTROYED, TraceKind.M_PROTOCOL_ERROR

@@ -12,13 +12,14 @@ from typing import Any, Self
 import pytest
 
 from rayos_model.errors import BadInput
-from rayos_model.hardware import KernelSystem, build
+from rayos_model.hardware import KernelSystem
 from rayos_model.hardware.debugger import Filter
 from rayos_model.hardware.recording import Replay, replay
 from rayos_model.hardware.system import build_kernel
-from rayos_model.run import Run
-from rayos_model.scenario import Scenario, from_dict
-from rayos_model.systems import execute
+from rayos_model.run.run import Run
+from rayos_model.run.system import execute
+from rayos_model.scenario.scenario import Scenario, from_dict
+from rayos_model.toolchain import kernel_build
 
 CLIENTS = [{"count": 2, "workload": "rendering"}, {"count": 2, "workload": "input"}]
 PARTITION = {"kind": "network_partition", "at_s": 1, "duration_s": 0.5}
@@ -87,7 +88,7 @@ class Gdb:
 
 def address_of(function: str) -> int:
     """Of a function of the kernel; from the symbol table of the ELF with symbols."""
-    elf = build.build_kernel(symbols=True).path.read_bytes()
+    elf = kernel_build.build_kernel(symbols=True).path.read_bytes()
     (sections_at,) = struct.unpack_from("<Q", elf, 40)
     size, count = struct.unpack_from("<HH", elf, 58)
     sections = [struct.unpack_from("<IIQQQQIIQQ", elf, sections_at + size * i) for i in range(count)]
@@ -139,7 +140,10 @@ def loaded(elf: bytes) -> list[bytes]:
 
 
 def test_the_kernel_with_symbols_is_the_same_code() -> None:
-    plain, symbols = build.build_kernel().path.read_bytes(), build.build_kernel(symbols=True).path.read_bytes()
+    plain, symbols = (
+        kernel_build.build_kernel().path.read_bytes(),
+        kernel_build.build_kernel(symbols=True).path.read_bytes(),
+    )
     assert loaded(symbols) == loaded(plain)
     assert b"input_ask" in symbols
     assert b"input_ask" not in plain

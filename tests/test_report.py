@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from rayos_model import scenario
-from rayos_model.report import html, plots, tables
-from rayos_model.run import Run
-from rayos_model.systems import execute
+from rayos_model.report import html, notebook, plots, tables
+from rayos_model.run.run import Run
+from rayos_model.run.system import execute
+from rayos_model.scenario import files
 from tests.conftest import RecordedSystem, small_scenario, small_trace
 
 CHECK: dict[str, Any] = {
@@ -97,11 +97,11 @@ def test_a_shortened_run_is_said_to_be_as_long_as_it_was(tmp_path: Path) -> None
     run = execute(RecordedSystem(small_trace()), shortened, tmp_path / "run")
     assert "1 client, 5 s, measured from 1 s on" in html.runs_page([run])
     assert "small on model (icount), 5 s: passed" in str(tables.verdicts(run).title)
-    assert "small on model (icount), 5 s: passed" in run._repr_html_()
+    assert "small on model (icount), 5 s: passed" in notebook.run(run)
 
 
 def test_descriptions_leave_the_length_to_the_run() -> None:
-    told = [scenario.load_shipped(name).description for kind in ("", "validation") for name in scenario.shipped(kind)]
+    told = [files.load_shipped(name).description for kind in ("", "validation") for name in files.shipped(kind)]
     assert all(told)
     assert not [text for text in told if re.search(r"\b(hours?|minutes?|\w+ seconds|\d+ s)\b", text)]
 

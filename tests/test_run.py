@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from rayos_model import run as runs
-from rayos_model.abi import TraceKind
+from rayos_model.contract.trace_record import TraceKind
 from rayos_model.errors import BadInput, PlatformFailure, RayosError, StorageFailure
-from rayos_model.run import Run, RunWriter
-from rayos_model.systems import Progress, execute
-from rayos_model.trace import TraceWriter
+from rayos_model.run import run as runs
+from rayos_model.run.run import Run
+from rayos_model.run.system import Progress, execute
+from rayos_model.run.writer import RunWriter
+from rayos_model.trace.parquet import TraceWriter
 from tests.conftest import RecordedSystem, small_scenario, small_trace
 
 

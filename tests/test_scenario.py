@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from rayos_model import scenario
-from rayos_model.criteria import criteria_of
 from rayos_model.errors import BadInput
-from rayos_model.scenario import NS
+from rayos_model.scenario import files
+from rayos_model.scenario.tables import NS
+from rayos_model.verdict.verdict import criteria_of
 from tests.conftest import small_scenario
 
 HEAD = 'name = "x"\nduration_s = 10\n'
 FAILURE = HEAD + 'kind = "failure"\n'
 CLIENT = '[[clients]]\nworkload = "rendering"\n'
-EVERYTHING = [name for category in ("", "calibration", "validation") for name in scenario.shipped(category)]
+EVERYTHING = [name for category in ("", "calibration", "validation") for name in files.shipped(category)]
 NETWORK = "[network]\nheartbeat_ms = 100\n"
 DISK = "[machine]\ndisk_mb = 16\n"
 PARTITION = '[[faults]]\nkind = "network_partition"\nat_s = 1\nduration_s = 1\n'
@@ -144,7 +144,7 @@ MISTAKES = {
 def test_a_mistake_is_named_in_one_line(mistake: str) -> None:
     text, parts = MISTAKES[mistake]
     with pytest.raises(BadInput) as caught:
-        scenario.parse(text, "mine.toml")
+        files.parse(text, "mine.toml")
     message = str(caught.value)
     assert message.startswith("mine.toml: ")
     assert "\n" not in message
@@ -154,7 +154,7 @@ def test_a_mistake_is_named_in_one_line(mistake: str) -> None:
 
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_shipped_scenarios_load_under_their_name(name: str) -> None:
-    loaded = scenario.load(name)
+    loaded = files.load(name)
     assert loaded.name == name
     assert loaded.description
     assert 0 <= loaded.warmup_ns < loaded.duration_ns
@@ -162,7 +162,7 @@ def test_shipped_scenarios_load_under_their_name(name: str) -> None:
 
 def test_shipped_soaks_demand_what_the_specification_does() -> None:
     def required(name: str, metric: str) -> tuple[str, float]:
-        criterion = criteria_of(scenario.load(name))[metric]
+        criterion = criteria_of(files.load(name))[metric]
         return criterion.op, criterion.value
 
     assert required("soak-4", "crashes") == ("==", 0)
@@ -173,8 +173,8 @@ def test_shipped_soaks_demand_what_the_specification_does() -> None:
     assert required("soak-surfaces", "memory.leak") == ("==", 0)
     assert required("soak-60fps", "frame_rate.min") == (">=", 60)
     durations = {"soak-4": 3600, "soak-16": 3600, "soak-64": 1800}
-    assert {name: scenario.load(name).duration_s for name in durations} == durations
-    assert {name: scenario.load(name).client_count for name in ("soak-4", "soak-16", "soak-64", "soak-128")} == {
+    assert {name: files.load(name).duration_s for name in durations} == durations
+    assert {name: files.load(name).client_count for name in ("soak-4", "soak-16", "soak-64", "soak-128")} == {
         "soak-4": 4,
         "soak-16": 16,
         "soak-64": 64,
@@ -183,8 +183,8 @@ def test_shipped_soaks_demand_what_the_specification_does() -> None:
 
 
 def test_validation_shares_no_seed_and_no_client_group_with_calibration() -> None:
-    calibration = [scenario.load(name) for name in scenario.shipped("calibration")]
-    validation = [scenario.load(name) for name in scenario.shipped("validation")]
+    calibration = [files.load(name) for name in files.shipped("calibration")]
+    validation = [files.load(name) for name in files.shipped("validation")]
     assert not {one.seed for one in calibration} & {one.seed for one in validation}
     surfaces = {group.surface for one in calibration for group in one.clients}
     assert not surfaces & {group.surface for one in validation for group in one.clients}
@@ -192,7 +192,7 @@ def test_validation_shares_no_seed_and_no_client_group_with_calibration() -> Non
 
 def test_a_misspelt_name_is_answered_with_a_near_one() -> None:
     with pytest.raises(BadInput, match="did you mean 'soak-16'"):
-        scenario.load("soak16")
+        files.load("soak16")
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
@@ -201,11 +201,11 @@ def test_an_unreadable_file_is_bad_input(tmp_path: Path, content: bytes | None) 
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(BadInput, match=str(path)):
-        scenario.load(path)
+        files.load(path)
 
 
 def test_defaults_follow_the_workload() -> None:
-    rendering, typing, idle = scenario.parse(
+    rendering, typing, idle = files.parse(
         HEAD + CLIENT + '[[clients]]\nworkload = "input"\n[[clients]]\nworkload = "idle"\n'
     ).clients
     assert (rendering.rate, rendering.damage_share) == (60, 1)
@@ -224,6 +224,6 @@ def test_overrides_keep_what_was_not_given() -> None:
 
 
 def test_the_schema_names_every_key() -> None:
-    schema = json.dumps(scenario.json_schema())
+    schema = json.dumps(files.json_schema())
     for key in ("duration_s", "repaint_window_us", "transfer_bytes", "median_us", "hang_timeout_s"):
         assert f'"{key}"' in schema

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rayos_model.abi import Provocation, TraceKind
 from rayos_model.calibration import load_calibration
+from rayos_model.contract.abi import Provocation
+from rayos_model.contract.markers import parse
+from rayos_model.contract.trace_record import TraceKind
 from rayos_model.hardware import KernelSystem, failures
-from rayos_model.markers import parse
 from rayos_model.model import ModelSystem
-from rayos_model.run import Run
-from rayos_model.scenario import Scenario, from_dict
-from rayos_model.systems import execute
+from rayos_model.run.run import Run
+from rayos_model.run.system import execute
+from rayos_model.scenario.scenario import Scenario, from_dict
 from tests.conftest import repeated
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rayos_model.abi import TraceKind
+from rayos_model.analysis.clients import diagnose_clients
+from rayos_model.contract.trace_record import TraceKind
 from rayos_model.errors import BadInput
-from rayos_model.scenario import DEFAULT_RATE_HZ, NS
-from rayos_model.soak import ClientWorkload, SoakTestHarness, SoakTestResult, diagnose_clients
-from rayos_model.systems import execute
-from rayos_model.trace import record
+from rayos_model.harness.soak import SoakTestHarness, SoakTestResult
+from rayos_model.harness.workload import ClientWorkload
+from rayos_model.run.system import execute
+from rayos_model.scenario.tables import DEFAULT_RATE_HZ, NS
+from rayos_model.trace.parquet import record
 from tests.conftest import RecordedSystem, small_scenario, small_trace
 
 

@@ -14,14 +14,16 @@ from typing import Final
 
 import pytest
 
-from rayos_model import compiled, scenario
+from rayos_model.analysis.clients import ClientDiagnosis, diagnose_clients
 from rayos_model.calibration import load_calibration
+from rayos_model.contract.markers import Value, order_problems, parse
 from rayos_model.hardware import KernelSystem
-from rayos_model.markers import Value, order_problems, parse
+from rayos_model.harness.soak import SoakTestHarness, SoakTestResult
 from rayos_model.model import ModelSystem
-from rayos_model.run import Run
-from rayos_model.soak import ClientDiagnosis, SoakTestHarness, SoakTestResult, diagnose_clients
-from rayos_model.systems import System
+from rayos_model.run.run import Run
+from rayos_model.run.system import System
+from rayos_model.scenario import files, tables
+from rayos_model.toolchain import model_build
 
 FULL: Final = os.environ.get("RAYOS_FULL_SOAK") == "1"
 KERNEL_S: Final = 20.0
@@ -43,9 +45,9 @@ def system_named(name: str) -> System:
 def soak(name: str, system_name: str, out: Path, duration_s: float | None = None) -> SoakTestResult:
     """Runs a shipped soak, and checks what every soak must leave: a verdict, living clients, a well-formed log."""
     if duration_s is None and not FULL:
-        interpreted = system_name == "model" and not compiled.in_use()
+        interpreted = system_name == "model" and not model_build.in_use()
         duration_s = KERNEL_S if system_name == "kernel" else INTERPRETED_S.get(name) if interpreted else None
-    what = scenario.load(name).with_overrides(duration_s=duration_s)
+    what = files.load(name).with_overrides(duration_s=duration_s)
     result = SoakTestHarness.for_scenario(what).run(system_named(system_name), out / system_name)
     assert result.passed, result.diagnostics
     assert result.diagnostics == ()
@@ -84,7 +86,7 @@ def facts_of_log(run: Run) -> Counter[tuple[str, tuple[Value, ...]]]:
 
 def frames_by_second(result: SoakTestResult) -> list[float]:
     """Page flips of each whole second after warm-up."""
-    seconds, warmup_s = result.metrics.seconds, result.run.scenario.warmup_ns / scenario.NS
+    seconds, warmup_s = result.metrics.seconds, result.run.scenario.warmup_ns / tables.NS
     return [
         frames
         for time_s, frames in zip(seconds["time_s"], seconds["fps"], strict=True)

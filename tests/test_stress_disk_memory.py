@@ -14,19 +14,20 @@ from typing import Final
 import numpy as np
 import pytest
 
-from rayos_model import scenario
-from rayos_model.abi import BLOCK_BYTES, Records, TraceKind
 from rayos_model.calibration import load_calibration
+from rayos_model.contract.abi import BLOCK_BYTES
+from rayos_model.contract.trace_record import Records, TraceKind
 from rayos_model.errors import BadInput
 from rayos_model.hardware import KernelSystem
+from rayos_model.hardware.disk_format import Store, format_image, read_store, verify_stress
 from rayos_model.hardware.execution import execute, run_blocking
 from rayos_model.hardware.rendezvous import Limits
 from rayos_model.model import ModelSystem
-from rayos_model.run import Run
-from rayos_model.scenario import Scenario
-from rayos_model.store import Store, format_image, read_store, verify_stress
-from rayos_model.systems import System
-from rayos_model.systems import execute as execute_on
+from rayos_model.run.run import Run
+from rayos_model.run.system import System
+from rayos_model.run.system import execute as execute_on
+from rayos_model.scenario import files, scenario
+from rayos_model.scenario.scenario import Scenario
 from tests.conftest import repeated
 from tests.killing import Heard, execution_of, killed
 
@@ -44,7 +45,7 @@ def system_named(name: str) -> System:
 
 def stress(name: str, system_name: str, out: Path) -> Run:
     """Runs a shipped stress scenario; it must hold all its criteria, and have ended by itself."""
-    what = scenario.load(name)
+    what = files.load(name)
     run = execute_on(
         system_named(system_name), what if FULL else what.with_overrides(duration_s=SHORT_S), out / system_name
     )

@@ -12,17 +12,18 @@ from typing import Final
 
 import pytest
 
-from rayos_model import scenario
+from rayos_model.analysis.degradation import DegradationAnalyzer, ResourceMonitor
 from rayos_model.calibration import load_calibration
-from rayos_model.crosscheck import compare_curves
+from rayos_model.comparison.agreement import compare_curves
+from rayos_model.contract.markers import parse
 from rayos_model.hardware import KernelSystem
-from rayos_model.markers import parse
+from rayos_model.harness.stress import LoadGenerator, StressTestHarness, StressTestResult
+from rayos_model.harness.workload import ClientWorkload
 from rayos_model.model import ModelSystem
 from rayos_model.report import plots
-from rayos_model.scenario import Scenario, from_dict
-from rayos_model.soak import ClientWorkload
-from rayos_model.stress import DegradationAnalyzer, LoadGenerator, ResourceMonitor, StressTestHarness, StressTestResult
-from rayos_model.systems import System, execute
+from rayos_model.run.system import System, execute
+from rayos_model.scenario import files
+from rayos_model.scenario.scenario import Scenario, from_dict
 
 FULL: Final = os.environ.get("RAYOS_FULL_SOAK") == "1"
 STEP_S: Final = 2
@@ -36,7 +37,7 @@ def system_named(name: str) -> System:
 
 
 def shortened(name: str) -> Scenario:
-    full = scenario.load(name)
+    full = files.load(name)
     if FULL:
         return full
     changed = full.model_dump(exclude_unset=True)

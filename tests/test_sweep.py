@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from rayos_model import points
 from rayos_model.errors import BadInput, PlatformFailure
-from rayos_model.keys import parse_value, share_out, split_values, value_of, varied
-from rayos_model.scenario import Scenario
-from rayos_model.sweep import Range, design, parse_setting, summary, sweep
+from rayos_model.experiments import task, workers
+from rayos_model.experiments.design import Range, design, parse_setting
+from rayos_model.experiments.sweep import summary, sweep
+from rayos_model.scenario.keys import parse_value, share_out, split_values, value_of, varied
+from rayos_model.scenario.scenario import Scenario
 from tests.conftest import small_scenario
 
 SETTINGS: dict[str, Sequence[Any]] = {"clients": [1, 2], "clients.0.damage": [0.25, 1.0]}
@@ -44,18 +45,18 @@ def test_one_job_two_jobs_and_a_resumed_sweep_write_the_same_bytes(tmp_path: Pat
 
 def test_a_finished_point_is_never_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep(tiny(), {"clients": [1]}, jobs=1, out=tmp_path / "t.parquet")
-    computed: list[points.Task] = []
+    computed: list[task.Task] = []
     counts: list[tuple[int, int]] = []
-    compute = points.compute
+    compute = task.compute
 
-    def watched(task: points.Task) -> str:
+    def watched(task: task.Task) -> str:
         computed.append(task)
         return compute(task)
 
     def done(finished: int, total: int) -> None:
         counts.append((finished, total))
 
-    monkeypatch.setattr(points, "compute", watched)
+    monkeypatch.setattr(workers, "compute", watched)
     sweep(tiny(name="renamed"), {"clients": [1, 2, 2]}, jobs=1, out=tmp_path / "t.parquet", done=done)
     assert len(computed) == 1
     assert counts == [(1, 2), (2, 2)]
@@ -124,13 +125,13 @@ def test_a_dask_cluster_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_the_longest_points_are_computed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    compute = points.compute
+    compute = task.compute
 
-    def watched(task: points.Task) -> str:
+    def watched(task: task.Task) -> str:
         sizes.append(json.loads(task.scenario)["clients"][0]["count"])
         return compute(task)
 
-    monkeypatch.setattr(points, "compute", watched)
+    monkeypatch.setattr(workers, "compute", watched)
     table = sweep(tiny(), {"clients": [2, 1, 3]}, jobs=1, out=tmp_path / "t.parquet")
     assert sizes == [3, 2, 1]
     assert list(table["clients"].unique()) == [2, 1, 3]
@@ -138,20 +139,21 @@ def test_the_longest_points_are_computed_first(tmp_path: Path, monkeypatch: pyte
 
 def test_a_worker_starts_without_what_it_does_not_need() -> None:
     """Loading these takes as long as computing several points."""
-    loaded = "import sys; from rayos_model import points, model; print({'pandas', 'scipy.stats'} & set(sys.modules))"
+    loaded = "import sys; from rayos_model import model; from rayos_model.experiments import task; "
+    loaded += "print({'pandas', 'scipy.stats'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True, timeout=60)
     assert found.stdout == "set()\n"
 
 
 def test_nobody_at_the_address_is_one_line() -> None:
     pytest.importorskip("distributed")
-    with pytest.raises(BadInput, match="no Dask scheduler answers"), points._dask_client("tcp://127.0.0.1:9", 1):
+    with pytest.raises(BadInput, match="no Dask scheduler answers"), workers._dask_client("tcp://127.0.0.1:9", 1):
         pass
 
 
 def test_another_version_of_the_model_on_a_worker_is_refused() -> None:
     with pytest.raises(PlatformFailure, match="another version"):
-        points.compute(points.Task("{}", "{}", "of elsewhere"))
+        task.compute(task.Task("{}", "{}", "of elsewhere"))
 
 
 def test_a_latin_hypercube_has_one_point_in_each_stratum() -> None:

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rayos_model.abi import FIRST_MEASUREMENT, TraceKind
 from rayos_model.calibration import load_calibration
-from rayos_model.calibration.segments import segments
+from rayos_model.contract.trace_record import FIRST_MEASUREMENT, TraceKind
 from rayos_model.hardware import KernelSystem
 from rayos_model.model import ModelSystem
-from rayos_model.run import Run
-from rayos_model.scenario import Scenario
-from rayos_model.systems import System, execute
-from rayos_model.timeline import slices, write_perfetto
+from rayos_model.report.perfetto import slices, write_perfetto
+from rayos_model.run.run import Run
+from rayos_model.run.system import System, execute
+from rayos_model.scenario.scenario import Scenario
+from rayos_model.trace.segments import segments
 from tests.conftest import small_scenario
 
 needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")

@@ -10,14 +10,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from rayos_model import scenario
 from rayos_model.calibration import load_calibration
-from rayos_model.calibration.segments import circumstances, segments
+from rayos_model.calibration.circumstances import circumstances
+from rayos_model.costs.parameters import PROBABILITIES
+from rayos_model.costs.warmth import NOT_SET, WARMTHS, Warmth, by_warmth
 from rayos_model.hardware import KernelSystem
 from rayos_model.model.system import simulate
-from rayos_model.parameters import PROBABILITIES
-from rayos_model.systems import execute
-from rayos_model.warmth import NOT_SET, WARMTHS, Warmth, by_warmth
+from rayos_model.run.system import execute
+from rayos_model.scenario import files
+from rayos_model.trace.segments import segments
 
 needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
 MS = 1_000_000
@@ -129,7 +130,7 @@ def test_a_walk_meets_the_circumstances_that_a_trace_of_the_same_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both systems do the same under icount: what differs is until when who sleeps, which a trace tells afterwards."""
-    what = scenario.load_shipped("mixed-16").with_overrides(duration_s=2)
+    what = files.load_shipped("mixed-16").with_overrides(duration_s=2)
     table = segments(execute(KernelSystem("icount", trace_points=True), what, tmp_path / "kernel").trace())
     warmth = circumstances(table, what.machine.quantum_us * 1000)["warmth"]
     seen = Counter(zip(table["pair"], warmth, strict=True))

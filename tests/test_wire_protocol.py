@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import pytest
 
-from rayos_model.abi import TRACE_WIRE, Interface
-from rayos_model.calibration.segments import REQUESTS
+from rayos_model.contract.abi import TRACE_WIRE, Interface
 from rayos_model.hardware import KernelSystem
-from rayos_model.integration import SHIPPED
-from rayos_model.scenario import load_shipped
-from rayos_model.systems import execute
+from rayos_model.harness.integration import SHIPPED
+from rayos_model.run.system import execute
+from rayos_model.scenario.files import load_shipped
+from rayos_model.trace.points import REQUESTS
 from tests.conftest import ROOT
 from tests.wire import Connection, WireError, published, traffic
 

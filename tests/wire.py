@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from rayos_model.abi import Records, TraceKind
+from rayos_model.contract.trace_record import Records, TraceKind
 
 FIRST_SERVER_ID: Final = 0xFF000000
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from rayos_model.abi import FIRST_MEASUREMENT, Records, TraceKind
+from rayos_model.contract.trace_record import FIRST_MEASUREMENT, Records, TraceKind
 from rayos_model.errors import BadInput
-from rayos_model.run import Run
+from rayos_model.run.run import Run
 
 PARTS: Final = ("queueing", "service", "repaint_wait", "composition", "preemption", "vblank_wait")
 """What commit-to-present consists of, in order of time; columns of `latency_split`."""
@@ -31,7 +31,7 @@ def utilisation(run: Run) -> pd.DataFrame:
     Columns: thread, operation, segments, cpu_percent (of the measured time), mean_us. Times are those of the measured
     part. Raises `BadInput` for a run without points.
     """
-    from rayos_model.calibration.segments import segments
+    from rayos_model.trace.segments import segments
 
     trace = _with_points(run)
     table = segments(trace[trace["kind"] < FIRST_MEASUREMENT])

@@ -11,10 +11,10 @@ import math
 import numpy as np
 import pandas as pd
 
-from rayos_model.abi import TraceKind
 from rayos_model.analysis.bottleneck import latency_split, utilisation
-from rayos_model.run import Run
-from rayos_model.scenario import NS
+from rayos_model.contract.trace_record import TraceKind
+from rayos_model.run.run import Run
+from rayos_model.scenario.tables import NS
 
 
 def pollaczek_khinchine(rate: float, services: np.ndarray) -> float:

@@ -13,18 +13,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rayos_model.abi import FIRST_MEASUREMENT, PAGE_KB, Records, ThreadId, TraceKind, unpack_queued
+from rayos_model.calibration.circumstances import circumstances, replaced_spaces
+from rayos_model.calibration.delays import handovers, idle_wake_delays, kernel_locked
 from rayos_model.calibration.expected import OF_ONE_SEGMENT, expected_ns
-from rayos_model.calibration.fit import bootstrap, fit_kinds, fit_pairs, fit_persistence, fit_scheduling, quantiles
+from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_persistence, fit_scheduling, quantiles
 from rayos_model.calibration.host import slice_ns, switch_ns, turn_ns, wake_ns
+from rayos_model.calibration.memory import fit_memory, memory_table
 from rayos_model.calibration.pace import median_costs, pace, pace_around, run_pace_scenario
-from rayos_model.calibration.segments import circumstances, replaced_spaces, segments
 from rayos_model.calibration.store import PARAMETERS, calibration_root
-from rayos_model.model.memory import beyond_reference
-from rayos_model.parameters import Memory, Parameters
-from rayos_model.run import Run
-from rayos_model.scenario import Scenario, load
-from rayos_model.systems import ProgressFn, System, execute
+from rayos_model.costs.parameters import Parameters
+from rayos_model.run.run import Run
+from rayos_model.run.system import ProgressFn, System, execute
+from rayos_model.scenario.files import load
+from rayos_model.scenario.scenario import Scenario
+from rayos_model.trace.segments import segments
 
 SEGMENTS = "segments.csv"
 SEVERAL_OBSERVATIONS = 20
@@ -202,21 +204,6 @@ def fit_at_once(parameters: Parameters, table: pd.DataFrame, locked: pd.DataFram
     )
 
 
-def kernel_locked(trace: Records) -> pd.Series:
-    """Medians of how long the kernel lock is held, ns, by the names that `Scheduling` has for them.
-
-    What is held by somebody who loses his core meanwhile is not its cost; it is seldom.
-    """
-    kind = trace["kind"]
-    blocks = (kind == TraceKind.P_BLOCK) & (trace["thread"] >= ThreadId.CLIENT0)
-    samples = {
-        "block_locked_ns": trace["subject"][blocks],
-        "service_locked_ns": unpack_queued(trace["arg"][kind == TraceKind.P_EVENTS])[2],
-        "idle_locked_ns": trace["subject"][kind == TraceKind.M_TIMER],
-    }
-    return pd.Series({name: float(np.median(ns)) if len(ns) else 0.0 for name, ns in samples.items()})
-
-
 def _two_groups(values: NDArray[np.float64]) -> tuple[float, NDArray[np.bool_]]:
     """Of two groups, which k-means tells from each other: how far their medians are apart, and who is in the upper."""
     from scipy.cluster.vq import kmeans2
@@ -240,103 +227,6 @@ def aggregate(table: pd.DataFrame) -> pd.DataFrame:
     keys = [column for column in table.columns if column not in OF_ONE_SEGMENT]
     grouped = table.groupby(keys, dropna=False, sort=True)["cpu_ns"]
     return grouped.agg(n="size", mean_ns="mean", min_ns="min", max_ns="max").reset_index().dropna(axis=1, how="all")
-
-
-def idle_wake_delays(trace: Records) -> NDArray[np.float64]:
-    """From each timer deadline that found the CPU idle to the switch it caused, ns.
-
-    The switch instant is where the first segment of the thread that got the CPU began.
-    """
-    timer = np.flatnonzero(trace["kind"] == TraceKind.M_TIMER)
-    points = np.flatnonzero(trace["kind"] < FIRST_MEASUREMENT)
-    after = np.searchsorted(points, timer)
-    timer, after = timer[after < len(points)], after[after < len(points)]
-    first = trace[points[after]]
-    deadline = trace["time_ns"][timer].astype(np.int64) - trace["arg"][timer].astype(np.int64)
-    switch = _began_ns(first)
-    undisturbed = (first["dispatches"] == 1) & (first["irqs"] == 0)
-    return np.asarray((switch - deadline)[undisturbed], np.float64)
-
-
-def handovers(trace: Records) -> pd.DataFrame:
-    """From the last point of a client's turn to the switch on an idle processor that was told; columns after, gap_ns.
-
-    `after` is "send", when that processor takes what was sent, or "recv", when it wakes another client. Both are
-    instants of one clock, and no other processor runs between them.
-    """
-    points = trace[trace["kind"] < FIRST_MEASUREMENT]
-    before, then = points[:-1], points[1:]
-    switched = (before["cpu"] != then["cpu"]) & (then["dispatches"] == 1) & (then["irqs"] == 0)
-    tables = []
-    for after, last, first in (
-        ("send", TraceKind.P_SEND, TraceKind.P_TAKE),
-        ("recv", TraceKind.P_RECEIVE, TraceKind.P_RECEIVE),
-    ):
-        where = switched & (before["kind"] == last) & (then["kind"] == first)
-        gaps = _began_ns(then[where]) - before["time_ns"][where].astype(np.int64)
-        tables.append(pd.DataFrame({"after": after, "gap_ns": gaps}))
-    return pd.concat(tables, ignore_index=True)
-
-
-def _began_ns(points: Records) -> NDArray[np.int64]:
-    """When the segments began that points close; of a thread's first on a processor: the switch to it."""
-    return np.asarray(points["time_ns"].astype(np.int64) - points["cpu_ns"].astype(np.int64), np.int64)
-
-
-def memory_table(trace: Records, scenario: Scenario) -> pd.DataFrame:
-    """Pages in use at each snapshot beside what explains them: clients alive, shared pages; and the base.
-
-    The base is that of the reference machine (`model.memory.REFERENCE_MB`), without framebuffers.
-    No rows for a scenario whose disk or load takes pages of its own: those are known, not fitted.
-    """
-    if scenario.machine.disk_mb or scenario.load.any:
-        return pd.DataFrame(columns=["base", "pages", "clients", "shared"], dtype=np.float64)
-    framebuffers = 2 * -(-scenario.display.width * scenario.display.height * 4 // (PAGE_KB * 1024))
-    baseline = int(trace["arg"][trace["kind"] == TraceKind.M_BASELINE][0])
-    base = baseline - framebuffers - beyond_reference(scenario.machine.memory_mb)
-    clients, shared = 0, 0
-    owned: dict[int, int] = {}
-    rows = []
-    wanted = (
-        TraceKind.M_CLIENT_CREATED,
-        TraceKind.M_CLIENT_DESTROYED,
-        TraceKind.P_SHM,
-        TraceKind.P_SHM_FREE,
-        TraceKind.M_PAGES,
-    )
-    for record in trace[np.isin(trace["kind"], wanted)]:
-        kind, arg = int(record["kind"]), int(record["arg"])
-        owner = int(record["thread"]) - 16
-        if kind == TraceKind.M_CLIENT_CREATED:
-            clients += 1
-        elif kind == TraceKind.M_CLIENT_DESTROYED:
-            clients -= 1
-            shared -= owned.pop(int(record["subject"]), 0)
-        elif kind == TraceKind.P_SHM:
-            shared += arg
-            owned[owner] = owned.get(owner, 0) + arg
-        elif kind == TraceKind.P_SHM_FREE:
-            shared -= arg
-            owned[owner] = owned.get(owner, 0) - arg
-        else:
-            rows.append((base, arg - baseline, clients, shared))
-    return pd.DataFrame(rows, columns=["base", "pages", "clients", "shared"])
-
-
-def fit_memory(table: pd.DataFrame) -> Memory:
-    """Least squares of pages above the baseline on live clients and shared pages."""
-    x = table[["clients", "shared"]].to_numpy(np.float64)
-    y = table["pages"].to_numpy(np.float64)
-    beta = np.linalg.lstsq(x, y, rcond=None)[0]
-    bounds = bootstrap(x, y)
-    return Memory(
-        base_pages=float(table["base"].median()),
-        pages_per_client=float(beta[0]),
-        pages_per_shm_page=float(beta[1]),
-        residual_std_pages=float(np.std(y - x @ beta)),
-        pages_per_client_ci95=(float(bounds[0, 0]), float(bounds[1, 0])),
-        pages_per_shm_page_ci95=(float(bounds[0, 1]), float(bounds[1, 1])),
-    )
 
 
 def _provenance(run: Run) -> dict[str, Any]:

@@ -15,8 +15,8 @@ import pandas as pd
 
 from rayos_model.calibration.expected import expected_ns
 from rayos_model.calibration.fit import design, size_columns
+from rayos_model.costs.parameters import Parameters
 from rayos_model.errors import BadInput
-from rayos_model.parameters import Parameters
 
 CONDITION_LIMIT: Final = 30.0
 """Condition number of the scaled design from which coefficients trade places (Belsley, Kuh and Welsch, 1980)."""

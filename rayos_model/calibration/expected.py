@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from rayos_model.calibration.segments import REPLACED
-from rayos_model.parameters import Parameters, Scheduling, Segment, sizes_key
+from rayos_model.calibration.circumstances import REPLACED
+from rayos_model.costs.parameters import Parameters, Scheduling, Segment
+from rayos_model.trace.points import sizes_key
 
 OF_ONE_SEGMENT = {"time_ns", "thread", "cpu_ns", "net_ns", "kind", "warmth", "liveliness", "run"}
 """Columns of a table of segments by which segments of one pair, with equal sizes and scheduling, differ."""

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import nnls
 
+from rayos_model.calibration.circumstances import REPLACED
 from rayos_model.calibration.expected import NOT_SIZES, cost_ns, line_ns, scheduling_ns
-from rayos_model.calibration.segments import REPLACED
-from rayos_model.parameters import LENGTHS, LENGTHS_NS, MEDIAN, PROBABILITIES, Scheduling, Segment, sizes_key
-from rayos_model.warmth import FIRST, WARMTHS
+from rayos_model.costs.parameters import LENGTHS, LENGTHS_NS, MEDIAN, PROBABILITIES, Scheduling, Segment
+from rayos_model.costs.warmth import FIRST, WARMTHS
+from rayos_model.trace.points import sizes_key
 
 _BOOTSTRAPS = 200
 _BOOTSTRAP_ROWS = 2000

@@ -16,10 +16,11 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from rayos_model.calibration.segments import segments
-from rayos_model.parameters import Parameters
-from rayos_model.scenario import Scenario, load_shipped
-from rayos_model.systems import ProgressFn, System, execute
+from rayos_model.costs.parameters import Parameters
+from rayos_model.run.system import ProgressFn, System, execute
+from rayos_model.scenario.files import load_shipped
+from rayos_model.scenario.scenario import Scenario
+from rayos_model.trace.segments import segments
 
 SCENARIO: Final = "mixture-8"
 DURATION_S: Final = 4.0

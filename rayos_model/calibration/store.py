@@ -15,21 +15,22 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from rayos_model.costs.parameters import Parameters
 from rayos_model.errors import BadInput
-from rayos_model.metrics import Metrics
-from rayos_model.parameters import Parameters
-from rayos_model.run import MARKERS, METRICS, PROVENANCE, SCENARIO, Run
-from rayos_model.scenario import Scenario, load
+from rayos_model.metrics.metrics import Metrics
+from rayos_model.run.run import MARKERS, METRICS, PROVENANCE, SCENARIO, Run
+from rayos_model.scenario.files import load
+from rayos_model.scenario.scenario import Scenario
+from rayos_model.toolchain.sources import PACKAGE
 
-_PACKAGE = Path(__file__).resolve().parents[1]
 PARAMETERS = "parameters.json"
 RECORDED = "recorded"
 
 
 def calibration_root() -> Path:
     """The directory that holds one sub-directory a platform."""
-    checkout = _PACKAGE.parent / "calibration"
-    return checkout if checkout.is_dir() else _PACKAGE / "_calibration"
+    checkout = PACKAGE.parent / "calibration"
+    return checkout if checkout.is_dir() else PACKAGE / "_calibration"
 
 
 def load_calibration(platform: str = "icount") -> Parameters:

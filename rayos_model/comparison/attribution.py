@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rayos_model.calibration.circumstances import replaced_spaces
 from rayos_model.calibration.expected import OF_ONE_SEGMENT, expected_ns
-from rayos_model.calibration.segments import replaced_spaces, segments
 from rayos_model.comparison.blocks import Rates, block_count, block_of
-from rayos_model.parameters import Parameters
-from rayos_model.run import Run
+from rayos_model.costs.parameters import Parameters
+from rayos_model.run.run import Run
+from rayos_model.trace.segments import segments
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rayos_model.histogram import representative
+from rayos_model.metrics.histogram import representative
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]

@@ -15,24 +15,16 @@ from typing import Any, Final, Literal
 import numpy as np
 from scipy import stats
 
-from rayos_model.abi import Records, TraceKind
+from rayos_model.analysis.hot_paths import has_points
 from rayos_model.comparison.attribution import OperationChange, attribute
-from rayos_model.comparison.blocks import (
-    Latencies,
-    Percentages,
-    Rates,
-    Stream,
-    block_count,
-    block_of,
-    count_table,
-)
+from rayos_model.comparison.blocks import Latencies, Percentages, Rates, Stream, block_count, block_of, count_table
+from rayos_model.contract.metric_units import METRIC_UNITS, QUANTILE_OF
+from rayos_model.contract.trace_record import Records, TraceKind
 from rayos_model.errors import BadInput
-from rayos_model.hot_paths import has_points
-from rayos_model.metrics import OPERATION_KIND
-from rayos_model.pairing import pair
-from rayos_model.run import Run
-from rayos_model.trace import select
-from rayos_model.units import METRIC_UNITS, QUANTILE_OF
+from rayos_model.metrics.metrics import OPERATION_KIND
+from rayos_model.run.run import Run
+from rayos_model.trace.pairing import pair
+from rayos_model.trace.parquet import select
 
 Verdict = Literal["regressed", "improved", "same", "not judged"]
 

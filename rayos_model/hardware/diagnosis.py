@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rayos_model import compiled
 from rayos_model.errors import PlatformFailure
-from rayos_model.hardware.build import KernelBinary
 from rayos_model.hardware.execution import probe
 from rayos_model.hardware.failures import INSTALL_QEMU
 from rayos_model.hardware.platforms import DEFAULT_PLATFORM, PLATFORMS, Platform
 from rayos_model.hardware.qemu import Qemu, find_qemu
 from rayos_model.hardware.system import build_kernel
-from rayos_model.run import host_cpu
+from rayos_model.run.writer import host_cpu
+from rayos_model.toolchain import model_build
+from rayos_model.toolchain.kernel_build import KernelBinary
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ def doctor() -> list[Check]:
 
 
 def _check_model() -> Check:
-    if compiled.available():
+    if model_build.available():
         return Check("model", True, "compiled to machine code", required=False)
-    advice = "python -m rayos_model.compiled makes it faster"
+    advice = "python -m rayos_model.toolchain.model_build makes it faster"
     return Check("model", False, "interpreted, to the same results", advice, required=False)
 
 

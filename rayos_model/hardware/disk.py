@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rayos_model import abi
-from rayos_model.run import RunWriter
-from rayos_model.scenario import Scenario
-from rayos_model.store import DurableLog, format_image, read_store, verify_stress, verify_work
+from rayos_model.contract import trace_record as abi
+from rayos_model.hardware.disk_format import DurableLog, format_image, read_store, verify_stress, verify_work
+from rayos_model.run.writer import RunWriter
+from rayos_model.scenario.scenario import Scenario
 
 IMAGE = "disk.img"
 

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from rayos_model import abi
+from rayos_model.contract import trace_record as abi
 from rayos_model.errors import PlatformFailure
 from rayos_model.hardware import debugger as debugging
 from rayos_model.hardware.failures import PlatformUnusable, QemuFailed
@@ -21,8 +21,9 @@ from rayos_model.hardware.platforms import Platform, command_line, recording
 from rayos_model.hardware.qemu import Qemu
 from rayos_model.hardware.rendezvous import Limits, Sink, TraceHeader, drive, leave_behind
 from rayos_model.hardware.session import QemuSession
-from rayos_model.image import compile_image
-from rayos_model.scenario import ClientGroup, Scenario
+from rayos_model.scenario.compile import compile_image
+from rayos_model.scenario.scenario import Scenario
+from rayos_model.scenario.tables import ClientGroup
 
 PROBE_S: Final = 5.0
 """Wall time for the probe's single second of scenario; a platform that needs more is no use for real runs."""

@@ -14,16 +14,17 @@ from typing import Final
 
 import numpy as np
 
-from rayos_model.abi import TRACE_DTYPE, Detection, Provocation, Records
+from rayos_model.contract.abi import Detection, Provocation
+from rayos_model.contract.trace_record import TRACE_DTYPE, Records
 from rayos_model.errors import BadInput
 from rayos_model.hardware.debugger import Debugger
 from rayos_model.hardware.execution import Execution, execute, run_blocking
 from rayos_model.hardware.platforms import devices_of, platform_named
 from rayos_model.hardware.qemu import find_qemu
 from rayos_model.hardware.rendezvous import Limits
-from rayos_model.image import compile_image
-from rayos_model.run import Run
-from rayos_model.scenario import Scenario
+from rayos_model.run.run import Run
+from rayos_model.scenario.compile import compile_image
+from rayos_model.scenario.scenario import Scenario
 
 RECORDING: Final = "recording.bin"
 """The file of a run that holds what QEMU recorded."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any, Final
 
-from rayos_model.abi import BLOCK_BYTES, DiskRefusal
+from rayos_model.contract.abi import BLOCK_BYTES, DiskRefusal
 from rayos_model.hardware.session import QemuSession
 
 _SECTORS: Final = BLOCK_BYTES // 512

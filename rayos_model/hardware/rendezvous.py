@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rayos_model import abi
+from rayos_model.contract import abi, trace_record
 from rayos_model.errors import PlatformFailure
 from rayos_model.hardware.failures import (
     BootHang,
@@ -43,7 +43,7 @@ class Sink(Protocol):
 
     def lines(self, lines: list[str]) -> None: ...
 
-    def records(self, records: abi.Records) -> None: ...
+    def records(self, records: trace_record.Records) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -229,10 +229,10 @@ def parse_header(memory: NDArray[np.uint8]) -> TraceHeader:
         raise TraceFailure(
             f"the guest paused without {place}: it is not this package's kernel, or overwrote its memory"
         )
-    if fields["abi_version"] != abi.ABI_VERSION or fields["record_bytes"] != abi.TRACE_DTYPE.itemsize:
+    if fields["abi_version"] != abi.ABI_VERSION or fields["record_bytes"] != trace_record.TRACE_DTYPE.itemsize:
         raise TraceFailure(
             f"{place} is of ABI {fields['abi_version']} with records of {fields['record_bytes']} bytes, this package "
-            f"of ABI {abi.ABI_VERSION} with {abi.TRACE_DTYPE.itemsize}: rebuild the kernel"
+            f"of ABI {abi.ABI_VERSION} with {trace_record.TRACE_DTYPE.itemsize}: rebuild the kernel"
         )
     capacity = fields["ring_records"]
     if capacity == 0 or capacity & (capacity - 1) or fields["state"] not in list(abi.RunState):
@@ -274,22 +274,22 @@ async def _carry_out(session: QemuSession, header: TraceHeader) -> None:
             await session.send_input({"type": "key", "data": {"down": bool(y), "key": key}})
 
 
-async def _read_records(session: QemuSession, header: TraceHeader, drained: int) -> abi.Records:
+async def _read_records(session: QemuSession, header: TraceHeader, drained: int) -> trace_record.Records:
     """Records [drained, head). The host's own count is what was drained: the kernel's is set only after the pause."""
     count = header.head - drained
     if not 0 <= count <= header.ring_records:
         raise TraceFailure(
             f"the trace ring of {header.ring_records} records was overrun: {drained} drained, head {header.head}"
         )
-    size = abi.TRACE_DTYPE.itemsize
+    size = trace_record.TRACE_DTYPE.itemsize
     first = drained % header.ring_records
     before_end = min(count, header.ring_records - first)
     parts = [
-        (await session.read_memory(header.ring_phys + start * size, length * size)).view(abi.TRACE_DTYPE)
+        (await session.read_memory(header.ring_phys + start * size, length * size)).view(trace_record.TRACE_DTYPE)
         for start, length in ((first, before_end), (0, count - before_end))
         if length
     ]
-    return np.concatenate(parts) if parts else np.empty(0, abi.TRACE_DTYPE)
+    return np.concatenate(parts) if parts else np.empty(0, trace_record.TRACE_DTYPE)
 
 
 def _shutdown(data: dict[str, Any], watch: _Watch) -> GuestPanic | GuestReset:

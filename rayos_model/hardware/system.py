@@ -8,21 +8,23 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
-from rayos_model.abi import Detection, Provocation, Records
+from rayos_model.contract.abi import Detection, Provocation
+from rayos_model.contract.trace_record import Records
 from rayos_model.errors import PlatformFailure
-from rayos_model.hardware import build
 from rayos_model.hardware.disk import prepare, verify
+from rayos_model.hardware.disk_format import DurableLog
 from rayos_model.hardware.execution import Execution, execute, probe, run_blocking
 from rayos_model.hardware.failures import KernelBuildFailed
 from rayos_model.hardware.platforms import DEFAULT_PLATFORM, devices_of, platform_named
 from rayos_model.hardware.qemu import find_qemu
 from rayos_model.hardware.recording import RECORDING, check_recordable
 from rayos_model.hardware.rendezvous import Limits
-from rayos_model.image import compile_image
-from rayos_model.run import RunWriter
-from rayos_model.scenario import NS, Scenario
-from rayos_model.store import DurableLog
-from rayos_model.systems import Progress, ProgressFn
+from rayos_model.run.system import Progress, ProgressFn
+from rayos_model.run.writer import RunWriter
+from rayos_model.scenario.compile import compile_image
+from rayos_model.scenario.scenario import Scenario
+from rayos_model.scenario.tables import NS
+from rayos_model.toolchain import kernel_build
 
 _SNAPSHOT: Final = re.compile(r"RAYOS_SOAK:METRICS_SNAPSHOT:\d+:\d+:\d+:(\d+)")
 _FIXED_WALL_S: Final = 300.0
@@ -145,11 +147,11 @@ class _ToWriter:
         self._writer.trace(records)
 
 
-def build_kernel(defines: Sequence[str] = ()) -> build.KernelBinary:
+def build_kernel(defines: Sequence[str] = ()) -> kernel_build.KernelBinary:
     """The kernel of this package, compiled where it is not yet. Raises `KernelBuildFailed` with the first error."""
     try:
-        return build.build_kernel(defines=defines)
-    except build.KernelBuildError as error:
+        return kernel_build.build_kernel(defines=defines)
+    except kernel_build.KernelBuildError as error:
         first = next((line for line in error.output.splitlines() if "error:" in line), "")
         failure = KernelBuildFailed(f"{error}{': ' if first else ''}{first}")
         failure.add_note(error.output)

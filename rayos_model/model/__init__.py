@@ -1,8 +1,8 @@
 """The simulation model (SimPy). Knows nothing of QEMU, kernel runs or how its parameters were found."""
 
-from rayos_model import compiled
+from rayos_model.toolchain import model_build
 
-compiled.use()
+model_build.use()
 
 from rayos_model.model.system import ModelSystem, simulate  # noqa: E402
 

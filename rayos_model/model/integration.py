@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from rayos_model.abi import Action, ScenarioKind
-from rayos_model.image import Image
+from rayos_model.contract.abi import Action, ScenarioKind
+from rayos_model.contract.image import Image
 
 
 @dataclass(slots=True)

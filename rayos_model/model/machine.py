@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from rayos_model.abi import PAGE_KB, BatchTag, Records, ScenarioKind, ThreadId, TraceKind
-from rayos_model.image import Group, Image
-from rayos_model.model.client import Client
-from rayos_model.model.clock import Clock
-from rayos_model.model.compositor import Compositor
-from rayos_model.model.costs import CostModel, Flow, NoisyFlow, Path, Point, RecordedFlow
-from rayos_model.model.disk import DiskThread
-from rayos_model.model.faults import Failures
-from rayos_model.model.host import HostSettings
+from rayos_model.contract.abi import PAGE_KB, BatchTag, ScenarioKind, ThreadId
+from rayos_model.contract.image import Group, Image
+from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.costs.parameters import Parameters
+from rayos_model.costs.warmth import Warmth
+from rayos_model.model.clients.client import Client
+from rayos_model.model.cpu.clock import Clock
+from rayos_model.model.cpu.host import HostSettings
+from rayos_model.model.cpu.parallel import Parallel
+from rayos_model.model.cpu.thread import EXITED, Overheads, Thread
+from rayos_model.model.cpu.turn_taking import TurnTaking
+from rayos_model.model.cpu.uniprocessor import Processor
+from rayos_model.model.cpu.virtual_cpu import Several
+from rayos_model.model.disk.disk_thread import DiskThread
+from rayos_model.model.disk.store import Version
+from rayos_model.model.faults.injector import Failures
 from rayos_model.model.integration import Integration
-from rayos_model.model.load import WHOLE_PPM, LoadGenerator
+from rayos_model.model.load.generator import WHOLE_PPM, LoadGenerator
+from rayos_model.model.load.stress import Stress, p99
+from rayos_model.model.load.stressors import DiskStressor, MemoryStressor, Stressor
 from rayos_model.model.memory import MemoryUse
 from rayos_model.model.network import Network
 from rayos_model.model.noise import Noise
-from rayos_model.model.parallel import Parallel
-from rayos_model.model.processor import EXITED, Overheads, Processor, Thread
+from rayos_model.model.pcg32 import STREAM_HOST, STREAM_JITTER, Random
 from rayos_model.model.profile import Profile
-from rayos_model.model.random import STREAM_HOST, STREAM_JITTER, Random
-from rayos_model.model.smp import Several
-from rayos_model.model.store import Version
-from rayos_model.model.stress import Stress, p99
-from rayos_model.model.stressors import DiskStressor, MemoryStressor, Stressor
+from rayos_model.model.service_times import CostModel, Flow, NoisyFlow, Path, Point, RecordedFlow
 from rayos_model.model.supervisor import SECOND_NS, Supervisor
 from rayos_model.model.tracing import TraceBuffer
-from rayos_model.model.turns import TurnTaking
-from rayos_model.parameters import Parameters
-from rayos_model.warmth import Warmth
+from rayos_model.model.wayland.compositor import Compositor
 
 
 class Machine:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from rayos_model.abi import BLOCK_BYTES, BUFFER_BYTES, PLACE_BYTES, STORE_RECORD_BYTES
-from rayos_model.image import Disk, Network, Settings
-from rayos_model.parameters import Memory
+from rayos_model.contract.abi import BLOCK_BYTES, BUFFER_BYTES, PLACE_BYTES, STORE_RECORD_BYTES
+from rayos_model.contract.image import Disk, Network, Settings
+from rayos_model.costs.parameters import Memory
 
 if TYPE_CHECKING:
-    from rayos_model.model.client import Client
+    from rayos_model.model.clients.client import Client
+from rayos_model.costs.boot_pages import ENTRIES, PAGE_BYTES, beyond_reference, pages_for
 
-PAGE_BYTES = 4096
-ENTRIES: Final = 512
 RECLAIM_BELOW: Final = 32
 REFUSE_BELOW: Final = 64
 RECLAIM_PAGES: Final = 32
@@ -25,31 +24,6 @@ _PROCESSOR_PAGES: Final = 5 + 4 + 1
 """Of each processor beyond the first: its data and tables, its idle thread's stack, the root of its page tables."""
 
 
-REFERENCE_MB: Final = 256
-"""The machine whose base the calibration keeps."""
-
-
-def pages_of_size(memory_mb: int) -> int:
-    """Pages that the kernel takes at boot because the machine has so much memory.
-
-    The trace ring (kernel/trace.c), an octet and a bit a frame for the page allocator (page.c), and the window's page
-    tables and map, for twice as many pages as there are frames (vm.c).
-    """
-    frames = (memory_mb << 20) // PAGE_BYTES
-    ring = ((4 if memory_mb <= 128 else 8) << 20) // PAGE_BYTES
-    window = 2 * frames // ENTRIES * ENTRIES
-    return ring + _pages(frames + frames // 8) + window // ENTRIES + _pages(window // 8)
-
-
-def beyond_reference(memory_mb: int) -> int:
-    """By how many pages a machine's base differs from the reference machine's."""
-    return pages_of_size(memory_mb) - pages_of_size(REFERENCE_MB)
-
-
-def _pages(octets: int) -> int:
-    return -(-octets // PAGE_BYTES)
-
-
 def store_pages(disk: Disk) -> int:
     """Pages that the kernel takes at boot for a disk of that size and its cache; 0 without a disk."""
     if not disk.mb:
@@ -59,8 +33,8 @@ def store_pages(disk: Disk) -> int:
     def power(count: int) -> int:
         return 1 << (count - 1).bit_length()
 
-    index = _pages(blocks * STORE_RECORD_BYTES) + _pages(blocks * PLACE_BYTES) + _pages(power(blocks) * 4)
-    return index + _pages(disk.cache_pages * BUFFER_BYTES) + _pages(power(disk.cache_pages) * 8) + _DISK_PAGES
+    index = pages_for(blocks * STORE_RECORD_BYTES) + pages_for(blocks * PLACE_BYTES) + pages_for(power(blocks) * 4)
+    return index + pages_for(disk.cache_pages * BUFFER_BYTES) + pages_for(power(disk.cache_pages) * 8) + _DISK_PAGES
 
 
 class MemoryUse:

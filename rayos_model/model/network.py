@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rayos_model.abi import Detection, NetSide, ThreadId, TraceKind
-from rayos_model.image import Network as NetworkImage
-from rayos_model.model.costs import CostModel, Point
-from rayos_model.model.processor import BLOCK, Body, Thread
+from rayos_model.contract.abi import Detection, NetSide, ThreadId
+from rayos_model.contract.image import Network as NetworkImage
+from rayos_model.contract.trace_record import TraceKind
+from rayos_model.model.cpu.thread import BLOCK, Body, Thread
+from rayos_model.model.service_times import AT_BLOCK, CostModel, Point
 
 if TYPE_CHECKING:
     from rayos_model.model.machine import Machine
@@ -20,7 +21,6 @@ CELLS: Final = 24 * 14
 ANSWER_BYTES: Final = 28
 UPDATE_BYTES: Final = ANSWER_BYTES + 4 * CELLS
 """Sizes of the two frames; kernel/message.h."""
-_BLOCK: Point = ("block",)
 _LINK: Point = ("link",)
 _NOTHING: Final = 0
 
@@ -109,5 +109,5 @@ class Network:
             else:
                 times = [*self._arrives.values(), self._next_ns]
                 thread.deadline = min(times if timeout is None else [*times, timeout])
-                thread.trailing = flow.to(_BLOCK)
+                thread.trailing = flow.to(AT_BLOCK)
                 yield BLOCK

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import erfc, exp, sqrt
 from random import Random
 
-from rayos_model.parameters import PROBABILITIES
+from rayos_model.costs.parameters import PROBABILITIES
 
 
 class Noise:

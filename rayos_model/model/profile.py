@@ -7,9 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from rayos_model.abi import PAGE_KB, Records, TraceKind
-from rayos_model.histogram import LatencyHistogram
-from rayos_model.image import Settings
+from rayos_model.contract.abi import PAGE_KB
+from rayos_model.contract.image import Settings
+from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.metrics.histogram import LatencyHistogram
 from rayos_model.model.memory import MemoryUse
 
 Say = Callable[..., None]

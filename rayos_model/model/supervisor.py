@@ -6,21 +6,21 @@ from collections import deque
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
-from rayos_model.abi import ThreadId, TraceKind
-from rayos_model.model.client import Client
-from rayos_model.model.costs import Point
-from rayos_model.model.processor import BLOCK, Body, Thread
-from rayos_model.model.workloads import WORKLOADS
+from rayos_model.contract.abi import ThreadId
+from rayos_model.contract.trace_record import TraceKind
+from rayos_model.model.clients.client import Client
+from rayos_model.model.clients.registry import WORKLOADS
+from rayos_model.model.cpu.thread import BLOCK, Body, Thread
+from rayos_model.model.service_times import AT_BLOCK
 
 if TYPE_CHECKING:
+    from rayos_model.model.load.stressors import Stressor
     from rayos_model.model.machine import Machine
-    from rayos_model.model.stressors import Stressor
 
 LAUNCHER_PRIORITY = 25
 REPORTER_PRIORITY = 30
 SECOND_NS = 1_000_000_000
 REASON_LEFT, REASON_FAULT, REASON_KILLED, REASON_PROTOCOL = range(4)  # M_CLIENT_DESTROYED, kernel/abi.h
-_BLOCK: Point = ("block",)
 
 
 class Supervisor:
@@ -29,8 +29,8 @@ class Supervisor:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.failed = False  # a crash, hang, leak or disconnection happened
-        self._launch = machine.flow(machine.launcher_costs, ThreadId.LAUNCHER, _BLOCK)
-        self._report = machine.flow(machine.reporter_costs, ThreadId.REPORTER, _BLOCK)
+        self._launch = machine.flow(machine.launcher_costs, ThreadId.LAUNCHER, AT_BLOCK)
+        self._report = machine.flow(machine.reporter_costs, ThreadId.REPORTER, AT_BLOCK)
         self.launcher = Thread(ThreadId.LAUNCHER, "launcher", LAUNCHER_PRIORITY, self._launcher())
         self.reporter = Thread(ThreadId.REPORTER, "reporter", REPORTER_PRIORITY, self._reporter())
         self._spawns = [
@@ -92,7 +92,7 @@ class Supervisor:
                 thread.deadline = self._spawns[0][0] if self._spawns else duration + 2 * SECOND_NS
                 if load.exists and now < duration:
                     thread.deadline = min(thread.deadline, duration)
-                thread.trailing = flow.to(_BLOCK)
+                thread.trailing = flow.to(AT_BLOCK)
                 yield BLOCK
                 if (
                     not self._exited
@@ -115,7 +115,7 @@ class Supervisor:
             return
         while not disk.close():
             self.launcher.deadline = processor.now + SECOND_NS // 1000
-            self.launcher.trailing = self._launch.to(_BLOCK)
+            self.launcher.trailing = self._launch.to(AT_BLOCK)
             yield BLOCK
         disk.store.shrink(disk.store.cached)
 
@@ -175,7 +175,7 @@ class Supervisor:
         idle_before = 0
         for second in range(1, machine.settings.duration_ns // SECOND_NS + 1):
             thread.deadline = second * SECOND_NS
-            thread.trailing = flow.to(_BLOCK)
+            thread.trailing = flow.to(AT_BLOCK)
             yield BLOCK
             idle_now = machine.processor.idle_ns()
             idle, idle_before = idle_now - idle_before, idle_now

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
-from rayos_model.abi import Detection, Records
+from rayos_model.contract.abi import Detection
+from rayos_model.contract.trace_record import Records
+from rayos_model.costs.parameters import Parameters
 from rayos_model.errors import BadInput
-from rayos_model.image import build_image
-from rayos_model.metrics import Metrics, MetricsCollector
+from rayos_model.metrics.collector import MetricsCollector
+from rayos_model.metrics.metrics import Metrics
+from rayos_model.model.disk.store import Contents
 from rayos_model.model.machine import Machine
-from rayos_model.model.store import Contents
-from rayos_model.parameters import Parameters
-from rayos_model.run import RunWriter
-from rayos_model.scenario import Scenario
-from rayos_model.systems import Progress, ProgressFn
+from rayos_model.run.system import Progress, ProgressFn
+from rayos_model.run.writer import RunWriter
+from rayos_model.scenario.compile import build_image
+from rayos_model.scenario.scenario import Scenario
 
 VALIDATED_VCPUS: Final = {"icount": (1, 2, 4, 8, 16)}
 """Numbers of processors at which predictions were compared with the kernel, by platform."""

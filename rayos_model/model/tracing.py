@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from rayos_model.abi import TRACE_DTYPE, Records, TraceKind
+from rayos_model.contract.trace_record import TRACE_DTYPE, Records, TraceKind
 
 _CHUNK_WORDS: Final = TRACE_DTYPE.itemsize // 8 << 15
 
@@ -29,7 +29,7 @@ class TraceBuffer:
         self, time_ns: int, point: tuple[Any, ...], subject: int, cpu_ns: int, thread: int, sleepers: int
     ) -> None:
         """Appends one point, which closes a segment of `cpu_ns`."""
-        from rayos_model.labels import record_of
+        from rayos_model.trace.points import record_of
 
         label, *sizes = point
         kind, subject, arg = record_of(label, tuple(sizes), subject)

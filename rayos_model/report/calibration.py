@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
-import pandas as pd
 from markupsafe import Markup
 
-from rayos_model import __version__, scenario
-from rayos_model.calibration import load_calibration
+from rayos_model import __version__
 from rayos_model.calibration.diagnostics import (
     CONDITION_LIMIT,
-    Identifiability,
-    fits,
-    identifiability,
-    load_segments,
-    residuals,
 )
-from rayos_model.calibration.store import calibration_root
-from rayos_model.parameters import Parameters
+from rayos_model.experiments.calibration_quality import SENSITIVITY_DURATION_S, SENSITIVITY_SCENARIO, Diagnosis
 from rayos_model.report import plots
 from rayos_model.report.html import environment
-from rayos_model.sensitivity import sensitivity
 
-_SCENARIO: Final = "validation/mixed-4"
-_SECONDS: Final = 3.0
 _MOST_FIGURES: Final = 6
 _MOST_A_METRIC: Final = 5
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """All that is known about how well a calibration is known."""
-
-    parameters: Parameters
-    segments: pd.DataFrame
-    fits: pd.DataFrame
-    identifiability: tuple[Identifiability, ...]
-    sensitivity: pd.DataFrame
-
-
-def diagnose(platform: str, watch: Callable[[int, int], None] | None = None) -> Diagnosis:
-    """Diagnostics of a platform's calibration. Raises `BadInput` when there is none. `watch`: see `sensitivity`."""
-    parameters = load_calibration(platform)
-    segments = load_segments(calibration_root() / platform)
-    return Diagnosis(
-        parameters,
-        residuals(segments, parameters),
-        fits(segments, parameters),
-        tuple(identifiability(segments, parameters)),
-        sensitivity(scenario.load(_SCENARIO).with_overrides(duration_s=_SECONDS), parameters, watch),
-    )
 
 
 def page(known: Diagnosis) -> str:
@@ -87,7 +50,7 @@ def page(known: Diagnosis) -> str:
             checked=len(known.identifiability),
             confounded=[one for one in known.identifiability if not one.ok],
             limit=CONDITION_LIMIT,
-            sensitivity_of=f"{_SCENARIO}, {_SECONDS:g} s",
+            sensitivity_of=f"{SENSITIVITY_SCENARIO}, {SENSITIVITY_DURATION_S:g} s",
             sensitivities=strongest.sort_values("metric", kind="stable").to_dict("records"),
             segments=[(row, parameters.segments[row["pair"]]) for row in known.fits.to_dict("records")],
             version=__version__,

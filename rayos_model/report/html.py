@@ -12,14 +12,14 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from rayos_model import __version__
-from rayos_model.criteria import Verdict
+from rayos_model.analysis.hot_paths import has_points, hot_paths
+from rayos_model.contract.metric_units import METRIC_UNITS, OPERATIONS, STATISTICS
 from rayos_model.errors import StorageFailure
-from rayos_model.hot_paths import has_points, hot_paths
 from rayos_model.report import plots, tables
 from rayos_model.report.flame import flame_graph
-from rayos_model.run import Run
-from rayos_model.scenario import NS
-from rayos_model.units import METRIC_UNITS, OPERATIONS, STATISTICS
+from rayos_model.run.run import Run
+from rayos_model.scenario.tables import NS
+from rayos_model.verdict.verdict import Verdict
 
 _HOTTEST: Final = 25
 _LEAST_FOR_TAIL: Final = 100

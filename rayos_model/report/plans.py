@@ -11,11 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from rayos_model.errors import StorageFailure
-from rayos_model.keys import describe
-from rayos_model.plan import REFUSED, Alternative, Answer, Confirmation, Plan
+from rayos_model.experiments.plan_result import REFUSED, Alternative, Answer, Confirmation, Plan
 from rayos_model.report.html import sections_page
 from rayos_model.report.plots import COLOURS, svg, tidy
 from rayos_model.report.tables import number, outcome
+from rayos_model.scenario.keys import describe
 
 
 def headline(plan: Plan, answer: Answer) -> str:

@@ -17,13 +17,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+from rayos_model.analysis.degradation import DegradationAnalyzer
+from rayos_model.comparison.history import SERIES
+from rayos_model.contract.metric_units import OPERATIONS
 from rayos_model.errors import BadInput, StorageFailure
-from rayos_model.history import SERIES
-from rayos_model.metrics import OPERATION_KIND
-from rayos_model.pairing import pair
-from rayos_model.run import Run
-from rayos_model.stress import DegradationAnalyzer
-from rayos_model.units import OPERATIONS
+from rayos_model.metrics.metrics import OPERATION_KIND
+from rayos_model.run.run import Run
+from rayos_model.trace.pairing import pair
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES: Final = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))

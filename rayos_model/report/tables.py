@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from rayos_model.run import Run
-from rayos_model.units import METRIC_UNITS
+from rayos_model.contract.metric_units import METRIC_UNITS
+from rayos_model.run.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,42 @@
+"""Systems by name: the model with a calibration, or the kernel on a platform. The only place that chooses."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from rayos_model.calibration.pace import Host
+from rayos_model.calibration.store import load_calibration
+from rayos_model.errors import BadInput
+from rayos_model.run.system import System
+
+SystemName = Literal["model", "kernel"]
+
+
+def system(on: SystemName, platform: str = "icount", *, trace_points: bool = False, record: bool = False) -> System:
+    """The model, with the calibration of `platform`, or the kernel, executed on `platform`.
+
+    With `trace_points` a run keeps every control-flow point; with `record` QEMU records the kernel's run for a replay.
+    Raises `BadInput` for another name, an unknown platform, or one that has no calibration.
+    """
+    if on == "kernel":
+        from rayos_model.hardware import KernelSystem
+
+        return KernelSystem(platform, trace_points, record=record)
+    if on == "model":
+        from rayos_model.model import ModelSystem
+
+        return ModelSystem(load_calibration(platform), trace_points)
+    raise BadInput(f"no system {on!r}; expected {' or '.join(get_args(SystemName))}")
+
+
+def host(platform: str) -> Host | None:
+    """A gauge of this host's speed on a platform; None where the platform does not depend on the host.
+
+    Raises `BadInput` when the platform has no calibration.
+    """
+    from rayos_model.model import ModelSystem
+
+    parameters = load_calibration(platform)
+    if not parameters.pace_ns:
+        return None
+    return Host(system("kernel", platform, trace_points=True), parameters, ModelSystem)

@@ -1,0 +1,98 @@
+"""Cache-state classes of a segment: how warm the caches are when it runs."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+import numpy as np
+import pandas as pd
+
+from rayos_model.contract.abi import ThreadId
+from rayos_model.costs.address_space import Touched
+from rayos_model.costs.warmth import NOT_SET, WARMTHS, Warmth
+
+REPLACED = ("replaced", "replaced_used", "replaced_mapped", "replaced_drawn")
+"""Columns of `replaced_spaces`; each has its cost in `Scheduling`."""
+#: What a thread does first that a timer has woken.
+_BY_TIMER = (
+    *("wake", "snapshot", "disk_done", "inject", "mend", "scrub"),
+    *("repaint", "flip", "vblank", "input", "device", "drag", "ping", "resize", "action"),
+)
+
+
+def replaced_spaces(table: pd.DataFrame) -> pd.DataFrame:
+    """Of each segment of a run on one processor, whether another client's address space was replaced in it.
+
+    Columns `REPLACED`: 1 or 0, and what `Touched.forget` says of that client.
+    """
+    touched: defaultdict[int, Touched] = defaultdict(Touched)
+    space = 0  # the client whose own is loaded
+    rows = []
+    steps, pages = (table[name].fillna(0).astype(int) for name in ("steps", "pages"))
+    for thread, pair, drew, shared in zip(table["thread"], table["pair"], steps, pages, strict=True):
+        replaced = (0, 0, 0, 0)
+        if thread >= ThreadId.CLIENT0:
+            if thread != space:
+                if space:
+                    replaced = (1, *touched[space].forget())
+                space = thread
+            label = pair.partition(">")[2]
+            if label == "exit":  # the launcher frees it next
+                space = 0
+                touched.pop(thread, None)
+            elif label == "shm":
+                touched[thread].map(shared)
+            elif label == "shm_free":
+                touched[thread].unmap(shared)
+            elif label.startswith("enter"):
+                touched[thread].draw(drew)
+        rows.append(replaced)
+    return pd.DataFrame(rows, table.index, REPLACED, dtype=np.float64)
+
+
+def circumstances(table: pd.DataFrame, quantum_ns: int) -> pd.DataFrame:
+    """Of each segment of a run on one processor, in what circumstances it was passed.
+
+    Columns `warmth`, one of `WARMTHS`, and `liveliness`, as in `Warmth`.
+
+    Clients have an address space each; kernel threads run in whichever is loaded.
+    """
+    passed, loads, space = Warmth(), 0, 0
+    found = []
+    timer = _timer_set(table, quantum_ns)
+    begin = (table["time_ns"] - table["cpu_ns"]).astype(np.int64)
+    for pair, thread, begin_ns, timer_ns in zip(table["pair"], table["thread"], begin, timer, strict=True):
+        if thread >= ThreadId.CLIENT0 and thread != space:
+            space, loads = thread, loads + 1
+        found.append((WARMTHS[passed.pass_by(pair, thread, begin_ns, loads, timer_ns)], passed.liveliness))
+    return pd.DataFrame(found, table.index, ["warmth", "liveliness"])
+
+
+def _timer_set(table: pd.DataFrame, quantum_ns: int) -> list[int]:
+    """When the processor was handed over within each segment, if its timer is to be set to another instant for that.
+
+    The timer is set for the end of a quantum or the earliest sleeper. What a thread slept until is known afterwards:
+    from the next time that it was woken for that.
+    """
+    points = table[["pair", "thread", "time_ns", "cpu_ns", "dispatches"]]
+    points = points.assign(
+        begin=(points["time_ns"] - points["cpu_ns"]).astype(np.int64),
+        woken=points["pair"].str.extract(r"\.block(?:\.[a-z]+)?>([a-z_]+)", expand=False).isin(_BY_TIMER),
+        blocks=points["pair"].str.contains(r">block(?:\.|$)"),
+    )
+    until = points["begin"].where(points["woken"]).groupby(points["thread"]).bfill()
+    asleep: dict[int, float] = {}
+    armed, found = math.inf, []
+    columns = (points[name] for name in ("thread", "begin", "dispatches", "woken", "blocks"))
+    for thread, begin, dispatches, woken, blocks, deadline in zip(*columns, until, strict=True):
+        timer_ns = NOT_SET
+        if dispatches:
+            asleep.pop(thread, None)
+            wanted = min([begin + quantum_ns, *asleep.values()])
+            if woken or wanted != armed:
+                timer_ns, armed = begin, wanted
+        if blocks:
+            asleep[thread] = math.inf if deadline != deadline else deadline
+        found.append(timer_ns)
+    return found

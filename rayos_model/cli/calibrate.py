@@ -1,0 +1,40 @@
+"""`rayos calibrate`: fit the parameters of the model to kernel runs."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rayos_model.cli.options import PlatformOption
+from rayos_model.cli.progress import showing
+from rayos_model.cli.terminal import console
+from rayos_model.run.system import execute
+from rayos_model.scenario import files
+
+
+def calibrate(
+    platform: PlatformOption = "icount",
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where parameters and recorded runs go; default: calibration/.")
+    ] = None,
+) -> None:
+    """Fit the model's parameters to kernel runs of the calibration scenarios.
+
+    Then records the kernel's runs of the validation scenarios beside them, for `rayos crosscheck --recorded`.
+    """
+    from rayos_model.calibration import record
+    from rayos_model.calibration.calibrate import calibrate as fit
+    from rayos_model.calibration.store import calibration_root
+    from rayos_model.hardware import KernelSystem
+
+    target = out or calibration_root() / platform
+    with showing() as progress, tempfile.TemporaryDirectory(prefix="rayos-validation-") as scratch:
+        kernel = KernelSystem(platform, trace_points=True)
+        parameters = fit(kernel, platform, target, progress, noisy=not kernel.platform.deterministic)
+        for name in files.shipped("validation"):
+            what = files.load_shipped(name)
+            record(execute(KernelSystem(platform), what, Path(scratch, name), progress(name)), target)
+    console().print(f"{len(parameters.segments)} segment costs fitted: {target}", soft_wrap=True)

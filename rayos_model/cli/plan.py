@@ -1,0 +1,120 @@
+"""`rayos plan`: the largest value of a key that meets objectives."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rayos_model import backends
+from rayos_model.cli.progress import showing
+from rayos_model.cli.terminal import console, print_json
+from rayos_model.errors import BadInput
+from rayos_model.scenario import files
+
+if TYPE_CHECKING:
+    from rayos_model.experiments.design import Range
+from rayos_model.cli.options import DaskOption, JobsOption, JsonOption, PlatformOption, ScenarioArgument, SeedOption
+
+
+def plan(
+    scenario_name: ScenarioArgument,
+    vary: Annotated[
+        list[str],
+        typer.Option(metavar="KEY", help="The key to search, or KEY=LOW..HIGH; further ones as KEY=V,V,…"),
+    ],
+    slo: Annotated[
+        list[str] | None,
+        typer.Option(metavar="'M<V'", help="An objective; default: the scenario's criteria. May be repeated."),
+    ] = None,
+    smallest: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Of this varied key the smallest is wanted.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=V", help="Change the scenario before anything else.")
+    ] = None,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Run the kernel at the answer and just past it.")] = False,
+    duration: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Least length of a run; default: 10 s past warm-up, at least 20."),
+    ] = None,
+    seed: SeedOption = None,
+    replications: Annotated[int, typer.Option(metavar="N", help="Most runs of one alternative.")] = 8,
+    confidence: Annotated[float, typer.Option(metavar="C", help="Confidence of each verdict.")] = 0.95,
+    jobs: JobsOption = None,
+    dask: DaskOption = None,
+    plot: Annotated[Path | None, typer.Option(metavar="F", help="Write a figure: .png, .svg, .pdf or .html.")] = None,
+    platform: PlatformOption = "icount",
+    as_json: JsonOption = False,
+) -> None:
+    """Find the largest value of a key at which all objectives hold, on the model, and confirm it on the kernel.
+
+    Each alternative is replicated with the same random numbers until its verdict is certain, in runs that go on until 3
+    s past the start of the last client, however short --duration is. Memory must suffice for all clients as well. With
+    several --vary the first is searched for every combination of the others' values, and the Pareto front is marked.
+    Exit status 0 when there is an answer (and the kernel confirms it: meets it, and fails within 10 % past it).
+    """
+    from rayos_model.calibration import load_calibration
+    from rayos_model.experiments.design import Range, parse_setting
+    from rayos_model.experiments.plan import plan as search
+    from rayos_model.report import plans
+    from rayos_model.scenario.keys import varied
+
+    what = files.load(scenario_name).with_overrides(seed=seed)
+    for key, values in map(parse_setting, settings or ()):
+        if isinstance(values, Range) or len(values) != 1:
+            raise BadInput(f"--set {key}: expected one value; what is to be varied goes to --vary")
+        what = varied(what, {key: values[0]})
+    first, bounds, others = _knobs(vary)
+    if plot is not None and plot.suffix not in (".png", ".svg", ".pdf", ".html"):
+        raise BadInput(f"--plot {plot}: expected a name that ends in .png, .svg, .pdf or .html")
+    with showing() as progress:
+        result = search(
+            *(what, first, slo or ()),
+            smallest=smallest or (),
+            bounds=bounds,
+            others=others,
+            confirm=backends.system("kernel", platform) if confirm else None,
+            duration_s=duration,
+            most_replications=replications,
+            confidence=confidence,
+            parameters=load_calibration(platform),
+            jobs=jobs,
+            dask=dask,
+            done=lambda text: print(text, file=sys.stderr, flush=True),
+            progress=progress,
+        )
+    if plot is not None:
+        plans.write(result, plot)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        screen = console()
+        for answer in result.answers:
+            screen.print(plans.headline(result, answer), soft_wrap=True)
+            screen.print(plans.alternatives(result, answer))
+            if answer.confirmed is not None:
+                screen.print(f"kernel: {'confirmed' if answer.confirmed else 'NOT CONFIRMED'}")
+        if len(result.answers) > 1:
+            screen.print(plans.front_table(result))
+    raise typer.Exit(0 if result.ok else 1)
+
+
+def _knobs(vary: list[str]) -> tuple[str, Range | None, dict[str, list[Any]]]:
+    """The key to search with its bounds, and the values of all others."""
+    from rayos_model.experiments.design import Range, parse_setting
+
+    first, bounds = vary[0], None
+    if "=" in first:
+        first, values = parse_setting(first)
+        if not isinstance(values, Range):
+            raise BadInput(f"--vary {vary[0]}: expected KEY or KEY=LOW..HIGH for the first key")
+        bounds = values
+    others: dict[str, list[Any]] = {}
+    for key, values in map(parse_setting, vary[1:]):
+        if isinstance(values, Range):
+            raise BadInput(f"--vary {key}: expected values KEY=V,V,… for all keys but the first")
+        others[key] = values
+    return first, bounds, others

@@ -1,0 +1,48 @@
+"""The run that later ones are compared with, one for each scenario, system and platform: below `runs/baselines/`.
+
+A baseline's name is a symbolic link to a hidden copy of the run, so that it is replaced in one step.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+
+from rayos_model.errors import BadInput, StorageFailure
+from rayos_model.run.run import Run
+
+
+def baseline_path(run: Run) -> Path:
+    """Where the baseline of a run's scenario, system and platform is."""
+    return Path("runs", "baselines", f"{run.scenario.name}-{run.system}-{run.platform or 'unknown'}")
+
+
+def save(run: Run) -> Path:
+    """Keeps a copy of the run as the baseline, instead of an older one. Raises `StorageFailure`."""
+    link = baseline_path(run)
+    token = uuid.uuid4().hex
+    copy, new_link = (link.with_name(f".{link.name}-{token}{end}") for end in ("", ".link"))
+    try:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        older = link.parent / link.readlink() if link.is_symlink() else None
+        shutil.copytree(run.path, copy)
+        new_link.symlink_to(copy.name, target_is_directory=True)
+        new_link.replace(link)
+    except (OSError, shutil.Error) as error:
+        shutil.rmtree(copy, ignore_errors=True)
+        new_link.unlink(missing_ok=True)
+        raise StorageFailure(f"{link}: cannot keep the baseline: {error}") from error
+    if older:
+        shutil.rmtree(older, ignore_errors=True)
+    return link
+
+
+def load_baseline(run: Run) -> Run:
+    """The baseline of a run's scenario, system and platform. Raises `BadInput` when none was kept."""
+    path = baseline_path(run)
+    if not path.exists():
+        raise BadInput(
+            f"{path}: no baseline of {run.scenario.name} on {run.system}; make one with `rayos run … --save-baseline`"
+        )
+    return Run.load(path)

@@ -1,0 +1,32 @@
+"""Pages that a machine uses at boot, by its size."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PAGE_BYTES = 4096
+ENTRIES: Final = 512
+
+REFERENCE_MB: Final = 256
+"""The machine whose base the calibration keeps."""
+
+
+def pages_of_size(memory_mb: int) -> int:
+    """Pages that the kernel takes at boot because the machine has so much memory.
+
+    The trace ring (kernel/trace.c), an octet and a bit a frame for the page allocator (page.c), and the window's page
+    tables and map, for twice as many pages as there are frames (vm.c).
+    """
+    frames = (memory_mb << 20) // PAGE_BYTES
+    ring = ((4 if memory_mb <= 128 else 8) << 20) // PAGE_BYTES
+    window = 2 * frames // ENTRIES * ENTRIES
+    return ring + pages_for(frames + frames // 8) + window // ENTRIES + pages_for(window // 8)
+
+
+def beyond_reference(memory_mb: int) -> int:
+    """By how many pages a machine's base differs from the reference machine's."""
+    return pages_of_size(memory_mb) - pages_of_size(REFERENCE_MB)
+
+
+def pages_for(octets: int) -> int:
+    return -(-octets // PAGE_BYTES)

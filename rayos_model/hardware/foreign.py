@@ -1,0 +1,113 @@
+"""Runs of images that are not this package's kernel: what their marker logs tell, and no more.
+
+A log has no latencies and no frame drops; such metrics are absent from the run rather than 0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from rayos_model.contract.markers import Log, order_problems, parse
+from rayos_model.metrics.metrics import SECOND_COLUMNS, Metrics, Value
+from rayos_model.run.run import Run
+from rayos_model.run.writer import RunWriter
+from rayos_model.scenario.scenario import Scenario, from_dict
+from rayos_model.verdict.verdict import Verdict, integration_verdicts
+
+_KINDS = {
+    "RAYOS_STRESS": "stress",
+    "RAYOS_FAILURE": "failure",
+    "RAYOS_PERF": "performance",
+    "RAYOS_INTEGRATION": "integration",
+}
+_ENDS = (
+    *("RAYOS_SOAK:COMPLETE", "RAYOS_STRESS:COMPLETE", "RAYOS_FAILURE:TEST_COMPLETE"),
+    "RAYOS_INTEGRATION:SCENARIO_COMPLETE",
+)
+
+
+def run_image(path: Path, out: Path | None = None, timeout_s: float = 60.0, memory_mb: int = 512) -> Run:
+    """Boots any image that prints the markers and keeps its log as a run.
+
+    Raises `BadInput` for a file that does not boot anything, and as `hardware.image.boot` does.
+    """
+    from rayos_model.hardware.execution import run_blocking
+    from rayos_model.hardware.image import BootImage, boot
+    from rayos_model.hardware.qemu import find_qemu
+
+    image, qemu = BootImage.at(path), find_qemu()
+    done = run_blocking(lambda: boot(qemu, image, memory_mb, timeout_s))
+    log = parse(done.lines)
+    with RunWriter(scenario_of(path.stem, log, done.wall_s), "image", out) as writer:
+        for line in done.lines:
+            writer.marker(line)
+        writer.provenance(
+            platform="image",
+            image=path.name,
+            image_kind=image.kind,
+            image_sha256=image.sha256,
+            qemu_version=qemu.version,
+            qemu_arguments=image.command(memory_mb),
+            wall_s=round(done.wall_s, 3),
+        )
+        writer.outcome(metrics_of(log), verdicts_of(log))
+    assert writer.run is not None
+    return writer.run
+
+
+def scenario_of(name: str, log: Log, wall_s: float) -> Scenario:
+    """A scenario that says as much of what an image ran as its log does: name, kind, number of clients, duration."""
+    starts = log.named("RAYOS_SOAK:START")
+    clients = int(starts[0]["clients"]) if starts else 1
+    duration_s = float(starts[0]["duration_sec"]) if starts else wall_s
+    families = {marker.name.partition(":")[0] for marker in log.markers}
+    return from_dict(
+        {
+            "name": re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip("._-")[:63] or "image",
+            "kind": next((kind for family, kind in _KINDS.items() if family in families), "soak"),
+            "description": "A foreign image: its clients' workloads are not known.",
+            "duration_s": max(duration_s, 0.001),
+            "clients": [{"workload": "idle", "count": min(max(clients, 1), 1024)}],
+        },
+        name,
+    )
+
+
+def metrics_of(log: Log) -> Metrics:
+    """What the snapshots of a log tell: shares of CPU, memory, frame rates."""
+    snapshots = log.named("RAYOS_SOAK:METRICS_SNAPSHOT")
+    if not snapshots:
+        return Metrics({})
+    cpu, memory, p99, fps = (
+        [float(one[field]) for one in snapshots] for field in ("cpup", "mem_kb", "latency_us", "fps")
+    )
+    values = {
+        "cpu.mean": Value(_mean(cpu), "%"),
+        "cpu.max": Value(max(cpu), "%"),
+        "memory.peak": Value(max(memory), "kb"),
+        "frame_rate.mean": Value(_mean(fps), "fps"),
+        "frame_rate.min": Value(min(fps), "fps"),
+        "frame_rate.max": Value(max(fps), "fps"),
+    }
+    seconds: dict[str, list[float | None]] = {column: [None] * len(cpu) for column in SECOND_COLUMNS}
+    seconds["time_s"] = [float(second + 1) for second in range(len(cpu))]
+    for column, known in (("cpu_percent", cpu), ("memory_kb", memory), ("p99_us", p99), ("fps", fps)):
+        seconds[column] = [*known]
+    return Metrics(values, seconds)
+
+
+def verdicts_of(log: Log) -> list[Verdict]:
+    """Whether a log is whole: no malformed marker, none out of order, and it says that it passed."""
+    ends = [marker for marker in log.markers if marker.name in _ENDS]
+    passed = bool(ends) and all(end["result"] == "pass" for end in ends)
+    counts = {"markers.malformed": len(log.malformed), "markers.out_of_order": len([*order_problems(log)])}
+    verdicts = [Verdict(name, count, "== 0", "", count == 0) for name, count in counts.items()]
+    if log.named("RAYOS_INTEGRATION:SCENARIO_START"):
+        verdicts += integration_verdicts(log)
+    return [*verdicts, Verdict("complete", None, "pass", "", passed)]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

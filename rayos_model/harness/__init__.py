@@ -1,0 +1,1 @@
+"""The five test groups of the specification: soak, stress, failure, performance, integration."""

@@ -1,0 +1,105 @@
+"""Clients that memory was refused to, from a trace as it streams by. Must not know which system made the trace.
+
+A client that cannot be created leaves no record, and one whose buffers are refused leaves of its own accord: what a run
+lacks shows only beside what its scenario asks for.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.scenario.scenario import Scenario
+from rayos_model.scenario.tables import NS, ClientGroup
+
+_KINDS: Final = (TraceKind.M_CLIENT_CREATED, TraceKind.M_CLIENT_DESTROYED, TraceKind.M_PROTOCOL_ERROR)
+_LEFT, _PROTOCOL_ERROR = 0, 3
+"""Arguments of M_CLIENT_DESTROYED, kernel/abi.h."""
+_NO_MEMORY: Final = 2
+"""wl_display.error.no_memory"""
+_SLACK_NS: Final = 1_000_000
+"""Creating a process takes well below a millisecond, so much later than its plan a client may come and go."""
+
+
+class RefusalTracker:
+    """Feed it trace records in the order written. Memory grows with the number of clients, not of records.
+
+    Refused is a life that was due and did not begin, or that ended before its time though neither a fault nor the
+    timeline ended it. Where faults are injected, an error `no_memory` is what they provoke, and no refusal.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._duration_ns = scenario.duration_ns
+        self._groups = [group for group in scenario.clients for _ in range(group.count)]
+        self._due_ns = _first_lives(scenario.clients, scenario.duration_ns)
+        self._closed_ns = _closings(scenario)
+        self._respawn_ns = round(scenario.machine.respawn_ms * 1e6) if scenario.kind == "failure" else None
+        self._tolerant = bool(scenario.faults)
+        self._since_ns: dict[int, int] = {}
+        self._out_of_memory: set[int] = set()
+        self._cut_short: list[int] = []
+
+    @property
+    def refused(self) -> int:
+        """Lives refused so far, those that did not begin included."""
+        return len(self._cut_short) + len(self._due_ns)
+
+    @property
+    def clients(self) -> list[int]:
+        """Whose lives they were: client ids, in order."""
+        return sorted({*self._cut_short, *self._due_ns})
+
+    def feed(self, records: Records) -> None:
+        """Take in records (one-dimensional, `TRACE_DTYPE`); those of other kinds and of background load are ignored."""
+        for row in records[np.isin(records["kind"], _KINDS)]:
+            client, time_ns, arg = int(row["subject"]), int(row["time_ns"]), int(row["arg"])
+            if client >= len(self._groups):
+                continue
+            match TraceKind(int(row["kind"])):
+                case TraceKind.M_CLIENT_CREATED:
+                    self._due_ns.pop(client, None)
+                    self._since_ns[client] = time_ns
+                case TraceKind.M_PROTOCOL_ERROR if arg == _NO_MEMORY and not self._tolerant:
+                    self._out_of_memory.add(client)
+                case TraceKind.M_CLIENT_DESTROYED:
+                    self._ended(client, time_ns, arg)
+
+    def _ended(self, client: int, time_ns: int, reason: int) -> None:
+        lifetime_s = self._groups[client].lifetime_s
+        end_ns = self._duration_ns
+        if lifetime_s is not None:
+            end_ns = min(end_ns, self._since_ns[client] + round(lifetime_s * NS))
+        early = time_ns + _SLACK_NS < min(end_ns, self._closed_ns.get(client, end_ns))
+        if (reason == _LEFT and early) or (reason == _PROTOCOL_ERROR and client in self._out_of_memory):
+            self._cut_short.append(client)
+        self._out_of_memory.discard(client)
+        delay_ns = 0 if reason == _LEFT else self._respawn_ns
+        if lifetime_s is not None or (reason != _LEFT and delay_ns is not None):
+            next_ns = time_ns + (delay_ns or 0)
+            if next_ns + _SLACK_NS < self._duration_ns:
+                self._due_ns[client] = next_ns
+
+
+def _first_lives(groups: tuple[ClientGroup, ...], duration_ns: int) -> dict[int, int]:
+    """Client → when it is to be started, ns; without those that are to start after the end."""
+    starts = [
+        round(group.start_s * NS) + index * round(group.stagger_ms * 1e6)
+        for group in groups
+        for index in range(group.count)
+    ]
+    return {client: start_ns for client, start_ns in enumerate(starts) if start_ns < duration_ns}
+
+
+def _closings(scenario: Scenario) -> dict[int, int]:
+    """Client → when the timeline first asks it to close its window, ns."""
+    closings: dict[int, int] = {}
+    asked = [(round(event.at_s * NS), event.group) for event in scenario.timeline if event.action == "close"]
+    for at_ns, group in sorted(asked, key=lambda one: one[0], reverse=True):
+        index = 0
+        for number, one in enumerate(scenario.clients):
+            if group in (None, number):
+                closings |= dict.fromkeys(range(index, index + one.count), at_ns)
+            index += one.count
+    return closings

@@ -1,0 +1,1 @@
+"""Clients: one file a workload."""

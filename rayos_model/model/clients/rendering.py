@@ -1,0 +1,41 @@
+"""A client that draws and commits a frame after each frame callback."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rayos_model.contract.abi import Workload
+
+if TYPE_CHECKING:
+    from rayos_model.contract.image import Group
+    from rayos_model.model.cpu.thread import Body
+    from rayos_model.model.machine import Machine
+from rayos_model.model.clients.client import Client
+
+
+class Rendering(Client):
+    """Draws a frame at each frame callback, no faster than its rate."""
+
+    workload = Workload.RENDERING
+
+    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(machine, group, identity, generation, end_ns)
+        self._wake: int | None = None
+        self._due = 0
+        self._paced = group.period_ns > machine.refresh_ns
+
+    def frame(self, now: int) -> None:
+        if not self._paced:
+            self._wake = now + self.think()
+            return
+        if self._due < now - self.group.period_ns:
+            self._due = now
+        self._wake = max(now, self._due) + self.think()
+        self._due += self.group.period_ns
+
+    def due(self) -> int | None:
+        return self._wake
+
+    def act(self) -> Body:
+        self._wake = None
+        return self.send_frame()

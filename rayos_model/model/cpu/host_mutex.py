@@ -1,0 +1,82 @@
+"""A mutex of the host that does not spin: a thread that finds it locked sleeps."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+
+from rayos_model.model.cpu.clock import Call, Clock
+from rayos_model.model.cpu.host import Host, HostThread
+
+
+class Mutex:
+    """A lock between threads of the host. Who finds it taken sleeps, and gives up its core by that.
+
+    Its owner releases it when the time has come for which it has it, if it has a core then; else as soon as it has one
+    again. That wakes the first of those who sleep for it, if any fell asleep since the last was woken; meanwhile anyone
+    who has a core may take it. Who was woken wakes the next in turn.
+    """
+
+    def __init__(self, env: Clock, host: Host) -> None:
+        self._env = env
+        self._host = host
+        self._owner: HostThread | None = None
+        self._until = 0
+        self._asleep: deque[HostThread] = deque()
+        self._woken: set[HostThread] = set()
+        self._contended = False
+
+    def take(self, thread: HostThread, ns: int) -> bool:
+        """Whether a thread that has a core gets it, to have it for `ns`; else the thread has fallen asleep."""
+        if self.taken_from(thread):
+            self.await_(thread)
+            return False
+        self._owner = thread
+        if thread in self._woken:
+            self._woken.remove(thread)
+            self._contended = True
+        self._until = self._env.instant() + ns
+        self._env.set_alarm(self._until, Call(partial(self._expire, thread)))
+        return True
+
+    def taken_from(self, thread: HostThread) -> bool:
+        """Whether another thread has it."""
+        return self._owner is not None and self._owner is not thread
+
+    def release_at(self) -> int:
+        """When it is to be released: now if it is not taken, or if its owner has no core."""
+        now = self._env.instant()
+        return max(now, self._until) if self._owner is not None and self._owner.running else now
+
+    def await_(self, thread: HostThread) -> None:
+        """A thread that has a core falls asleep until it is woken to try again."""
+        self._contended = True
+        self._asleep.append(thread)
+        self._host.sleep(thread)
+
+    def awaited_by(self, thread: HostThread) -> bool:
+        """Whether a thread sleeps for it."""
+        return thread in self._asleep
+
+    def release(self, thread: HostThread) -> None:
+        """A thread gives it back, if it has it."""
+        if self._owner is not thread:
+            return
+        self._owner = None
+        if self._contended:
+            self._contended = False
+            if self._asleep:
+                first = self._asleep.popleft()
+                self._woken.add(first)
+                self._host.wake(first)
+
+    def resume(self, thread: HostThread) -> bool:
+        """A thread has got a core: whether it goes on. If it was woken for the lock it first takes and releases it."""
+        if thread in self._woken and not self.take(thread, 0):
+            return False
+        self._expire(thread)
+        return thread.running
+
+    def _expire(self, thread: HostThread) -> None:
+        if thread.running and self._env.instant() >= self._until:
+            self.release(thread)

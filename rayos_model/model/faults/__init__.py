@@ -1,0 +1,1 @@
+"""Faults: the injector, what a faulty client does, and the mutexes a deadlock needs."""

@@ -1,0 +1,1 @@
+"""Communication between clients and compositor: sockets, pipes, and sizes of messages."""

@@ -1,0 +1,111 @@
+"""A run: a directory with scenario, provenance, marker log, trace, metrics and verdicts. Must not know who made it.
+
+`RunWriter` writes aside and renames when complete, so that a run that exists is whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from rayos_model.contract.trace_record import Records
+from rayos_model.errors import BadInput
+from rayos_model.metrics.metrics import Metrics
+from rayos_model.scenario.files import load
+from rayos_model.scenario.scenario import Scenario
+from rayos_model.trace.parquet import read_trace
+from rayos_model.verdict.verdict import Verdict
+
+SCENARIO: Final = "scenario.json"
+PROVENANCE: Final = "provenance.json"
+MARKERS: Final = "markers.log"
+TRACE: Final = "trace.parquet"
+METRICS: Final = "metrics.json"
+VERDICTS: Final = "verdicts.json"
+SCREENSHOT: Final = "screenshot.png"
+
+_REQUIRED: Final = (SCENARIO, PROVENANCE, MARKERS, TRACE, METRICS, VERDICTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A complete run, read back; the trace and the marker log stay on disk until asked for."""
+
+    path: Path
+    scenario: Scenario
+    provenance: Mapping[str, Any]
+    metrics: Metrics
+    verdicts: tuple[Verdict, ...]
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a run's directory. Raises `BadInput` when it is no complete run, naming what is missing or broken."""
+        path = Path(path)
+        if not path.is_dir():
+            raise BadInput(f"{path}: no such run; expected a directory that `rayos run` made")
+        missing = [name for name in _REQUIRED if not (path / name).is_file()]
+        if missing:
+            raise BadInput(f"{path}: not a complete run: {', '.join(missing)} missing")
+        try:
+            provenance = dict(json.loads((path / PROVENANCE).read_text()))
+            provenance["system"]
+            metrics = Metrics.from_dict(json.loads((path / METRICS).read_text()))
+            verdicts = tuple(Verdict(**verdict) for verdict in json.loads((path / VERDICTS).read_text()))
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, OSError) as error:
+            raise BadInput(f"{path}: damaged run: {type(error).__name__}: {error}") from None
+        return cls(path, load(path / SCENARIO), provenance, metrics, verdicts)
+
+    @property
+    def system(self) -> str:
+        """`"model"` or `"kernel"`."""
+        return str(self.provenance["system"])
+
+    @property
+    def platform(self) -> str:
+        """`"icount"`, `"tcg"`, `"kvm"`; for the model that whose calibration it used. Empty if unknown."""
+        return str(self.provenance.get("platform", ""))
+
+    @property
+    def label(self) -> str:
+        """How it is called in legends and headings."""
+        return " ".join(filter(None, (self.scenario.name, "on", self.system, self.platform and f"({self.platform})")))
+
+    @property
+    def passed(self) -> bool:
+        """Whether every criterion holds."""
+        return all(verdict.ok for verdict in self.verdicts)
+
+    @property
+    def trace_path(self) -> Path:
+        """The trace, Parquet; see `rayos_model.trace`."""
+        return self.path / TRACE
+
+    def trace(self, *kinds: int) -> Records:
+        """The trace, or its records of these kinds, in the order written."""
+        return read_trace(self.trace_path, kinds or None)
+
+    def markers(self) -> str:
+        """The marker log's text."""
+        return (self.path / MARKERS).read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def screenshot(self) -> Path | None:
+        """The last screenshot, where there is one."""
+        path = self.path / SCREENSHOT
+        return path if path.is_file() else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-serialisable summary: what `rayos run --json` prints."""
+        return {
+            "ok": self.passed,
+            "path": str(self.path),
+            "scenario": self.scenario.name,
+            "system": self.system,
+            "platform": self.platform,
+            "provenance": dict(self.provenance),
+            "verdicts": [verdict.to_dict() for verdict in self.verdicts],
+            "metrics": {name: value.to_dict() for name, value in self.metrics.values.items()},
+        }

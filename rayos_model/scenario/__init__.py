@@ -1,0 +1,1 @@
+"""Scenarios: the file format, its tables and messages, and the image that both systems start from."""

@@ -1,0 +1,51 @@
+"""Messages for mistakes in a scenario file: what, where, and what was expected."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from pydantic_core import ErrorDetails
+
+
+def suggest(name: str, candidates: Iterable[str]) -> str:
+    """`; did you mean …?` with the nearest of the candidates, or nothing where none is near."""
+    near = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def causes(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out errors that only follow from one inside the same value."""
+    inside = {error["loc"][:n] for error in errors for n in range(len(error["loc"]))}
+    return [error for error in errors if error["type"] != "too_short" or error["loc"] not in inside]
+
+
+def describe(error: ErrorDetails, known: Iterable[str]) -> str:
+    """One line for a pydantic error: key, what was expected, what was found. `known` are the keys allowed there."""
+    location = error["loc"]
+    key = ".".join(str(part) for i, part in enumerate(location) if not (i and location[i - 1] in ("think", "gap")))
+    value = error["input"]
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{key}: unknown key" + suggest(str(location[-1]), known)
+        case "missing":
+            return f"{key}: this key is required"
+        case "value_error":
+            text = error["msg"].removeprefix("Value error, ")
+            return f"{key}: {text}" if key else text
+        case "union_tag_not_found" | "model_attributes_type" if set(location) & {"think", "gap"}:
+            return f'{key}: expected a distribution such as {{ dist = "exponential", mean_us = 500 }}, got {value!r}'
+        case "literal_error" | "union_tag_invalid":
+            expected = str((error.get("ctx") or {}).get("expected") or (error.get("ctx") or {}).get("expected_tags"))
+            given = value.get("dist") if isinstance(value, dict) else value
+            names = [name.strip(" '") for name in expected.replace(" or ", ", ").split(",")]
+            return f"{key}: expected one of {', '.join(names)}, got {given!r}" + suggest(str(given), names)
+        case "float_parsing" | "float_type":
+            return f"{key}: expected a number, got {value!r}"
+        case "int_parsing" | "int_type" | "int_from_float":
+            return f"{key}: expected a whole number, got {value!r}"
+        case "model_attributes_type" | "model_type" | "dict_type":
+            return f"{key}: expected a table, got {value!r}"
+        case _:
+            message = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+            return f"{key}: expected {message[:1].lower()}{message[1:]}, got {value!r}"

@@ -1,0 +1,160 @@
+"""From a trace with points to a table of segments: who, from which point to which, at what sizes, at what cost.
+
+The labels are those of :mod:`rayos_model.parameters`; the model walks the same points.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rayos_model.contract.abi import ThreadId
+from rayos_model.contract.trace_record import FIRST_MEASUREMENT, Records, TraceKind, unpack_painted, unpack_queued
+from rayos_model.trace.points import OF_THEMSELVES, POINT_DETAILS, THREAD_CLASSES, heap_depth, label_of, size_names
+
+_STORE_CALLS = {"get": "block.get", "durable": "block.flush"}
+_POOL = ("request.wl_shm.create_pool", "request.wl_shm_pool.destroy")
+
+
+def _labels(points: Records) -> pd.Series:
+    kind, subject, arg = points["kind"], points["subject"], points["arg"]
+    key = kind.astype(np.int64) << 32
+    tagged_kinds = (
+        TraceKind.P_ENTER,
+        TraceKind.P_SEND,
+        TraceKind.P_PIPE_IO,
+        TraceKind.P_REPORT,
+        TraceKind.P_ACTION,
+        *POINT_DETAILS,
+    )
+    tagged = np.isin(kind, tagged_kinds)
+    request = np.isin(kind, (TraceKind.P_REQUEST, TraceKind.P_INJECT))
+    key[tagged] |= subject[tagged]
+    key[request] |= (arg[request] & 0xFFFFFFFF).astype(np.int64)
+    return pd.Series(key).map({value: label_of(value >> 32, value & 0xFFFFFFFF) for value in np.unique(key).tolist()})
+
+
+def _blocks_told_apart(label: pd.Series, thread: NDArray[np.uint16]) -> pd.Series:
+    """Who blocks in a call of the store has done some of its work by then: such blocks are named after the call.
+
+    Which call it was is known from the point at its end, the thread's next one.
+    """
+    call = label.groupby(thread).shift(-1).map(_STORE_CALLS)
+    return label.where((label != "block") | call.isna(), call)
+
+
+def _depth(sleepers: NDArray[np.uint8]) -> NDArray[np.float64]:
+    levels = np.array([heap_depth(count) for count in range(256)], np.float64)
+    return levels[sleepers]
+
+
+def _sizes(points: Records, label: pd.Series) -> pd.DataFrame:
+    """Size columns a to e, whose meaning :data:`rayos_model.parameters.SIZES` gives by label."""
+    low, high = points["arg"] & 0xFFFFFFFF, points["arg"] >> 32
+    kind, subject = points["kind"], points["subject"]
+    packed = kind == TraceKind.P_ENTER
+    a = np.where(packed, low, points["arg"]).astype(np.float64)
+    counted = np.isin(kind, (TraceKind.P_FLIP, TraceKind.P_PING))
+    a[counted] = subject[counted]
+    b = np.where(packed, high, subject).astype(np.float64)
+    b[kind == TraceKind.P_BLOCK] = 0
+    events = kind == TraceKind.P_EVENTS
+    a[events], b[events], _ = unpack_queued(points["arg"][events])
+    flips = kind == TraceKind.P_FLIP
+    b[flips] = points["arg"][flips]
+    composite = kind == TraceKind.P_COMPOSITE
+    steps, rows, c = unpack_painted(points["arg"])
+    a[composite], b[composite] = steps[composite], rows[composite]
+    d, e = subject & 0xFFFF, subject >> 16
+    pools = label.isin(_POOL).to_numpy()
+    a[pools] = _pages_of_last_shm(points, pools)
+    return pd.DataFrame({"a": a, "b": b, "c": c, "d": d, "e": e}, dtype=np.float64)
+
+
+def _dropped(trace: Records, points: Records) -> np.ndarray:
+    """Blocks that the buffer cache gave up for the thread of each point since its point before."""
+    columns = {"time": np.int64, "thread": np.int64}
+    reclaims, every = (
+        pd.DataFrame({"time": records["time_ns"], "thread": records["thread"]}).astype(columns)
+        for records in (trace[trace["kind"] == TraceKind.M_RECLAIM], points)
+    )
+    reclaims["dropped"] = trace["arg"][trace["kind"] == TraceKind.M_RECLAIM].astype(np.float64)
+    reclaims["dropped"] = reclaims.groupby("thread")["dropped"].cumsum()
+    so_far = pd.merge_asof(every, reclaims, on="time", by="thread")["dropped"].fillna(0.0)
+    return so_far.groupby(every["thread"]).diff().fillna(so_far).to_numpy()
+
+
+def _awaited(trace: Records, points: Records) -> np.ndarray:
+    """Of each delivery among the points, whether the device had to be waited for: 1 or 0.
+
+    It has, when the request was submitted after the last such wait, which was for all that were under way.
+    """
+    requests = trace[trace["kind"] == TraceKind.M_DISK_REQUEST]
+    latest = np.searchsorted(requests["time_ns"], points["time_ns"], side="right") - 1
+    awaited, waited_ns = np.zeros(len(points)), -1
+    for at in np.flatnonzero((points["kind"] == TraceKind.P_DISK_DONE) & (latest >= 0)):
+        request = requests[latest[at]]
+        if int(request["time_ns"]) - int(request["arg"]) > waited_ns:
+            awaited[at], waited_ns = 1.0, int(request["time_ns"])
+    return awaited
+
+
+def _pages_of_last_shm(points: Records, where: np.ndarray) -> np.ndarray:
+    """Pages of the shared memory that the client of each selected record created last before it."""
+    made = points[points["kind"] == TraceKind.P_SHM]
+    left = pd.DataFrame(
+        {"time": points["time_ns"][where].astype(np.int64), "client": points["subject"][where].astype(np.int64)}
+    )
+    right = pd.DataFrame(
+        {
+            "time": made["time_ns"].astype(np.int64),
+            "client": made["thread"].astype(np.int64) - ThreadId.CLIENT0,
+            "pages": made["arg"].astype(np.float64),
+        }
+    )
+    merged = pd.merge_asof(left, right, on="time", by="client")
+    return merged["pages"].fillna(0.0).to_numpy()
+
+
+def segments(trace: Records) -> pd.DataFrame:
+    """One row a segment.
+
+    Columns: time_ns (of its end), thread, depth (of the heap of sleepers), pair ('client.block>receive'),
+    kind ('client.receive'), cpu_ns, irqs,
+    dispatches, and one column for each size name, with the previous point's as prev_<name>; NaN where not carried.
+    """
+    points = trace[trace["kind"] < FIRST_MEASUREMENT]
+    label = _labels(points)
+    label = _blocks_told_apart(label, points["thread"])
+    sizes = _sizes(points, label)
+    frame = pd.DataFrame(
+        {
+            "time_ns": points["time_ns"].astype(np.int64),
+            "thread": points["thread"].astype(np.int64),
+            "cpu_ns": points["cpu_ns"].astype(np.float64),
+            "irqs": points["irqs"].astype(np.float64),
+            "dispatches": points["dispatches"].astype(np.float64),
+            "depth": _depth(points["sleepers"]),
+            "label": label,
+        }
+    )
+    names = label.map({name: size_names(name) for name in label.unique()})
+    for position, column in enumerate("abcde"):
+        of = names.map(lambda n, p=position: n[p] if len(n) > p else None)
+        for name in of.dropna().unique():
+            target = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
+            frame[name] = target.where(of != name, sizes[column])
+    for name, told_elsewhere in (("dropped", _dropped), ("awaited", _awaited)):
+        if name in frame:
+            frame[name] = frame[name].where(frame[name].isna(), told_elsewhere(trace, points))
+    own = list(frame.columns[7:])
+    before = frame.groupby("thread")[["label", *own]].shift()
+    before["label"] = before["label"].where(before["label"].notna(), "start")
+    for name in own:
+        if name not in OF_THEMSELVES:
+            frame[f"prev_{name}"] = before[name]
+    role = frame["thread"].map(lambda t: THREAD_CLASSES.get(t, "client"))
+    frame["kind"] = role + "." + frame["label"]
+    frame["pair"] = role + "." + before["label"] + ">" + frame["label"]
+    return frame.drop(columns="label")

@@ -1,0 +1,1 @@
+"""Verdicts: a run's metrics against criteria, its timeline against rules."""
