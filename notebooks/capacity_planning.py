@@ -30,7 +30,7 @@ from rayos_model.report.plans import front
 
 folder = tempfile.TemporaryDirectory(prefix="rayos-notebook-")  # gone when the notebook's kernel ends
 scratch = Path(folder.name)
-base = api.varied(api.load_scenario("soak-4", duration_s=4), {"clients.*.damage": 1.0, "clients.*.surface": [640, 480]})
+base = api.with_changes(api.load_scenario("soak-4", duration_s=4), {"clients.*.damage": 1.0, "clients.*.surface": [640, 480]})
 
 # %% [markdown]
 # ## A sweep
@@ -70,7 +70,7 @@ front(api.plan(base, "clients", ["dropped_frames.percent<1%"], **knobs, jobs=1, 
 # What commit-to-present consists of, from the control-flow points of one run.
 
 # %%
-run = api.run(api.varied(base, {"clients": 10}), trace_points=True, out=scratch / "run")
+run = api.run(api.with_changes(base, {"clients": 10}), trace_points=True, out=scratch / "run")
 bands = split_by_band(api.latency_split(run))
 SVG(plots.svg(explain.split_figure({"10 clients": bands})))
 
@@ -91,7 +91,7 @@ parameters = load_calibration("icount")
 def what_if(clients: int, refresh_hz: int, side: int) -> pd.Series:
     """Two seconds on the model: frame rate, drops and latency with square windows of this side."""
     changes = {"clients": clients, "display.refresh_hz": refresh_hz, "clients.*.surface": [side, side], "duration_s": 2}
-    metrics = simulate(api.varied(base, changes), parameters)
+    metrics = simulate(api.with_changes(base, changes), parameters)
     return pd.Series(
         {
             "frames a second": metrics["frame_rate.mean"],

@@ -33,7 +33,7 @@ from rayos_model.report.perfetto import slices, write_perfetto
 from rayos_model.run.run import Run
 from rayos_model.run.system import execute
 from rayos_model.scenario.files import load
-from rayos_model.scenario.keys import value_of, varied
+from rayos_model.scenario.keys import value_of, with_changes
 from rayos_model.scenario.scenario import Scenario
 
 __all__ = [
@@ -61,7 +61,7 @@ __all__ = [
     "until_precise",
     "utilisation",
     "value_of",
-    "varied",
+    "with_changes",
     "write_perfetto",
 ]
 
@@ -72,9 +72,9 @@ def load_scenario(
     name_or_path: str | Path, *, duration_s: float | None = None, seed: int | None = None, **changes: Any
 ) -> Scenario:
     """A shipped scenario by name, or one from a file; for another duration or seed, with `clients=…` or other
-    top-level keys changed (dotted keys: `varied`). Raises `BadInput`.
+    top-level keys changed (dotted keys: `with_changes`). Raises `BadInput`.
     """
-    return varied(load(name_or_path), changes).with_overrides(duration_s=duration_s, seed=seed)
+    return with_changes(load(name_or_path), changes).with_overrides(duration_s=duration_s, seed=seed)
 
 
 def load_run(path: str | Path) -> Run:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rayos_model.calibration import fit as fitting
 from rayos_model.calibration import load_calibration, load_recorded, record, store
-from rayos_model.calibration.calibrate import SEGMENTS, aggregate, calibration_scenarios, fit_at_once, fit_several
+from rayos_model.calibration.calibrate import SEGMENTS, aggregate, calibration_scenarios, fit_parallel, fit_smp
 from rayos_model.calibration.circumstances import replaced_spaces
 from rayos_model.calibration.delays import handovers, kernel_locked
 from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_scheduling
@@ -194,10 +194,10 @@ def test_what_replacing_an_address_space_costs_is_told_from_the_work(
     space = replaced * data["replaced"] + mapped * data["replaced_mapped"] + drawn * data["replaced_drawn"]
     data["cpu_ns"] = work + space + 40 * data["replaced_used"]
     scheduling = fit_scheduling(data, np.array([]))
-    assert scheduling.replaced_ns == pytest.approx(replaced, rel=1e-3)
-    assert scheduling.replaced_used_ns == pytest.approx(40, abs=2)
-    assert scheduling.replaced_mapped_ns == pytest.approx(mapped, rel=1e-2)
-    assert scheduling.replaced_drawn_ns == pytest.approx(drawn, rel=1e-2)
+    assert scheduling.space_switch_ns == pytest.approx(replaced, rel=1e-3)
+    assert scheduling.space_switch_used_ns == pytest.approx(40, abs=2)
+    assert scheduling.space_switch_mapped_page_ns == pytest.approx(mapped, rel=1e-2)
+    assert scheduling.space_switch_drawn_page_ns == pytest.approx(drawn, rel=1e-2)
     assert fit_pairs(data, scheduling, {})["client.block>receive"].per_size_ns == {"bytes": pytest.approx(3, rel=1e-2)}
 
 
@@ -245,15 +245,15 @@ def test_what_costs_more_on_several_processors_is_told_from_what_a_search_for_on
     block["cpu_ns"] = np.where(np.arange(40) % 4 == 0, 51_000, 1030)  # a quarter wait for another's turn
     rare["cpu_ns"] = 1500
     gaps = pd.DataFrame({"after": ["send", "send", "recv"], "gap_ns": [100, 102, 351]})
-    found = fit_several(known, 8, pd.concat([events, block, rare], ignore_index=True), gaps)
-    assert found.scheduling.seek_ns == pytest.approx(12)
-    assert (found.scheduling.told_wake_ns, found.scheduling.leave_ns) == (101, 250)
-    assert {pair: one.several_ns for pair, one in found.segments.items()} == {
+    found = fit_smp(known, 8, pd.concat([events, block, rare], ignore_index=True), gaps)
+    assert found.scheduling.cpu_search_ns == pytest.approx(12)
+    assert (found.scheduling.ipi_wake_ns, found.scheduling.syscall_exit_ns) == (101, 250)
+    assert {pair: one.smp_ns for pair, one in found.segments.items()} == {
         pairs[0]: pytest.approx(20),
         pairs[1]: pytest.approx(30),
         "client.block>wake": 0,  # seen too seldom
     }
-    assert found.on_several().segments[pairs[1]].fixed_ns == pytest.approx(1030)
+    assert found.on_smp().segments[pairs[1]].fixed_ns == pytest.approx(1030)
     assert found.segments[pairs[1]].fixed_ns == 1000
 
 
@@ -265,7 +265,7 @@ def test_what_processors_cost_that_run_at_once_is_a_spread_of_its_own_and_the_pr
         scheduling=FREE,
         memory=Memory(base_pages=0, pages_per_client=0, pages_per_shm_page=0),
         segments={
-            pair: Segment(fixed_ns=1000, spread_by_warmth={"first": (1.0,) * len(PROBABILITIES)}, observations=9),
+            pair: Segment(fixed_ns=1000, spread_by_cache_state={"first": (1.0,) * len(PROBABILITIES)}, observations=9),
             "client.block>wake": Segment(fixed_ns=500, observations=9),
         },
         kinds={},
@@ -273,13 +273,13 @@ def test_what_processors_cost_that_run_at_once_is_a_spread_of_its_own_and_the_pr
     events, rare = table(60, pair), table(10, "client.block>wake")
     events["cpu_ns"] = np.where(np.arange(60) % 3 == 0, 12_000, 2_000)  # a third tell another processor
     events.loc[events.index[:5], ["cpu_ns", "irqs"]] = 90_000, 1  # interrupted: not looked at
-    locked = pd.DataFrame({0: {"block_locked_ns": 700.0}, 1: {"block_locked_ns": 900.0}})
-    found = fit_at_once(known, pd.concat([events, rare], ignore_index=True), locked)
-    assert found.scheduling.tell_ns == 10_000
-    assert found.scheduling.block_locked_ns == 800
-    at_once = found.on_several().segments
+    locked = pd.DataFrame({0: {"block_lock_hold_ns": 700.0}, 1: {"block_lock_hold_ns": 900.0}})
+    found = fit_parallel(known, pd.concat([events, rare], ignore_index=True), locked)
+    assert found.scheduling.bql_hold_ns == 10_000
+    assert found.scheduling.block_lock_hold_ns == 800
+    at_once = found.on_smp().segments
     assert set(at_once[pair].spread) == {2.0}  # of those that tell nobody
-    assert not at_once[pair].spread_by_warmth and found.segments[pair].spread_by_warmth
+    assert not at_once[pair].spread_by_cache_state and found.segments[pair].spread_by_cache_state
     assert at_once["client.block>wake"] == known.segments["client.block>wake"]  # seen too seldom
 
 
@@ -294,9 +294,9 @@ def test_how_long_the_kernel_lock_is_held_is_the_median_of_what_records_say() ->
     trace = np.zeros(len(rows), TRACE_DTYPE)
     trace["kind"], trace["thread"], trace["subject"], trace["arg"] = zip(*rows, strict=True)
     assert kernel_locked(trace).to_dict() == {
-        "block_locked_ns": 800,
-        "service_locked_ns": 2500,
-        "idle_locked_ns": 10_000,
+        "block_lock_hold_ns": 800,
+        "service_lock_hold_ns": 2500,
+        "idle_lock_hold_ns": 10_000,
     }
 
 

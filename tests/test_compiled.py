@@ -29,7 +29,7 @@ for name in sys.argv[1:]:
     name, at_once, _ = name.partition(" at once")
     outcome, parameters = hashlib.sha256(), load_calibration()
     if at_once:
-        scheduling = parameters.scheduling.model_copy(update={"tell_ns": 10_000.0})
+        scheduling = parameters.scheduling.model_copy(update={"bql_hold_ns": 10_000.0})
         parameters = parameters.model_copy(update=AT_ONCE | {"scheduling": scheduling})
     image = build_image(load(name).with_overrides(duration_s=float(seconds)) if seconds else load(name))
     keep, say = lambda records: outcome.update(records.tobytes()), lambda line: outcome.update(line.encode())

@@ -8,8 +8,8 @@ import pytest
 from scipy.stats import norm
 
 from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_persistence
+from rayos_model.costs.cache_state import CacheState
 from rayos_model.costs.parameters import PROBABILITIES, Memory, Parameters, Scheduling, Segment
-from rayos_model.costs.warmth import Warmth
 from rayos_model.model.cpu.clock import Clock
 from rayos_model.model.cpu.uniprocessor import Processor
 from rayos_model.model.noise import Noise
@@ -31,7 +31,7 @@ def test_draws_have_the_quantiles_that_were_kept() -> None:
 def test_what_was_measured_is_spread_around_what_is_fitted_where_the_platform_is_noisy() -> None:
     cpu = np.random.default_rng(4).lognormal(np.log(1000.0), 0.3, 5000)
     table = pd.DataFrame({"pair": "client.a>b", "kind": "client.b", "cpu_ns": cpu, "irqs": 0.0, "dispatches": 0.0})
-    table = table.assign(time_ns=0, thread=16, depth=0.0, run=0, liveliness=0.0)
+    table = table.assign(time_ns=0, thread=16, depth=0.0, run=0, activity=0.0)
     table["warmth"] = ["first", *["longer"] * 4999]
     quiet, noisy = (fit_pairs(table, SCHEDULING, {}, noisy=one)["client.a>b"] for one in (False, True))
     assert quiet.spread == ()
@@ -39,7 +39,7 @@ def test_what_was_measured_is_spread_around_what_is_fitted_where_the_platform_is
     p99 = noisy.fixed_ns * noisy.spread[PROBABILITIES.index(0.99)]
     assert abs(median / np.quantile(cpu, 0.5) - 1) < 1e-6
     assert abs(p99 / np.quantile(cpu, 0.99) - 1) < 1e-6
-    assert list(noisy.spread_by_warmth) == ["longer"], "one that was seen once has no distribution"
+    assert list(noisy.spread_by_cache_state) == ["longer"], "one that was seen once has no distribution"
 
 
 def varying(costs: dict[tuple[int, int, str], float], sigma: float = 0.2) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def varying(costs: dict[tuple[int, int, str], float], sigma: float = 0.2) -> pd.
         cpu = rng.lognormal(np.log(median), sigma, 500)
         tables.append(pd.DataFrame({"cpu_ns": cpu, "bytes": float(size), "run": run, "warmth": warm}))
     table = pd.concat(tables, ignore_index=True).assign(pair="client.a>receive", kind="client.receive")
-    return table.assign(time_ns=0, thread=16, depth=0.0, irqs=0.0, dispatches=0.0, liveliness=0.0)
+    return table.assign(time_ns=0, thread=16, depth=0.0, irqs=0.0, dispatches=0.0, activity=0.0)
 
 
 def test_sizes_and_circumstances_that_go_together_are_told_apart() -> None:
@@ -58,7 +58,7 @@ def test_sizes_and_circumstances_that_go_together_are_told_apart() -> None:
     scarce = (table["bytes"] == 64) & (table["warmth"] == "0.3ms") & (table.index % 10 > 0)
     found = fit_pairs(table[~scarce], SCHEDULING, {}, noisy=True)["client.a>receive"]
     short, long = found.by_sizes_ns["bytes=8"], found.by_sizes_ns["bytes=64"]
-    warm, cold = (found.spread_by_warmth[name][PROBABILITIES.index(0.5)] for name in ("0.3ms", "longer"))
+    warm, cold = (found.spread_by_cache_state[name][PROBABILITIES.index(0.5)] for name in ("0.3ms", "longer"))
     assert long / short == pytest.approx(2.0, rel=0.1) and cold / warm == pytest.approx(3.0, rel=0.1)
     assert short * cold == pytest.approx(3000, rel=0.05)
 
@@ -67,22 +67,24 @@ def test_what_is_cheaper_the_livelier_it_is_is_fitted_and_walked_so() -> None:
     table = varying({(0, 8, "longer"): 1000, (1, 8, "3ms"): 500})
     lively = np.random.default_rng(7).uniform(0.0, 2.0, len(table))
     found = fit_pairs(
-        table.assign(liveliness=lively, cpu_ns=table["cpu_ns"] * np.exp(-0.3 * lively)), SCHEDULING, {}, noisy=True
+        table.assign(activity=lively, cpu_ns=table["cpu_ns"] * np.exp(-0.3 * lively)), SCHEDULING, {}, noisy=True
     )["client.a>receive"]
-    assert found.warming == pytest.approx(-0.3, abs=0.05)
-    assert found.fixed_ns * found.spread_by_warmth["longer"][PROBABILITIES.index(0.5)] == pytest.approx(1000, rel=0.08)
-    dearer = fit_pairs(
-        table.assign(liveliness=lively, cpu_ns=table["cpu_ns"] * np.exp(0.3 * lively)), SCHEDULING, {}, noisy=True
+    assert found.activity_slope == pytest.approx(-0.3, abs=0.05)
+    assert found.fixed_ns * found.spread_by_cache_state["longer"][PROBABILITIES.index(0.5)] == pytest.approx(
+        1000, rel=0.08
     )
-    assert dearer["client.a>receive"].warming == 0.0
-    few = table[:10].assign(liveliness=lively[:10], cpu_ns=table["cpu_ns"][:10] * np.exp(-9.0 * lively[:10]))
-    assert fit_pairs(few, SCHEDULING, {}, noisy=True)["client.a>receive"].warming == 0.0, "ten do not tell"
+    dearer = fit_pairs(
+        table.assign(activity=lively, cpu_ns=table["cpu_ns"] * np.exp(0.3 * lively)), SCHEDULING, {}, noisy=True
+    )
+    assert dearer["client.a>receive"].activity_slope == 0.0
+    few = table[:10].assign(activity=lively[:10], cpu_ns=table["cpu_ns"][:10] * np.exp(-9.0 * lively[:10]))
+    assert fit_pairs(few, SCHEDULING, {}, noisy=True)["client.a>receive"].activity_slope == 0.0, "ten do not tell"
     alike = (1.0,) * len(PROBABILITIES)
-    segment = Segment(fixed_ns=1000, observations=99, spread=alike, warming=-0.5)
+    segment = Segment(fixed_ns=1000, observations=99, spread=alike, activity_slope=-0.5)
     parameters = Parameters(
         platform="tcg", provenance={}, scheduling=SCHEDULING, memory=MEMORY, segments={"client.a>a": segment}, kinds={}
     )
-    flow = NoisyFlow(CostModel(parameters, "client"), Processor(Clock(), 1), ("a",), Noise(1, 16), Warmth(), 16)
+    flow = NoisyFlow(CostModel(parameters, "client"), Processor(Clock(), 1), ("a",), Noise(1, 16), CacheState(), 16)
     assert [flow.to(("a",)) for _ in range(3)] == [1000, round(1000 * 2**-0.217147), round(1000 * 3**-0.217147)]
 
 
@@ -99,7 +101,7 @@ def test_a_long_pass_varies_by_a_lesser_share_than_a_short_one() -> None:
     rng, steps = np.random.default_rng(8), np.repeat([100.0, 10_000.0], 2000)
     cpu = 300.0 * steps * rng.lognormal(0.0, 0.05, len(steps)) + 500_000.0 * (rng.random(len(steps)) < 0.02)
     table = pd.DataFrame({"pair": "compositor.a>composite", "kind": "compositor.composite", "cpu_ns": cpu})
-    table = table.assign(steps=steps, time_ns=0, thread=2, depth=0.0, irqs=0.0, dispatches=0.0, run=0, liveliness=0.0)
+    table = table.assign(steps=steps, time_ns=0, thread=2, depth=0.0, irqs=0.0, dispatches=0.0, run=0, activity=0.0)
     table["warmth"] = rng.choice(["3ms", "longer"], len(table))
     kinds = fit_kinds(table, SCHEDULING, noisy=True)
     found = fit_pairs(table, SCHEDULING, kinds, noisy=True)["compositor.a>composite"]
@@ -123,7 +125,7 @@ def test_what_is_passed_first_is_known_though_it_is_interrupted_and_seldom() -> 
     table = varying({(0, 8, "longer"): 1000})
     first = table.head(4).assign(warmth="first", cpu_ns=2_000_000.0, irqs=1.0)
     found = fit_pairs(pd.concat([table, first], ignore_index=True), SCHEDULING, {}, noisy=True)["client.a>receive"]
-    assert found.spread_by_warmth["first"][PROBABILITIES.index(0.5)] == pytest.approx(2000, rel=0.1)
+    assert found.spread_by_cache_state["first"][PROBABILITIES.index(0.5)] == pytest.approx(2000, rel=0.1)
 
 
 def test_a_draw_resembles_those_before_it_for_as_long_as_was_told() -> None:
@@ -155,7 +157,7 @@ def walk(seed: int) -> list[int]:
         platform="tcg", provenance={}, scheduling=SCHEDULING, memory=MEMORY, segments=segments, kinds={}
     )
     processor = Processor(Clock(), 1)
-    flow = NoisyFlow(CostModel(parameters, "client"), processor, ("a",), Noise(seed, 16), Warmth(), 16)
+    flow = NoisyFlow(CostModel(parameters, "client"), processor, ("a",), Noise(seed, 16), CacheState(), 16)
     costs = []
     for _ in range(100):
         first, second = flow.along(Path(("b",), ("c",)))
@@ -174,13 +176,13 @@ def test_a_draw_is_from_what_was_seen_in_the_same_circumstances() -> None:
     def always(factor: float) -> tuple[float, ...]:
         return (factor,) * len(PROBABILITIES)
 
-    by_warmth = {"first": always(50.0), "0.3ms": always(1.0), "flushed,longer": always(3.0)}
-    segment = Segment(fixed_ns=1000, observations=99, spread=always(2.0), spread_by_warmth=by_warmth)
+    by_cache_state = {"first": always(50.0), "0.3ms": always(1.0), "flushed,longer": always(3.0)}
+    segment = Segment(fixed_ns=1000, observations=99, spread=always(2.0), spread_by_cache_state=by_cache_state)
     parameters = Parameters(
         platform="tcg", provenance={}, scheduling=SCHEDULING, memory=MEMORY, segments={"client.a>a": segment}, kinds={}
     )
     processor = Processor(Clock(), 1)
-    warmth = Warmth()
+    warmth = CacheState()
     flow = NoisyFlow(CostModel(parameters, "client"), processor, ("a",), Noise(1, 16), warmth, 16)
     costs = [flow.to(("a",)), flow.to(("a",))]
     processor.now, processor.loads = 50_000_000, 1

@@ -99,8 +99,8 @@ def test_an_idle_core_runs_a_processor_only_when_it_has_got_up() -> None:
 
 def test_who_computes_falls_asleep_if_it_pauses_while_qemu_wakes_a_processor() -> None:
     # Two compute on two cores; a third sleeps, with a core to go to only when one of them has had its slice.
-    tell_ns = 2 * COMPUTE_TURN_NS
-    processor, woken, falls = machine(3, 2, Overheads(tell=tell_ns)), list[int](), list[int]()
+    bql_hold_ns = 2 * COMPUTE_TURN_NS
+    processor, woken, falls = machine(3, 2, Overheads(tell=bql_hold_ns)), list[int](), list[int]()
 
     def sleeper() -> Body:
         thread.deadline = 5_500_000
@@ -118,7 +118,7 @@ def test_who_computes_falls_asleep_if_it_pauses_while_qemu_wakes_a_processor() -
         if now_asleep > asleep and processor.env.instant() > 5_500_000:
             falls.append(processor.env.instant())
     assert woken
-    assert woken[0] >= 5_500_000 + tell_ns, "it hears of it when QEMU's lock is released"
+    assert woken[0] >= 5_500_000 + bql_hold_ns, "it hears of it when QEMU's lock is released"
     assert 5_500_000 < falls[0] <= 5_500_000 + COMPUTE_TURN_NS, "the one that still had a core, at its next pause"
 
 

@@ -14,7 +14,7 @@ import pytest
 from simpy import Event
 
 from rayos_model.contract.abi import ThreadId
-from rayos_model.costs.address_space import Touched
+from rayos_model.costs.address_space import AddressSpaceUse
 from rayos_model.model.cpu.clock import Clock
 from rayos_model.model.cpu.thread import BLOCK, Body, Overheads, Thread
 from rayos_model.model.cpu.uniprocessor import Processor
@@ -189,7 +189,7 @@ def test_replacing_an_address_space_costs_what_there_is_to_forget() -> None:
 
 
 def test_what_a_client_has_drawn_is_forgotten_with_its_address_space() -> None:
-    touched = Touched()
+    touched = AddressSpaceUse()
     touched.map(80)
     touched.unmap(30)
     assert touched.forget() == (0, 0, 0)

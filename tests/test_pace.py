@@ -59,11 +59,11 @@ def test_at_another_pace_everything_takes_as_much_longer(tmp_path: Path) -> None
     """One client alone: what it waits for is the processor's time, or the display, which keeps its own."""
     parameters = load_calibration("icount")
     what = files.load_shipped("rendering-1-small").with_overrides(duration_s=3)
-    runs = [execute(ModelSystem(parameters.at_pace(by)), what, tmp_path / str(by)) for by in (1.0, 1.5)]
+    runs = [execute(ModelSystem(parameters.scaled(by)), what, tmp_path / str(by)) for by in (1.0, 1.5)]
     before, after = (run.metrics.values for run in runs)
     for name in ("composition.p50", "event_delivery.p50", "client_creation.p50"):
         assert after[name].value == pytest.approx(1.5 * before[name].value, rel=0.02)
-    alone = parameters.at_pace(1.0, {"compositor.repaint>composite": 2.0})
+    alone = parameters.scaled(1.0, {"compositor.repaint>composite": 2.0})
     painted = execute(ModelSystem(alone), what, tmp_path / "alone").metrics.values
     assert painted["composition.p50"].value == pytest.approx(2.0 * before["composition.p50"].value, rel=0.02)
     assert painted["client_creation.p50"].value == pytest.approx(before["client_creation.p50"].value, rel=0.02)

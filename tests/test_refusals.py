@@ -14,7 +14,7 @@ from rayos_model.harness.soak import SoakTestResult
 from rayos_model.metrics.collector import MetricsCollector
 from rayos_model.metrics.refusals import RefusalTracker
 from rayos_model.run.system import execute
-from rayos_model.scenario.keys import varied
+from rayos_model.scenario.keys import with_changes
 from rayos_model.scenario.scenario import Scenario
 from rayos_model.scenario.tables import NS
 from rayos_model.trace.parquet import record
@@ -107,7 +107,7 @@ def test_as_many_clients_are_refused_as_memory_is_short_of(
     Whether creation or the buffers are refused depends on what is left, and tells nothing.
     """
     changes = {"clients": clients, "clients.*.surface": [256, 256], "machine.memory_mb": memory_mb}
-    scenario = varied(load_scenario("soak-16", duration_s=2), changes)
+    scenario = with_changes(load_scenario("soak-16", duration_s=2), changes)
     run = execute(system(on), scenario, tmp_path / "run")
     assert abs(run.metrics["clients.refused"] - missing) <= 1
     assert run.metrics["memory.peak"] == pytest.approx(memory_mb * 1024, abs=168 * 4)

@@ -18,7 +18,7 @@ from rayos_model.errors import BadInput, PlatformFailure
 from rayos_model.experiments import task, workers
 from rayos_model.experiments.design import Range, design, parse_setting
 from rayos_model.experiments.sweep import summary, sweep
-from rayos_model.scenario.keys import parse_value, share_out, split_values, value_of, varied
+from rayos_model.scenario.keys import parse_value, share_out, split_values, value_of, with_changes
 from rayos_model.scenario.scenario import Scenario
 from tests.conftest import small_scenario
 
@@ -183,7 +183,7 @@ def test_clients_are_shared_out_in_proportion() -> None:
     assert share_out(5, [24, 16, 8, 8, 8]) == [1, 1, 1, 1, 1]
     assert sum(share_out(77, [3, 3, 1])) == 77
     groups = [{"workload": "rendering", "count": 3}, {"workload": "input", "count": 1, "damage": 0.5}]
-    more = varied(tiny(clients=groups), {"clients": 8, "clients.*.damage": 0.125, "machine.quantum_us": 500})
+    more = with_changes(tiny(clients=groups), {"clients": 8, "clients.*.damage": 0.125, "machine.quantum_us": 500})
     assert [group.count for group in more.clients] == [6, 2]
     assert {group.damage for group in more.clients} == {0.125}
     assert value_of(more, "clients") == 8

@@ -112,9 +112,9 @@ def calibrate(
         }
         parameters = parameters.model_copy(update={"persistence": persistence, "pace_ns": pace_ns, **host})
         if at_once:
-            parameters = fit_at_once(parameters, pd.concat(at_once, ignore_index=True), pd.concat(locked, axis=1))
+            parameters = fit_parallel(parameters, pd.concat(at_once, ignore_index=True), pd.concat(locked, axis=1))
     if several:
-        parameters = fit_several(parameters, max(several), *several[max(several)])
+        parameters = fit_smp(parameters, max(several), *several[max(several)])
     target.mkdir(parents=True, exist_ok=True)
     aggregate(pd.concat([table, novel], ignore_index=True)).to_csv(target / SEGMENTS, index=False, float_format="%.6g")
     parameters.dump(target / PARAMETERS)
@@ -149,14 +149,14 @@ def fit(
     )
 
 
-def fit_several(parameters: Parameters, vcpus: int, table: pd.DataFrame, handovers: pd.DataFrame) -> Parameters:
+def fit_smp(parameters: Parameters, vcpus: int, table: pd.DataFrame, handovers: pd.DataFrame) -> Parameters:
     """Adds what is only to be seen on several processors, from segments of a run on `vcpus` of them.
 
-    `seek_ns`: events queued for a client cost more where a processor has to be looked for, which is clearly the case or
-    not: the distance of the two groups, for each processor beyond the first. `several_ns` of each pair seen often
+    `cpu_search_ns`: events queued for a client cost more where a CPU has to be found for it, which is clearly the case
+    or not: the distance of the two groups, for each processor beyond the first. `smp_ns` of each pair seen often
     enough: the median of what else it costs more. Segments of twice the cost and more are left out of both: a turn of
     another processor falls into them. `handovers`, of the function so named: what passes from the end of a turn to the
-    switch on an idle processor that was told, after a client's send and, more by `leave_ns`, after its recv.
+    switch on an idle processor that was told, after a client's send and, more by `syscall_exit_ns`, after its recv.
     """
     undisturbed = table[table["irqs"] == 0]
     once = expected_ns(undisturbed, parameters)
@@ -164,41 +164,45 @@ def fit_several(parameters: Parameters, vcpus: int, table: pd.DataFrame, handove
     rows = rows[rows["excess_ns"] < once]
     wakes = rows["pair"].str.contains(">events|>send")
     events = rows[rows["pair"].str.endswith(".events>events")]
-    seek_ns = _two_groups(events["excess_ns"].to_numpy())[0] / (vcpus - 1)
-    seek = seek_ns * (vcpus - 1) * wakes
+    cpu_search_ns = _two_groups(events["excess_ns"].to_numpy())[0] / (vcpus - 1)
+    seek = cpu_search_ns * (vcpus - 1) * wakes
     rows["excess_ns"] -= seek * (rows["excess_ns"] > seek / 2)
     of_pair = rows.groupby("pair")["excess_ns"].agg(["size", "median"])
     often = of_pair.loc[of_pair["size"] >= SEVERAL_OBSERVATIONS, "median"]
     segments = {
-        pair: segment.model_copy(update={"several_ns": float(often.get(pair, 0.0))})
+        pair: segment.model_copy(update={"smp_ns": float(often.get(pair, 0.0))})
         for pair, segment in parameters.segments.items()
     }
     after = handovers.groupby("after")["gap_ns"].median()
-    found = {"seek_ns": seek_ns, "told_wake_ns": after["send"], "leave_ns": after["recv"] - after["send"]}
+    found = {
+        "cpu_search_ns": cpu_search_ns,
+        "ipi_wake_ns": after["send"],
+        "syscall_exit_ns": after["recv"] - after["send"],
+    }
     scheduling = parameters.scheduling.model_copy(update={name: max(float(ns), 0.0) for name, ns in found.items()})
     return parameters.model_copy(update={"scheduling": scheduling, "segments": segments})
 
 
-def fit_at_once(parameters: Parameters, table: pd.DataFrame, locked: pd.DataFrame) -> Parameters:
+def fit_parallel(parameters: Parameters, table: pd.DataFrame, locked: pd.DataFrame) -> Parameters:
     """Adds what is only to be seen on processors that run at once, from segments of runs in which each had a core.
 
-    `tell_ns`: events queued for a client cost more where a processor has to be interrupted for it, which is clearly the
+    `bql_hold_ns`: events queued for a client cost more where a CPU has to be interrupted for it, which is clearly the
     case or not: the distance of the two groups. All that passes through QEMU is taken to keep its lock as long as that.
-    `several_spread` of each pair seen often enough: of measured over fitted cost; of those events the cheaper ones'.
+    `parallel_spread` of each pair seen often enough: of measured over fitted cost; of those events the cheaper ones'.
     `locked` has a column a run, of what `kernel_locked` says of it: the parameters of that name are its means.
     """
     undisturbed = table[table["irqs"] == 0]
     events = undisturbed.loc[undisturbed["pair"] == "compositor.events>events", "cpu_ns"]
-    tell_ns, told = _two_groups(events.to_numpy(np.float64))
+    bql_hold_ns, told = _two_groups(events.to_numpy(np.float64))
     undisturbed = undisturbed.drop(events.index[told])
     ratio = undisturbed["cpu_ns"] / expected_ns(undisturbed, parameters)
     of_pair = ratio[np.isfinite(ratio)].groupby(undisturbed["pair"])
     spreads = {str(pair): quantiles(ratios.to_numpy(), SEVERAL_OBSERVATIONS) for pair, ratios in of_pair}
     segments = {
-        pair: segment.model_copy(update={"several_spread": spreads.get(pair, ())})
+        pair: segment.model_copy(update={"parallel_spread": spreads.get(pair, ())})
         for pair, segment in parameters.segments.items()
     }
-    found = {"tell_ns": max(tell_ns, 0.0)} | {str(name): float(ns) for name, ns in locked.mean(axis=1).items()}
+    found = {"bql_hold_ns": max(bql_hold_ns, 0.0)} | {str(name): float(ns) for name, ns in locked.mean(axis=1).items()}
     return parameters.model_copy(
         update={"scheduling": parameters.scheduling.model_copy(update=found), "segments": segments}
     )

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from rayos_model.contract.abi import ThreadId
-from rayos_model.costs.address_space import Touched
-from rayos_model.costs.warmth import NOT_SET, WARMTHS, Warmth
+from rayos_model.costs.address_space import AddressSpaceUse
+from rayos_model.costs.cache_state import CACHE_STATES, NOT_SET, CacheState
 
 REPLACED = ("replaced", "replaced_used", "replaced_mapped", "replaced_drawn")
 """Columns of `replaced_spaces`; each has its cost in `Scheduling`."""
@@ -24,9 +24,9 @@ _BY_TIMER = (
 def replaced_spaces(table: pd.DataFrame) -> pd.DataFrame:
     """Of each segment of a run on one processor, whether another client's address space was replaced in it.
 
-    Columns `REPLACED`: 1 or 0, and what `Touched.forget` says of that client.
+    Columns `REPLACED`: 1 or 0, and what `AddressSpaceUse.forget` says of that client.
     """
-    touched: defaultdict[int, Touched] = defaultdict(Touched)
+    touched: defaultdict[int, AddressSpaceUse] = defaultdict(AddressSpaceUse)
     space = 0  # the client whose own is loaded
     rows = []
     steps, pages = (table[name].fillna(0).astype(int) for name in ("steps", "pages"))
@@ -54,19 +54,19 @@ def replaced_spaces(table: pd.DataFrame) -> pd.DataFrame:
 def circumstances(table: pd.DataFrame, quantum_ns: int) -> pd.DataFrame:
     """Of each segment of a run on one processor, in what circumstances it was passed.
 
-    Columns `warmth`, one of `WARMTHS`, and `liveliness`, as in `Warmth`.
+    Columns `warmth`, one of `CACHE_STATES`, and `activity`, as in `CacheState`.
 
     Clients have an address space each; kernel threads run in whichever is loaded.
     """
-    passed, loads, space = Warmth(), 0, 0
+    passed, loads, space = CacheState(), 0, 0
     found = []
     timer = _timer_set(table, quantum_ns)
     begin = (table["time_ns"] - table["cpu_ns"]).astype(np.int64)
     for pair, thread, begin_ns, timer_ns in zip(table["pair"], table["thread"], begin, timer, strict=True):
         if thread >= ThreadId.CLIENT0 and thread != space:
             space, loads = thread, loads + 1
-        found.append((WARMTHS[passed.pass_by(pair, thread, begin_ns, loads, timer_ns)], passed.liveliness))
-    return pd.DataFrame(found, table.index, ["warmth", "liveliness"])
+        found.append((CACHE_STATES[passed.pass_by(pair, thread, begin_ns, loads, timer_ns)], passed.activity))
+    return pd.DataFrame(found, table.index, ["warmth", "activity"])
 
 
 def _timer_set(table: pd.DataFrame, quantum_ns: int) -> list[int]:

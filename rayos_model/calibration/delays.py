@@ -18,9 +18,9 @@ def kernel_locked(trace: Records) -> pd.Series:
     kind = trace["kind"]
     blocks = (kind == TraceKind.P_BLOCK) & (trace["thread"] >= ThreadId.CLIENT0)
     samples = {
-        "block_locked_ns": trace["subject"][blocks],
-        "service_locked_ns": unpack_queued(trace["arg"][kind == TraceKind.P_EVENTS])[2],
-        "idle_locked_ns": trace["subject"][kind == TraceKind.M_TIMER],
+        "block_lock_hold_ns": trace["subject"][blocks],
+        "service_lock_hold_ns": unpack_queued(trace["arg"][kind == TraceKind.P_EVENTS])[2],
+        "idle_lock_hold_ns": trace["subject"][kind == TraceKind.M_TIMER],
     }
     return pd.Series({name: float(np.median(ns)) if len(ns) else 0.0 for name, ns in samples.items()})
 

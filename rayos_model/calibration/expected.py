@@ -9,7 +9,7 @@ from rayos_model.calibration.circumstances import REPLACED
 from rayos_model.costs.parameters import Parameters, Scheduling, Segment
 from rayos_model.trace.points import sizes_key
 
-OF_ONE_SEGMENT = {"time_ns", "thread", "cpu_ns", "net_ns", "kind", "warmth", "liveliness", "run"}
+OF_ONE_SEGMENT = {"time_ns", "thread", "cpu_ns", "net_ns", "kind", "warmth", "activity", "run"}
 """Columns of a table of segments by which segments of one pair, with equal sizes and scheduling, differ."""
 NOT_SIZES = {*OF_ONE_SEGMENT, "irqs", "dispatches", "pair", *REPLACED}
 """Columns of a table of segments that are no sizes."""

@@ -13,8 +13,8 @@ from scipy.optimize import nnls
 
 from rayos_model.calibration.circumstances import REPLACED
 from rayos_model.calibration.expected import NOT_SIZES, cost_ns, line_ns, scheduling_ns
+from rayos_model.costs.cache_state import CACHE_STATES, FIRST
 from rayos_model.costs.parameters import LENGTHS, LENGTHS_NS, MEDIAN, PROBABILITIES, Scheduling, Segment
-from rayos_model.costs.warmth import FIRST, WARMTHS
 from rayos_model.trace.points import sizes_key
 
 _BOOTSTRAPS = 200
@@ -195,14 +195,14 @@ def _fit_one(group: pd.DataFrame, noisy: bool) -> Segment:
 
 
 def _vary(group: pd.DataFrame, fit_one: Callable[[pd.DataFrame], Segment]) -> Segment:
-    """What `fit_one` finds, with its spread: a cost by sizes, times a factor by warmth, times one by liveliness.
+    """What `fit_one` finds, with its spread: a cost by sizes, times a factor by warmth, times one by activity.
 
     All are fitted in turns, to what the others leave (backfitting; Hastie and Tibshirani, 1986): messages of one size
     come mostly in circumstances of their own. The logarithm of the last factor is a line, by least squares of
     differences from each class's median; nothing gets dearer the livelier it is. Interrupted segments are left out
     where others are known: what an interrupt takes varies as well. Not those passed first, which are long and few.
     """
-    first = group["warmth"] == WARMTHS[FIRST]
+    first = group["warmth"] == CACHE_STATES[FIRST]
     undisturbed = group[(group["irqs"] == 0) | first]
     group = undisturbed if len(undisturbed) >= _LEAST_FOR_INTERVAL else group
     factor = pd.Series(1.0, group.index)
@@ -210,14 +210,14 @@ def _vary(group: pd.DataFrame, fit_one: Callable[[pd.DataFrame], Segment]) -> Se
         segment = fit_one(group.assign(net_ns=group["net_ns"] / factor))
         cost = cost_ns(group, segment)
         ratio = (group["net_ns"].clip(lower=0.0) / cost.where(cost > 0)).dropna()
-        rows = group.loc[ratio.index, ["run", "warmth", "liveliness"]].assign(ratio=ratio)
-        warming = _warming(rows)
-        rows["ratio"] /= np.exp(warming * rows["liveliness"])
+        rows = group.loc[ratio.index, ["run", "warmth", "activity"]].assign(ratio=ratio)
+        activity_slope = _warming(rows)
+        rows["ratio"] /= np.exp(activity_slope * rows["activity"])
         classes = {str(name): _within_runs(alike) for name, alike in rows.groupby("warmth")}
         levels = {name: spread[MEDIAN] for name, spread in classes.items() if spread and spread[MEDIAN] > 0}
-        factor = group["warmth"].map(levels).fillna(1.0) * np.exp(warming * group["liveliness"])
+        factor = group["warmth"].map(levels).fillna(1.0) * np.exp(activity_slope * group["activity"])
     spreads = {name: spread for name, spread in classes.items() if spread}
-    varied = {"spread": _within_runs(rows), "spread_by_warmth": spreads, "warming": warming}
+    varied = {"spread": _within_runs(rows), "spread_by_cache_state": spreads, "activity_slope": activity_slope}
     if _paints(group):
         rows["ratio"] /= rows["warmth"].map(levels)
         varied["spread_by_length"] = _by_length(rows, cost)
@@ -226,7 +226,7 @@ def _vary(group: pd.DataFrame, fit_one: Callable[[pd.DataFrame], Segment]) -> Se
 
 def _by_length(rows: pd.DataFrame, cost: pd.Series) -> dict[str, tuple[float, ...]]:
     """Quantiles about the median of ratios, by how long the segments take; those passed first left out."""
-    known = rows[rows["ratio"].notna() & (rows["warmth"] != WARMTHS[FIRST])]
+    known = rows[rows["ratio"].notna() & (rows["warmth"] != CACHE_STATES[FIRST])]
     length = np.searchsorted(LENGTHS_NS, cost[known.index], side="right")
     of_length = {name: _within_runs(known[length == at]) for at, name in enumerate(LENGTHS)}
     return {
@@ -237,11 +237,11 @@ def _by_length(rows: pd.DataFrame, cost: pd.Series) -> dict[str, tuple[float, ..
 
 
 def _warming(rows: pd.DataFrame) -> float:
-    """By how much the logarithm of a ratio changes with liveliness, other things alike; 0 where too few tell."""
-    known = rows[(rows["ratio"] > 0) & (rows["warmth"] != WARMTHS[FIRST])]
+    """By how much the logarithm of a ratio changes with activity, other things alike; 0 where too few tell."""
+    known = rows[(rows["ratio"] > 0) & (rows["warmth"] != CACHE_STATES[FIRST])]
     if len(known) < _LEAST_FOR_INTERVAL:
         return 0.0
-    scores = pd.DataFrame({"x": known["liveliness"], "y": np.log(known["ratio"])})
+    scores = pd.DataFrame({"x": known["activity"], "y": np.log(known["ratio"])})
     scores -= scores.groupby(known["warmth"]).transform("median")
     scores = scores[scores["y"].abs() < _OUTLYING]
     square = float((scores["x"] ** 2).sum())
@@ -262,7 +262,7 @@ def _within_runs(rows: pd.DataFrame) -> tuple[float, ...]:
     many = ratios[of_run.transform("size") >= _MANY]
     runs = [np.quantile(run, PROBABILITIES) for _, run in many.groupby(rows["run"])]
     if len(runs) < _SEVERAL:
-        passed_first = bool((rows["warmth"] == WARMTHS[FIRST]).all())  # at most once in a run
+        passed_first = bool((rows["warmth"] == CACHE_STATES[FIRST]).all())  # at most once in a run
         return quantiles(ratios.to_numpy(np.float64), _LEAST_PASSED_FIRST if passed_first else _LEAST_FOR_INTERVAL)
     return tuple(np.median(runs, axis=0).tolist())
 

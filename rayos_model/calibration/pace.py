@@ -107,4 +107,4 @@ class Host:
     def model(self, paces: Sequence[Pace]) -> System:
         """The model of the host at the mean of these paces."""
         mean = mean_pace(paces)
-        return self.model_of(self.parameters.at_pace(mean.general, mean.of_pair))
+        return self.model_of(self.parameters.scaled(mean.general, mean.of_pair))

@@ -60,13 +60,13 @@ def plan(
     from rayos_model.experiments.design import Range, parse_setting
     from rayos_model.experiments.plan import plan as search
     from rayos_model.report import plans
-    from rayos_model.scenario.keys import varied
+    from rayos_model.scenario.keys import with_changes
 
     what = files.load(scenario_name).with_overrides(seed=seed)
     for key, values in map(parse_setting, settings or ()):
         if isinstance(values, Range) or len(values) != 1:
             raise BadInput(f"--set {key}: expected one value; what is to be varied goes to --vary")
-        what = varied(what, {key: values[0]})
+        what = with_changes(what, {key: values[0]})
     first, bounds, others = _knobs(vary)
     if plot is not None and plot.suffix not in (".png", ".svg", ".pdf", ".html"):
         raise BadInput(f"--plot {plot}: expected a name that ends in .png, .svg, .pdf or .html")

@@ -19,7 +19,7 @@ _TABLE_PAGES: Final = 512
 """No more are looked through: one page table, which is where a buffer is."""
 
 
-class Touched:
+class AddressSpaceUse:
     """Of one process: what it has mapped, and drawn since its address space was loaded."""
 
     def __init__(self) -> None:

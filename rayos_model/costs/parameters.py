@@ -44,17 +44,19 @@ class Segment(Frozen):
     spread: tuple[float, ...] = Field(
         default=(), description="quantiles, at PROBABILITIES, of measured over fitted cost; none where costs repeat"
     )
-    spread_by_warmth: dict[str, tuple[float, ...]] = Field(
-        default_factory=dict, description="its quantiles for each of rayos_model.warmth.WARMTHS that was seen often"
+    spread_by_cache_state: dict[str, tuple[float, ...]] = Field(
+        default_factory=dict,
+        description="its quantiles for each of rayos_model.costs.cache_state.CACHE_STATES that was seen often",
     )
     spread_by_length: dict[str, tuple[float, ...]] = Field(
         default_factory=dict, description="where pixels are moved, its quantiles about the median for each of LENGTHS"
     )
-    warming: float = Field(
-        default=0.0, description="change of the cost's logarithm with liveliness (rayos_model.warmth), where it varies"
+    activity_slope: float = Field(
+        default=0.0,
+        description="change of the cost's logarithm with activity (rayos_model.costs.cache_state), where it varies",
     )
-    several_ns: float = Field(default=0.0, description="what it costs more where there are several processors")
-    several_spread: tuple[float, ...] = Field(
+    smp_ns: float = Field(default=0.0, description="what it costs more where there are several processors")
+    parallel_spread: tuple[float, ...] = Field(
         default=(), description="its spread where several processors run at once, whatever the circumstances"
     )
     observations: int
@@ -69,7 +71,7 @@ class Segment(Frozen):
         nearest = (min(known, key=lambda other: abs(other - at)) for at in range(len(LENGTHS)) if known)
         return tuple(self.spread_by_length[LENGTHS[at]] for at in nearest)
 
-    def at_pace(self, pace: float) -> Segment:
+    def scaled(self, pace: float) -> Segment:
         """The same where everything takes `pace` times as long."""
         return self.model_copy(
             update={
@@ -77,18 +79,23 @@ class Segment(Frozen):
                 "per_size_ns": {name: rate * pace for name, rate in self.per_size_ns.items()},
                 "per_depth_ns": self.per_depth_ns * pace,
                 "by_sizes_ns": {sizes: cost * pace for sizes, cost in self.by_sizes_ns.items()},
-                "several_ns": self.several_ns * pace,
+                "smp_ns": self.smp_ns * pace,
             }
         )
 
-    def on_several(self) -> Segment:
+    def on_smp(self) -> Segment:
         """The same on a machine with several processors."""
         changes: dict[str, Any] = {}
-        if self.several_ns:
-            by_sizes = {sizes: cost + self.several_ns for sizes, cost in self.by_sizes_ns.items()}
-            changes = {"fixed_ns": self.fixed_ns + self.several_ns, "by_sizes_ns": by_sizes}
-        if self.several_spread:
-            changes |= {"spread": self.several_spread, "spread_by_warmth": {}, "spread_by_length": {}, "warming": 0.0}
+        if self.smp_ns:
+            by_sizes = {sizes: cost + self.smp_ns for sizes, cost in self.by_sizes_ns.items()}
+            changes = {"fixed_ns": self.fixed_ns + self.smp_ns, "by_sizes_ns": by_sizes}
+        if self.parallel_spread:
+            changes |= {
+                "spread": self.parallel_spread,
+                "spread_by_cache_state": {},
+                "spread_by_length": {},
+                "activity_slope": 0.0,
+            }
         return self.model_copy(update=changes) if changes else self
 
 
@@ -99,24 +106,30 @@ class Scheduling(Frozen):
     interrupt_ns: float
     idle_wake_ns: float
     idle_wake_spread_ns: tuple[float, ...] = Field(default=(), description="its quantiles at PROBABILITIES, likewise")
-    replaced_ns: float = Field(default=0.0, description="replacing a client's address space by another's")
-    replaced_used_ns: float = Field(default=0.0, description="... more if the client has drawn since it was loaded")
-    replaced_mapped_ns: float = Field(default=0.0, description="... then more for each page of shared memory it has")
-    replaced_drawn_ns: float = Field(default=0.0, description="... and for each of them that it drew to")
-    seek_ns: float = Field(default=0.0, description="looking at one further processor for a thread that was woken")
-    told_wake_ns: float = Field(
+    space_switch_ns: float = Field(default=0.0, description="replacing a client's address space by another's")
+    space_switch_used_ns: float = Field(default=0.0, description="... more if the client has drawn since it was loaded")
+    space_switch_mapped_page_ns: float = Field(
+        default=0.0, description="... then more for each page of shared memory it has"
+    )
+    space_switch_drawn_page_ns: float = Field(default=0.0, description="... and for each of them that it drew to")
+    cpu_search_ns: float = Field(
+        default=0.0, description="looking at one further processor for a thread that was woken"
+    )
+    ipi_wake_ns: float = Field(
         default=0.0, description="an idle processor told by another: from the end of that one's turn to the switch"
     )
-    leave_ns: float = Field(default=0.0, description="from the end of a client's recv to the end of its turn")
-    tell_ns: float = Field(default=0.0, description="for how long what passes through QEMU keeps its lock")
-    block_locked_ns: float = Field(default=0.0, description="how long the kernel lock is held before a client blocks")
-    service_locked_ns: float = Field(default=0.0, description="... before the compositor has queued events")
-    idle_locked_ns: float = Field(default=0.0, description="... from a block that leaves a processor idle on")
+    syscall_exit_ns: float = Field(default=0.0, description="from the end of a client's recv to the end of its turn")
+    bql_hold_ns: float = Field(default=0.0, description="for how long what passes through QEMU keeps its lock")
+    block_lock_hold_ns: float = Field(
+        default=0.0, description="how long the kernel lock is held before a client blocks"
+    )
+    service_lock_hold_ns: float = Field(default=0.0, description="... before the compositor has queued events")
+    idle_lock_hold_ns: float = Field(default=0.0, description="... from a block that leaves a processor idle on")
     dispatch_ci95_ns: tuple[float, float] | None = None
     interrupt_ci95_ns: tuple[float, float] | None = None
     idle_wake_ci95_ns: tuple[float, float] | None = None
 
-    def at_pace(self, pace: float) -> Scheduling:
+    def scaled(self, pace: float) -> Scheduling:
         """The same where everything takes `pace` times as long; its intervals are left as they were fitted."""
         costs = {name: cost * pace for name, cost in self if isinstance(cost, float)}
         spread = tuple(ns * pace for ns in self.idle_wake_spread_ns)
@@ -158,19 +171,19 @@ class Parameters(Frozen):
     host_wake_ns: int = Field(default=0, description="until an idle core of the host runs a thread that was woken")
     host_switch_ns: int = Field(default=0, description="that a core of the host takes to run another thread")
 
-    def on_several(self) -> Parameters:
+    def on_smp(self) -> Parameters:
         """The parameters of a machine with several processors, whose kernel does more between some points."""
-        segments = {pair: segment.on_several() for pair, segment in self.segments.items()}
+        segments = {pair: segment.on_smp() for pair, segment in self.segments.items()}
         return self.model_copy(update={"segments": segments})
 
-    def at_pace(self, pace: float, of_pair: Mapping[str, float] | None = None) -> Parameters:
+    def scaled(self, pace: float, of_pair: Mapping[str, float] | None = None) -> Parameters:
         """The parameters of the same host while things take `pace` times as long, or what `of_pair` says of a pair."""
         known = of_pair or {}
         return self.model_copy(
             update={
-                "segments": {pair: one.at_pace(known.get(pair, pace)) for pair, one in self.segments.items()},
-                "kinds": {kind: segment.at_pace(pace) for kind, segment in self.kinds.items()},
-                "scheduling": self.scheduling.at_pace(pace),
+                "segments": {pair: one.scaled(known.get(pair, pace)) for pair, one in self.segments.items()},
+                "kinds": {kind: segment.scaled(pace) for kind, segment in self.kinds.items()},
+                "scheduling": self.scheduling.scaled(pace),
                 "host_switch_ns": round(self.host_switch_ns * pace),
             }
         )

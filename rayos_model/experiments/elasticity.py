@@ -60,7 +60,7 @@ def elasticities(base: Metrics, changed: Metrics) -> Mapping[str, float]:
 
 def variations(parameters: Parameters, factor: float) -> Iterator[tuple[str, Parameters]]:
     """Each parameter by name, with the set in which it, and it only, is multiplied by `factor`."""
-    for overhead in ("dispatch_ns", "interrupt_ns", "idle_wake_ns", "replaced_ns"):
+    for overhead in ("dispatch_ns", "interrupt_ns", "idle_wake_ns", "space_switch_ns"):
         scaled = getattr(parameters.scheduling, overhead) * factor
         scheduling = parameters.scheduling.model_copy(update={overhead: scaled})
         yield f"scheduling.{overhead.removesuffix('_ns')}", parameters.model_copy(update={"scheduling": scheduling})

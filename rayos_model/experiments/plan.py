@@ -21,7 +21,7 @@ from rayos_model.experiments.search import Done, Search, objectives_for, parse_s
 from rayos_model.experiments.workers import workers
 from rayos_model.run.system import ProgressFn, System
 from rayos_model.scenario.criteria import Criterion
-from rayos_model.scenario.keys import describe, value_of, varied
+from rayos_model.scenario.keys import describe, value_of, with_changes
 from rayos_model.scenario.scenario import Scenario
 
 STORE: Final = Path("runs", "plan.points")
@@ -80,7 +80,7 @@ def plan(
     answers = []
     with workers(jobs, dask) as compute:
         for settings in _combinations(others):
-            base = varied(scenario, settings)
+            base = with_changes(scenario, settings)
             if settings:
                 done(describe(settings))
             search = Search(

@@ -16,7 +16,7 @@ from rayos_model.experiments.plan_result import REFUSED, Alternative, Answer, Ju
 from rayos_model.experiments.point_store import PointStore, Values
 from rayos_model.experiments.workers import Executor
 from rayos_model.scenario.criteria import Criterion, parse_criterion
-from rayos_model.scenario.keys import varied
+from rayos_model.scenario.keys import with_changes
 from rayos_model.scenario.scenario import Scenario
 from rayos_model.verdict.verdict import criteria_of
 
@@ -76,7 +76,7 @@ def for_search(scenario: Scenario, duration_s: float | None = None) -> Scenario:
     if duration_s is None:
         duration_s = min(scenario.duration_s, max(SHORTEST_S, warmup_s + MEASURED_S))
     lasting = scenario.with_overrides(duration_s=max(duration_s, round(warmup_s + LEAST_S, 3)))
-    return varied(lasting, {"warmup_s": warmup_s})
+    return with_changes(lasting, {"warmup_s": warmup_s})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Search:
 
     def variant(self, value: Any) -> Scenario:
         """The scenario at a value, as long as it is to be run. Raises `BadInput` when it is not valid."""
-        return for_search(varied(self.scenario, {self.key: value}), self.duration_s)
+        return for_search(with_changes(self.scenario, {self.key: value}), self.duration_s)
 
     def attempt(self, value: Any) -> Alternative:
         """One alternative: replicated until certain, or until the replications are used up."""

@@ -22,7 +22,7 @@ from rayos_model.experiments.design import Point, Range, design
 from rayos_model.experiments.evaluate import evaluate
 from rayos_model.experiments.point_store import PointStore, Values, table_of
 from rayos_model.experiments.workers import workers
-from rayos_model.scenario.keys import describe, varied
+from rayos_model.scenario.keys import describe, with_changes
 from rayos_model.scenario.scenario import Scenario
 
 
@@ -52,7 +52,7 @@ def sweep(
     if replications < 1:
         raise BadInput(f"replications: expected at least 1, got {replications}")
     points = design(settings, samples, scenario.seed)
-    bases = [_all_served(varied(scenario, point), point) for point in points]
+    bases = [_all_served(with_changes(scenario, point), point) for point in points]
     runs = [base.with_overrides(seed=base.seed + r) for base in bases for r in range(replications)]
     if parameters is None:
         from rayos_model.calibration import load_calibration

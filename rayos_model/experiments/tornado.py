@@ -15,7 +15,7 @@ from rayos_model.errors import BadInput
 from rayos_model.experiments.evaluate import evaluate
 from rayos_model.experiments.point_store import PointStore, Values
 from rayos_model.experiments.workers import workers
-from rayos_model.scenario.keys import value_of, varied
+from rayos_model.scenario.keys import value_of, with_changes
 from rayos_model.scenario.scenario import Scenario
 
 METRICS: Final = ("commit_to_present.p99", "buffer_commit.p99", "frame_rate.mean", "cpu.mean")
@@ -116,7 +116,7 @@ def _variant(scenario: Scenario, key: str, factor: float) -> Scenario | None:
     if isinstance(value, int):
         changed = round(changed)
     try:
-        return varied(scenario, {key: changed})
+        return with_changes(scenario, {key: changed})
     except BadInput:
         return None
 

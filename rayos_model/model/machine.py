@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from rayos_model.contract.abi import PAGE_KB, BatchTag, ScenarioKind, ThreadId
 from rayos_model.contract.image import Group, Image
 from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.costs.cache_state import CacheState
 from rayos_model.costs.parameters import Parameters
-from rayos_model.costs.warmth import Warmth
 from rayos_model.model.clients.client import Client
 from rayos_model.model.cpu.clock import Clock
 from rayos_model.model.cpu.host import HostSettings
@@ -54,7 +54,7 @@ class Machine:
         self.env = Clock()
         self.settings = image.settings
         if image.settings.vcpus > 1:
-            parameters = parameters.on_several()
+            parameters = parameters.on_smp()
         self.groups = image.groups
         self.tables = image.tables
         self.events = image.events
@@ -69,7 +69,7 @@ class Machine:
         self._on_second = on_second
         self._noisy = bool(parameters.scheduling.idle_wake_spread_ns)
         self._noise = Noise(self.settings.seed, ThreadId.COMPOSITOR, parameters.persistence)
-        self._warmth = Warmth()
+        self._cache_state = CacheState()
         self.processor = self._make_processor(parameters)
         if self._noisy:
             self.processor.note_timer()
@@ -118,17 +118,17 @@ class Machine:
             interrupt=round(scheduling.interrupt_ns),
             idle_wake=round(scheduling.idle_wake_ns),
             draw_idle_wake=(lambda: round(noise.draw(spread))) if spread else None,
-            replaced=scheduling.replaced_ns,
-            replaced_used=scheduling.replaced_used_ns,
-            replaced_mapped=scheduling.replaced_mapped_ns,
-            replaced_drawn=scheduling.replaced_drawn_ns,
-            seek=scheduling.seek_ns,
-            told_wake=round(scheduling.told_wake_ns),
-            leave=round(scheduling.leave_ns),
-            tell=round(scheduling.tell_ns),
-            block_locked=round(scheduling.block_locked_ns),
-            service_locked=round(scheduling.service_locked_ns),
-            idle_locked=round(scheduling.idle_locked_ns),
+            replaced=scheduling.space_switch_ns,
+            replaced_used=scheduling.space_switch_used_ns,
+            replaced_mapped=scheduling.space_switch_mapped_page_ns,
+            replaced_drawn=scheduling.space_switch_drawn_page_ns,
+            seek=scheduling.cpu_search_ns,
+            told_wake=round(scheduling.ipi_wake_ns),
+            leave=round(scheduling.syscall_exit_ns),
+            tell=round(scheduling.bql_hold_ns),
+            block_locked=round(scheduling.block_lock_hold_ns),
+            service_locked=round(scheduling.service_lock_hold_ns),
+            idle_locked=round(scheduling.idle_lock_hold_ns),
         )
         jitter = Random(settings.jitter_seed, stream=STREAM_JITTER) if settings.jitter_seed else None
         if settings.vcpus == 1:
@@ -261,7 +261,7 @@ class Machine:
         """A new thread's walk from `start`."""
         if not self.trace_points:
             if self._noisy:
-                return NoisyFlow(costs, self.processor, start, self._noise, self._warmth, thread)
+                return NoisyFlow(costs, self.processor, start, self._noise, self._cache_state, thread)
             return Flow(costs, self.processor, start)
         flow = self._flows[thread] = RecordedFlow(costs, self.processor, start)
         return flow

@@ -13,8 +13,8 @@ from math import exp
 from typing import Any, Final
 
 from rayos_model.contract.abi import MAX_CLIENTS, ThreadId
+from rayos_model.costs.cache_state import FIRST, NOT_SET, CacheState, by_cache_state
 from rayos_model.costs.parameters import LENGTHS_NS, MEDIAN, Parameters, Segment
-from rayos_model.costs.warmth import FIRST, NOT_SET, Warmth, by_warmth
 from rayos_model.model.cpu.uniprocessor import Processor
 from rayos_model.model.noise import Noise
 from rayos_model.trace.points import OF_THEMSELVES, heap_depth, size_names, sizes_key
@@ -88,12 +88,12 @@ class CostModel:
 class Variation:
     """How the cost of one pair of points varies: quantiles of the factor, by circumstances and by how long it takes."""
 
-    __slots__ = ("_by_length", "_by_warmth", "pair", "warming")
+    __slots__ = ("_by_length", "_by_warmth", "activity_slope", "pair")
 
     def __init__(self, pair: str, segment: Segment) -> None:
         self.pair = pair
-        self.warming = segment.warming
-        self._by_warmth = by_warmth(segment.spread_by_warmth, segment.spread)
+        self.activity_slope = segment.activity_slope
+        self._by_warmth = by_cache_state(segment.spread_by_cache_state, segment.spread)
         self._by_length = segment.by_length()
 
     def spread(self, warmth: int, cost_ns: int) -> tuple[float, Sequence[float]]:
@@ -189,16 +189,16 @@ class Flow:
 class NoisyFlow(Flow):
     """A walk whose segments cost more or less each time, as they were seen to in calibration when as warm."""
 
-    __slots__ = ("_costs", "_noise", "_variations", "_walker", "_warmth")
+    __slots__ = ("_cache_state", "_costs", "_noise", "_variations", "_walker")
 
     def __init__(
-        self, costs: CostModel, processor: Processor, start: Point, noise: Noise, warmth: Warmth, thread: int
+        self, costs: CostModel, processor: Processor, start: Point, noise: Noise, warmth: CacheState, thread: int
     ) -> None:
         super().__init__(costs, processor, start)
         self._costs = costs
         self._walker = thread
         self._noise = noise
-        self._warmth = warmth
+        self._cache_state = warmth
         self._variations: dict[tuple[str, str], Variation] = {}
 
     def _vary(self, cost: int, previous: Point, this: Point, now_ns: int) -> int:
@@ -208,11 +208,13 @@ class NoisyFlow(Flow):
             variation = self._variations[labels] = self._costs.variation(*labels)
         processor, thread = self._processor, self._walker
         timer_ns = processor.timer_set_for.pop(thread, NOT_SET)
-        warmth = self._warmth.pass_by(variation.pair, thread, now_ns, processor.loads, timer_ns, processor.executing)
+        warmth = self._cache_state.pass_by(
+            variation.pair, thread, now_ns, processor.loads, timer_ns, processor.executing
+        )
         level, spread = variation.spread(warmth, cost)
         if not spread:
             return cost
-        factor = level * exp(variation.warming * self._warmth.liveliness)
+        factor = level * exp(variation.activity_slope * self._cache_state.activity)
         return round(cost * factor * self._noise.draw(spread, now_ns))
 
     def to(self, point: Point) -> int:

@@ -48,7 +48,7 @@ def share_out(total: int, counts: list[int]) -> list[int]:
     return shares
 
 
-def varied(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
+def with_changes(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     """The scenario with these keys changed. Raises `BadInput`: one line with scenario, key and what was expected."""
     data = scenario.model_dump(exclude_unset=True)
     for key, value in changes.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rayos_model.contract.abi import ThreadId
-from rayos_model.costs.address_space import Touched
+from rayos_model.costs.address_space import AddressSpaceUse
 from rayos_model.model.cpu.clock import NEVER
 
 
@@ -62,7 +62,7 @@ class Overheads:
     service_locked: int = 0
     idle_locked: int = 0
 
-    def replacing(self, touched: Touched) -> int:
+    def replacing(self, touched: AddressSpaceUse) -> int:
         """The address space of a process."""
         used, mapped, drawn = touched.forget()
         of_buffers = self.replaced_used * used + self.replaced_mapped * mapped + self.replaced_drawn * drawn
@@ -106,7 +106,7 @@ class Thread:
         self.priority = priority
         self.body = body
         self.space = index if index >= ThreadId.CLIENT0 else KERNEL_SPACE
-        self.touched = Touched()  # by its process
+        self.touched = AddressSpaceUse()  # by its process
         self.deadline: int | None = None  # of the next BLOCK, ns; None waits for a wake alone
         self.trailing = 0  # CPU ns spent after the last point, on the way to giving up the processor
         self.leaving = False  # is on its way out of the kernel

@@ -12,8 +12,8 @@ import pytest
 
 from rayos_model.calibration import load_calibration
 from rayos_model.calibration.circumstances import circumstances
+from rayos_model.costs.cache_state import CACHE_STATES, NOT_SET, CacheState, by_cache_state
 from rayos_model.costs.parameters import PROBABILITIES
-from rayos_model.costs.warmth import NOT_SET, WARMTHS, Warmth, by_warmth
 from rayos_model.hardware import KernelSystem
 from rayos_model.model.system import simulate
 from rayos_model.run.system import execute
@@ -56,27 +56,27 @@ def test_a_client_that_blocked_comes_back_to_its_own_address_space_or_not_and_so
     assert classes(*((*row, 10, 0) for row in rows)) == [
         "first",
         "0.3ms",
-        "away,flushed,0.3ms",
-        "away,3ms",
-        "away,flushed,0.04ms",
+        "cold,flushed,0.3ms",
+        "cold,3ms",
+        "cold,flushed,0.04ms",
         "0.3ms",
     ]
 
 
 def test_liveliness_counts_the_points_of_the_last_millisecond_on_a_processor() -> None:
-    passed, found = Warmth(), []
+    passed, found = CacheState(), []
     for at in (0, 0, 0, MS, 50 * MS):
         passed.pass_by("client.a>b", CLIENT, at, 0)
-        found.append(10**passed.liveliness - 1)
+        found.append(10**passed.activity - 1)
     assert found == pytest.approx([0, 1, 2, 3 / 2.718282, 0], abs=1e-6)
     passed.pass_by("client.a>b", CLIENT, 50 * MS, 0, processor=1)
-    assert passed.liveliness == 0
+    assert passed.activity == 0
 
 
 def test_other_processors_have_seen_nothing_but_the_code() -> None:
-    passed = Warmth()
+    passed = CacheState()
     found = [passed.pass_by("compositor.c>d", COMPOSITOR, at * 1000, 0, processor=at % 2) for at in range(4)]
-    assert [WARMTHS[one] for one in found] == ["first", "flushed,longer", "0.04ms", "0.04ms"]
+    assert [CACHE_STATES[one] for one in found] == ["first", "flushed,longer", "0.04ms", "0.04ms"]
 
 
 def test_the_timer_is_set_for_the_compositor_if_it_slept_until_the_earliest_instant() -> None:
@@ -97,32 +97,34 @@ def test_the_timer_is_set_for_the_compositor_if_it_slept_until_the_earliest_inst
 
 
 def test_a_client_that_was_blocked_sets_the_timer_after_the_point_it_comes_to() -> None:
-    passed = Warmth()
+    passed = CacheState()
     walk = [("client.block>receive", MS), ("client.receive>block", NOT_SET), ("client.block>receive", NOT_SET)]
     found = [passed.pass_by(pair, CLIENT, 0, 0, timer_ns) for pair, timer_ns in walk]
     found += [
         passed.pass_by(pair, CLIENT, 0, 0, timer_ns if timer_ns == NOT_SET else 2 * MS) for pair, timer_ns in walk
     ]
-    assert [WARMTHS[one] for one in found[3:]] == ["0.04ms", "timer,0.04ms", "0.04ms"]
+    assert [CACHE_STATES[one] for one in found[3:]] == ["0.04ms", "timer,0.04ms", "0.04ms"]
 
 
 def test_setting_the_timer_again_at_once_wakes_nobody() -> None:
-    passed = Warmth()
+    passed = CacheState()
     instants = (1_000_000, 1_010_000, 1_030_000, 1_070_000)
     found = [passed.pass_by("compositor.block>take", COMPOSITOR, at, 0, at) for at in instants]
-    assert [WARMTHS[one] for one in found] == ["first", "0.04ms", "0.04ms", "timer,0.3ms"]
+    assert [CACHE_STATES[one] for one in found] == ["first", "0.04ms", "0.04ms", "timer,0.3ms"]
 
 
 def test_classes_that_were_not_seen_often_take_the_nearest() -> None:
     known = {
-        name: (float(n),) for n, name in enumerate(WARMTHS) if name in ("flushed,0.3ms", "longer", "flushed,longer")
+        name: (float(n),)
+        for n, name in enumerate(CACHE_STATES)
+        if name in ("flushed,0.3ms", "longer", "flushed,longer")
     }
     general = (-1.0,)
-    found = dict(zip(WARMTHS, by_warmth(known, general), strict=True))
+    found = dict(zip(CACHE_STATES, by_cache_state(known, general), strict=True))
     assert found["first"] == found["timer,longer"] == general
-    assert found["0.3ms"] == found["away,0.3ms"] == known["longer"]
+    assert found["0.3ms"] == found["cold,0.3ms"] == known["longer"]
     assert found["flushed,3ms"] in (known["flushed,0.3ms"], known["flushed,longer"])
-    assert by_warmth({}, general) == (general,) * len(WARMTHS)
+    assert by_cache_state({}, general) == (general,) * len(CACHE_STATES)
 
 
 @needs_qemu
@@ -135,14 +137,14 @@ def test_a_walk_meets_the_circumstances_that_a_trace_of_the_same_shows(
     warmth = circumstances(table, what.machine.quantum_us * 1000)["warmth"]
     seen = Counter(zip(table["pair"], warmth, strict=True))
     walked: Counter[tuple[str, str]] = Counter()
-    pass_by = Warmth.pass_by
+    pass_by = CacheState.pass_by
 
-    def note(self: Warmth, pair: str, *circumstances: Any) -> int:
+    def note(self: CacheState, pair: str, *circumstances: Any) -> int:
         found = pass_by(self, pair, *circumstances)
-        walked[pair, WARMTHS[found]] += 1
+        walked[pair, CACHE_STATES[found]] += 1
         return found
 
-    monkeypatch.setattr(Warmth, "pass_by", note)
+    monkeypatch.setattr(CacheState, "pass_by", note)
     parameters = load_calibration("icount")
     always = (parameters.scheduling.idle_wake_ns,) * len(PROBABILITIES)
     scheduling = parameters.scheduling.model_copy(update={"idle_wake_spread_ns": always})

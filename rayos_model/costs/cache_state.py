@@ -16,11 +16,11 @@ from rayos_model.contract.abi import ThreadId
 RECENT_NS: Final = (40_000, 300_000, 3_000_000)
 """Where the time since a pair of points was passed before is cut, ns."""
 
-AWAY_NS: Final = 1_000_000
+COLD_NS: Final = 1_000_000
 """A client that has not run for so long comes back from far away: others had the host's caches meanwhile, ns."""
 
-LIVELY_NS: Final = 1_000_000
-"""How long a point that was passed counts for the liveliness of a processor, ns: it fades exponentially."""
+ACTIVITY_NS: Final = 1_000_000
+"""How long a point that was passed counts for the activity of a processor, ns: it fades exponentially."""
 
 AWAKE_NS: Final = 30_000
 """Setting the timer again so soon does not cost what it does else: QEMU's main loop has not gone to sleep, ns."""
@@ -31,9 +31,9 @@ _FLUSHED: Final = len(_AGES)
 _AWAY: Final = 2 * _FLUSHED
 _TIMER: Final = 2 * _AWAY
 FIRST: Final = 0
-WARMTHS: Final = (
+CACHE_STATES: Final = (
     "first",
-    *("".join(parts) for parts in product(("", "timer,"), ("", "away,"), ("", "flushed,"), _AGES)),
+    *("".join(parts) for parts in product(("", "timer,"), ("", "cold,"), ("", "flushed,"), _AGES)),
 )
 """The classes: the first time in a run; else by whether setting the timer woke QEMU, whether a client comes back from
 far away, whether another address space was loaded meanwhile, and how long ago the pair was passed before."""
@@ -47,15 +47,15 @@ def _from_block(pair: str) -> bool:
     return ".block" in pair.partition(">")[0]
 
 
-class Warmth:
+class CacheState:
     """What has been passed in one run.
 
-    `liveliness` is that of the processor when the segment of the last `pass_by` began: the decimal logarithm of one
+    `activity` is that of the processor when the segment of the last `pass_by` began: the decimal logarithm of one
     more than the points passed in the last millisecond. The more is done, the warmer are the host's caches.
     """
 
     def __init__(self) -> None:
-        self.liveliness = 0.0
+        self.activity = 0.0
         self._lively: dict[int, tuple[float, int]] = {}  # of each processor: points, and as of when
         self._passed: set[str] = set()
         self._last: dict[tuple[int, str], tuple[int, int]] = {}  # on each processor: when, and its loads then
@@ -66,7 +66,7 @@ class Warmth:
     def pass_by(
         self, pair: str, thread: int, now_ns: int, loads: int, timer_ns: int = NOT_SET, processor: int = 0
     ) -> int:
-        """The class, an index into `WARMTHS`, of the segment that a thread begins now.
+        """The class, an index into `CACHE_STATES`, of the segment that a thread begins now.
 
         `loads` is how often the processor has been given another address space; `timer_ns`: when it was handed
         to the thread within the segment, if its timer is to be set to another instant for that.
@@ -83,7 +83,7 @@ class Warmth:
             where, ran_ns, loads_of_own = self._ran.get(thread, (processor, *_ELSEWHERE))
             self._ran[thread] = processor, now_ns, loads
             if _from_block(pair):
-                away = now_ns - ran_ns > AWAY_NS
+                away = now_ns - ran_ns > COLD_NS
                 loads_then = loads_of_own if where == processor else _ELSEWHERE[1]
         if pair not in self._passed:
             self._passed.add(pair)
@@ -94,9 +94,9 @@ class Warmth:
     def _enliven(self, processor: int, now_ns: int) -> None:
         points, as_of = self._lively.get(processor, (0.0, now_ns))
         if now_ns > as_of:
-            points *= exp((as_of - now_ns) / LIVELY_NS)
+            points *= exp((as_of - now_ns) / ACTIVITY_NS)
             as_of = now_ns
-        self.liveliness = log10(1.0 + points)
+        self.activity = log10(1.0 + points)
         self._lively[processor] = points + 1.0, as_of
 
     def _leaves_kernel(self, pair: str, thread: int, timer: bool) -> bool:
@@ -109,13 +109,13 @@ class Warmth:
         return owed or timer
 
 
-def by_warmth(known: Mapping[str, tuple[float, ...]], general: tuple[float, ...]) -> tuple[tuple[float, ...], ...]:
+def by_cache_state(known: Mapping[str, tuple[float, ...]], general: tuple[float, ...]) -> tuple[tuple[float, ...], ...]:
     """What is known of each class; or else of the nearest one with the timer alike; or else what holds of all."""
-    found = [known.get(WARMTHS[FIRST], general)]
-    for at in range(1, len(WARMTHS)):
+    found = [known.get(CACHE_STATES[FIRST], general)]
+    for at in range(1, len(CACHE_STATES)):
         begin = 1 if at <= _TIMER else 1 + _TIMER
-        alike = [other for other in range(begin, begin + _TIMER) if WARMTHS[other] in known]
-        found.append(known[WARMTHS[min(alike, key=lambda other: _distance(at, other))]] if alike else general)
+        alike = [other for other in range(begin, begin + _TIMER) if CACHE_STATES[other] in known]
+        found.append(known[CACHE_STATES[min(alike, key=lambda other: _distance(at, other))]] if alike else general)
     return tuple(found)
 
 
