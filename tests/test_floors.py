@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import rayos_model
@@ -61,3 +62,10 @@ def test_a_package_imports_only_what_stands_below_it() -> None:
         and height[floor_of(module)] <= height[floor_of(other)]
     ]
     assert not sorted(wrong)
+
+
+def test_nothing_imports_in_a_circle() -> None:
+    try:
+        list(TopologicalSorter(imports()).static_order())
+    except CycleError as circle:
+        raise AssertionError(" -> ".join(circle.args[1])) from None

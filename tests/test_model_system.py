@@ -133,7 +133,7 @@ def test_progress_reaches_the_end_second_by_second(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", MIXES)
 def test_littles_law_holds_on_the_processor(name: str) -> None:
-    processor = Watched(mixed(name=name)).machine.processor
+    processor = Watched(mixed(name=name)).machine.core.processor
     # Both sides are exact integers; at the end only the launcher, which has just left, ran.
     assert processor.runnable_area == processor.stay_ns > 0
 
@@ -142,7 +142,7 @@ def test_littles_law_holds_on_the_processor(name: str) -> None:
 def test_idle_time_adds_up(name: str) -> None:
     watched = Watched(mixed(name=name))
     idle = watched.measured(TraceKind.M_IDLE)
-    processor = watched.machine.processor
+    processor = watched.machine.core.processor
     assert len(idle) == 6
     assert all(0 <= second <= NS for second in idle)
     # What the snapshots leave out is after the last of them: clients leave, well within a second.
@@ -167,12 +167,12 @@ def test_utilisation_is_throughput_times_service_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", MIXES)
 def test_simulated_memory_returns_to_its_baseline(name: str) -> None:
     watched = Watched(mixed(name=name))
-    memory = watched.machine.memory
+    memory = watched.machine.core.memory
     assert watched.passed
     assert memory.pages == memory.baseline < memory.peak
     assert watched.measured(TraceKind.M_LEAK) == [0]
     assert max(watched.measured(TraceKind.M_PAGES)) <= memory.peak
-    assert watched.machine.clients == {}
+    assert watched.machine.core.clients == {}
 
 
 def test_simulating_longer_takes_no_more_memory() -> None:

@@ -36,16 +36,17 @@ class Counters:
 
 
 class Integration:
-    """Follows the timeline's events from their time to the screen; `say` writes a marker, `mark` its time's record."""
+    """Follows the timeline's events from their time to the screen; `say` writes a marker."""
 
-    def __init__(self, image: Image, say: Callable[..., None], mark: Callable[[int], None]) -> None:
+    def __init__(self, image: Image, say: Callable[..., None]) -> None:
         self.counters = Counters()
         self.events = image.events
         self._settings = image.settings
         self._clients = image.client_count
         self._prints = image.settings.kind == ScenarioKind.INTEGRATION
         self._say = say
-        self._mark = mark
+        self.mark: Callable[[int], None] = lambda number: None
+        """Records the time of a marker, by its number."""
         self._markers = 0
         self.printed: list[int] = []  # letters of the event's name, of milestones whose printing is not accounted yet
         self._shown: set[int] = set()
@@ -57,7 +58,7 @@ class Integration:
 
     def _print(self, *fields: object) -> None:
         if self._prints:
-            self._mark(self._markers)
+            self.mark(self._markers)
             self._markers += 1
             self._say(*fields)
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rayos_model.contract.abi import BLOCK_BYTES, BUFFER_BYTES, PLACE_BYTES, STORE_RECORD_BYTES
 from rayos_model.contract.image import Disk, Network, Settings
-from rayos_model.costs.parameters import Memory
-
-if TYPE_CHECKING:
-    from rayos_model.model.clients.client import Client
 from rayos_model.costs.boot_pages import ENTRIES, PAGE_BYTES, beyond_reference, pages_for
+from rayos_model.costs.parameters import Memory
 
 RECLAIM_BELOW: Final = 32
 REFUSE_BELOW: Final = 64
@@ -75,7 +72,7 @@ class MemoryUse:
         rates = self._parameters
         return round(rates.pages_per_client + self._clients.get(client, 0) * rates.pages_per_shm_page)
 
-    def shared_by(self, client: Client) -> int:
+    def shared_by(self, client: object) -> int:
         """Pages of shared memory that a client has."""
         return self._clients[client]
 
@@ -95,7 +92,7 @@ class MemoryUse:
         self._count_clients()
         self._taken -= self._tables.pop(client, 0)
 
-    def allocate_shm(self, client: Client, pages: int) -> bool:
+    def allocate_shm(self, client: object, pages: int) -> bool:
         """A client creates shared memory; False: refused."""
         if not self._has_room(round(pages * self._parameters.pages_per_shm_page)):
             return False
@@ -104,7 +101,7 @@ class MemoryUse:
         self._note()
         return True
 
-    def free_shm(self, client: Client, pages: int) -> None:
+    def free_shm(self, client: object, pages: int) -> None:
         """A client destroyed shared memory."""
         self._clients[client] -= pages
         self._count_clients()

@@ -5,16 +5,14 @@ It must not know why a link is cut.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rayos_model.contract.abi import Detection, NetSide, ThreadId
 from rayos_model.contract.image import Network as NetworkImage
 from rayos_model.contract.trace_record import TraceKind
+from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Body, Thread
 from rayos_model.model.service_times import AT_BLOCK, CostModel, Point
-
-if TYPE_CHECKING:
-    from rayos_model.model.machine import Machine
 
 NETWORK_PRIORITY: Final = 19
 CELLS: Final = 24 * 14
@@ -28,10 +26,10 @@ _NOTHING: Final = 0
 class Network:
     """The network thread: the server's side and the remote display's, and what is on its way between them."""
 
-    def __init__(self, machine: Machine, image: NetworkImage, costs: CostModel) -> None:
-        self._machine = machine
+    def __init__(self, core: Core, image: NetworkImage, costs: CostModel) -> None:
+        self._core = core
         self._image = image
-        self._flow = machine.flow(costs, ThreadId.NETWORK, ("start",))
+        self._flow = core.flow(costs, ThreadId.NETWORK, ("start",))
         self._cut: NetSide | None = None
         self._news = False  # of the server's own link
         self._arrives: dict[NetSide, int] = {}
@@ -48,7 +46,7 @@ class Network:
         self._cut = None if up else side
         if side is NetSide.SERVER:
             self._news = True
-            self._machine.processor.wake(self.thread)
+            self._core.processor.wake(self.thread)
 
     def _send(self, side: NetSide, size: int, now: int) -> int:
         other = NetSide.REMOTE if side is NetSide.SERVER else NetSide.SERVER
@@ -58,7 +56,7 @@ class Network:
         return self._flow.to((f"net_send.{side.name.lower()}",))
 
     def _lose(self, how: Detection) -> None:
-        failures = self._machine.failures
+        failures = self._core.failures
         if not self._lost and failures.detector_on(how):
             self._lost = True
             failures.session_lost(how)
@@ -72,18 +70,18 @@ class Network:
             yield self._send(NetSide.REMOTE, ANSWER_BYTES, now)
         elif size:
             self._heard_ns = now
-            self._machine.measure(TraceKind.M_REMOTE_UPDATE, self._sequence, now - self._sent_ns, ThreadId.NETWORK)
+            self._core.measure(TraceKind.M_REMOTE_UPDATE, self._sequence, now - self._sent_ns, ThreadId.NETWORK)
             if self._lost:
                 self._lost = False
-                self._machine.failures.session_in_step()
+                self._core.failures.session_in_step()
 
     @property
     def _timeout_ns(self) -> int | None:
-        watched = not self._lost and self._machine.failures.detector_on(Detection.HEARTBEAT)
+        watched = not self._lost and self._core.failures.detector_on(Detection.HEARTBEAT)
         return self._heard_ns + self._image.timeout_ns if watched else None
 
     def _body(self) -> Body:
-        processor, thread, flow = self._machine.processor, self.thread, self._flow
+        processor, thread, flow = self._core.processor, self.thread, self._flow
         while True:
             now = processor.now
             due = next(

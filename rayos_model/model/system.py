@@ -67,8 +67,7 @@ class ModelSystem:
         platform, vcpus = self.parameters.platform, scenario.machine.vcpus
         if vcpus not in VALIDATED_VCPUS.get(platform, ()):
             writer.provenance(extrapolation=f"no kernel run on {vcpus} vCPUs of {platform} was compared with the model")
-        unseen = sorted(machine.compositor_costs.unseen | machine.client_costs.unseen)
-        if unseen:
+        if unseen := machine.segments_not_calibrated:
             writer.provenance(segments_not_calibrated=unseen)
 
 
@@ -87,10 +86,10 @@ def power_cut(
     Raises `BadInput` when the scenario has no disk.
     """
     machine = Machine(build_image(scenario), parameters, records, lambda line: None, lambda second, flips: None)
-    if machine.disk is None:
+    if machine.core.disk is None:
         raise BadInput(f"{scenario.name}: machine.disk_mb: there is no disk that could outlive a power cut")
     machine.run_until(instant_ns)
-    return machine.disk.store.contents
+    return machine.core.disk.store.contents
 
 
 def _identity(provenance: dict[str, Any]) -> dict[str, Any]:

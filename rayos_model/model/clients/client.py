@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, Final
 
 from rayos_model.contract.abi import Action, BatchTag, Detection, FaultKind, ThreadId, Workload
+from rayos_model.contract.image import Group
 from rayos_model.contract.trace_record import TraceKind, row_steps
 from rayos_model.costs.boot_pages import PAGE_BYTES
+from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, LEAVE, Body, Thread
 from rayos_model.model.faults.faulty import FAULTY
 from rayos_model.model.ipc import wire
+from rayos_model.model.ipc.inbox import Inbox
+from rayos_model.model.ipc.socket import Sent
 from rayos_model.model.ipc.wire import BATCHES, Batch, Configured, EventKind
 from rayos_model.model.pcg32 import STREAM_GAP, STREAM_THINK, Random
-from rayos_model.model.service_times import AT_BLOCK
-
-if TYPE_CHECKING:
-    from rayos_model.contract.image import Group
-    from rayos_model.model.machine import Machine
-    from rayos_model.model.service_times import Point
-from rayos_model.model.ipc.socket import Inbox, Sent
+from rayos_model.model.process import Process
+from rayos_model.model.service_times import AT_BLOCK, Point
 
 RECEIVE_BYTES: Final = 4096
 _WAKE: Final[Point] = ("wake",)
@@ -33,7 +32,7 @@ class OutOfMemory(Exception):
     """The client's buffers were refused; it exits, as a client of the kernel does."""
 
 
-class Client:
+class Client(Process):
     """One client's process; subclasses say what the workload does.
 
     Contract for a workload: `frame(now)` hears of each frame callback, `input(now)` of each input event, other
@@ -41,15 +40,13 @@ class Client:
     `act()` performs it.
     """
 
-    workload: ClassVar[Workload] = Workload.IDLE
-
-    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
-        self.machine = machine
+    def __init__(self, core: Core, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        self.core = core
         self.group = group
         self.id = identity
         self.end_ns = end_ns
-        self.inbox = Inbox(machine.settings.socket_bytes)
-        self.flow = machine.flow(machine.client_costs, ThreadId.CLIENT0 + identity, ("start",))
+        self.inbox = Inbox(core.settings.socket_bytes)
+        self.flow = core.flow(core.client_costs, ThreadId.CLIENT0 + identity, ("start",))
         self.thread = Thread(ThreadId.CLIENT0 + identity, f"client-{identity}", group.priority, self._body())
         self.connected_ns = 0
         self.dropped = False  # disconnected by the compositor
@@ -59,12 +56,12 @@ class Client:
         self.frames = 1  # FIRST draws the 0th
         self.frame_pending = False
         self.shm_pages = 0  # of the last shared memory this client created
-        self._think_table = machine.tables[group.think_table]
-        self._think = Random(machine.settings.seed, identity, generation, STREAM_THINK)
-        self.gaps = Random(machine.settings.seed, identity, generation, STREAM_GAP)
+        self._think_table = core.tables[group.think_table]
+        self._think = Random(core.settings.seed, identity, generation, STREAM_THINK)
+        self.gaps = Random(core.settings.seed, identity, generation, STREAM_GAP)
         self.width, self.height = group.surface_width, group.surface_height
         self.leaving = False
-        events = [event for event in machine.events if event.concerns(identity)]
+        events = [event for event in core.events if event.concerns(identity)]
         self._decorated = any(event.action == Action.THEME_CHANGE for event in events)
         self._timeline = deque(event for event in events if event.action >= Action.MAXIMIZE)
         self._configured: Configured | None = None  # the latest not obeyed yet
@@ -116,7 +113,7 @@ class Client:
 
     def gap(self) -> int:
         """A gap between actions drawn from the group's table, ns."""
-        return self.gaps.quantile(self.machine.tables[self.group.gap_table])
+        return self.gaps.quantile(self.core.tables[self.group.gap_table])
 
     def send(
         self,
@@ -137,17 +134,17 @@ class Client:
         """
         steps = row_steps(width) * rows
         self.thread.touched.draw(steps)
-        path = self.machine.send_path(tag, steps, rows)
+        path = self.core.send_path(tag, steps, rows)
         entering, sending = self.flow.along(path)
         before += self._woken
         self._woken = 0
         entering += before
         self.thread.masked_from = self.thread.locked_from = entering
-        yield before + sending + self.machine.processor.seek(self.machine.compositor.thread, set())
+        yield before + sending + self.core.processor.seek(self.core.display.thread, set())
         # Overhead that a preemption cut short still counts in the mark: it must not lie beyond the burst's own end.
-        sent_ns = min(self.thread.time_at(entering), self.machine.processor.now)
+        sent_ns = min(self.thread.time_at(entering), self.core.processor.now)
         sent = Sent(self, tag, sent_ns, batch or BATCHES[tag], secondary, damage, detail, refused)
-        self.machine.compositor.deliver(sent)
+        self.core.display.deliver(sent)
         yield 1  # the compositor preempts here; what it answers is seen when this returns
 
     def send_frame(self) -> Body:
@@ -195,10 +192,10 @@ class Client:
         yield from self.send(BatchTag.RECONFIGURE, self.width, 2 * self.height, damage=(0, self.height), detail=detail)
         self.thread.touched.unmap(before)
         yield self.thread.masking(self.flow.to(("shm_free", before)))
-        self.machine.compositor.forget_shm(self, before)
+        self.core.display.forget_shm(self, before)
 
     def _allocate(self, pages: int) -> None:
-        if not self.machine.memory.allocate_shm(self, pages):
+        if not self.core.memory.allocate_shm(self, pages):
             raise OutOfMemory
         self.thread.touched.map(pages)
 
@@ -208,7 +205,7 @@ class Client:
     def _timeline_action(self) -> Body:
         action = Action(self._timeline.popleft().action)
         if action is Action.SURGE:
-            self.surge(self.machine.processor.now)
+            self.surge(self.core.processor.now)
         elif action is Action.RESIZE:
             yield from self.send(BatchTag.RESIZE)
         else:
@@ -218,14 +215,14 @@ class Client:
 
     def struck(self, kind: FaultKind, variant: int) -> Body:
         """What its thread goes on with, from whatever it was in the middle of."""
-        yield from FAULTY[kind](self, variant)
+        yield from FAULTY[kind](self.core, self, variant)
 
     # ---- the thread ----------------------------------------------------------------------------
 
     def _body(self) -> Body:
         yield self.flow.to(("first",))
-        self.connected_ns = self.machine.processor.now
-        self.machine.compositor.connect(self)
+        self.connected_ns = self.core.processor.now
+        self.core.display.connect(self)
         yield 1
         yield from self.send(BatchTag.REGISTRY)
         yield from self._await("synced")
@@ -255,7 +252,7 @@ class Client:
 
     def serve_until(self, deadline: int) -> Body:
         """Handles what is received, and does nothing of its own."""
-        while self.machine.processor.now < deadline:
+        while self.core.processor.now < deadline:
             yield from self.receive(deadline)
 
     def thrown_out(self) -> Body:
@@ -270,7 +267,7 @@ class Client:
             yield from self.receive(self.end_ns)
 
     def _loop(self) -> Body:
-        processor, end = self.machine.processor, self.end_ns
+        processor, end = self.core.processor, self.end_ns
         while True:
             if self._owes_pong:
                 self._owes_pong = False
@@ -313,11 +310,11 @@ class Client:
         thread.locked_from = 0
         yield flow.to(("receive", size, len(taken))) + self._woken
         self._woken = 0
-        now, trace = self.machine.processor.now, self.machine.trace
+        now, trace = self.core.processor.now, self.core.trace
         for write in taken:
             trace.measure(now, _EVENT_DELIVERY, self.id, now - write.queued_ns, thread.index)
         yield LEAVE
-        now = self.machine.processor.now
+        now = self.core.processor.now
         for write in taken:
             for kind in write.events:
                 self._handle(kind, now)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rayos_model.contract.abi import PIPE_BYTES, RECORD_BYTES, BatchTag, Workload
+from rayos_model.contract.image import Group
 from rayos_model.model.clients.periodic import Periodic
+from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Body
 from rayos_model.model.disk.calls import Call, get, put
 from rayos_model.model.ipc import wire
-from rayos_model.model.service_times import AT_BLOCK
-
-if TYPE_CHECKING:
-    from rayos_model.contract.image import Group
-    from rayos_model.model.ipc.wire import Batch, EventKind
-    from rayos_model.model.machine import Machine
 from rayos_model.model.ipc.pipe import Offer, Pipe, Selected, Wanted
+from rayos_model.model.ipc.wire import Batch, EventKind
+from rayos_model.model.service_times import AT_BLOCK
 
 PASTE_AGAIN_NS: Final = 20_000_000
 PASTE_TRIES: Final = 64
@@ -27,8 +25,8 @@ class Clipboard(Periodic):
 
     workload = Workload.CLIPBOARD
 
-    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
-        super().__init__(machine, group, identity, generation, end_ns)
+    def __init__(self, core: Core, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(core, group, identity, generation, end_ns)
         self._copies = (identity - group.first_client) % 2 == 0
         self._source = False
         self._cancelled: deque[bool] = deque()  # True: the selection itself, False: the one before
@@ -88,7 +86,7 @@ class Clipboard(Periodic):
 
     def _keep(self) -> Call:
         """Puts what it copies into the store, a record a piece."""
-        disk = self.machine.disk
+        disk = self.core.disk
         for piece in range(-(-self._bytes_of(len(wire.MIME_BYTES) - 1) // RECORD_BYTES) if disk else 0):
             assert disk is not None
             if not (yield from put(self, disk, (self.id, piece))):
@@ -114,7 +112,7 @@ class Clipboard(Periodic):
         self._sent += whole
 
     def _write_pieces(self, wanted: Wanted) -> Call:
-        disk, pipe, left = self.machine.disk, wanted.pipe, self._bytes_of(wanted.mime)
+        disk, pipe, left = self.core.disk, wanted.pipe, self._bytes_of(wanted.mime)
         pipe.writer = self.thread
         piece = 0
         while left > 0:
@@ -138,12 +136,12 @@ class Clipboard(Periodic):
             self._pipe = None
             self._cut_short = 0 if whole else self._cut_short + 1
             if not whole and len(self._offers) == 1 and self._cut_short < PASTE_TRIES:
-                self._paste_ns = self.machine.processor.now + PASTE_AGAIN_NS
+                self._paste_ns = self.core.processor.now + PASTE_AGAIN_NS
                 return
             self._cut_short = 0
             self._mime = self._mime + 1 if whole else len(wire.MIME_BYTES)
         if self._mime < len(wire.MIME_BYTES):
-            self._pipe = Pipe(self.machine)
+            self._pipe = Pipe(self.core)
             cost = self.flow.to(("pipe",))
             yield from self.send(
                 BatchTag.PASTE,

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 from rayos_model.contract.abi import PIPE_BYTES, BatchTag, Workload
-from rayos_model.model.cpu.thread import BLOCK, Body
-from rayos_model.model.service_times import AT_BLOCK
-
-if TYPE_CHECKING:
-    from rayos_model.contract.image import Group
-    from rayos_model.model.ipc.wire import EventKind
-    from rayos_model.model.machine import Machine
+from rayos_model.contract.image import Group
 from rayos_model.model.clients.periodic import Periodic
+from rayos_model.model.core import Core
+from rayos_model.model.cpu.thread import BLOCK, Body
+from rayos_model.model.ipc.wire import EventKind
+from rayos_model.model.service_times import AT_BLOCK
 
 
 class DragDrop(Periodic):
@@ -24,8 +21,8 @@ class DragDrop(Periodic):
 
     workload = Workload.DRAG_DROP
 
-    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
-        super().__init__(machine, group, identity, generation, end_ns)
+    def __init__(self, core: Core, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(core, group, identity, generation, end_ns)
         self._dragging = False
         self._unsent = False  # its data was not asked for yet
         self._reading = False  # holds the read end of a drop's pipe
@@ -62,7 +59,7 @@ class DragDrop(Periodic):
             self._reading = True
         elif step == "send":
             yield self._io("pipe_write") + self.flow.to(("close",))
-            self.machine.compositor.pipe_written(self)
+            self.core.display.pipe_written(self)
         else:
             self._dragging = False
             yield from self.send(BatchTag.DRAG_DONE)
@@ -76,7 +73,7 @@ class DragDrop(Periodic):
         return cost
 
     def _read_and_finish(self) -> Body:
-        while not self.machine.compositor.pipe_ready(self):
+        while not self.core.display.pipe_ready(self):
             self.thread.deadline = None
             self.thread.trailing = self.flow.to(AT_BLOCK)
             yield BLOCK

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rayos_model.contract.abi import Workload
+from rayos_model.contract.image import Group
 from rayos_model.model.clients.input import Input
+from rayos_model.model.core import Core
+from rayos_model.model.cpu.thread import Body
 from rayos_model.model.disk.calls import Call, flush, put
-
-if TYPE_CHECKING:
-    from rayos_model.contract.image import Group
-    from rayos_model.model.cpu.thread import Body
-    from rayos_model.model.machine import Machine
-
 
 WORK: Final = -1
 """The record that holds an editor's work; those of stressors, and the pieces of what is copied, are numbered from 0."""
@@ -24,8 +21,8 @@ class Editor(Input):
 
     workload = Workload.EDITOR
 
-    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
-        super().__init__(machine, group, identity, generation, end_ns)
+    def __init__(self, core: Core, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(core, group, identity, generation, end_ns)
         self._unsaved = False
         self._saved: int | None = None
 
@@ -43,12 +40,12 @@ class Editor(Input):
     def act(self) -> Body:
         if self._saved is not None and self.due() == self._saved:
             self.leaving = yield from self._save()
-            self._saved = self.machine.processor.now + SAVE_AGAIN_NS
+            self._saved = self.core.processor.now + SAVE_AGAIN_NS
         else:
             yield from super().act()
 
     def _save(self) -> Call:
-        disk = self.machine.disk
+        disk = self.core.disk
         if not self._unsaved or disk is None:
             return True
         return (yield from put(self, disk, (self.id, WORK))) and (yield from flush(self, disk, 1))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rayos_model.contract.abi import Workload
-
-if TYPE_CHECKING:
-    from rayos_model.contract.image import Group
-    from rayos_model.model.cpu.thread import Body
-    from rayos_model.model.machine import Machine
+from rayos_model.contract.image import Group
 from rayos_model.model.clients.client import Client
+from rayos_model.model.core import Core
+from rayos_model.model.cpu.thread import Body
 
 
 class Input(Client):
@@ -18,8 +14,8 @@ class Input(Client):
 
     workload = Workload.INPUT
 
-    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
-        super().__init__(machine, group, identity, generation, end_ns)
+    def __init__(self, core: Core, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(core, group, identity, generation, end_ns)
         self._wake: int | None = None
 
     def input(self, now: int) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rayos_model.contract.image import Group
-    from rayos_model.model.machine import Machine
+from rayos_model.contract.image import Group
 from rayos_model.model.clients.client import Client
+from rayos_model.model.core import Core
 
 
 class Periodic(Client):
     """A client that acts one gap after its first frame, then each gap after the last scheduled time."""
 
-    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
-        super().__init__(machine, group, identity, generation, end_ns)
+    def __init__(self, core: Core, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(core, group, identity, generation, end_ns)
         self.next_ns: int | None = None
 
     def frame(self, now: int) -> None:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rayos_model.contract.abi import BatchTag, Workload
 from rayos_model.model.clients.periodic import Periodic
-
-if TYPE_CHECKING:
-    from rayos_model.model.cpu.thread import Body
+from rayos_model.model.cpu.thread import Body
 
 
 class Resize(Periodic):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rayos_model.contract.abi import BatchTag, Workload
+from rayos_model.contract.image import Group
+from rayos_model.model.clients.periodic import Periodic
+from rayos_model.model.core import Core
+from rayos_model.model.cpu.thread import Body
 from rayos_model.model.ipc import wire
 from rayos_model.model.ipc.wire import BATCHES, Batch, EventKind
-
-if TYPE_CHECKING:
-    from rayos_model.contract.image import Group
-    from rayos_model.model.cpu.thread import Body
-    from rayos_model.model.machine import Machine
-from rayos_model.model.clients.periodic import Periodic
 
 
 class SurfaceCreation(Periodic):
@@ -20,8 +16,8 @@ class SurfaceCreation(Periodic):
 
     workload = Workload.SURFACE_CREATION
 
-    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
-        super().__init__(machine, group, identity, generation, end_ns)
+    def __init__(self, core: Core, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(core, group, identity, generation, end_ns)
         self._exists = False
         self._step: str | None = None  # next step of a creation under way
 
@@ -49,7 +45,7 @@ class SurfaceCreation(Periodic):
             yield from self.send(BatchTag.DESTROY)
             self.thread.touched.unmap(self.shm_pages)
             yield self.thread.masking(self.flow.to(("shm_free", self.shm_pages)))
-            self.machine.memory.free_shm(self, self.shm_pages)
+            self.core.memory.free_shm(self, self.shm_pages)
         else:
             self.advance()
             self._step = "configure"

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rayos_model.contract.abi import Workload
+from rayos_model.contract.image import Group
 from rayos_model.model.clients.rendering import Rendering
-
-if TYPE_CHECKING:
-    from rayos_model.contract.image import Group
-    from rayos_model.model.machine import Machine
+from rayos_model.model.core import Core
 
 
 class Surge(Rendering):
@@ -17,8 +13,8 @@ class Surge(Rendering):
 
     workload = Workload.SURGE
 
-    def __init__(self, machine: Machine, group: Group, identity: int, generation: int, end_ns: int) -> None:
-        super().__init__(machine, group, identity, generation, end_ns)
+    def __init__(self, core: Core, group: Group, identity: int, generation: int, end_ns: int) -> None:
+        super().__init__(core, group, identity, generation, end_ns)
         self._active = False
 
     def frame(self, now: int) -> None:

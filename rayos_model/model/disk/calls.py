@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from rayos_model.contract.abi import Syscall
 from rayos_model.contract.trace_record import TraceKind
+from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import Block, Thread
 from rayos_model.model.disk.store import StoreError
-from rayos_model.model.service_times import AT_BLOCK
-
-if TYPE_CHECKING:
-    from rayos_model.model.disk.disk_thread import DiskThread
-    from rayos_model.model.machine import Machine
-    from rayos_model.model.service_times import Flow, Point
+from rayos_model.model.roles import DiskService
+from rayos_model.model.service_times import AT_BLOCK, Flow, Point
 
 _CALL: Point = ("call",)
 _BLOCK_GET: Point = ("block.get",)
@@ -24,7 +21,7 @@ _BLOCK_FLUSH: Point = ("block.flush",)
 class Caller(Protocol):
     """A process that calls the store."""
 
-    machine: Machine
+    core: Core
     id: int
     flow: Flow
     thread: Thread
@@ -35,18 +32,18 @@ Call = Generator[int | Block, None, bool]
 
 
 def _failed(caller: Caller, call: Syscall) -> bool:
-    caller.machine.measure(TraceKind.M_STORE_ERROR, caller.id, call, caller.thread.index)
+    caller.core.measure(TraceKind.M_STORE_ERROR, caller.id, call, caller.thread.index)
     return False
 
 
-def put(caller: Caller, disk: DiskThread, name: tuple[int, int]) -> Call:
+def put(caller: Caller, disk: DiskService, name: tuple[int, int]) -> Call:
     """Puts a record into the store; waits while the cache has no room."""
     yield caller.flow.to(_CALL)
     try:
         while True:
-            dropped = caller.machine.memory.make_room()
+            dropped = caller.core.memory.make_room()
             yield caller.thread.masking(caller.flow.to(("put", dropped)))
-            if disk.store.put(name, caller.machine.processor.now):
+            if disk.store.put(name, caller.core.processor.now):
                 break
             yield from disk.wait(caller.thread, "room", caller.flow.to(AT_BLOCK))
     except StoreError:
@@ -55,7 +52,7 @@ def put(caller: Caller, disk: DiskThread, name: tuple[int, int]) -> Call:
     return True
 
 
-def get(caller: Caller, disk: DiskThread, name: tuple[int, int]) -> Call:
+def get(caller: Caller, disk: DiskService, name: tuple[int, int]) -> Call:
     """Waits until a record is in the cache, and copies it out."""
     try:
         while what := disk.store.get(name):
@@ -66,7 +63,7 @@ def get(caller: Caller, disk: DiskThread, name: tuple[int, int]) -> Call:
     return True
 
 
-def flush(caller: Caller, disk: DiskThread, tag: int) -> Call:
+def flush(caller: Caller, disk: DiskService, tag: int) -> Call:
     """Waits until all that was put before is durable."""
     epoch = disk.store.flush()
     try:
@@ -74,6 +71,6 @@ def flush(caller: Caller, disk: DiskThread, tag: int) -> Call:
             yield from disk.wait(caller.thread, "durable", caller.flow.to(_BLOCK_FLUSH))
     except StoreError:
         return _failed(caller, Syscall.FLUSH)
-    caller.machine.measure(TraceKind.M_DURABLE, caller.id, tag, caller.thread.index)
+    caller.core.measure(TraceKind.M_DURABLE, caller.id, tag, caller.thread.index)
     yield caller.flow.to(("durable",))
     return True

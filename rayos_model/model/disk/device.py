@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import IntEnum
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rayos_model.contract.abi import BLOCK_BYTES, DiskRefusal
-
-if TYPE_CHECKING:
-    from rayos_model.contract.image import Disk
+from rayos_model.contract.image import Disk
 
 SLOTS: Final = 64
 TRIES: Final = 3

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rayos_model.contract.abi import BLOCK_BYTES
+from rayos_model.contract.image import Disk as DiskImage
 from rayos_model.model.disk.device import Device, Operation, Request
-
-if TYPE_CHECKING:
-    from rayos_model.contract.image import Disk as DiskImage
-    from rayos_model.model.memory import MemoryUse
+from rayos_model.model.memory import MemoryUse
 
 WRITE_BATCH: Final = 16
 WRITE_AGE_NS: Final = 10_000_000

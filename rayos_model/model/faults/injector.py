@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rayos_model.contract.abi import (
     FAULT_TARGET_DISK,
@@ -20,17 +20,18 @@ from rayos_model.contract.abi import (
     ThreadId,
     fault_subject,
 )
+from rayos_model.contract.image import Fault
 from rayos_model.contract.trace_record import TraceKind
+from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, EXITED, Body, Thread
 from rayos_model.model.disk.device import Operation
+from rayos_model.model.disk.disk_thread import DiskThread
 from rayos_model.model.faults.mutex import Mutexes, locks_out
-from rayos_model.model.service_times import AT_BLOCK
-
-if TYPE_CHECKING:
-    from rayos_model.contract.image import Fault
-    from rayos_model.model.clients.client import Client
-    from rayos_model.model.machine import Machine
 from rayos_model.model.faults.source import Source, instant_of
+from rayos_model.model.network import Network
+from rayos_model.model.process import Process
+from rayos_model.model.roles import FailureLog
+from rayos_model.model.service_times import AT_BLOCK, CostModel
 
 INJECTOR_PRIORITY = 28
 RECOVERY_LIMIT_NS: Final = 5_000_000_000
@@ -50,29 +51,33 @@ class OpenFault:
     detected: bool = False
 
 
-class Failures:
+class Failures(FailureLog):
     """The injector's thread, and the book of open faults: at most one for each target."""
 
-    def __init__(self, machine: Machine, faults: Sequence[Fault]) -> None:
-        self.machine = machine
-        self.sources = [Source(machine.settings.seed, index, fault) for index, fault in enumerate(faults)]
-        self._flow = machine.flow(machine.injector_costs, ThreadId.INJECTOR, ("start",))
+    def __init__(
+        self, core: Core, costs: CostModel, faults: Sequence[Fault], network: Network | None, disk: DiskThread | None
+    ) -> None:
+        self.core = core
+        self._network = network
+        self._disk = disk
+        self.sources = [Source(core.settings.seed, index, fault) for index, fault in enumerate(faults)]
+        self._flow = core.flow(costs, ThreadId.INJECTOR, ("start",))
         self.thread = Thread(ThreadId.INJECTOR, "injector", INJECTOR_PRIORITY, self._body())
         self._open: dict[int, OpenFault] = {}
         self._lines: deque[tuple[Report, str]] = deque()
-        self.mutexes = Mutexes(machine)
+        self._mutexes = Mutexes(core)
         self._rejoin: tuple[int, NetSide] | None = None  # when the partition ends, and whose link is cut
         self._mend_ns: int | None = None  # when the outage of the disk ends
         self._refused = Operation.FLUSH  # what the disk refused last
         self._missed = False  # a fault undetected, unrecovered, or a failure that nobody injected
-        self.watching = machine.settings.kind == ScenarioKind.FAILURE
-        self._next_scrub = machine.settings.scrub_interval_ns
+        self.watching = core.settings.kind == ScenarioKind.FAILURE
+        self._next_scrub = core.settings.scrub_interval_ns
 
-    # ---- what others tell ----------------------------------------------------------------------
+    # ---- what other parts report ----------------------------------------------------------------------
 
     def detector_on(self, detector: Detection) -> bool:
         """Whether a detector works: always, but in tests of the tests."""
-        return not self.machine.settings.detectors_off >> detector & 1
+        return not self.core.settings.detectors_off >> detector & 1
 
     def is_open(self, target: int) -> bool:
         """Whether a target was struck and has not recovered."""
@@ -83,8 +88,8 @@ class Failures:
         noticed = self.notice(target, how)
         if noticed is not None:
             subject, since = noticed
-            elapsed = 0 if since is None else self.machine.processor.now - since
-            self.machine.measure(TraceKind.M_FAULT_DETECTED, subject, elapsed, thread)
+            elapsed = 0 if since is None else self.core.processor.now - since
+            self.core.measure(TraceKind.M_FAULT_DETECTED, subject, elapsed, thread)
 
     def notice(self, target: int, how: Detection) -> tuple[int, int | None] | None:
         """For a caller that measures it: FAULT_SUBJECT and when it was injected; None if noticed before."""
@@ -127,13 +132,12 @@ class Failures:
         if fault is not None and fault.detected and operation is self._refused and self._mend_ns is None:
             self._recovered(FAULT_TARGET_DISK, ThreadId.DISK)
 
-    def shown(self, client: int) -> OpenFault | None:
-        """A client's first frame is on screen; the fault that this ends, which the caller measures."""
+    def shown(self, client: int) -> tuple[int, int] | None:
         fault = self._open.get(client)
         if fault is None or not fault.detected:
             return None
         self._close(client, success=True)
-        return fault
+        return fault.subject, fault.injected_ns
 
     def finish(self, passed: bool) -> bool:
         """Says the verdict on all faults; whether all is well."""
@@ -142,16 +146,19 @@ class Failures:
         for target in list(self._open):
             self._close(target, success=False)
         while self._lines:
-            self.machine.say(f"RAYOS_FAILURE:{self._lines.popleft()[1]}")
+            self.core.say(f"RAYOS_FAILURE:{self._lines.popleft()[1]}")
         passed = passed and not self._missed
-        self.machine.say("RAYOS_FAILURE:TEST_COMPLETE", "pass" if passed else "fail")
+        self.core.say("RAYOS_FAILURE:TEST_COMPLETE", "pass" if passed else "fail")
         return passed
 
-    # ---- the book ------------------------------------------------------------------------------
+    def abandon(self, client: Process) -> None:
+        self._mutexes.release_all(client)
+
+    # ---- the log ------------------------------------------------------------------------------
 
     def _report(self, report: Report, text: str) -> None:
         self._lines.append((report, text))
-        self.machine.processor.wake(self.thread)
+        self.core.processor.wake(self.thread)
 
     def _close(self, target: int, *, success: bool) -> None:
         fault = self._open.pop(target)
@@ -161,21 +168,21 @@ class Failures:
 
     def _recovered(self, target: int, thread: int) -> None:
         fault = self._open[target]
-        since = self.machine.processor.now - fault.over_ns
-        self.machine.measure(TraceKind.M_FAULT_RECOVERED, fault.subject, since, thread)
+        since = self.core.processor.now - fault.over_ns
+        self.core.measure(TraceKind.M_FAULT_RECOVERED, fault.subject, since, thread)
         self._close(target, success=True)
 
     def _inject(self, target: int, source: Source) -> None:
-        kind, now = FaultKind(source.fault.kind), self.machine.processor.now
+        kind, now = FaultKind(source.fault.kind), self.core.processor.now
         subject = fault_subject(target, kind)
         self._open[target] = OpenFault(subject, kind, now, now + source.fault.duration_ns)
-        self.machine.measure(TraceKind.M_FAULT_INJECTED, subject, source.variant, ThreadId.INJECTOR)
+        self.core.measure(TraceKind.M_FAULT_INJECTED, subject, source.variant, ThreadId.INJECTOR)
         self._report(Report.INJECT, f"INJECT:{kind.name.lower()}:{_name(target)}")
 
     # ---- the thread ------------------------------------------------------------------------------
 
     def _body(self) -> Body:
-        processor, thread, flow = self.machine.processor, self.thread, self._flow
+        processor, thread, flow = self.core.processor, self.thread, self._flow
         while True:
             now = processor.now
             source = min((s for s in self.sources if s.at_ns is not None), key=instant_of, default=None)
@@ -183,7 +190,7 @@ class Failures:
             if self._lines:
                 report, text = self._lines.popleft()
                 yield flow.to((f"report.{report.name.lower()}",))
-                self.machine.say(f"RAYOS_FAILURE:{text}")
+                self.core.say(f"RAYOS_FAILURE:{text}")
             elif self._rejoin is not None and self._rejoin[0] <= now:
                 yield from self._end_partition()
             elif self._mend_ns is not None and self._mend_ns <= now:
@@ -205,19 +212,18 @@ class Failures:
                 thread.trailing = flow.to(AT_BLOCK)
                 yield BLOCK
 
-    def _target(self, fault: Fault, start: int) -> Client | None:
+    def _target(self, fault: Fault, start: int) -> Process | None:
         """The `start`-th client of a fault's range, or else the next, round to the first, that can be struck."""
         for n in range(fault.client_count):
-            client = self.machine.clients.get(fault.first_client + (start + n) % fault.client_count)
+            client = self.core.clients.get(fault.first_client + (start + n) % fault.client_count)
             if client is None or not self._can_be_struck(client):
                 continue
             if fault.kind != FaultKind.DEADLOCK or (client.presented and client.receiving):
                 return client
         return None
 
-    def _can_be_struck(self, client: Client) -> bool:
-        seat = self.machine.compositor.seats.get(client.id)
-        connected = seat is not None and seat.client is client
+    def _can_be_struck(self, client: Process) -> bool:
+        connected = self.core.display.is_connected(client)
         return connected and client.thread.state != EXITED and client.id not in self._open
 
     def _strike(self, source: Source) -> Body:
@@ -244,16 +250,16 @@ class Failures:
         if heap or target is None:
             return
         if other is not None:
-            self.machine.processor.restart(other.thread, locks_out(other, self.mutexes, other.id, second=False))
-            self.machine.processor.restart(target.thread, locks_out(target, self.mutexes, other.id, second=True))
+            self.core.processor.restart(other.thread, locks_out(other, self._mutexes, other.id, second=False))
+            self.core.processor.restart(target.thread, locks_out(target, self._mutexes, other.id, second=True))
         elif kind is FaultKind.CLIENT_CRASH and variant == _KILL:
-            self.machine.supervisor.kill(target)
+            self.core.processes.kill(target)
             self.detected(target.id, Detection.KILL, ThreadId.INJECTOR)
         else:
-            self.machine.processor.restart(target.thread, target.struck(kind, variant))
+            self.core.processor.restart(target.thread, target.struck(kind, variant))
 
     def _part(self, source: Source) -> Body:
-        network = self.machine.network
+        network = self._network
         if network is None or self._rejoin is not None or self.is_open(FAULT_TARGET_NETWORK):
             source.put_off()
             return
@@ -267,7 +273,7 @@ class Failures:
         source.draw_next()
 
     def _end_partition(self) -> Body:
-        network = self.machine.network
+        network = self._network
         assert network is not None
         assert self._rejoin is not None
         side = self._rejoin[1]
@@ -277,7 +283,7 @@ class Failures:
         yield self._flow.to(("link",))
 
     def _strike_disk(self, source: Source, kind: FaultKind) -> Body:
-        disk = self.machine.disk
+        disk = self._disk
         assert disk is not None
         lasts = kind is FaultKind.DISK_OUTAGE
         refusal = DiskRefusal((DiskRefusal.READS if lasts else DiskRefusal.READ) + source.variant)
@@ -297,7 +303,7 @@ class Failures:
         source.draw_next()
 
     def _end_outage(self) -> Body:
-        disk = self.machine.disk
+        disk = self._disk
         assert disk is not None
         self._mend_ns = None
         disk.store.device.refuse(DiskRefusal.NOTHING, 0)
@@ -305,8 +311,8 @@ class Failures:
         yield self._flow.to(("mend",))
 
     def _scrub(self) -> Body:
-        while self._next_scrub <= self.machine.processor.now:
-            self._next_scrub += self.machine.settings.scrub_interval_ns
+        while self._next_scrub <= self.core.processor.now:
+            self._next_scrub += self.core.settings.scrub_interval_ns
         yield self._flow.to(("scrub",))
         fault = self._open.get(FAULT_TARGET_HEAP)
         if fault is None or not self.detector_on(Detection.RED_ZONE):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rayos_model.contract.abi import Detection
+from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Body
-
-if TYPE_CHECKING:
-    from rayos_model.model.clients.client import Client
-    from rayos_model.model.machine import Machine
+from rayos_model.model.process import Process
 
 HOLD_NS: Final = 2_000_000
 """Between the two locks of a deadlock."""
@@ -19,16 +17,16 @@ HOLD_NS: Final = 2_000_000
 class Mutexes:
     """Who holds which mutex, and who waits for it, in order."""
 
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-        self._owner: dict[int, Client] = {}
-        self._waiting: dict[int, deque[Client]] = {}
-        self._wants: dict[Client, int] = {}
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self._owner: dict[int, Process] = {}
+        self._waiting: dict[int, deque[Process]] = {}
+        self._wants: dict[Process, int] = {}
 
-    def lock(self, client: Client, mutex: int) -> Body:
+    def lock(self, client: Process, mutex: int) -> Body:
         """Takes a mutex, or waits for it; who would close a cycle is killed, and its body ends here."""
-        failures, processor = self.machine.failures, self.machine.processor
-        timeout_ns = self.machine.settings.lock_timeout_ns
+        failures, processor = self.core.failures, self.core.processor
+        timeout_ns = self.core.settings.lock_timeout_ns
         if mutex in self._owner:
             if failures.detector_on(Detection.DEADLOCK) and self._closes_cycle(client, mutex):
                 failures.detected(client.id, Detection.DEADLOCK, client.thread.index)
@@ -44,16 +42,16 @@ class Mutexes:
                 owner = self._owner[mutex]
                 if owner is not client and timeout_ns:
                     failures.detected(owner.id, Detection.DEADLOCK, client.thread.index)
-                    self.machine.supervisor.kill(owner)
+                    self.core.processes.kill(owner)
         self._owner[mutex] = client
         yield client.flow.to(("lock",))
 
-    def unlock(self, client: Client, mutex: int) -> Body:
+    def unlock(self, client: Process, mutex: int) -> Body:
         """Gives a mutex to who has waited longest."""
         self._hand_on(mutex)
         yield client.flow.to(("unlock",))
 
-    def release_all(self, client: Client) -> None:
+    def release_all(self, client: Process) -> None:
         """A dead client waits for nothing and holds nothing."""
         wanted = self._wants.pop(client, None)
         if wanted is not None:
@@ -68,9 +66,9 @@ class Mutexes:
             return
         owner = self._owner[mutex] = waiting.popleft()
         del self._wants[owner]
-        self.machine.processor.wake(owner.thread)
+        self.core.processor.wake(owner.thread)
 
-    def _closes_cycle(self, client: Client, mutex: int | None) -> bool:
+    def _closes_cycle(self, client: Process, mutex: int | None) -> bool:
         seen: set[int] = set()
         while mutex is not None and mutex in self._owner and mutex not in seen:
             if self._owner[mutex] is client:
@@ -83,11 +81,11 @@ class Mutexes:
 _REASON_KILLED = 2  # M_CLIENT_DESTROYED, kernel/abi.h
 
 
-def locks_out(client: Client, mutexes: Mutexes, pair: int, *, second: bool) -> Body:
+def locks_out(client: Process, mutexes: Mutexes, pair: int, *, second: bool) -> Body:
     """What each of two clients goes on with that take two mutexes in opposite order; who survives goes on as before."""
     first, last = (2 * pair + 1, 2 * pair) if second else (2 * pair, 2 * pair + 1)
     yield from mutexes.lock(client, first)
-    yield from client.serve_until(client.machine.processor.now + HOLD_NS)
+    yield from client.serve_until(mutexes.core.processor.now + HOLD_NS)
     yield from mutexes.lock(client, last)
     if client.end_reason:
         return

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rayos_model.contract.abi import (
     VARIANT_ANY,
     FaultKind,
 )
 from rayos_model.contract.fault_kinds import FAULT_VARIANTS
+from rayos_model.contract.image import Fault
 from rayos_model.model.pcg32 import STREAM_FAULTS, Random
-
-if TYPE_CHECKING:
-    from rayos_model.contract.image import Fault
 
 PUT_OFF_NS: Final = 10_000_000
 

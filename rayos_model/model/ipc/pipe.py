@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from rayos_model.model.core import Core
+from rayos_model.model.cpu.thread import Thread
 from rayos_model.model.ipc.wire import EventKind
-
-if TYPE_CHECKING:
-    from rayos_model.model.clients.client import Client
-    from rayos_model.model.cpu.thread import Thread
-    from rayos_model.model.machine import Machine
+from rayos_model.model.process import Process
 
 
 class Pipe:
     """A pipe of PIPE_BYTES with one reader and one writer."""
 
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
+    def __init__(self, core: Core) -> None:
+        self._core = core
         self.used = 0
         self.open = True  # for writing
         self.whole = False  # what was written ends as it should
@@ -33,25 +30,25 @@ class Pipe:
     def put(self, size: int) -> None:
         """`size` bytes, for which there is room, were written."""
         self.used += size
-        self._machine.integration.counters.pipe_in += size
+        self._core.integration.counters.pipe_in += size
         self._wake(self.reader)
 
     def take(self) -> None:
         """All that was in it has been read."""
-        self._machine.integration.counters.pipe_out += self.used
+        self._core.integration.counters.pipe_out += self.used
         self.used = 0
         self._wake(self.writer)
 
     def _wake(self, thread: Thread | None) -> None:
         if thread is not None:
-            self._machine.processor.wake(thread)
+            self._core.processor.wake(thread)
 
 
 @dataclass(slots=True)
 class Offer:
     """What a copy is to the client that may paste it; `giver` is None once the copy was replaced or its client left."""
 
-    giver: Client | None
+    giver: Process | None
 
 
 @dataclass(frozen=True, slots=True)

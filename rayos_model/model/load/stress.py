@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
+from rayos_model.contract.image import Load, Settings
 from rayos_model.model.load.generator import WHOLE_PPM, LoadGenerator
-
-if TYPE_CHECKING:
-    from rayos_model.contract.image import Load, Settings
 
 SECOND_NS = 1_000_000_000
 

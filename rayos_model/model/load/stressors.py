@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rayos_model.contract.abi import STRESS_FLUSH_EVERY, STRESS_SLOTS, ThreadId
 from rayos_model.contract.trace_record import TraceKind
+from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Block, Body, Thread
-from rayos_model.model.load.generator import WHOLE_PPM
-from rayos_model.model.service_times import AT_BLOCK
-
-if TYPE_CHECKING:
-    from rayos_model.model.disk.disk_thread import DiskThread
-    from rayos_model.model.machine import Machine
 from rayos_model.model.disk.calls import flush, get, put
+from rayos_model.model.load.generator import WHOLE_PPM, LoadGenerator
+from rayos_model.model.roles import DiskService
+from rayos_model.model.service_times import AT_BLOCK
 
 GET_EVERY: Final = 4
 CHUNK_PAGES: Final = 64
@@ -29,14 +27,13 @@ Resize = Generator[int | Block, None, int]
 class Stressor:
     """One stressor's process; subclasses say what it does until the end of the scenario."""
 
-    def __init__(self, machine: Machine, identity: int) -> None:
-        self.machine = machine
+    def __init__(self, core: Core, generator: LoadGenerator, identity: int) -> None:
+        self.core = core
+        self._generator = generator
         self.id = identity
-        self.end_ns = machine.settings.duration_ns
-        self.flow = machine.flow(machine.client_costs, ThreadId.CLIENT0 + identity, ("start",))
-        self.thread = Thread(
-            ThreadId.CLIENT0 + identity, f"stressor-{identity}", machine.load.cpu_priority, self._body()
-        )
+        self.end_ns = core.settings.duration_ns
+        self.flow = core.flow(core.client_costs, ThreadId.CLIENT0 + identity, ("start",))
+        self.thread = Thread(ThreadId.CLIENT0 + identity, f"stressor-{identity}", core.load.cpu_priority, self._body())
 
     def stress(self) -> Body:
         """What it does from its first instruction to its last."""
@@ -49,7 +46,7 @@ class Stressor:
 
     def level(self, whole: int) -> int:
         """The present level's share of it."""
-        return whole * self.machine.load_generator.level_ppm // WHOLE_PPM
+        return whole * self._generator.level_ppm // WHOLE_PPM
 
     def sleep(self, deadline_ns: int) -> Body:
         """Sleeps until then."""
@@ -61,14 +58,14 @@ class Stressor:
 class DiskStressor(Stressor):
     """Puts records in turn, gets one of every fourth, flushes regularly; no faster than its share of the rate."""
 
-    def __init__(self, machine: Machine, identity: int, disk: DiskThread) -> None:
+    def __init__(self, core: Core, generator: LoadGenerator, identity: int, disk: DiskService) -> None:
         self._disk = disk
-        self._period_ns = machine.load.disk_depth * 1_000_000_000 // machine.load.disk_iops
-        super().__init__(machine, identity)
+        self._period_ns = core.load.disk_depth * 1_000_000_000 // core.load.disk_iops
+        super().__init__(core, generator, identity)
 
     def stress(self) -> Body:
-        processor = self.machine.processor
-        due, n, pick = processor.now, 0, self.machine.settings.seed + self.id
+        processor = self.core.processor
+        due, n, pick = processor.now, 0, self.core.settings.seed + self.id
         while processor.now < self.end_ns:
             n += 1
             while not (yield from put(self, self._disk, (self.id, n % STRESS_SLOTS))):
@@ -96,8 +93,8 @@ class MemoryStressor(Stressor):
     """Holds its share of all memory, takes and returns some of it all the time, and is refused what is not there."""
 
     def stress(self) -> Body:
-        processor, memory = self.machine.processor, self.machine.memory
-        whole = memory.target_pages(self.machine.load.memory_ppm)
+        processor, memory = self.core.processor, self.core.memory
+        whole = memory.target_pages(self.core.load.memory_ppm)
         held = 0
         for turn in self._turns():
             target, before = self.level(whole), held
@@ -112,23 +109,23 @@ class MemoryStressor(Stressor):
 
     def _turns(self) -> Iterator[int]:
         turn = 0
-        while self.machine.processor.now < self.end_ns:
+        while self.core.processor.now < self.end_ns:
             yield turn
             turn += 1
 
     def _map(self, held: int, pages: int) -> Resize:
-        memory = self.machine.memory
+        memory = self.core.memory
         before = memory.reclaimed
         granted = memory.map_pages(self, held, pages)
         dropped = memory.reclaimed - before
         if granted < pages:
-            self.machine.measure(TraceKind.M_REFUSED, self.id, held, self.thread.index)
+            self.core.measure(TraceKind.M_REFUSED, self.id, held, self.thread.index)
             yield self.thread.masking(self.flow.to(("memory.refused", granted, dropped)))
             return held
         yield self.thread.masking(self.flow.to(("memory.map", pages, dropped)))
         return held + pages
 
     def _unmap(self, held: int, pages: int) -> Resize:
-        self.machine.memory.give(pages)
+        self.core.memory.give(pages)
         yield self.thread.masking(self.flow.to(("memory.unmap", pages, 0)))
         return held - pages

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from rayos_model.model.clients.client import Client
-
-if TYPE_CHECKING:
-    from rayos_model.model.clients.client import Client
-    from rayos_model.model.ipc.pipe import Offer
-    from rayos_model.model.wayland.stack import Rectangle
+from rayos_model.model.ipc.pipe import Offer
+from rayos_model.model.process import Process
+from rayos_model.model.wayland.stack import Rectangle
 
 
 @dataclass(slots=True)
@@ -19,7 +16,7 @@ class Surface:
     """A mapped or soon to be mapped window of one client."""
 
     key: int
-    client: Client
+    client: Process
     rectangle: Rectangle
     mapped: bool = False
     buffers: int = 0  # commits so far; from the second on a flip releases the buffer before
@@ -36,14 +33,14 @@ class Surface:
 class Connected:
     """A client's socket was connected."""
 
-    client: Client
+    client: Process
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
     """A client's socket was closed."""
 
-    client: Client
+    client: Process
 
 
 class Shown:
@@ -102,7 +99,7 @@ class Toplevel:
 class Seat:
     """What the compositor knows of one client."""
 
-    client: Client
+    client: Process
     surfaces: dict[bool, Surface] = field(default_factory=dict)  # by "secondary"
     bound: bool = False
     owes_pong_since: int | None = None
@@ -114,7 +111,7 @@ class Seat:
     queued_inputs: deque[tuple[int, int]] = field(default_factory=deque)  # (scheduled, queued) without reaction yet
     carried_inputs: list[int] = field(default_factory=list)  # scheduled times that a commit not yet painted answers
     pipe_full: bool = False
-    drag_peer: Client | None = None
-    drag_source: Client | None = None
+    drag_peer: Process | None = None
+    drag_source: Process | None = None
     toplevel: Toplevel = field(default_factory=Toplevel)
     forgotten_pages: int = 0  # of shared memory that only the frame on screen still holds
