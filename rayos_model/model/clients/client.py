@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
-from rayos_model.contract.abi import Action, BatchTag, Detection, FaultKind, ThreadId, Workload
+from rayos_model.contract.abi import Action, BatchTag, Detection, ThreadId, Workload
 from rayos_model.contract.image import Group
 from rayos_model.contract.trace_record import TraceKind, row_steps
 from rayos_model.costs.boot_pages import PAGE_BYTES
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, LEAVE, Body, Thread
-from rayos_model.model.faults.faulty import FAULTY
 from rayos_model.model.ipc import wire
 from rayos_model.model.ipc.inbox import Inbox
 from rayos_model.model.ipc.socket import Sent
@@ -210,12 +209,6 @@ class Client(Process):
             yield from self.send(BatchTag.RESIZE)
         else:
             yield from self.send(BatchTag.SHELL, batch=wire.SHELL[action])
-
-    # ---- being struck by a fault ---------------------------------------------------------------
-
-    def struck(self, kind: FaultKind, variant: int) -> Body:
-        """What its thread goes on with, from whatever it was in the middle of."""
-        yield from FAULTY[kind](self.core, self, variant)
 
     # ---- the thread ----------------------------------------------------------------------------
 

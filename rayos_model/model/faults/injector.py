@@ -22,10 +22,12 @@ from rayos_model.contract.abi import (
 )
 from rayos_model.contract.image import Fault
 from rayos_model.contract.trace_record import TraceKind
+from rayos_model.model.clients.client import Client
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, EXITED, Body, Thread
 from rayos_model.model.disk.device import Operation
 from rayos_model.model.disk.disk_thread import DiskThread
+from rayos_model.model.faults.faulty import struck
 from rayos_model.model.faults.mutex import Mutexes, locks_out
 from rayos_model.model.faults.source import Source, instant_of
 from rayos_model.model.network import Network
@@ -212,11 +214,11 @@ class Failures(FailureLog):
                 thread.trailing = flow.to(AT_BLOCK)
                 yield BLOCK
 
-    def _target(self, fault: Fault, start: int) -> Process | None:
+    def _target(self, fault: Fault, start: int) -> Client | None:
         """The `start`-th client of a fault's range, or else the next, round to the first, that can be struck."""
         for n in range(fault.client_count):
             client = self.core.clients.get(fault.first_client + (start + n) % fault.client_count)
-            if client is None or not self._can_be_struck(client):
+            if not isinstance(client, Client) or not self._can_be_struck(client):
                 continue
             if fault.kind != FaultKind.DEADLOCK or (client.presented and client.receiving):
                 return client
@@ -256,7 +258,7 @@ class Failures(FailureLog):
             self.core.processes.kill(target)
             self.detected(target.id, Detection.KILL, ThreadId.INJECTOR)
         else:
-            self.core.processor.restart(target.thread, target.struck(kind, variant))
+            self.core.processor.restart(target.thread, struck(self.core, target, kind, variant))
 
     def _part(self, source: Source) -> Body:
         network = self._network

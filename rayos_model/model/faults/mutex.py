@@ -6,6 +6,7 @@ from collections import deque
 from typing import Final
 
 from rayos_model.contract.abi import Detection
+from rayos_model.model.clients.client import Client
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Body
 from rayos_model.model.process import Process
@@ -23,7 +24,7 @@ class Mutexes:
         self._waiting: dict[int, deque[Process]] = {}
         self._wants: dict[Process, int] = {}
 
-    def lock(self, client: Process, mutex: int) -> Body:
+    def lock(self, client: Client, mutex: int) -> Body:
         """Takes a mutex, or waits for it; who would close a cycle is killed, and its body ends here."""
         failures, processor = self.core.failures, self.core.processor
         timeout_ns = self.core.settings.lock_timeout_ns
@@ -46,7 +47,7 @@ class Mutexes:
         self._owner[mutex] = client
         yield client.flow.to(("lock",))
 
-    def unlock(self, client: Process, mutex: int) -> Body:
+    def unlock(self, client: Client, mutex: int) -> Body:
         """Gives a mutex to who has waited longest."""
         self._hand_on(mutex)
         yield client.flow.to(("unlock",))
@@ -68,7 +69,7 @@ class Mutexes:
         del self._wants[owner]
         self.core.processor.wake(owner.thread)
 
-    def _closes_cycle(self, client: Process, mutex: int | None) -> bool:
+    def _closes_cycle(self, client: Client, mutex: int | None) -> bool:
         seen: set[int] = set()
         while mutex is not None and mutex in self._owner and mutex not in seen:
             if self._owner[mutex] is client:
@@ -81,7 +82,7 @@ class Mutexes:
 _REASON_KILLED = 2  # M_CLIENT_DESTROYED, kernel/abi.h
 
 
-def locks_out(client: Process, mutexes: Mutexes, pair: int, *, second: bool) -> Body:
+def locks_out(client: Client, mutexes: Mutexes, pair: int, *, second: bool) -> Body:
     """What each of two clients goes on with that take two mutexes in opposite order; who survives goes on as before."""
     first, last = (2 * pair + 1, 2 * pair) if second else (2 * pair, 2 * pair + 1)
     yield from mutexes.lock(client, first)

@@ -99,9 +99,8 @@ class Burst:
 
     # ---- consuming -------------------------------------------------------------------------------
 
-    def consume(self, thread: Thread, writes: list[QueuedWrite]) -> Body:
-        """Consumes the burst in one piece, stamps its measurements and queues its writes."""
-        yield self.offset_ns
+    def consumed(self, thread: Thread, writes: list[QueuedWrite]) -> None:
+        """The thread has consumed the burst in one piece: stamps its measurements and queues its writes."""
         self._stamp(thread, 0, self.offset_ns)
         for offset, client, write in writes:
             self._queue(client, write, thread.time_at(offset))

@@ -148,7 +148,8 @@ class Compositor(Display):
             if processor.at_once:
                 yield from burst.consume_in_parts(thread, writes, taken_ns, woken=woken)
             else:
-                yield from burst.consume(thread, writes)
+                yield burst.offset_ns
+                burst.consumed(thread, writes)
             if self._dropping is not None:
                 ready.append(Closed(self._dropping))
                 self._dropping = None
