@@ -11,7 +11,7 @@ from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_persistence
 from rayos_model.costs.cache_state import CacheState
 from rayos_model.costs.parameters import PROBABILITIES, Memory, Parameters, Scheduling, Segment
 from rayos_model.model.cpu.clock import Clock
-from rayos_model.model.cpu.uniprocessor import Processor
+from rayos_model.model.cpu.uniprocessor import Uniprocessor
 from rayos_model.model.noise import Noise
 from rayos_model.model.service_times import CostModel, NoisyFlow, Path
 
@@ -84,7 +84,7 @@ def test_what_is_cheaper_the_livelier_it_is_is_fitted_and_walked_so() -> None:
     parameters = Parameters(
         platform="tcg", provenance={}, scheduling=SCHEDULING, memory=MEMORY, segments={"client.a>a": segment}, kinds={}
     )
-    flow = NoisyFlow(CostModel(parameters, "client"), Processor(Clock(), 1), ("a",), Noise(1, 16), CacheState(), 16)
+    flow = NoisyFlow(CostModel(parameters, "client"), Uniprocessor(Clock(), 1), ("a",), Noise(1, 16), CacheState(), 16)
     assert [flow.to(("a",)) for _ in range(3)] == [1000, round(1000 * 2**-0.217147), round(1000 * 3**-0.217147)]
 
 
@@ -156,7 +156,7 @@ def walk(seed: int) -> list[int]:
     parameters = Parameters(
         platform="tcg", provenance={}, scheduling=SCHEDULING, memory=MEMORY, segments=segments, kinds={}
     )
-    processor = Processor(Clock(), 1)
+    processor = Uniprocessor(Clock(), 1)
     flow = NoisyFlow(CostModel(parameters, "client"), processor, ("a",), Noise(seed, 16), CacheState(), 16)
     costs = []
     for _ in range(100):
@@ -181,11 +181,11 @@ def test_a_draw_is_from_what_was_seen_in_the_same_circumstances() -> None:
     parameters = Parameters(
         platform="tcg", provenance={}, scheduling=SCHEDULING, memory=MEMORY, segments={"client.a>a": segment}, kinds={}
     )
-    processor = Processor(Clock(), 1)
+    processor = Uniprocessor(Clock(), 1)
     warmth = CacheState()
     flow = NoisyFlow(CostModel(parameters, "client"), processor, ("a",), Noise(1, 16), warmth, 16)
     costs = [flow.to(("a",)), flow.to(("a",))]
-    processor.now, processor.loads = 50_000_000, 1
+    processor.now, processor.space_switches = 50_000_000, 1
     costs.append(flow.to(("a",)))
     processor.timer_set_for[16] = processor.now
     costs += [flow.to(("a",)), flow.to(("a",))]

@@ -9,7 +9,7 @@ from rayos_model.model.cpu.clock import Clock
 from rayos_model.model.cpu.host import HostSettings
 from rayos_model.model.cpu.parallel import Parallel, _rest_of_step
 from rayos_model.model.cpu.thread import BLOCK, EXITED, Body, Overheads, Thread
-from rayos_model.model.cpu.virtual_cpu import ComputingThread, Several
+from rayos_model.model.cpu.virtual_cpu import ComputingThread, SmpSettings
 from rayos_model.model.pcg32 import Random
 
 QUANTUM = 100_000_000
@@ -21,7 +21,7 @@ FREE = Overheads()
 
 def machine(vcpus: int, cores: int, overheads: Overheads = FREE, wake_ns: int = 0) -> Parallel:
     host = HostSettings(cores, slice_ns=TICK // 2, tick_ns=TICK, wake_ns=wake_ns)
-    return Parallel(Clock(), QUANTUM, overheads, Several(vcpus), host, Random(1))
+    return Parallel(Clock(), QUANTUM, overheads, SmpSettings(vcpus), host, Random(1))
 
 
 def run(processor: Parallel, until: int) -> None:
@@ -71,7 +71,7 @@ def test_system_calls_do_not_overlap() -> None:
 
 
 def test_who_blocks_has_the_kernel_lock_at_the_end_and_until_its_processor_is_idle() -> None:
-    processor, done = machine(2, 2, Overheads(block_locked=10_000, idle_locked=30_000)), list[int]()
+    processor, done = machine(2, 2, Overheads(block_lock_hold_ns=10_000, idle_lock_hold_ns=30_000)), list[int]()
 
     def blocker() -> Body:
         yield 100_000
@@ -100,7 +100,7 @@ def test_an_idle_core_runs_a_processor_only_when_it_has_got_up() -> None:
 def test_who_computes_falls_asleep_if_it_pauses_while_qemu_wakes_a_processor() -> None:
     # Two compute on two cores; a third sleeps, with a core to go to only when one of them has had its slice.
     bql_hold_ns = 2 * COMPUTE_TURN_NS
-    processor, woken, falls = machine(3, 2, Overheads(tell=bql_hold_ns)), list[int](), list[int]()
+    processor, woken, falls = machine(3, 2, Overheads(bql_hold_ns=bql_hold_ns)), list[int](), list[int]()
 
     def sleeper() -> Body:
         thread.deadline = 5_500_000

@@ -17,7 +17,7 @@ from rayos_model.contract.abi import ThreadId
 from rayos_model.costs.address_space import AddressSpaceUse
 from rayos_model.model.cpu.clock import Clock
 from rayos_model.model.cpu.thread import BLOCK, Body, Overheads, Thread
-from rayos_model.model.cpu.uniprocessor import Processor
+from rayos_model.model.cpu.uniprocessor import Uniprocessor
 
 UNIT = 1_000_000  # ns in one unit of mean service time
 JOBS = 60_000
@@ -26,7 +26,7 @@ FOREVER = 10**15
 
 @dataclass
 class Result:
-    processor: Processor
+    processor: Uniprocessor
     stays: dict[int, list[int]] = field(default_factory=dict)
     demand: int = 0
 
@@ -40,7 +40,7 @@ def simulate(
 ) -> Result:
     """Poisson arrivals per priority: {priority: (rate per unit, service time in units)}."""
     env = Clock()
-    processor = Processor(env, quantum)
+    processor = Uniprocessor(env, quantum)
     result = Result(processor)
 
     def job(priority: int, arrived: int, demand: int) -> Body:
@@ -103,7 +103,7 @@ def test_round_robin_with_a_short_quantum_is_processor_sharing() -> None:
 def test_mm1k_loses_the_share_that_erlang_says() -> None:
     rho, places = 0.8, 4
     env = Clock()
-    processor = Processor(env, FOREVER)
+    processor = Uniprocessor(env, FOREVER)
     rng = random.Random(3)
     queue: list[int] = []
     lost = 0
@@ -143,7 +143,7 @@ def test_utilisation_and_littles_law_hold_exactly(quantum: int) -> None:
 
 def test_overheads_are_charged_once_a_dispatch_and_once_an_interrupt() -> None:
     env = Clock()
-    processor = Processor(env, FOREVER, Overheads(dispatch=100, interrupt=10, idle_wake=5))
+    processor = Uniprocessor(env, FOREVER, Overheads(dispatch_ns=100, interrupt_ns=10, idle_wake_ns=5))
     ends: dict[str, int] = {}
 
     def worker(name: str, demand: int, sleep: int | None, thread: list[Thread]) -> Body:
@@ -165,7 +165,13 @@ def test_overheads_are_charged_once_a_dispatch_and_once_an_interrupt() -> None:
 
 def test_replacing_an_address_space_costs_what_there_is_to_forget() -> None:
     env = Clock()
-    processor = Processor(env, FOREVER, Overheads(replaced=100, replaced_used=20, replaced_mapped=2, replaced_drawn=10))
+    processor = Uniprocessor(
+        env,
+        FOREVER,
+        Overheads(
+            space_switch_ns=100, space_switch_used_ns=20, space_switch_mapped_page_ns=2, space_switch_drawn_page_ns=10
+        ),
+    )
     ends: list[int] = []
 
     def body(steps: int, thread: list[Thread]) -> Body:
@@ -203,7 +209,7 @@ def test_what_a_client_has_drawn_is_forgotten_with_its_address_space() -> None:
 
 def test_marks_within_a_burst_move_with_interruptions() -> None:
     env = Clock()
-    processor = Processor(env, FOREVER, Overheads(interrupt=10))
+    processor = Uniprocessor(env, FOREVER, Overheads(interrupt_ns=10))
     seen: list[int] = []
     ends: list[int] = []
 
@@ -228,7 +234,7 @@ def test_marks_within_a_burst_move_with_interruptions() -> None:
 
 def test_interrupts_and_the_end_of_a_quantum_wait_for_the_end_of_a_system_call() -> None:
     env = Clock()
-    processor = Processor(env, 10_000)
+    processor = Uniprocessor(env, 10_000)
     began: dict[str, int] = {}
 
     def caller() -> Body:

@@ -15,6 +15,7 @@ from rayos_model.contract.markers import parse
 from rayos_model.contract.trace_record import Records, TraceKind
 from rayos_model.costs.parameters import Parameters
 from rayos_model.model import ModelSystem
+from rayos_model.model.cpu.uniprocessor import Uniprocessor
 from rayos_model.model.machine import Machine
 from rayos_model.run.run import Run
 from rayos_model.run.system import Progress, execute
@@ -134,6 +135,7 @@ def test_progress_reaches_the_end_second_by_second(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", MIXES)
 def test_littles_law_holds_on_the_processor(name: str) -> None:
     processor = Watched(mixed(name=name)).machine.core.processor
+    assert isinstance(processor, Uniprocessor)
     # Both sides are exact integers; at the end only the launcher, which has just left, ran.
     assert processor.runnable_area == processor.stay_ns > 0
 
@@ -143,6 +145,7 @@ def test_idle_time_adds_up(name: str) -> None:
     watched = Watched(mixed(name=name))
     idle = watched.measured(TraceKind.M_IDLE)
     processor = watched.machine.core.processor
+    assert isinstance(processor, Uniprocessor)
     assert len(idle) == 6
     assert all(0 <= second <= NS for second in idle)
     # What the snapshots leave out is after the last of them: clients leave, well within a second.

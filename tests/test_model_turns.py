@@ -8,13 +8,13 @@ from rayos_model.contract.abi import COMPUTE_TURN_NS
 from rayos_model.model.cpu.clock import Clock
 from rayos_model.model.cpu.thread import BLOCK, EXITED, LEAVE, Body, Overheads, Thread
 from rayos_model.model.cpu.turn_taking import TurnTaking
-from rayos_model.model.cpu.virtual_cpu import MAX_IPI_DELAY_NS, ComputingThread, Several
+from rayos_model.model.cpu.virtual_cpu import MAX_IPI_DELAY_NS, ComputingThread, SmpSettings
 
 QUANTUM = 10_000_000
 
 
 def machine(vcpus: int, ipi_delay_seed: int = 0) -> TurnTaking:
-    return TurnTaking(Clock(), QUANTUM, Overheads(), Several(vcpus, ipi_delay_seed=ipi_delay_seed))
+    return TurnTaking(Clock(), QUANTUM, Overheads(), SmpSettings(vcpus, ipi_delay_seed=ipi_delay_seed))
 
 
 def run(processor: TurnTaking, until: int) -> None:
@@ -154,8 +154,8 @@ def test_a_preempted_thread_that_computes_does_not_begin_its_turn_anew() -> None
 
 def test_looking_for_a_processor_costs_nothing_where_the_threads_own_is_idle() -> None:
     """Each of several that are woken one after the other claims a processor; only the first at each finds it idle."""
-    overheads = Overheads(seek=10.0)
-    processor, woken = TurnTaking(Clock(), QUANTUM, overheads, Several(3)), list[int]()
+    overheads = Overheads(cpu_search_ns=10.0)
+    processor, woken = TurnTaking(Clock(), QUANTUM, overheads, SmpSettings(3)), list[int]()
     threads = []
     for index in range(4):
         holder = list[Thread]()
@@ -182,7 +182,7 @@ def test_the_way_out_of_the_kernel_is_a_part_of_what_follows() -> None:
         seen.append(processor.now)
 
     seen = list[int]()
-    processor = TurnTaking(Clock(), QUANTUM, Overheads(leave=200), Several(2))
+    processor = TurnTaking(Clock(), QUANTUM, Overheads(syscall_exit_ns=200), SmpSettings(2))
     processor.spawn(Thread(16, "r", 10, receiver(processor, seen)))
     run(processor, 10_000)
     assert seen == [1200, 1500]

@@ -1,4 +1,4 @@
-"""Several processors: the policy, the locks and the detectors hold, and icount repeats a run to the bit."""
+"""SmpSettings processors: the policy, the locks and the detectors hold, and icount repeats a run to the bit."""
 
 from __future__ import annotations
 

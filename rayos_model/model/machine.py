@@ -142,7 +142,7 @@ class Machine:
     # ---- what connects the parts -----------------------------------------------------------------
 
     def _reclaimed(self, pages: int) -> None:
-        running = self.core.processor.running
+        running = self.core.processor.current_thread()
         self.core.measure(TraceKind.M_RECLAIM, 0, pages, running.index if running else ThreadId.IDLE)
 
     def _thread_ended(self, thread: Thread) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from rayos_model.contract.abi import MAX_CLIENTS, ThreadId
 from rayos_model.costs.cache_state import FIRST, NOT_SET, CacheState, by_cache_state
 from rayos_model.costs.parameters import LENGTHS_NS, MEDIAN, Parameters, Segment
-from rayos_model.model.cpu.uniprocessor import Processor
+from rayos_model.model.cpu.scheduler import Scheduler
 from rayos_model.model.noise import Noise
 from rayos_model.trace.points import OF_THEMSELVES, heap_depth, size_names, sizes_key
 
@@ -168,7 +168,7 @@ class Flow:
 
     __slots__ = ("_place", "_processor", "subject")
 
-    def __init__(self, costs: CostModel, processor: Processor, start: Point) -> None:
+    def __init__(self, costs: CostModel, processor: Scheduler, start: Point) -> None:
         self._processor = processor
         self._place = costs.place(start)
         self.subject = 0
@@ -192,7 +192,7 @@ class NoisyFlow(Flow):
     __slots__ = ("_cache_state", "_costs", "_noise", "_variations", "_walker")
 
     def __init__(
-        self, costs: CostModel, processor: Processor, start: Point, noise: Noise, warmth: CacheState, thread: int
+        self, costs: CostModel, processor: Scheduler, start: Point, noise: Noise, warmth: CacheState, thread: int
     ) -> None:
         super().__init__(costs, processor, start)
         self._costs = costs
@@ -209,7 +209,7 @@ class NoisyFlow(Flow):
         processor, thread = self._processor, self._walker
         timer_ns = processor.timer_set_for.pop(thread, NOT_SET)
         warmth = self._cache_state.pass_by(
-            variation.pair, thread, now_ns, processor.loads, timer_ns, processor.executing
+            variation.pair, thread, now_ns, processor.space_switches, timer_ns, processor.executing
         )
         level, spread = variation.spread(warmth, cost)
         if not spread:
@@ -237,7 +237,7 @@ class RecordedFlow(Flow):
 
     __slots__ = ("crossed",)
 
-    def __init__(self, costs: CostModel, processor: Processor, start: Point) -> None:
+    def __init__(self, costs: CostModel, processor: Scheduler, start: Point) -> None:
         super().__init__(costs, processor, start)
         self.crossed: list[tuple[Point, int, int]] = []
 

@@ -1,4 +1,4 @@
-"""Several processors: the scheduler's policy for them and the kernel lock (docs/mechanism.md, "Scheduler policy").
+"""SmpSettings processors: the scheduler's policy for them and the kernel lock (docs/mechanism.md, "Scheduler policy").
 
 Which of them runs when, and how far the clock moves meanwhile, is a subclass's. Must not know what threads do.
 """
@@ -10,6 +10,7 @@ from collections import deque
 
 from rayos_model.contract.abi import COMPUTE_TURN_NS
 from rayos_model.model.cpu.clock import NEVER, Call, Clock
+from rayos_model.model.cpu.scheduler import Scheduler
 from rayos_model.model.cpu.thread import (
     BLOCK,
     BLOCKED,
@@ -20,7 +21,6 @@ from rayos_model.model.cpu.thread import (
     Overheads,
     Thread,
 )
-from rayos_model.model.cpu.uniprocessor import Processor
 from rayos_model.model.cpu.virtual_cpu import (
     _LOCKED,
     IDLE,
@@ -28,18 +28,18 @@ from rayos_model.model.cpu.virtual_cpu import (
     ComputingThread,
     Cpu,
     Phase,
-    Several,
+    SmpSettings,
     Stop,
     _by_deadline,
 )
 
 
-class Cpus(Processor):
-    """Several processors that share ready queues and a kernel lock."""
+class Multiprocessor(Scheduler):
+    """SmpSettings processors that share ready queues and a kernel lock."""
 
-    def __init__(self, env: Clock, quantum_ns: int, overheads: Overheads, several: Several) -> None:
+    def __init__(self, env: Clock, quantum_ns: int, overheads: Overheads, several: SmpSettings) -> None:
         super().__init__(env, quantum_ns, overheads, several.jitter)
-        self._seek_ns = round(overheads.seek * (several.vcpus - 1))
+        self._seek_ns = round(overheads.cpu_search_ns * (several.vcpus - 1))
         self._cpus = [Cpu(identity, several.ipi_delay_seed) for identity in range(several.vcpus)]
         self._home: dict[Thread, Cpu] = {}  # where each thread runs, or ran last
         self._killed: set[Thread] = set()  # that have not left their processor yet
@@ -122,7 +122,7 @@ class Cpus(Processor):
 
         One of `several`: then also what it costs to interrupt that processor, if that has to be.
         """
-        tell = self.overheads.tell if several else 0
+        tell = self.overheads.bql_hold_ns if several else 0
         if thread.state != BLOCKED:
             return 0
         home = self._home.get(thread, self._cpus[0])
@@ -137,8 +137,10 @@ class Cpus(Processor):
                 return self._seek_ns + tell
         return self._seek_ns
 
+    def current_thread(self) -> Thread | None:
+        return None if self._current is None else self._current.thread
+
     def idle_ns(self) -> int:
-        """Idle time so far, ns, of all processors."""
         return sum(cpu.idle_ns + (0 if cpu.idle_since is None else self.now - cpu.idle_since) for cpu in self._cpus)
 
     # ---- readiness -----------------------------------------------------------------------------
@@ -162,7 +164,7 @@ class Cpus(Processor):
             self._interrupted(cpu)
             return
         heard = self.now + (cpu.delays.next() * MAX_IPI_DELAY_NS >> 32)
-        self._at(heard, Call(lambda: self._interrupted(cpu)))
+        self.env.set_alarm(heard, Call(lambda: self._interrupted(cpu)))
 
     def _interrupted(self, cpu: Cpu) -> None:
         cpu.told = True
@@ -198,7 +200,7 @@ class Cpus(Processor):
     def _execute(self, cpu: Cpu) -> Stop:
         """Has a processor go on until something stops it."""
         self._current, self.sleepers, cpu.halted = cpu, len(cpu.asleep), False
-        self.executing, self.loads = cpu.id, cpu.loads
+        self.executing, self.space_switches = cpu.id, cpu.space_switches
         stop = self._until_stopped(cpu)
         self._current, cpu.halted = None, stop is Stop.HALTED
         self._note_absence_from(cpu)
@@ -235,8 +237,8 @@ class Cpus(Processor):
     def _interrupt_cost_on(self, cpu: Cpu) -> int:
         """What the interrupt that waits for a processor takes, up to the decision who runs next."""
         if cpu.thread is not None:
-            return self.overheads.interrupt
-        return self.overheads.wake_up() if cpu.timer_due else self.overheads.told_wake
+            return self.overheads.interrupt_ns
+        return self.overheads.wake_up() if cpu.timer_due else self.overheads.ipi_wake_ns
 
     def _lock(self, cpu: Cpu) -> bool:
         if self._locked is None:
@@ -358,7 +360,7 @@ class Cpus(Processor):
             cpu.claim = IDLE
             if cpu.idle_since is None:
                 cpu.idle_since = self.now
-                cpu.debt += self.overheads.idle_locked
+                cpu.debt += self.overheads.idle_lock_hold_ns
             cpu.set_timer()
             return
         if cpu.idle_since is not None:
@@ -373,8 +375,8 @@ class Cpus(Processor):
         cpu.quantum_end = self.now + thread.quantum_left
         if thread.space != cpu.space:  # a kernel thread is given the kernel's own (docs/kernel.md, "Locks")
             cpu.space = thread.space
-            self.loads = cpu.loads = cpu.loads + 1
-        cpu.debt += self.overheads.dispatch
+            self.space_switches = cpu.space_switches = cpu.space_switches + 1
+        cpu.debt += self.overheads.dispatch_ns
         cpu.set_timer()
         if cpu.wanted != cpu.armed:
             self.timer_set_for[thread.index] = self.now
@@ -398,11 +400,11 @@ class Cpus(Processor):
             if wish is BLOCK:
                 if self._sleep(cpu, thread):
                     burst, thread.trailing = thread.trailing, 0
-                    if self.overheads.block_locked:
-                        thread.locked_from = max(burst - self.overheads.block_locked, 0)
+                    if self.overheads.block_lock_hold_ns:
+                        thread.locked_from = max(burst - self.overheads.block_lock_hold_ns, 0)
                     break
             elif wish == LEAVE:
-                burst, thread.leaving, thread.locked_from = self.overheads.leave, True, 0
+                burst, thread.leaving, thread.locked_from = self.overheads.syscall_exit_ns, True, 0
                 break
             elif wish:
                 burst = wish  # type: ignore[assignment]

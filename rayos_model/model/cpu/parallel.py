@@ -1,4 +1,4 @@
-"""Several processors that run at once on the cores of a host: QEMU with multi-threaded TCG.
+"""SmpSettings processors that run at once on the cores of a host: QEMU with multi-threaded TCG.
 
 Each is a thread of the host, which lets it wait where more of them want a core than there are (host.py). QEMU's main
 loop is one more, which sees to timers. What goes through QEMU needs its one big lock: to tell another processor
@@ -19,9 +19,9 @@ from rayos_model.contract.abi import COMPUTE_TURN_NS
 from rayos_model.model.cpu.clock import NEVER, Alarm, Call, Clock
 from rayos_model.model.cpu.host import Host, HostSettings, HostThread
 from rayos_model.model.cpu.host_mutex import Mutex
-from rayos_model.model.cpu.multiprocessor import Cpus
+from rayos_model.model.cpu.multiprocessor import Multiprocessor
 from rayos_model.model.cpu.thread import Overheads
-from rayos_model.model.cpu.virtual_cpu import ComputingThread, Cpu, Phase, Several, Stop
+from rayos_model.model.cpu.virtual_cpu import ComputingThread, Cpu, Phase, SmpSettings, Stop
 from rayos_model.model.pcg32 import Random
 
 SPINNERS_MEET_NS: Final = 4_000_000
@@ -36,20 +36,20 @@ def _rest_of_step(left_ns: int) -> int:
     return left_ns - after
 
 
-class Parallel(Cpus):
-    """Several processors on the cores of a host; SimPy's clock is theirs."""
+class Parallel(Multiprocessor):
+    """SmpSettings processors on the cores of a host; SimPy's clock is theirs."""
 
     def __init__(
         self,
         env: Clock,
         quantum_ns: int,
         overheads: Overheads,
-        several: Several,
+        several: SmpSettings,
         settings: HostSettings,
         chance: Random,
     ) -> None:
         super().__init__(env, quantum_ns, overheads, several)
-        self.at_once = True
+        self.parallel = True
         self._chance = chance
         self._wake_ns = settings.wake_ns
         self._host = Host(env, settings, chance)
@@ -68,7 +68,7 @@ class Parallel(Cpus):
         if wanted:
             end = Call(partial(self._proceed, cpu))
             self._busy[cpu] = self.now, end
-            self._at(self.now + wanted, end)
+            self.env.set_alarm(self.now + wanted, end)
         return 0
 
     def _compute(self, cpu: Cpu, thread: ComputingThread) -> Stop:
@@ -80,7 +80,7 @@ class Parallel(Cpus):
 
     def _interrupt_cost_on(self, cpu: Cpu) -> int:
         """How long an idle one takes to wake, it spends asleep."""
-        return self.overheads.interrupt
+        return self.overheads.interrupt_ns
 
     def _may_interrupt(self, cpu: Cpu) -> bool:
         return self._take_qemu(self._threads[cpu.id], 0)
@@ -110,19 +110,19 @@ class Parallel(Cpus):
         if deadline == NEVER:
             return False
         woken_ns = 2 * self._wake_ns  # the main loop, and it the processor
-        late = max(self.overheads.wake_up() - self.overheads.interrupt - woken_ns, 0)
+        late = max(self.overheads.wake_up() - self.overheads.interrupt_ns - woken_ns, 0)
 
         def expire() -> None:
             if cpu.armed != deadline:
                 return
             if cpu.thread is None and self.env.instant() < deadline + late:
-                self._at(deadline + late, Call(expire))
+                self.env.set_alarm(deadline + late, Call(expire))
                 return
             cpu.armed = NEVER
             self._expired.append(cpu)
             self._rouse(self._main_loop)
 
-        self._at(max(deadline, self.env.instant()), Call(expire))
+        self.env.set_alarm(max(deadline, self.env.instant()), Call(expire))
         return False
 
     def _interrupt_sent(self, cpu: Cpu) -> None:
@@ -139,7 +139,7 @@ class Parallel(Cpus):
     def _unlocked(self) -> None:
         waiting, self._spinning = self._spinning, []
         for cpu in waiting:
-            self._at(self.env.instant(), Call(partial(self._carry_on, cpu)))
+            self.env.set_alarm(self.env.instant(), Call(partial(self._carry_on, cpu)))
 
     # ---- QEMU ------------------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class Parallel(Cpus):
 
     def _take_qemu(self, thread: HostThread, wakes: int) -> bool:
         """Takes QEMU's lock to wake so many; else the thread has fallen asleep. Who then pauses falls asleep, too."""
-        if not self._qemu.take(thread, wakes * self.overheads.tell):
+        if not self._qemu.take(thread, wakes * self.overheads.bql_hold_ns):
             return False
         if wakes:
             for cpu in self._spinning.copy():
@@ -166,7 +166,7 @@ class Parallel(Cpus):
 
     def _when_released(self, do: Callable[[], None]) -> None:
         """Does something as soon as QEMU's lock is released, or now if its owner has no core and it may take long."""
-        self._at(self._qemu.release_at(), Call(do))
+        self.env.set_alarm(self._qemu.release_at(), Call(do))
 
     def _pause(self, cpu: Cpu) -> None:
         """If QEMU's lock is taken, a processor that computes falls asleep at its next pause, if it still is by then."""
@@ -180,7 +180,7 @@ class Parallel(Cpus):
 
         thread, now = cpu.thread, self.env.instant()
         assert isinstance(thread, ComputingThread)
-        self._at(now + thread.left_of_turn(now), Call(pause))
+        self.env.set_alarm(now + thread.left_of_turn(now), Call(pause))
 
     def _see_to_timers(self) -> None:
         """What the main loop does when it has a core."""
@@ -208,7 +208,7 @@ class Parallel(Cpus):
         if len(self._spinning) > 1 and not self._meeting:
             self._meeting = True
             wait_ns = -SPINNERS_MEET_NS * log((self._chance.next() + 1) / 2**32)
-            self._at(self.env.instant() + round(wait_ns), Call(self._meet))
+            self.env.set_alarm(self.env.instant() + round(wait_ns), Call(self._meet))
 
     def _meet(self) -> None:
         """Two that spin have come upon QEMU's lock at the same instant: one has it for a moment, one falls asleep."""

@@ -12,12 +12,12 @@ from rayos_model.model.cpu.clock import NEVER
 
 
 class Block:
-    """What a thread yields to give up the processor; its deadline is in :attr:`Thread.deadline`."""
+    """What a thread yields to give up its CPU; its deadline is in :attr:`Thread.deadline`."""
 
 
 BLOCK: Final = Block()
 LEAVE: Final = -1
-"""What a thread yields at the end of `recv`: the way out of the kernel, a part of the segment that follows."""
+"""What a thread yields at the end of `recv`: the exit from the kernel, which is part of the segment that follows."""
 
 Body = Generator[int | Block, None, None]
 
@@ -33,44 +33,52 @@ KERNEL_SPACE: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Overheads:
-    """What scheduling itself costs, in ns of CPU time.
+    """What scheduling itself costs, in ns of CPU time."""
 
-    dispatch: handing the processor to a thread; interrupt: one timer interrupt while a thread runs;
-    idle_wake: from a timer deadline on an idle processor to the switch away from idle; `draw_idle_wake` draws it where
-    it is not always the same; replaced: replacing a client's address space by another's, the others of that name more
-    for its buffers (touched.py). Of several processors: seek: looking at one further one for a thread that was woken;
-    told_wake: from the end of the turn of who told an idle one to the switch away from idle; leave: from the end of
-    `recv` to where its thread leaves the kernel. Of processors that run at once: tell: for how long QEMU's lock is kept
-    to wake a thread of the host; for how long the kernel lock is held before a client blocks (block_locked), before the
-    compositor takes a batch or has queued events (service_locked), and from a block that leaves a processor idle on
-    (idle_locked).
-    """
-
-    dispatch: int = 0
-    interrupt: int = 0
-    idle_wake: int = 0
+    dispatch_ns: int = 0
+    """Handing a CPU to a thread."""
+    interrupt_ns: int = 0
+    """One timer interrupt while a thread runs."""
+    idle_wake_ns: int = 0
+    """From a timer's deadline on an idle CPU to the switch away from idle."""
     draw_idle_wake: Callable[[], int] | None = None
-    replaced: float = 0.0
-    replaced_used: float = 0.0
-    replaced_mapped: float = 0.0
-    replaced_drawn: float = 0.0
-    seek: float = 0.0
-    told_wake: int = 0
-    leave: int = 0
-    tell: int = 0
-    block_locked: int = 0
-    service_locked: int = 0
-    idle_locked: int = 0
+    """Draws `idle_wake_ns` where it varies."""
+    space_switch_ns: float = 0.0
+    """Switching from one client's address space to another's."""
+    space_switch_used_ns: float = 0.0
+    """Added if the client that is left has drawn since its address space was loaded."""
+    space_switch_mapped_page_ns: float = 0.0
+    """Added then for each page that it maps (costs/address_space.py)."""
+    space_switch_drawn_page_ns: float = 0.0
+    """Added then for each page that it drew to."""
+    cpu_search_ns: float = 0.0
+    """SMP: examining one further CPU for a thread that is woken."""
+    ipi_wake_ns: int = 0
+    """SMP: from the end of the turn of the CPU that sent an IPI to the idle CPU's switch away from idle."""
+    syscall_exit_ns: int = 0
+    """SMP: from the end of `recv` to where its thread leaves the kernel."""
+    bql_hold_ns: int = 0
+    """MTTCG: how long the Big QEMU Lock is held to wake a thread of the host."""
+    block_lock_hold_ns: int = 0
+    """MTTCG: how long the kernel lock is held before a client blocks."""
+    service_lock_hold_ns: int = 0
+    """MTTCG: how long it is held before the compositor takes a batch or has queued events."""
+    idle_lock_hold_ns: int = 0
+    """MTTCG: how long it is held from a block on that leaves a CPU idle."""
 
-    def replacing(self, touched: AddressSpaceUse) -> int:
-        """The address space of a process."""
-        used, mapped, drawn = touched.forget()
-        of_buffers = self.replaced_used * used + self.replaced_mapped * mapped + self.replaced_drawn * drawn
-        return round(self.replaced + of_buffers)
+    def space_switch(self, left: AddressSpaceUse) -> int:
+        """Cost of switching away from an address space with this use, ns."""
+        used, mapped, drawn = left.forget()
+        of_buffers = (
+            self.space_switch_used_ns * used
+            + self.space_switch_mapped_page_ns * mapped
+            + self.space_switch_drawn_page_ns * drawn
+        )
+        return round(self.space_switch_ns + of_buffers)
 
     def wake_up(self) -> int:
-        """From a deadline on an idle processor to the switch away from idle, this time."""
-        return self.idle_wake if self.draw_idle_wake is None else self.draw_idle_wake()
+        """From a deadline on an idle CPU to the switch away from idle, this time, ns."""
+        return self.idle_wake_ns if self.draw_idle_wake is None else self.draw_idle_wake()
 
 
 class Thread:

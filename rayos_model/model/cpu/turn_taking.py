@@ -1,13 +1,13 @@
-"""Several processors that take turns on one clock, as QEMU with icount has them (docs/mechanism.md)."""
+"""SmpSettings processors that take turns on one clock, as QEMU with icount has them (docs/mechanism.md)."""
 
 from __future__ import annotations
 
 from enum import Enum, auto
 
 from rayos_model.model.cpu.clock import NEVER, Alarm, Call, Clock
-from rayos_model.model.cpu.multiprocessor import Cpus
+from rayos_model.model.cpu.multiprocessor import Multiprocessor
 from rayos_model.model.cpu.thread import Overheads
-from rayos_model.model.cpu.virtual_cpu import Cpu, Several, Stop
+from rayos_model.model.cpu.virtual_cpu import Cpu, SmpSettings, Stop
 
 LONGEST_TURN_NS = 100_000_000
 """Period of a timer of QEMU's own, which runs while not all processors are halted."""
@@ -21,16 +21,17 @@ class _Stage(Enum):
     WITHIN = auto()  # a turn
 
 
-class TurnTaking(Cpus):
-    """Several processors, one of which runs at any time; `now` is the clock they share."""
+class TurnTaking(Multiprocessor):
+    """SmpSettings processors, one of which runs at any time; `now` is the clock they share."""
 
-    def __init__(self, env: Clock, quantum_ns: int, overheads: Overheads, several: Several) -> None:
+    def __init__(self, env: Clock, quantum_ns: int, overheads: Overheads, several: SmpSettings) -> None:
         super().__init__(env, quantum_ns, overheads, several)
         self._turn = 0  # whose it is
         self._stage = _Stage.LOOK
         self._look_first = [False] * several.vcpus  # whose next turn comes after a look at the timers
         self._longest = NEVER  # deadline of QEMU's own timer
         self._deadline = NEVER  # the earliest of all timers
+        self._active = False  # turns are being taken
         self._resumption: Alarm | None = None
         self._resumes = NEVER
 

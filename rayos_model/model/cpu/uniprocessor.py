@@ -1,27 +1,22 @@
-"""The processor: preemptive fixed priorities, round robin among equals (docs/mechanism.md, "Scheduler policy").
+"""One CPU: preemptive fixed priorities, round robin among equals (docs/explanation/mechanism, "Scheduler policy").
 
-A thread is a generator. It yields an int to consume that many nanoseconds of CPU, or ``BLOCK`` to wait until
-somebody calls :meth:`Processor.wake` or its deadline passes. The processor knows nothing of what threads do.
-
-Speed: between two events of the SimPy queue nothing can disturb the processor, so it runs ahead on its own clock
-(:attr:`Processor.now`) and asks SimPy for an event only where a burst reaches past the next one.
+Speed: between two events of the SimPy queue nothing can disturb the CPU, so it runs ahead on its own clock
+(:attr:`Scheduler.now`) and asks SimPy for an event only where a burst reaches past the next one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from rayos_model.model.cpu.clock import NEVER, Alarm, Call, Clock
+from rayos_model.model.cpu.scheduler import Scheduler
 from rayos_model.model.cpu.thread import (
     BLOCK,
     BLOCKED,
     EXITED,
     KERNEL_SPACE,
-    MIN_QUANTUM_NS,
     READY,
     RUNNING,
-    Body,
     Overheads,
     Thread,
 )
@@ -30,7 +25,7 @@ from rayos_model.model.pcg32 import Random
 _NO_OVERHEADS: Final = Overheads()
 
 
-class Processor:
+class Uniprocessor(Scheduler):
     """One CPU. Completed bursts resume their thread; time not spent on any thread is idle.
 
     Accounts what operational laws need: idle time, the time integral of the number of runnable threads
@@ -41,24 +36,12 @@ class Processor:
     def __init__(
         self, env: Clock, quantum_ns: int, overheads: Overheads = _NO_OVERHEADS, jitter: Random | None = None
     ) -> None:
-        self.env = env
-        self.quantum_ns = quantum_ns
-        self.at_once = False  # processors run at once: what a thread does meanwhile, others see
-        self._jitter = jitter
-        self.overheads = overheads
-        self._dispatch_ns = overheads.dispatch
-        self.now = env.instant()  # the processor's own clock, never behind SimPy's
+        super().__init__(env, quantum_ns, overheads, jitter)
+        self._dispatch_ns = overheads.dispatch_ns
         self.running: Thread | None = None
-        self.on_exit: Callable[[Thread], None] | None = None
-        self.on_burst: Callable[[Thread], None] | None = None  # a burst was consumed, `Thread.time_at` tells when
-        self.on_block: Callable[[Thread, int], None] | None = None  # blocks; its trailing time begins at this instant
         self.stay_ns = 0
         self.idle_before = 0  # idle ns up to the last time the processor left idle
-        self.sleepers = 0  # threads blocked with a deadline
-        self.executing = 0  # the number of the processor that executes just now
-        self.loads = 0  # times that it was given another address space
         self._loaded: Thread | None = None  # whose address space is
-        self.timer_set_for: dict[int, int] = {}  # by index of the thread for which the timer was set anew: when
         self._asleep: dict[Thread, int] | None = None  # until when, where it is noted
         self._armed = NEVER  # what the timer is set to, likewise
         self._idle_since = self.now  # may lie ahead of now by the last thread's trailing time
@@ -79,20 +62,16 @@ class Processor:
     # ---- what the rest of the model calls ---------------------------------------------------
 
     def begin(self, thread: Thread) -> None:
-        """Has a new thread run, at the start."""
         self.spawn(thread)
 
     def note_timer(self) -> None:
-        """From now on notes for whom the timer is set anew."""
         self._asleep = {}
 
     def spawn(self, thread: Thread) -> None:
-        """Makes a new thread ready."""
         self._announce()
         self._make_ready(thread)
 
     def wake(self, thread: Thread) -> None:
-        """Makes a blocked thread ready; nothing if it is not. A running caller is preempted at its next yield."""
         if thread.state == BLOCKED:
             if not self._active:
                 self._announce()
@@ -113,40 +92,19 @@ class Processor:
         thread.state = EXITED
         thread.body.close()
 
-    def restart(self, thread: Thread, body: Body) -> None:
-        """Abandons what a thread that is ready or blocked was doing; it goes on with another body."""
-        self.wake(thread)
-        thread.body.close()
-        thread.body = body
-        thread.burst = thread.remaining = thread.trailing = 0
-        thread.suspended_at = None
-
-    def seek(self, thread: Thread, claimed: set[int], *, several: bool = False) -> int:
-        """What it costs to find a processor for a thread that is about to be woken, ns; one of `several` in a row.
-
-        `claimed` are those, by number, that threads woken just before it will have claimed; its own is added.
-        """
-        return 0
-
     @property
     def runnable_area(self) -> int:
         """The time integral of the number of runnable threads so far, ns (integrated by parts)."""
         runnable = sum(map(len, self._ready)) + (self.running is not None)
         return self._area + runnable * self.now
 
+    def current_thread(self) -> Thread | None:
+        return self.running
+
     def idle_ns(self) -> int:
-        """Idle time so far, ns."""
         if self.running is None and self.now > self._idle_since:
             return self.idle_before + self.now - self._idle_since
         return self.idle_before
-
-    def _fresh_quantum(self) -> int:
-        """A full quantum or, with jitter, one that random draws shorten; as in kernel/sched.c."""
-        if self._jitter is None:
-            return self.quantum_ns
-        draw = self._jitter.next()
-        half = self.quantum_ns >> (draw & 7) >> 1
-        return max(half + (half * (draw >> 22) >> 10), MIN_QUANTUM_NS)
 
     # ---- readiness ---------------------------------------------------------------------------
 
@@ -208,7 +166,7 @@ class Processor:
 
     def _interrupt_cost(self, deadline: int) -> int:
         """Of the timer interrupt at a deadline; those that sleep until the same share one."""
-        cost = self.overheads.interrupt if deadline != self._last_interrupt else 0
+        cost = self.overheads.interrupt_ns if deadline != self._last_interrupt else 0
         self._last_interrupt = deadline
         return cost
 
@@ -305,9 +263,9 @@ class Processor:
         """Its address space takes the place of another, if that is still there."""
         before = self._loaded
         if before is not None and before.state != EXITED:
-            self._overhead += self.overheads.replacing(before.touched)
+            self._overhead += self.overheads.space_switch(before.touched)
         self._loaded = thread
-        self.loads += 1
+        self.space_switches += 1
 
     def _set_timer(self, thread: Thread, earliest: int) -> None:
         """The timer is one-shot: set anew for a thread if the end of its quantum or the earliest sleeper says so."""
@@ -396,10 +354,10 @@ class Processor:
         self._quantum_end = self.now + self._fresh_quantum()
         if self._ready[thread.priority]:
             self._set_aside(thread, head=False)
-            self._overhead = self.overheads.interrupt
-        elif self.overheads.interrupt:
-            thread.interruptions.append((thread.burst - thread.remaining, self.overheads.interrupt))
-            self._overhead += self.overheads.interrupt
+            self._overhead = self.overheads.interrupt_ns
+        elif self.overheads.interrupt_ns:
+            thread.interruptions.append((thread.burst - thread.remaining, self.overheads.interrupt_ns))
+            self._overhead += self.overheads.interrupt_ns
 
     def _exit(self, thread: Thread) -> None:
         """The thread's body has ended."""
@@ -435,7 +393,7 @@ class _WakeUp(Alarm):
 
     __slots__ = ("_processor", "_sleeper")
 
-    def __init__(self, processor: Processor, thread: Thread) -> None:
+    def __init__(self, processor: Uniprocessor, thread: Thread) -> None:
         super().__init__()
         self._processor = processor
         self._sleeper = thread
@@ -449,7 +407,7 @@ class _StretchEnd(Alarm):
 
     __slots__ = ("_processor",)
 
-    def __init__(self, processor: Processor) -> None:
+    def __init__(self, processor: Uniprocessor) -> None:
         super().__init__()
         self._processor = processor
 

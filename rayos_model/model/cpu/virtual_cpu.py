@@ -84,7 +84,7 @@ class Cpu:
             "id",
             "idle_ns",
             "idle_since",
-            "loads",
+            "space_switches",
             "phase",
             "quantum_end",
         ),
@@ -109,7 +109,7 @@ class Cpu:
         self.quantum_end = 0
         self.idle_since: int | None = 0
         self.idle_ns = 0
-        self.loads = 0  # times that it was given another address space
+        self.space_switches = 0  # times that it was given another address space
         self.space = KERNEL_SPACE
 
     @property
@@ -125,7 +125,7 @@ class Cpu:
 
 
 @dataclass(frozen=True, slots=True)
-class Several:
+class SmpSettings:
     """How many processors there are, and what perturbs them: their quanta, and how late they hear of each other."""
 
     vcpus: int

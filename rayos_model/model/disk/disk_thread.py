@@ -10,7 +10,6 @@ from rayos_model.contract.image import Disk as DiskImage
 from rayos_model.contract.trace_record import TraceKind
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Body, Thread
-from rayos_model.model.cpu.uniprocessor import Processor
 from rayos_model.model.disk.device import TRIES, Device, Request
 from rayos_model.model.disk.store import Store, StoreError, Version
 from rayos_model.model.roles import DiskService
@@ -25,7 +24,7 @@ class DiskThread(DiskService):
 
     def __init__(self, core: Core, disk: DiskImage, costs: CostModel, contents: Mapping[int, Version]) -> None:
         self._core = core
-        self._processor: Processor = core.processor
+        self._processor = core.processor
         self._flow = core.flow(costs, ThreadId.DISK, AT_BLOCK)
         self._waiting: list[tuple[str, Thread]] = []
         self._closed_epoch: int | None = None

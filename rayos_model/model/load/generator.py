@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rayos_model.contract.abi import ThreadId
 from rayos_model.model.core import Core
-from rayos_model.model.cpu.multiprocessor import Cpus
+from rayos_model.model.cpu.multiprocessor import Multiprocessor
 from rayos_model.model.cpu.thread import RUNNING, Body, Thread
 from rayos_model.model.cpu.virtual_cpu import ComputingThread
 
@@ -74,6 +74,6 @@ class LoadGenerator:
         return 0 if over else (self._load.cpu_threads * self.level_ppm + WHOLE_PPM // 2) // WHOLE_PPM
 
     def _thread(self, index: int) -> Thread:
-        if isinstance(self._core.processor, Cpus):
+        if isinstance(self._core.processor, Multiprocessor):
             return ComputingThread(index, "compute", self._load.cpu_priority)
         return Thread(index, "compute", self._load.cpu_priority, _endless())

@@ -113,7 +113,7 @@ class Burst:
         held the lock since.
         """
         processor, begun = self._core.processor, 0
-        service = processor.overheads.service_locked
+        service = processor.overheads.service_lock_hold_ns
         parts: list[tuple[int, int, tuple[Process, Write] | None]] = [(taken_ns, taken_ns if woken else service, None)]
         parts += [(offset, service, (client, write)) for offset, client, write in writes]
         for ended, locked, queued in (*parts, (self.offset_ns, 0, None)):

@@ -145,7 +145,7 @@ class Compositor(Display):
                 waited = True
                 continue
             writes = burst.finish()
-            if processor.at_once:
+            if processor.parallel:
                 yield from burst.consume_in_parts(thread, writes, taken_ns, woken=woken)
             else:
                 yield burst.offset_ns
