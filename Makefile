@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Two workers; one that runs out of tests takes some from the other, for single tests take from nothing to minutes.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test soak lint calibrate notebooks docs setup model qemu clean
+.PHONY: demo test soak lint calibrate notebooks abi docs setup model qemu clean
 
 demo: .venv/.ready qemu ## predict a scenario, measure it on the kernel, compare
 	$(BIN)/rayos demo
@@ -27,6 +27,9 @@ notebooks: setup ## execute every notebook
 	@status=0; for source in notebooks/*.py; do [ -e "$$source" ] || continue; \
 		echo "$$source"; $(BIN)/jupytext --quiet --to ipynb "$$source" && \
 		$(BIN)/jupyter-execute --inplace "$${source%.py}.ipynb" || status=1; done; exit $$status
+
+abi: setup ## generate rayos_model/contract/abi.py from kernel/abi.h
+	$(BIN)/python -m tests.support.abi_generator
 
 docs: setup ## build the documentation as a site, into site/
 	$(BIN)/mkdocs build --strict --quiet

@@ -20,7 +20,7 @@ import pandas as pd
 from IPython.display import SVG, display
 
 from rayos_model.scenario import files
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import TraceKind
 from rayos_model.calibration import load_calibration, load_recorded
 from rayos_model.verdict.verdict import evaluate
 from rayos_model.comparison.agreement import compare

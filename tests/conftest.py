@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.abi import TraceKind
+from rayos_model.contract.trace_record import Records
 from rayos_model.run.run import Run
 from rayos_model.run.system import Progress, ProgressFn
 from rayos_model.run.writer import RunWriter

@@ -20,8 +20,8 @@ from rayos_model.calibration.delays import handovers, kernel_locked
 from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_scheduling
 from rayos_model.calibration.host import slice_ns, switch_ns, turn_ns, wake_ns
 from rayos_model.calibration.memory import fit_memory
-from rayos_model.contract.abi import BatchTag, ThreadId
-from rayos_model.contract.trace_record import TRACE_DTYPE, TraceKind, queued
+from rayos_model.contract.abi import BatchTag, ThreadId, TraceKind
+from rayos_model.contract.trace_record import TRACE_DTYPE, queued
 from rayos_model.costs.parameters import PROBABILITIES, Memory, Parameters, Scheduling, Segment
 from rayos_model.errors import BadInput
 from rayos_model.run.system import execute

@@ -11,8 +11,9 @@ import pytest
 
 from rayos_model.calibration import load_calibration
 from rayos_model.comparison import Comparison, attribution, baseline, compare_runs, runs
+from rayos_model.contract.abi import TraceKind
 from rayos_model.contract.metric_units import METRIC_UNITS
-from rayos_model.contract.trace_record import TRACE_DTYPE, Records, TraceKind
+from rayos_model.contract.trace_record import TRACE_DTYPE, Records
 from rayos_model.errors import BadInput
 from rayos_model.hardware import KernelSystem, build_kernel
 from rayos_model.run.run import Run

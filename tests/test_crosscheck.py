@@ -25,8 +25,9 @@ from rayos_model.comparison.agreement import (
 )
 from rayos_model.comparison.crosscheck import RUNS, crosscheck
 from rayos_model.comparison.tolerances import TOLERANCES
+from rayos_model.contract.abi import TraceKind
 from rayos_model.contract.metric_units import METRIC_UNITS, OPERATIONS
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.trace_record import Records
 from rayos_model.costs.parameters import Parameters
 from rayos_model.metrics.metrics import Metrics, Value
 from rayos_model.model import ModelSystem

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from rayos_model.calibration import load_calibration
-from rayos_model.contract.abi import FAULT_TARGET_DISK, BatchTag, Detection, FaultKind, Syscall, ThreadId
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.abi import FAULT_TARGET_DISK, BatchTag, Detection, FaultKind, Syscall, ThreadId, TraceKind
+from rayos_model.contract.trace_record import Records
 from rayos_model.hardware import KernelSystem
 from rayos_model.harness.failure import RECOVERY_LIMIT_NS, FailureInjectionResult, FailureInjector, Scenario
 from rayos_model.harness.workload import ClientWorkload

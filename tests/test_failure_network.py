@@ -8,8 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from rayos_model.contract.abi import FAULT_TARGET_NETWORK, Detection, FaultKind
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import FAULT_TARGET_NETWORK, Detection, FaultKind, TraceKind
 from rayos_model.harness.failure import RECOVERY_LIMIT_NS, FailureInjectionResult, FailureInjector, Scenario
 from rayos_model.harness.workload import ClientWorkload
 from rayos_model.metrics.fault_ledger import InjectedFault

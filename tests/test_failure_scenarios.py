@@ -17,10 +17,9 @@ import pytest
 
 from rayos_model.analysis.clients import diagnose_clients
 from rayos_model.calibration import load_calibration
-from rayos_model.contract.abi import FAULT_TARGET_HEAP, BatchTag, Detection, FaultKind
+from rayos_model.contract.abi import FAULT_TARGET_HEAP, BatchTag, Detection, FaultKind, TraceKind
 from rayos_model.contract.fault_kinds import FAULT_VARIANTS
 from rayos_model.contract.markers import Marker, order_problems, parse
-from rayos_model.contract.trace_record import TraceKind
 from rayos_model.hardware import KernelSystem
 from rayos_model.harness.failure import RECOVERY_LIMIT_NS, FailureInjectionResult, FailureInjector, Scenario
 from rayos_model.harness.workload import ClientWorkload

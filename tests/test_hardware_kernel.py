@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rayos_model.contract.abi import Provocation
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import Provocation, TraceKind
 from rayos_model.errors import BadInput, PlatformFailure
 from rayos_model.hardware import KernelSystem, build_kernel, doctor, failures
 from rayos_model.hardware.execution import probe

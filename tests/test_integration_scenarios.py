@@ -14,10 +14,10 @@ import pytest
 
 from rayos_model.calibration import load_calibration
 from rayos_model.comparison.agreement import compare
-from rayos_model.contract.abi import Provocation
+from rayos_model.contract.abi import Provocation, TraceKind
 from rayos_model.contract.markers import parse
 from rayos_model.contract.metric_units import QUANTILE_OF
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.trace_record import Records
 from rayos_model.hardware import KernelSystem
 from rayos_model.hardware.disk_format import format_image, read_store, verify_work
 from rayos_model.hardware.execution import run_blocking

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rayos_model.contract.abi import TraceKind
 from rayos_model.contract.metric_units import METRIC_UNITS
-from rayos_model.contract.trace_record import TRACE_DTYPE, Records, TraceKind
+from rayos_model.contract.trace_record import TRACE_DTYPE, Records
 from rayos_model.metrics.collector import MetricsCollector
 from rayos_model.metrics.metrics import Metrics
 from rayos_model.scenario.tables import NS

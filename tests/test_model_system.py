@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from rayos_model.calibration import load_calibration
+from rayos_model.contract.abi import TraceKind
 from rayos_model.contract.markers import parse
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.trace_record import Records
 from rayos_model.costs.parameters import Parameters
 from rayos_model.model import ModelSystem
 from rayos_model.model.cpu.uniprocessor import Uniprocessor

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rayos_model.contract.abi import TraceKind
 from rayos_model.contract.markers import order_problems, parse
-from rayos_model.contract.trace_record import TraceKind
 from rayos_model.errors import BadInput
 from rayos_model.experiments.shrink import shrink
 from rayos_model.harness.integration import SHIPPED

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.table import Table
 
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import TraceKind
 from rayos_model.errors import BadInput
 from rayos_model.experiments import workers
 from rayos_model.experiments.design import Range

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rayos_model.api import load_scenario, system
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import TraceKind
 from rayos_model.harness.soak import SoakTestResult
 from rayos_model.metrics.collector import MetricsCollector
 from rayos_model.metrics.refusals import RefusalTracker

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import TraceKind
 from rayos_model.errors import BadInput, PlatformFailure, RayosError, StorageFailure
 from rayos_model.run import run as runs
 from rayos_model.run.run import Run

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from rayos_model.calibration import load_calibration
-from rayos_model.contract.abi import Provocation
+from rayos_model.contract.abi import Provocation, TraceKind
 from rayos_model.contract.markers import parse
-from rayos_model.contract.trace_record import TraceKind
 from rayos_model.hardware import KernelSystem, failures
 from rayos_model.model import ModelSystem
 from rayos_model.run.run import Run

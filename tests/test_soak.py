@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rayos_model.analysis.clients import diagnose_clients
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import TraceKind
 from rayos_model.errors import BadInput
 from rayos_model.harness.soak import SoakTestHarness, SoakTestResult
 from rayos_model.harness.workload import ClientWorkload

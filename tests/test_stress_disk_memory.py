@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from rayos_model.calibration import load_calibration
-from rayos_model.contract.abi import BLOCK_BYTES
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.abi import BLOCK_BYTES, TraceKind
+from rayos_model.contract.trace_record import Records
 from rayos_model.errors import BadInput
 from rayos_model.hardware import KernelSystem
 from rayos_model.hardware.disk_format import Store, format_image, read_store, verify_stress

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from rayos_model.calibration import load_calibration
-from rayos_model.contract.trace_record import FIRST_MEASUREMENT, TraceKind
+from rayos_model.contract.abi import TraceKind
+from rayos_model.contract.trace_record import FIRST_MEASUREMENT
 from rayos_model.hardware import KernelSystem
 from rayos_model.model import ModelSystem
 from rayos_model.report.perfetto import slices, write_perfetto

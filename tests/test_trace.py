@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rayos_model.contract.trace_record import TRACE_DTYPE, Records, TraceKind, records_from_bytes
+from rayos_model.contract.abi import TraceKind
+from rayos_model.contract.trace_record import TRACE_DTYPE, Records, records_from_bytes
 from rayos_model.trace import parquet as trace
 from tests.conftest import small_trace
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.abi import TraceKind
+from rayos_model.contract.trace_record import Records
 
 FIRST_SERVER_ID: Final = 0xFF000000
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from rayos_model.contract.trace_record import FIRST_MEASUREMENT, Records, TraceKind
+from rayos_model.contract.abi import TraceKind
+from rayos_model.contract.trace_record import FIRST_MEASUREMENT, Records
 from rayos_model.errors import BadInput
 from rayos_model.run.run import Run
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from rayos_model.analysis.bottleneck import latency_split, utilisation
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import TraceKind
 from rayos_model.run.run import Run
 from rayos_model.scenario.tables import NS
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import TraceKind
 from rayos_model.metrics.histogram import LatencyHistogram
 from rayos_model.metrics.refusals import RefusalTracker
 from rayos_model.run.run import Run

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import TraceKind
 from rayos_model.run.run import Run
 
 LOCKS: Final = ("kernel", "window", "heap", "page", "trace", "console")

@@ -9,8 +9,8 @@ from typing import Final, Self
 import numpy as np
 import pandas as pd
 
+from rayos_model.contract.abi import TraceKind
 from rayos_model.contract.markers import parse
-from rayos_model.contract.trace_record import TraceKind
 from rayos_model.metrics.histogram import LatencyHistogram
 from rayos_model.run.run import Run
 from rayos_model.scenario.tables import NS

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rayos_model.contract.abi import ThreadId
-from rayos_model.contract.trace_record import FIRST_MEASUREMENT, Records, TraceKind, unpack_queued
+from rayos_model.contract.abi import ThreadId, TraceKind
+from rayos_model.contract.trace_record import FIRST_MEASUREMENT, Records, unpack_queued
 
 
 def kernel_locked(trace: Records) -> pd.Series:

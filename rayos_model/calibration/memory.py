@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from rayos_model.calibration.fit import bootstrap
-from rayos_model.contract.abi import PAGE_KB
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.abi import TraceKind
+from rayos_model.contract.macros import PAGE_KB
+from rayos_model.contract.trace_record import Records
 from rayos_model.costs.boot_pages import beyond_reference
 from rayos_model.costs.parameters import Memory
 from rayos_model.scenario.scenario import Scenario

@@ -18,8 +18,9 @@ from scipy import stats
 from rayos_model.analysis.hot_paths import has_points
 from rayos_model.comparison.attribution import OperationChange, attribute
 from rayos_model.comparison.blocks import Latencies, Percentages, Rates, Stream, block_count, block_of, count_table
+from rayos_model.contract.abi import TraceKind
 from rayos_model.contract.metric_units import METRIC_UNITS, QUANTILE_OF
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.trace_record import Records
 from rayos_model.errors import BadInput
 from rayos_model.metrics.metrics import OPERATION_KIND
 from rayos_model.run.run import Run

@@ -6,7 +6,7 @@ import struct
 import zlib
 from dataclasses import astuple, dataclass
 
-from rayos_model.contract import abi
+from rayos_model.contract import abi, macros
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +198,9 @@ def parse_image(data: bytes) -> Image:
         raise ValueError(f"image length is {len(data)}, header says {length}")
     if zlib.crc32(data[abi.IMAGE_HEADER.size :]) != crc:
         raise ValueError("image CRC does not match")
-    settings = abi.as_dict(abi.IMAGE_SETTINGS, abi.IMAGE_SETTINGS_FIELDS, data, abi.IMAGE_HEADER.size)
+    settings = macros.as_dict(abi.IMAGE_SETTINGS, abi.IMAGE_SETTINGS_FIELDS, data, abi.IMAGE_HEADER.size)
     settings["name"] = settings["name"].rstrip(b"\0").decode("ascii")
-    load = abi.as_dict(abi.IMAGE_LOAD, abi.IMAGE_LOAD_FIELDS, data, load_at)
+    load = macros.as_dict(abi.IMAGE_LOAD, abi.IMAGE_LOAD_FIELDS, data, load_at)
     steps = struct.unpack(f"<{abi.LOAD_STEPS}I", load.pop("steps_ppm"))
     load["steps_ppm"] = steps[: load.pop("step_count")]
     disk = Disk(*abi.IMAGE_DISK.unpack_from(data, disk_at)[:-1])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rayos_model.contract import trace_record as abi
+from rayos_model.contract import abi, trace_record
 from rayos_model.hardware.disk_format import DurableLog, format_image, read_store, verify_stress, verify_work
 from rayos_model.run.writer import RunWriter
 from rayos_model.scenario.scenario import Scenario
@@ -34,7 +34,7 @@ def verify(image: Path, scenario: Scenario, durable: DurableLog, writer: RunWrit
             "wrong": wrong[:100],
         }
     )
-    record = np.zeros(1, abi.TRACE_DTYPE)
+    record = np.zeros(1, trace_record.TRACE_DTYPE)
     record["time_ns"] = scenario.duration_ns
     record["kind"] = abi.TraceKind.M_VERIFIED
     record["subject"] = len(wrong)

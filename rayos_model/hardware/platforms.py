@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from rayos_model.contract.abi import FW_CFG_SCENARIO
+from rayos_model.contract.macros import FW_CFG_SCENARIO
 from rayos_model.errors import BadInput
 from rayos_model.hardware.qemu import PROGRAM
 from rayos_model.scenario.scenario import Scenario

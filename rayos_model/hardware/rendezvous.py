@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rayos_model.contract import abi, trace_record
+from rayos_model.contract import abi, macros, trace_record
 from rayos_model.errors import PlatformFailure
 from rayos_model.hardware.failures import (
     BootHang,
@@ -223,7 +223,7 @@ class _Watch:
 
 def parse_header(memory: NDArray[np.uint8]) -> TraceHeader:
     """The header in a copy of its memory. Raises `TraceFailure` when it cannot be trusted or records were lost."""
-    fields = abi.as_dict(abi.TRACE_HEADER, abi.TRACE_HEADER_FIELDS, memory.tobytes())
+    fields = macros.as_dict(abi.TRACE_HEADER, abi.TRACE_HEADER_FIELDS, memory.tobytes())
     place = f"the trace header at {abi.TRACE_HEADER_PHYS:#x}"
     if fields["magic"] != abi.TRACE_MAGIC:
         raise TraceFailure(

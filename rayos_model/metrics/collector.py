@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from rayos_model.contract.abi import TraceKind
 from rayos_model.contract.metric_units import METRIC_UNITS, OPERATIONS, QUANTILE_OF
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.trace_record import Records
 from rayos_model.metrics.fault_ledger import FaultLedger
 from rayos_model.metrics.histogram import LatencyHistogram
 from rayos_model.metrics.metrics import OPERATION_KIND, Metrics, Value

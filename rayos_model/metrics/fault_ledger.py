@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from rayos_model.contract.abi import FaultKind
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.abi import FaultKind, TraceKind
+from rayos_model.contract.trace_record import Records
 
 _OUTCOMES: Final = (TraceKind.M_FAULT_INJECTED, TraceKind.M_FAULT_DETECTED, TraceKind.M_FAULT_RECOVERED)
 _LOSSES: Final = (TraceKind.M_CLIENT_DESTROYED, TraceKind.M_PROTOCOL_ERROR, TraceKind.M_HANG, TraceKind.M_CRASH)

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+from rayos_model.contract.abi import TraceKind
 from rayos_model.contract.metric_units import OPERATIONS
-from rayos_model.contract.trace_record import TraceKind
 from rayos_model.metrics.histogram import LatencyHistogram
 
 OPERATION_KIND: Final = {op: TraceKind[f"M_{op.upper()}"] for op in OPERATIONS}

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.abi import TraceKind
+from rayos_model.contract.trace_record import Records
 from rayos_model.scenario.scenario import Scenario
 from rayos_model.scenario.tables import NS
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rayos_model.contract.abi import BatchTag, ScenarioKind, ThreadId
+from rayos_model.contract.abi import BatchTag, ScenarioKind, ThreadId, TraceKind
 from rayos_model.contract.image import Group, Image
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.trace_record import Records
 from rayos_model.costs.cache_state import CacheState
 from rayos_model.costs.parameters import Parameters
 from rayos_model.model.cpu.clock import Clock

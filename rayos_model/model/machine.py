@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from rayos_model.contract.abi import PAGE_KB, ScenarioKind, ThreadId
+from rayos_model.contract.abi import ScenarioKind, ThreadId, TraceKind
 from rayos_model.contract.image import Image
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.macros import PAGE_KB
+from rayos_model.contract.trace_record import Records
 from rayos_model.costs.parameters import Parameters
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import EXITED, Thread

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from rayos_model.contract.abi import Detection, NetSide, ThreadId
+from rayos_model.contract.abi import Detection, NetSide, ThreadId, TraceKind
 from rayos_model.contract.image import Network as NetworkImage
-from rayos_model.contract.trace_record import TraceKind
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Body, Thread
 from rayos_model.model.service_times import AT_BLOCK, CostModel, Point

@@ -7,9 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from rayos_model.contract.abi import PAGE_KB
+from rayos_model.contract.abi import TraceKind
 from rayos_model.contract.image import Settings
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.macros import PAGE_KB
+from rayos_model.contract.trace_record import Records
 from rayos_model.metrics.histogram import LatencyHistogram
 from rayos_model.model.memory import MemoryUse
 

@@ -6,8 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
-from rayos_model.contract.abi import ThreadId
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import ThreadId, TraceKind
 from rayos_model.model.clients.registry import WORKLOADS
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Body, Thread

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from rayos_model.contract.trace_record import TRACE_DTYPE, Records, TraceKind
+from rayos_model.contract.abi import TraceKind
+from rayos_model.contract.trace_record import TRACE_DTYPE, Records
 
 _CHUNK_WORDS: Final = TRACE_DTYPE.itemsize // 8 << 15
 

@@ -12,8 +12,8 @@ from typing import IO, Any, Final
 import numpy as np
 import pandas as pd
 
-from rayos_model.contract.abi import ThreadId
-from rayos_model.contract.trace_record import FIRST_MEASUREMENT, Records, TraceKind
+from rayos_model.contract.abi import ThreadId, TraceKind
+from rayos_model.contract.trace_record import FIRST_MEASUREMENT, Records
 from rayos_model.errors import BadInput, StorageFailure
 from rayos_model.run.run import Run
 from rayos_model.scenario.tables import NS

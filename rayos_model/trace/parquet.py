@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from rayos_model.contract.trace_record import FIRST_MEASUREMENT, TRACE_DTYPE, Records, TraceKind
+from rayos_model.contract.abi import TraceKind
+from rayos_model.contract.trace_record import FIRST_MEASUREMENT, TRACE_DTYPE, Records
 
 if TYPE_CHECKING:
     import pandas as pd

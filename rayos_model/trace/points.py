@@ -9,13 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rayos_model.contract.abi import Action, BatchTag, FaultKind, Interface, NetSide, Report, ThreadId, request_id
-from rayos_model.contract.trace_record import (
-    TraceKind,
-    pack,
-    painted,
-    queued,
-)
+from rayos_model.contract.abi import Action, BatchTag, FaultKind, Interface, NetSide, Report, ThreadId, TraceKind
+from rayos_model.contract.macros import request_id
+from rayos_model.contract.trace_record import pack, painted, queued
 
 _PIPE_IO = ("pipe_read", "pipe_write", "close")
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rayos_model.contract.abi import ThreadId
-from rayos_model.contract.trace_record import FIRST_MEASUREMENT, Records, TraceKind, unpack_painted, unpack_queued
+from rayos_model.contract.abi import ThreadId, TraceKind
+from rayos_model.contract.trace_record import FIRST_MEASUREMENT, Records, unpack_painted, unpack_queued
 from rayos_model.trace.points import OF_THEMSELVES, POINT_DETAILS, THREAD_CLASSES, heap_depth, label_of, size_names
 
 _STORE_CALLS = {"get": "block.get", "durable": "block.flush"}

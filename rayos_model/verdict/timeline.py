@@ -17,8 +17,9 @@ from typing import Final
 
 import numpy as np
 
+from rayos_model.contract.abi import TraceKind
 from rayos_model.contract.markers import Log
-from rayos_model.contract.trace_record import Records, TraceKind
+from rayos_model.contract.trace_record import Records
 from rayos_model.scenario.tables import NS, Constraint
 
 _OF_CLIENTS: Final = (

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Protocol
 
-from rayos_model.contract.abi import Syscall
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import Syscall, TraceKind
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import Block, Thread
 from rayos_model.model.disk.store import StoreError

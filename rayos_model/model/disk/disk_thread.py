@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from rayos_model.contract.abi import Detection, ThreadId
+from rayos_model.contract.abi import Detection, ThreadId, TraceKind
 from rayos_model.contract.image import Disk as DiskImage
-from rayos_model.contract.trace_record import TraceKind
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Body, Thread
 from rayos_model.model.disk.device import TRIES, Device, Request

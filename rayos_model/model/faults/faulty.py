@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rayos_model.contract.abi import MAX_HANDLES, BatchTag, Detection, FaultKind
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import MAX_HANDLES, BatchTag, Detection, FaultKind, TraceKind
 from rayos_model.model.clients.client import Client
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Body

@@ -18,10 +18,10 @@ from rayos_model.contract.abi import (
     Report,
     ScenarioKind,
     ThreadId,
-    fault_subject,
+    TraceKind,
 )
 from rayos_model.contract.image import Fault
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.macros import fault_subject
 from rayos_model.model.clients.client import Client
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, EXITED, Body, Thread

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rayos_model.contract.abi import (
-    VARIANT_ANY,
-    FaultKind,
-)
+from rayos_model.contract.abi import VARIANT_ANY, FaultKind
 from rayos_model.contract.fault_kinds import FAULT_VARIANTS
 from rayos_model.contract.image import Fault
 from rayos_model.model.pcg32 import STREAM_FAULTS, Random

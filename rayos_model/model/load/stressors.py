@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import Final
 
-from rayos_model.contract.abi import STRESS_FLUSH_EVERY, STRESS_SLOTS, ThreadId
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import STRESS_FLUSH_EVERY, STRESS_SLOTS, ThreadId, TraceKind
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Block, Body, Thread
 from rayos_model.model.disk.calls import flush, get, put

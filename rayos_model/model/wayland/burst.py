@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rayos_model.contract.abi import Detection, ThreadId
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import Detection, ThreadId, TraceKind
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import EXITED, Body, Thread
 from rayos_model.model.ipc.inbox import Write

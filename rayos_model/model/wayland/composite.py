@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import TraceKind
 from rayos_model.model.core import Core
 from rayos_model.model.process import Process
 from rayos_model.model.wayland.agenda import REPAINT, VBLANK, Agenda

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rayos_model.contract.abi import BatchTag, Detection, ThreadId, Workload
-from rayos_model.contract.trace_record import TraceKind
+from rayos_model.contract.abi import BatchTag, Detection, ThreadId, TraceKind, Workload
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Body, Thread
 from rayos_model.model.ipc import wire

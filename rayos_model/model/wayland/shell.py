@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rayos_model.contract.abi import Action, BatchTag
+from rayos_model.contract.abi import Action, BatchTag, TraceKind
 from rayos_model.contract.image import Event
-from rayos_model.contract.trace_record import TraceKind
 from rayos_model.model.core import Core
 from rayos_model.model.ipc import wire
 from rayos_model.model.ipc.socket import Sent
