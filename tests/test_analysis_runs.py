@@ -74,7 +74,7 @@ def test_the_closed_forms_are_the_textbooks() -> None:
 def test_a_run_without_points_is_refused(tmp_path: Path) -> None:
     plain = api.run(small_scenario(duration_s=2), out=tmp_path / "plain")
     for analysis in (utilisation, latency_split, bounds):
-        with pytest.raises(BadInput, match="--points"):
+        with pytest.raises(BadInput, match="--trace-points"):
             analysis(plain)
 
 

@@ -156,7 +156,7 @@ def test_noise_near_the_limit_is_replicated_and_admitted(plans_with: Callable[..
     def noisy(scenario: dict[str, Any], rng: random.Random) -> float:
         return linear(scenario, rng) + rng.gauss(0, 3000)
 
-    result = plans_with(latency=noisy, most_replications=8)
+    result = plans_with(latency=noisy, max_replications=8)
     far = next(a for a in result.answers[0].tried if a.value == 1)
     near = [a for a in result.answers[0].tried if 46 <= a.value <= 53]
     assert far.certain
@@ -287,7 +287,7 @@ def test_clients_that_would_start_after_the_run_are_judged_all_the_same(plans_wi
         ({"vary": "machine.ram"}, "no such key"),
         ({"smallest": ["seed"]}, "one of the varied keys"),
         ({"confidence": 1.0}, "between 0.5 and 1"),
-        ({"most_replications": 1}, "at least 2"),
+        ({"max_replications": 1}, "at least 2"),
     ],
 )
 def test_a_wrong_question_is_one_line(plans_with: Callable[..., Plan], options: dict[str, Any], message: str) -> None:

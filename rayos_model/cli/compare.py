@@ -24,7 +24,7 @@ def compare(
     """Say which metrics of a run regressed against a baseline, beyond noise; and which operations explain it.
 
     With one run, the baseline is what `rayos run … --save-baseline` kept for its scenario, system and platform.
-    Operations are compared where both runs were made with `--points`. With `--calibration` those of one run are
+    Operations are compared where both runs were made with `--trace-points`. With `--calibration` those of one run are
     compared with what the model spends on them; this informs and judges nothing.
 
     Exit status 0 when nothing regressed, 1 when something did, 2 when the runs are not of one scenario.
@@ -64,7 +64,7 @@ def _compare_with_calibration(run: Run, as_json: bool) -> None:
     from rayos_model.report import tables
 
     if not has_points(run):
-        raise BadInput(f"{run.path}: has no points; make the run with --points")
+        raise BadInput(f"{run.path}: has no points; make the run with --trace-points")
     operations = [one.to_dict() for one in attribute_to_calibration(load_calibration(run.platform), run)]
     if as_json:
         print_json({"run": str(run.path), "platform": run.platform, "operations": operations})

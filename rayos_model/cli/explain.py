@@ -16,13 +16,15 @@ from rayos_model.scenario import files
 
 
 def explain(
-    what: Annotated[str, typer.Argument(metavar="SCENARIO|RUN", help="A scenario, or a run made with --points.")],
+    what: Annotated[str, typer.Argument(metavar="SCENARIO|RUN", help="A scenario, or a run made with --trace-points.")],
     on: Annotated[Literal["model", "kernel"], typer.Option(help="The system to run a scenario on.")] = "model",
     duration: Annotated[float, typer.Option(metavar="SECONDS", help="Length of the run of a scenario.")] = 20.0,
     tornado: Annotated[
         bool, typer.Option("--tornado", help="Also vary each parameter, on the model: what matters?")
     ] = False,
-    share: Annotated[float, typer.Option(metavar="S", help="By how much.")] = 0.1,
+    delta: Annotated[
+        float, typer.Option(metavar="D", help="With --tornado: vary each parameter by this share of it, up and down.")
+    ] = 0.1,
     jobs: JobsOption = None,
     html: Annotated[Path | None, typer.Option(metavar="F", help="Write a page with figures here as well.")] = None,
     platform: PlatformOption = "icount",
@@ -62,8 +64,8 @@ def explain(
     screen.print(shown.bounds_table(laws))
     if tornado:
         with counting(run.scenario.name, "points") as done:
-            table = vary(run.scenario, share=share, jobs=jobs, parameters=load_calibration(platform), done=done)
-        screen.print(shown.tornado_table(table, share))
+            table = vary(run.scenario, delta=delta, jobs=jobs, parameters=load_calibration(platform), done=done)
+        screen.print(shown.tornado_table(table, delta))
         for metric in METRICS:
             if (table["swing"][table["metric"] == metric] >= shown.LEAST_SWING).any():
                 figures[f"What {metric} depends on"] = shown.tornado_figure(table, metric)

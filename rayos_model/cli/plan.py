@@ -78,7 +78,7 @@ def plan(
             others=others,
             confirm=backends.system("kernel", platform) if confirm else None,
             duration_s=duration,
-            most_replications=replications,
+            max_replications=replications,
             confidence=confidence,
             parameters=load_calibration(platform),
             jobs=jobs,

@@ -24,8 +24,8 @@ def report(
 ) -> None:
     """Show runs side by side: verdicts and metrics, with figures in the page.
 
-    Of the kernel's runs also how long locks were held and waited for. Of runs made with `--points` also where the CPU
-    time went; in the page as a flame graph.
+    For runs of the kernel also how long locks were held and waited for. For runs made with `--trace-points` also where
+    the CPU time went; in the page as a flame graph.
 
     With `--calibration`: how well the model's parameters are known, which of them the calibration runs cannot tell
     apart, and which of them each prediction depends on.

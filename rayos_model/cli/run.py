@@ -36,7 +36,7 @@ def run(
     ] = 60.0,
     trace_points: Annotated[
         bool,
-        typer.Option("--points", help="Keep every control-flow point: for timelines, hot paths and attribution."),
+        typer.Option("--trace-points", help="Keep every control-flow point: for timelines, hot paths and attribution."),
     ] = False,
     record: Annotated[
         bool, typer.Option("--record", help="Have QEMU record the run on the kernel, for `rayos replay`.")

@@ -17,7 +17,7 @@ def trace(
 ) -> None:
     """Write runs as one timeline: a process a run, a track a thread, frame rate, CPU and memory as counters.
 
-    Slices, one a segment of a thread's work, need runs made with `rayos run --points`.
+    Slices, one a segment of a thread's work, need runs made with `rayos run --trace-points`.
     """
     from rayos_model.report.perfetto import write_perfetto
 
@@ -26,4 +26,4 @@ def trace(
     screen = console()
     screen.print(f"{count:,} slices of {len(runs)} runs: {perfetto}", soft_wrap=True)
     if not count:
-        screen.print("No slices: make the runs with `rayos run … --points`.", markup=False)
+        screen.print("No slices: make the runs with `rayos run … --trace-points`.", markup=False)

@@ -14,6 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rayos_model.toolchain.atomic import written_aside
+
 #: Where the quantiles of a spread are kept, tails closely.
 PROBABILITIES = (
     *(0.0, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85),
@@ -71,15 +73,15 @@ class Segment(Frozen):
         nearest = (min(known, key=lambda other: abs(other - at)) for at in range(len(LENGTHS)) if known)
         return tuple(self.spread_by_length[LENGTHS[at]] for at in nearest)
 
-    def scaled(self, pace: float) -> Segment:
-        """The same where everything takes `pace` times as long."""
+    def scaled(self, factor: float) -> Segment:
+        """The same segment where everything takes `factor` times as long, also what SMP adds."""
         return self.model_copy(
             update={
-                "fixed_ns": self.fixed_ns * pace,
-                "per_size_ns": {name: rate * pace for name, rate in self.per_size_ns.items()},
-                "per_depth_ns": self.per_depth_ns * pace,
-                "by_sizes_ns": {sizes: cost * pace for sizes, cost in self.by_sizes_ns.items()},
-                "smp_ns": self.smp_ns * pace,
+                "fixed_ns": self.fixed_ns * factor,
+                "per_size_ns": {name: rate * factor for name, rate in self.per_size_ns.items()},
+                "per_depth_ns": self.per_depth_ns * factor,
+                "by_sizes_ns": {sizes: cost * factor for sizes, cost in self.by_sizes_ns.items()},
+                "smp_ns": self.smp_ns * factor,
             }
         )
 
@@ -194,7 +196,6 @@ class Parameters(Frozen):
         return cls.model_validate_json(path.read_text("utf-8"))
 
     def dump(self, path: Path) -> None:
-        """Writes the file, human-readable, aside and then renamed."""
-        aside = path.with_suffix(".tmp")
-        aside.write_text(json.dumps(self.model_dump(), indent=1, sort_keys=True) + "\n", "utf-8")
-        aside.replace(path)
+        """Writes the file, readable for people. Raises `StorageFailure`."""
+        with written_aside(path, "the parameters") as aside:
+            aside.write_text(json.dumps(self.model_dump(), indent=1, sort_keys=True) + "\n", "utf-8")

@@ -37,7 +37,7 @@ def plan(
     others: Mapping[str, Sequence[Any]] | None = None,
     confirm: System | None = None,
     duration_s: float | None = None,
-    most_replications: int = 8,
+    max_replications: int = 8,
     confidence: float = 0.95,
     precision: float = 0.01,
     parameters: Parameters | None = None,
@@ -62,8 +62,8 @@ def plan(
     """
     if not 0.5 < confidence < 1:
         raise BadInput(f"confidence: expected a share between 0.5 and 1, got {confidence:g}")
-    if most_replications < 2:
-        raise BadInput(f"replications: expected at least 2, got {most_replications}")
+    if max_replications < 2:
+        raise BadInput(f"replications: expected at least 2, got {max_replications}")
     objectives = [slo if isinstance(slo, Criterion) else parse_slo(slo) for slo in slos]
     start = value_of(scenario, vary)
     if not isinstance(start, int | float) or isinstance(start, bool):
@@ -85,7 +85,7 @@ def plan(
                 done(describe(settings))
             search = Search(
                 *(base, vary, largest, objectives, parameters, PointStore(Path(store)), compute),
-                *(duration_s, most_replications, confidence, precision, done),
+                *(duration_s, max_replications, confidence, precision, done),
             )
             found = search.last(start, bounds)
             confirmations = (

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from rayos_model.errors import StorageFailure
 from rayos_model.metrics.metrics import Value
+from rayos_model.toolchain.atomic import written_aside
 
 Values = dict[str, Value]
 """Metric → value, of one point."""
@@ -30,13 +29,8 @@ class PointStore:
 
     def put(self, key: str, text: str) -> None:
         """Keep a point's result. Raises `StorageFailure`."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            aside = self.folder / f".{key}.{os.getpid()}"
+        with written_aside(self.folder / f"{key}.json", "a finished point") as aside:
             aside.write_text(text, "utf-8")
-            aside.replace(self.folder / f"{key}.json")
-        except OSError as error:
-            raise StorageFailure(f"{self.folder}: cannot keep a point: {error.strerror or error}") from error
 
 
 def table_of(values: Values) -> list[dict[str, Any]]:

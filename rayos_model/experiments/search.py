@@ -91,7 +91,7 @@ class Search:
     store: PointStore
     execute: Executor
     duration_s: float | None
-    most_replications: int
+    max_replications: int
     confidence: float
     precision: float
     done: Done
@@ -109,7 +109,7 @@ class Search:
         objectives = objectives_for(base, self.slos)
         # Bonferroni: the confidence is shared by all looks at all objectives.
         level = 1 - (1 - self.confidence) / (LOOKS * len(objectives))
-        counts = sorted({max(2, self.most_replications // divisor) for divisor in (4, 2, 1)})
+        counts = sorted({max(2, self.max_replications // divisor) for divisor in (4, 2, 1)})
         alternative = Alternative(value, 0)
         for count in counts:
             runs = [base.with_overrides(seed=base.seed + r) for r in range(count)]

@@ -26,18 +26,8 @@ COSTS: Final = ("compositor", "client")
 def scaled(parameters: Parameters, thread: str, factor: float) -> Parameters:
     """Parameters in which every segment of a class of threads costs `factor` times as much."""
 
-    def times(segment: Segment) -> Segment:
-        return segment.model_copy(
-            update={
-                "fixed_ns": segment.fixed_ns * factor,
-                "per_depth_ns": segment.per_depth_ns * factor,
-                "per_size_ns": {name: rate * factor for name, rate in segment.per_size_ns.items()},
-                "by_sizes_ns": {name: cost * factor for name, cost in segment.by_sizes_ns.items()},
-            }
-        )
-
     def all_of(table: Mapping[str, Segment]) -> dict[str, Segment]:
-        return {name: times(s) if name.startswith(f"{thread}.") else s for name, s in table.items()}
+        return {name: s.scaled(factor) if name.startswith(f"{thread}.") else s for name, s in table.items()}
 
     return parameters.model_copy(update={"segments": all_of(parameters.segments), "kinds": all_of(parameters.kinds)})
 
@@ -54,7 +44,7 @@ def default_keys(scenario: Scenario) -> list[str]:
 def tornado(
     scenario: Scenario,
     *,
-    share: float = 0.1,
+    delta: float = 0.1,
     metrics: Sequence[str] = METRICS,
     keys: Sequence[str] | None = None,
     replications: int = 2,
@@ -63,15 +53,15 @@ def tornado(
     store: str | Path = STORE,
     done: Callable[[int, int], None] = lambda finished, total: None,
 ) -> pd.DataFrame:
-    """Each parameter `share` less and more: what becomes of each metric.
+    """Each parameter `delta` (a share of it) less and more: what becomes of each metric.
 
     Parameters are numeric keys of the scenario (default: `default_keys`) and the calibrated CPU costs of compositor and
     clients (`cost.compositor`, `cost.client`). A variation that makes no valid scenario is left out (NaN), such as more
     than the whole damage. Returns one row a parameter and metric: parameter, metric, unit, base, less, more (means over
     replications), swing (relative to the base), the widest swings of each metric first. Raises `BadInput`.
     """
-    if not 0 < share < 1:
-        raise BadInput(f"share: expected a number between 0 and 1, got {share:g}")
+    if not 0 < delta < 1:
+        raise BadInput(f"delta: expected a number between 0 and 1, got {delta:g}")
     if parameters is None:
         from rayos_model.calibration import load_calibration
 
@@ -80,7 +70,7 @@ def tornado(
     cells: dict[tuple[str, float], Scenario] = {("", 0.0): scenario}
     for key in names:
         for sign in (-1.0, 1.0):
-            variant = _variant(scenario, key, 1 + sign * share)
+            variant = _variant(scenario, key, 1 + sign * delta)
             if variant is not None:
                 cells[key, sign] = variant
     runs = [one.with_overrides(seed=one.seed + r) for one in cells.values() for r in range(replications)]
@@ -92,7 +82,7 @@ def tornado(
             means[cell] = _means(results[index * replications : (index + 1) * replications], metrics)
         for thread in COSTS:
             for sign in (-1.0, 1.0):
-                other = scaled(parameters, thread, 1 + sign * share)
+                other = scaled(parameters, thread, 1 + sign * delta)
                 means[f"cost.{thread}", sign] = _means(evaluate(runs[:replications], other, kept, execute), metrics)
     nothing = dict.fromkeys(metrics, np.nan)
     rows = []

@@ -38,7 +38,7 @@ def page(known: Diagnosis) -> str:
                 ("dispatch, ns", scheduling.dispatch_ns, scheduling.dispatch_ci95_ns),
                 ("interrupt, ns", scheduling.interrupt_ns, scheduling.interrupt_ci95_ns),
                 ("wake-up of an idle processor, ns", scheduling.idle_wake_ns, scheduling.idle_wake_ci95_ns),
-                ("replaced address space, ns", scheduling.space_switch_ns, None),
+                ("address-space switch, ns", scheduling.space_switch_ns, None),
                 ("... of a client that has drawn, ns more", scheduling.space_switch_used_ns, None),
                 ("... ns more a mapped page", scheduling.space_switch_mapped_page_ns, None),
                 ("... ns more a drawn page", scheduling.space_switch_drawn_page_ns, None),

@@ -14,9 +14,10 @@ import pandas as pd
 
 from rayos_model.contract.abi import ThreadId, TraceKind
 from rayos_model.contract.trace_record import FIRST_MEASUREMENT, Records
-from rayos_model.errors import BadInput, StorageFailure
+from rayos_model.errors import BadInput
 from rayos_model.run.run import Run
 from rayos_model.scenario.tables import NS
+from rayos_model.toolchain.atomic import written_aside
 from rayos_model.trace.points import thread_name
 
 INSTANTS: Final = {
@@ -66,24 +67,15 @@ def slices(trace: Records) -> pd.DataFrame:
 def write_perfetto(runs: Sequence[Run], target: Path) -> int:
     """Write runs as one timeline, the start of each scenario at 0; the number of slices.
 
-    Slices need runs that traced points (`rayos run --points`); counters and instants any run has. Raises
+    Slices need runs that traced points (`rayos run --trace-points`); counters and instants any run has. Raises
     `BadInput` when the package `perfetto` is not installed, `StorageFailure` when writing fails.
     """
     try:
         from perfetto.trace_builder.proto_builder import StreamingTraceProtoBuilder
     except ImportError:
         raise BadInput("a timeline needs the package perfetto: pip install 'rayos-model[perfetto]'") from None
-    aside = target.with_name(f".{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("wb") as file:
-            count = sum(_Process(file, StreamingTraceProtoBuilder, n).write(run) for n, run in enumerate(runs, 1))
-        aside.replace(target)
-    except OSError as error:
-        raise StorageFailure(f"{target}: cannot write the timeline: {error.strerror or error}") from error
-    finally:
-        aside.unlink(missing_ok=True)
-    return count
+    with written_aside(target, "the timeline") as aside, aside.open("wb") as file:
+        return sum(_Process(file, StreamingTraceProtoBuilder, n).write(run) for n, run in enumerate(runs, 1))
 
 
 class _Process:

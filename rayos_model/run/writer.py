@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import platform as host
@@ -12,17 +11,20 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from rayos_model import __version__
 from rayos_model.contract.trace_record import Records
-from rayos_model.errors import BadInput, RayosError, StorageFailure
+from rayos_model.errors import BadInput
 from rayos_model.metrics.collector import MetricsCollector
 from rayos_model.metrics.metrics import Metrics
 from rayos_model.run.run import MARKERS, METRICS, PROVENANCE, SCENARIO, SCREENSHOT, TRACE, VERDICTS, Run
 from rayos_model.scenario.scenario import Scenario
+from rayos_model.toolchain.atomic import storage_failure, storing
 from rayos_model.trace.parquet import TraceWriter, read_trace
 from rayos_model.verdict.verdict import Verdict, evaluate, integration_verdicts
+
+_WHAT: Final = "the run"
 
 
 class RunWriter:
@@ -62,7 +64,7 @@ class RunWriter:
             self._trace = TraceWriter(self._aside / TRACE)
             self._write(SCENARIO, scenario_json(self.scenario))
         except OSError as error:
-            raise _storage_failure(error, self.target) from error
+            raise storage_failure(error, self.target, _WHAT) from error
         return self
 
     def provenance(self, **facts: Any) -> None:
@@ -71,18 +73,14 @@ class RunWriter:
 
     def marker(self, line: str) -> None:
         """Add one line, without its line end, to the marker log."""
-        try:
+        with storing(self.target, _WHAT):
             self._markers.write(line + "\n")
-        except OSError as error:
-            raise _storage_failure(error, self.target) from error
 
     def trace(self, records: Records) -> None:
         """Add trace records (one-dimensional, `TRACE_DTYPE`), in the order written."""
         self._collector.feed(records)
-        try:
+        with storing(self.target, _WHAT):
             self._trace.append(records)
-        except OSError as error:
-            raise _storage_failure(error, self.target) from error
 
     def outcome(self, metrics: Metrics, verdicts: Iterable[Verdict]) -> None:
         """What the run measured and how it is judged, where that does not come from its trace and its scenario."""
@@ -94,10 +92,8 @@ class RunWriter:
 
     def screenshot(self, png: bytes) -> None:
         """Keep a screenshot (PNG); a later one replaces it."""
-        try:
+        with storing(self.target, _WHAT):
             (self._aside / SCREENSHOT).write_bytes(png)
-        except OSError as error:
-            raise _storage_failure(error, self.target) from error
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
@@ -106,7 +102,7 @@ class RunWriter:
             else:
                 self._close(quietly=True)
         except OSError as failure:
-            raise _storage_failure(failure, self.target) from failure
+            raise storage_failure(failure, self.target, _WHAT) from failure
         finally:
             shutil.rmtree(self._aside, ignore_errors=True)
 
@@ -169,11 +165,3 @@ def host_cpu() -> str:
     except OSError:
         pass
     return host.processor() or host.machine()
-
-
-def _storage_failure(error: OSError, target: Path) -> RayosError:
-    if isinstance(error, StorageFailure):
-        return error
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFailure(f"{target}: the disk is full; the incomplete run was removed")
-    return StorageFailure(f"{target}: cannot write the run: {error.strerror or error}")
