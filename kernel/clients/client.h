@@ -1,8 +1,8 @@
 /* A client: its windows, its bound globals and its workload. docs/mechanism.md, "Clients", is what it follows. */
 #ifndef RAYOS_CLIENT_H
 #define RAYOS_CLIENT_H
-#include "wire.h"
-#include "../random.h"
+#include "clients/wire.h"
+#include "core/random.h"
 
 #define NEVER (~0ull)
 

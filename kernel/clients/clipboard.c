@@ -3,9 +3,9 @@
  *
  * Where there is a store, what is copied is kept in it, a record a piece, and read from it for each paste. Data whose last
  * byte is not END was cut short: who pastes asks for it again. */
-#include "client.h"
-#include "name.h"
-#include "syscall.h"
+#include "clients/client.h"
+#include "clients/name.h"
+#include "clients/syscall.h"
 
 enum { MIMES = 3, END = 1, PASTE_TRIES = 64 };
 static const u64 again_ns = 20000000;          /* after a paste that was cut short */

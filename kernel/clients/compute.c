@@ -2,8 +2,8 @@
  *
  * Where processors take turns on one clock (QEMU with icount), a turn ends at a `pause`, so there is one now and then. A turn
  * that lasts up to a timer's deadline would cost the next processor its own. */
-#include "syscall.h"
-#include "compute.h"
+#include "clients/syscall.h"
+#include "clients/compute.h"
 
 #define LEAST_ROUNDS 5
 

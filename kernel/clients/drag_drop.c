@@ -2,7 +2,7 @@
  *
  * Never blocks on a pipe while a drag of its own still waits for `send`: so whoever must write is always listening, and
  * clients that drop on each other (or on themselves) at the same time cannot lock up. */
-#include "client.h"
+#include "clients/client.h"
 
 enum { COPY = 1, MAX_STEPS = 16 };
 enum step { STEP_ACCEPT, STEP_RECEIVE, STEP_DISCARD, STEP_WRITE, STEP_DONE };

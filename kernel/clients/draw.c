@@ -1,6 +1,6 @@
 /* What a window looks like: a lighter bar on top, then bands of two tones that move on with each frame. A row has one
  * colour, so drawing costs only stores. */
-#include "client.h"
+#include "clients/client.h"
 #include <emmintrin.h>
 
 enum { BAR_ROWS = 20, BAND_ROWS = 32, HUES = 12 };

@@ -1,8 +1,8 @@
 /* Reacts to input as `input` does, and then has unsaved work; asked to close, it saves that before it leaves: where there is
  * a store, as a record that a flush makes durable. What the disk refuses stays unsaved, and is saved a while later. */
-#include "client.h"
-#include "name.h"
-#include "syscall.h"
+#include "clients/client.h"
+#include "clients/name.h"
+#include "clients/syscall.h"
 
 static const u64 again_ns = 50000000;          /* after an attempt to save */
 static bool unsaved;

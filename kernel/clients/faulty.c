@@ -1,6 +1,6 @@
 /* What a client does once a fault has struck it: it goes on here, from whatever it was in the middle of. */
-#include "client.h"
-#include "hostile.h"
+#include "clients/client.h"
+#include "clients/hostile.h"
 
 enum { CHUNK_BYTES = 1 << 20, TRIES = 64 };
 static const u64 hold_ns = 2000000;            /* between the two locks of a deadlock */

@@ -1,7 +1,7 @@
 /* A client that does what no client should, from its own random numbers: system calls with wild arguments, requests
  * that are odd but allowed, then messages that break the protocol, until it is thrown out. */
-#include "client.h"
-#include "hostile.h"
+#include "clients/client.h"
+#include "clients/hostile.h"
 
 static struct random dice;
 

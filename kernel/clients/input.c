@@ -1,5 +1,5 @@
 /* Reacts to an input event with a frame. */
-#include "client.h"
+#include "clients/client.h"
 
 static u64 wake = NEVER;
 

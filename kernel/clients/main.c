@@ -1,6 +1,6 @@
 /* The client's one loop. A turn handles what was received, then does the first thing that is due: at most one batch. */
-#include "client.h"
-#include "compute.h"
+#include "clients/client.h"
+#include "clients/compute.h"
 
 struct globals globals;
 struct random think, gap;

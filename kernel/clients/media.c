@@ -1,5 +1,5 @@
 /* Presents a frame each period, on a clock of its own; a frame whose predecessor is not on screen yet is left out. */
-#include "client.h"
+#include "clients/client.h"
 
 static u64 due = NEVER, wake = NEVER;
 

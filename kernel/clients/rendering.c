@@ -1,5 +1,5 @@
 /* Draws a frame at each frame callback, no faster than its rate. */
-#include "client.h"
+#include "clients/client.h"
 
 static u64 wake = NEVER, due;
 

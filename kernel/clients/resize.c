@@ -1,5 +1,5 @@
 /* Drags a corner of its window, one gap after another, so that configures come faster than it can draw. */
-#include "client.h"
+#include "clients/client.h"
 
 static u64 next = NEVER;
 

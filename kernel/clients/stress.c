@@ -1,7 +1,7 @@
 /* Stressors: programs without a window that load the store and the memory and check what they get back. One that finds
  * anything other than what it wrote faults, which ends the run as a crash. docs/store.md says what the records hold. */
-#include "name.h"
-#include "syscall.h"
+#include "clients/name.h"
+#include "clients/syscall.h"
 
 #define SLOTS STRESS_SLOTS
 #define WORDS (RECORD_BYTES / sizeof(u64))

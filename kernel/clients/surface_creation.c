@@ -1,5 +1,5 @@
 /* Replaces its secondary window, one gap after another. */
-#include "client.h"
+#include "clients/client.h"
 
 static u64 next = NEVER;
 static enum { RESTING, CONFIGURING, ACKNOWLEDGED } step;

@@ -1,4 +1,4 @@
-#include "syscall.h"
+#include "clients/syscall.h"
 
 /* Entry to ring 3: the stack pointer is as after a call. */
 __attribute__((naked, section(".text._start"), used)) void _start(void)

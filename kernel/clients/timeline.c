@@ -1,5 +1,5 @@
 /* What the scenario wants of this client at certain times, whatever its workload. */
-#include "client.h"
+#include "clients/client.h"
 
 enum { EDGE_BOTTOM_RIGHT = 10 };
 

@@ -1,4 +1,4 @@
-#include "client.h"
+#include "clients/client.h"
 
 enum { FORMAT_XRGB8888 = 1 };
 

@@ -1,4 +1,4 @@
-#include "wire.h"
+#include "clients/wire.h"
 #include <stdarg.h>
 
 bool connection_closed;

@@ -1,7 +1,7 @@
 /* The client's end of the wire: requests gathered into a batch, ids taken and given back, events taken apart. */
 #ifndef RAYOS_CLIENT_WIRE_H
 #define RAYOS_CLIENT_WIRE_H
-#include "syscall.h"
+#include "clients/syscall.h"
 
 enum { MAX_IDS = 128, FIRST_SERVER_ID = 0xff000000 };
 

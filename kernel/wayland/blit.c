@@ -1,5 +1,5 @@
 /* Pixels in bulk: the cost of a row is linear in its steps (abi.h), whatever its alignment. */
-#include "wayland.h"
+#include "wayland/wayland.h"
 #include <emmintrin.h>
 
 static __m128i load(const u8 *at) { return _mm_loadu_si128((const __m128i_u *)at); }

@@ -1,6 +1,6 @@
 /* Damage, painting, flips. The stack holds the mapped windows from bottom to top as columns of corners, so that eight are
  * compared with a rectangle at once. A frame is: surfaces committed -> (pass) -> surfaces framed -> (flip) -> shown. */
-#include "protocol.h"
+#include "wayland/protocol.h"
 
 #define BACKGROUND 0xff34495e
 
@@ -203,7 +203,7 @@ static void frame_surface(struct surface *surface)
     surface->framed_configured_ns = surface->configured_ns;
     surface->events = surface->configured_ns = 0;
     list_move_all(&surface->framed_callbacks, &surface->waiting);
-    surface->object.client->inputs_framed = surface->object.client->inputs_carried;
+    surface->object.client->input.framed = surface->object.client->input.carried;
 }
 
 void repaint(void)
@@ -234,7 +234,7 @@ static void present(struct surface *surface, u64 now)
     if (surface->framed_configured_ns)
         trace_measure(M_CONFIGURE, client->id, now - surface->framed_configured_ns);
     surface->framed_configured_ns = 0;
-    if (surface == client->main)
+    if (surface == client->shell.main)
         integration_window_shown(client->id);
     seat_surface_shown(surface, now);
 }
@@ -257,8 +257,8 @@ static bool show_surface(struct surface *surface, u64 now)
     surface->framed = NULL;
     surface->framed_fresh = false;
     buffer_unuse(replaced);
-    if (fresh && !client->presented && surface == client->main) {
-        client->presented = true;
+    if (fresh && !client->milestones.presented && surface == client->shell.main) {
+        client->milestones.presented = true;
         failure_shown(client->id);
     }
     if (fresh)

@@ -1,4 +1,4 @@
-#include "protocol.h"
+#include "wayland/protocol.h"
 
 enum { MODE_CURRENT = 1, MODE_PREFERRED = 2 };
 

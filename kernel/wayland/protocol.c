@@ -1,4 +1,4 @@
-#include "protocol.h"
+#include "wayland/protocol.h"
 
 #define REQUESTS(...) sizeof((const struct request[]){__VA_ARGS__}) / sizeof(struct request), (const struct request[]){__VA_ARGS__}
 #define IGNORED request_ignored

@@ -1,7 +1,7 @@
 /* The protocol as data: opcode -> signature, first version, handler. From the published wayland.xml and xdg-shell.xml. */
 #ifndef RAYOS_PROTOCOL_H
 #define RAYOS_PROTOCOL_H
-#include "wayland.h"
+#include "wayland/wayland.h"
 
 /* A signature has one letter an argument: i int, u uint, f fixed, s string, o object, n new_id, a array, h handle;
  * S and O may be null. The interfaces of its o, O and n stand in `types`, in order. */

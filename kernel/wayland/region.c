@@ -1,5 +1,5 @@
 /* Regions are hints (opaque, input): checked by type, otherwise unused. Windows are opaque and input goes by client. */
-#include "protocol.h"
+#include "wayland/protocol.h"
 
 HANDLER(compositor_create_region)
 {

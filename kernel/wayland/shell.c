@@ -1,6 +1,6 @@
 /* What a window is told to be: maximised, fullscreen, resized, decorated. Several configures may be in flight; the client
  * acknowledges one of them, which settles those before it, and its next buffer has to obey it. */
-#include "protocol.h"
+#include "wayland/protocol.h"
 
 enum { STATE_MAXIMIZED = 1, STATE_FULLSCREEN = 2, STATE_RESIZING = 3 }; /* of the published enum; bit n of `states` is state n */
 enum { FULL = 1 << STATE_MAXIMIZED | 1 << STATE_FULLSCREEN };
@@ -145,32 +145,32 @@ HANDLER(toplevel_resize)
         return;
     }
     const struct surface *surface = toplevel->xdg ? toplevel->xdg->surface : NULL;
-    if (!edges || !surface || !surface->mapped || toplevel->states || client->resized)
+    if (!edges || !surface || !surface->mapped || toplevel->states || client->resize.toplevel)
         return; /* not for a window that has no size of its own */
-    client->resized = toplevel;
-    client->resize_step = 0;
-    client->resize_events = integration_take(client->id, ACTION_RESIZE);
-    client->resize_steps = steps_of(client->resize_events);
-    client->resize_width = surface->current->width;
-    client->resize_height = surface->current->height;
+    client->resize.toplevel = toplevel;
+    client->resize.step = 0;
+    client->resize.events = integration_take(client->id, ACTION_RESIZE);
+    client->resize.steps = steps_of(client->resize.events);
+    client->resize.width = surface->current->width;
+    client->resize.height = surface->current->height;
     toplevel->states = 1 << STATE_RESIZING;
-    timed_schedule(&client->resize, clock_ns() + resize_step_ns);
+    agenda_schedule(&client->resize.item, clock_ns() + resize_step_ns);
 }
 
 static i32 at_most(i32 value, u32 limit) { return value > (i32)limit ? (i32)limit : value; }
 
 void shell_resize_step(struct client *client)
 {
-    struct toplevel *toplevel = client->resized;
-    u32 step = ++client->resize_step, steps = client->resize_steps;
+    struct toplevel *toplevel = client->resize.toplevel;
+    u32 step = ++client->resize.step, steps = client->resize.steps;
     i32 grown = (i32)(step < steps - step ? step : step < steps ? steps - step : 0);
-    toplevel->width = at_most(client->resize_width + GROW_WIDTH * grown, scenario()->width);
-    toplevel->height = at_most(client->resize_height + GROW_HEIGHT * grown, scenario()->height);
+    toplevel->width = at_most(client->resize.width + GROW_WIDTH * grown, scenario()->width);
+    toplevel->height = at_most(client->resize.height + GROW_HEIGHT * grown, scenario()->height);
     if (step < steps) {
-        timed_schedule(&client->resize, client->resize.time + resize_step_ns);
+        agenda_schedule(&client->resize.item, client->resize.item.time_ns + resize_step_ns);
         shell_configure(toplevel, 0);
     } else {
-        event_set events = client->resize_events;
+        event_set events = client->resize.events;
         shell_resize_end(client);
         shell_configure(toplevel, events);
     }
@@ -179,10 +179,10 @@ void shell_resize_step(struct client *client)
 
 void shell_resize_end(struct client *client)
 {
-    timed_cancel(&client->resize);
-    if (client->resized)
-        client->resized->states &= ~(1u << STATE_RESIZING);
-    client->resized = NULL;
+    agenda_cancel(&client->resize.item);
+    if (client->resize.toplevel)
+        client->resize.toplevel->states &= ~(1u << STATE_RESIZING);
+    client->resize.toplevel = NULL;
 }
 
 /* ---- Decorations: their mode is the theme ---- */
@@ -255,7 +255,7 @@ void decoration_destroyed(struct object *object)
 /* What the compositor does itself for one client; the clients do the other actions themselves, and ask. */
 static void act(const struct image_event *e, struct client *client)
 {
-    struct toplevel *toplevel = client->main->xdg ? client->main->xdg->toplevel : NULL;
+    struct toplevel *toplevel = client->shell.main->xdg ? client->shell.main->xdg->toplevel : NULL;
     if (!toplevel)
         return;
     if (e->action == ACTION_THEME_CHANGE && toplevel->decoration)
@@ -263,7 +263,7 @@ static void act(const struct image_event *e, struct client *client)
     else if (e->action == ACTION_CLOSE)
         event(client, toplevel->object.id, EVENT_TOPLEVEL_CLOSE);
     else if (e->action == ACTION_RESTORE)
-        surface_restore(client->main, integration_take(client->id, ACTION_RESTORE));
+        surface_restore(client->shell.main, integration_take(client->id, ACTION_RESTORE));
 }
 
 void shell_event(u32 index)
@@ -275,7 +275,7 @@ void shell_event(u32 index)
         theme = e->value;
     for (u32 id = e->first_client; id < e->first_client + e->count; id++) {
         struct client *client = client_by_id(id);
-        if (!client || !client->main || !client->main->mapped)
+        if (!client || !client->shell.main || !client->shell.main->mapped)
             continue;
         concerned++;
         integration_expect(index, id);

@@ -1,14 +1,14 @@
 /* wl_surface: pending state, commit, mapping. */
-#include "protocol.h"
+#include "wayland/protocol.h"
 
 HANDLER(compositor_create_surface)
 {
-    if (!client_within(client, client->surfaces, scenario()->client_surfaces))
+    if (!client_within(client, client->usage.surfaces, scenario()->client_surfaces))
         return;
     struct surface *surface = object_create(client, arguments[0].u, WL_SURFACE, ((struct object *)object)->version, sizeof *surface);
     if (!surface)
         return;
-    client->surfaces++;
+    client->usage.surfaces++;
     list_init(&surface->requested);
     list_init(&surface->waiting);
     list_init(&surface->framed_callbacks);
@@ -107,7 +107,7 @@ static void place_main(struct surface *surface)
 
 static void place(struct surface *surface)
 {
-    const struct surface *main = surface->object.client->main;
+    const struct surface *main = surface->object.client->shell.main;
     if (!surface->xdg->toplevel->secondary || !main || !main->mapped) {
         place_main(surface);
         return;
@@ -224,7 +224,7 @@ static bool apply_buffer(struct surface *surface)
     buffer_use(new);
     surface->current = new;
     surface->fresh = new != NULL;
-    surface->sent_ns = surface->object.client->sent_ns;
+    surface->sent_ns = surface->object.client->incoming.sent_ns;
     surface->pending = NULL;
     surface->attached = false;
     buffer_release(new);
@@ -261,7 +261,7 @@ HANDLER(surface_commit)
         seat_commit(client);
         surface->events |= integration_take(client->id, ACTION_SURGE);
     }
-    client->buffer_committed = buffer;
+    client->incoming.buffer_committed = buffer;
 #ifdef RAYOS_SLOW_COMMIT /* turns of an empty loop: a slow-down planted by the test that must find it */
     for (u32 turns = RAYOS_SLOW_COMMIT; turns; turns--)
         __asm__ volatile("");
@@ -286,7 +286,7 @@ void surface_destroyed(struct object *object)
     callbacks_destroy(&surface->requested);
     callbacks_destroy(&surface->waiting);
     callbacks_destroy(&surface->framed_callbacks);
-    object->client->surfaces--;
+    object->client->usage.surfaces--;
     buffer_release(surface->pending);
     buffer_unuse(surface->current);
     buffer_unuse(surface->framed);

@@ -1,5 +1,5 @@
 /* The codec: bytes to checked arguments, events to bytes. */
-#include "protocol.h"
+#include "wayland/protocol.h"
 #include <stdarg.h>
 
 u32 wire_read(const u8 *at)
@@ -101,11 +101,11 @@ void event(struct client *client, u32 object, u32 kind, ...)
 {
     if (client_deaf(client))
         return;
-    if (client->out_bytes + EVENT_ROOM > sizeof client->out)
+    if (client->outgoing.bytes + EVENT_ROOM > sizeof client->outgoing.data)
         client_flush(client);
     if (client_deaf(client))
         return;
-    u8 *start = client->out + client->out_bytes, *at = start + 8;
+    u8 *start = client->outgoing.data + client->outgoing.bytes, *at = start + 8;
     va_list values;
     va_start(values, kind);
     for (const char *letter = event_kinds[kind].signature; *letter; letter++) {
@@ -125,7 +125,7 @@ void event(struct client *client, u32 object, u32 kind, ...)
     u32 header[2] = {object, (u32)(at - start) << 16 | event_kinds[kind].opcode};
     memcpy(start, header, sizeof header);
     client_touch(client);
-    client->out_motion = kind == EVENT_POINTER_MOTION ? !client->out_bytes : client->out_motion && kind == EVENT_POINTER_FRAME;
-    client->out_bytes += (u32)(at - start);
-    client->out_events++;
+    client->outgoing.motion = kind == EVENT_POINTER_MOTION ? !client->outgoing.bytes : client->outgoing.motion && kind == EVENT_POINTER_FRAME;
+    client->outgoing.bytes += (u32)(at - start);
+    client->outgoing.events++;
 }

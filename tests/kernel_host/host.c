@@ -1,5 +1,7 @@
 /* What the modules under test expect of the rest of the kernel. */
-#include "sched.h"
+#include "core/page.h"
+#include "core/sched.h"
+#include "experiment/trace.h"
 #include "host.h"
 #include <stdarg.h>
 

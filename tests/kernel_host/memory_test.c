@@ -1,6 +1,7 @@
 /* Page allocator and heap over an arena at DIRECT_BASE: contents, accounting, merging, red zones. */
 #define _GNU_SOURCE
-#include "memory.h"
+#include "core/heap.h"
+#include "core/page.h"
 #include "host.h"
 #include <sys/mman.h>
 

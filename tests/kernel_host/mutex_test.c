@@ -1,7 +1,11 @@
 /* mutex_test SEED: processes lock and unlock at random, some are killed. Prints "done", or "stuck" when all that are
  * left wait for each other; with a third argument the detector of deadlocks is off. */
 #define _GNU_SOURCE
-#include "process.h"
+#include "core/process.h"
+#include "experiment/failure.h"
+#include "experiment/scenario.h"
+#include "experiment/trace.h"
+#include "ipc/mutex.h"
 #include "host.h"
 #include <ucontext.h>
 

@@ -1,16 +1,16 @@
 /* What comes from the network and its devices is not trusted: whatever a device writes into its rings and buffers, no
  * byte beyond a buffer is read or written, and a message counts only when it is whole and its digest fits its cells. */
 #define _GNU_SOURCE
-#include "memory.h"
-#include "virtio.h"
+#include "arch/vm.h"
+#include "drivers/virtio.h"
 #include "host.h"
 #include <sys/mman.h>
 
 static bool queue_init(struct virtqueue *queue, struct virtio_device *device, u32 index, u32 chains, u32 chain_length);
 #define virtqueue_init queue_init
-#include "net.c"
+#include "drivers/net.c"
 #undef virtqueue_init
-#include "message.h"
+#include "remote/message.h"
 
 void sched_stay_awake(void) {}
 

@@ -1,6 +1,9 @@
 /* A socket's two ends go in any order, and neither looks at it when it is gone: what is freed here stays, overwritten. */
-#include "memory.h"
-#include "process.h"
+#include "core/heap.h"
+#include "core/process.h"
+#include "experiment/supervisor.h"
+#include "experiment/trace.h"
+#include "ipc/socket.h"
 #include "host.h"
 
 struct object { struct object *next; size_t bytes; bool freed; alignas(16) u8 content[]; };

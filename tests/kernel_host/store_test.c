@@ -1,8 +1,9 @@
 /* The store over a disk that loses its cache, tears writes, and refuses requests, blocks, all writes for a while: after each
  * power cut every record is at its last acknowledged version or a later one, whole; and a disk that is well again is used again. The disk here is the mock of block.h below. */
 #define _GNU_SOURCE
-#include "memory.h"
-#include "store.h"
+#include "core/page.h"
+#include "store/store.h"
+#include "experiment/trace.h"
 #include "host.h"
 #include <string.h>
 #include <sys/mman.h>

@@ -1,7 +1,13 @@
 /* The trace ring over an arena at DIRECT_BASE: what is kept, the order, wrapping, the rendezvous when it is full. */
 #define _GNU_SOURCE
-#include "memory.h"
-#include "sched.h"
+#include "arch/time.h"
+#include "core/heap.h"
+#include "core/page.h"
+#include "core/sched.h"
+#include "drivers/rendezvous.h"
+#include "experiment/profile.h"
+#include "experiment/scenario.h"
+#include "experiment/trace.h"
 #include "host.h"
 #include <sys/mman.h>
 

@@ -1,8 +1,8 @@
 /* The virtqueue against a device that lies: whatever it writes into the used ring, no chain that it does not hold and no
  * byte count beyond a chain's buffers ever reaches the driver, and after the first lie nothing does. */
 #define _GNU_SOURCE
-#include "memory.h"
-#include "virtio.h"
+#include "core/page.h"
+#include "drivers/virtio.h"
 #include "host.h"
 #include <sys/mman.h>
 

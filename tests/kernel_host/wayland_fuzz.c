@@ -22,8 +22,8 @@ static u32 odd_word(void)
 static struct object *any_object(const struct client *client, u8 interface)
 {
     for (u32 tries = 0; tries < 64; tries++) {
-        u32 id = draw(client->object_top + 2);
-        struct object *object = id < client->object_top ? client->objects[id] : client->offers[draw(MAX_OFFERS)];
+        u32 id = draw(client->objects.top + 2);
+        struct object *object = id < client->objects.top ? client->objects.by_id[id] : client->objects.offers[draw(MAX_OFFERS)];
         if (object && (!interface || object->interface == interface))
             return object;
     }
@@ -38,10 +38,10 @@ static u32 handle_wanted;                      /* by the latest request with a h
 static u32 any_id(const struct client *client)
 {
     u32 skip = ids_in_batch++, id = 2;
-    for (; id < client->object_top; id++)
-        if (!client->objects[id] && !skip--)
+    for (; id < client->objects.top; id++)
+        if (!client->objects.by_id[id] && !skip--)
             return id;
-    return client->object_top + skip;
+    return client->objects.top + skip;
 }
 
 static u32 add_string(u8 *at)
@@ -134,12 +134,12 @@ static u32 add_request(const struct client *client, u8 *at)
 {
     const struct object *object = any_object(client, 0);
     if (!object || !interfaces[object->interface].request_count)
-        object = &client->display;
+        object = &client->objects.display;
     u32 opcode = draw(interfaces[object->interface].request_count);
     for (u32 tries = 0; tries < 32 && draw(24) && ends_life(object, &interfaces[object->interface].requests[opcode]); tries++) {
         object = any_object(client, 0);
         if (!object || !interfaces[object->interface].request_count)
-            object = &client->display;
+            object = &client->objects.display;
         opcode = draw(interfaces[object->interface].request_count);
     }
     u32 bytes = 8 + (object->interface == WL_REGISTRY ? add_bind(client, at + 8) : add_arguments(client, object, &interfaces[object->interface].requests[opcode], at + 8));
@@ -153,10 +153,10 @@ static u32 add_request(const struct client *client, u8 *at)
 /* What a drag takes, by either side, in full; the noise around it does the rest. */
 static u32 add_drag(struct peer *p, const struct client *client)
 {
-    const struct object *manager = any_object(client, WL_DATA_DEVICE_MANAGER), *surface = any_object(client, WL_SURFACE), *device = client->data_device;
+    const struct object *manager = any_object(client, WL_DATA_DEVICE_MANAGER), *surface = any_object(client, WL_SURFACE), *device = client->transfer.device;
     p->bytes = 0;
     for (u32 i = 0; i < MAX_OFFERS; i++) {
-        const struct data_offer *offer = (struct data_offer *)client->offers[i];
+        const struct data_offer *offer = (struct data_offer *)client->objects.offers[i];
         if (!offer || draw(3))
             continue;
         put(p, offer->object.id, 0, "us", 0, "text/plain");
@@ -167,7 +167,7 @@ static u32 add_drag(struct peer *p, const struct client *client)
             put(p, offer->object.id, 3, "");
         return p->bytes;
     }
-    if (device && manager && surface && client->drag_source == NULL) {
+    if (device && manager && surface && client->transfer.dragged == NULL) {
         u32 id = any_id(client);
         put(p, manager->id, 0, "u", id);
         put(p, id, 0, "s", "text/plain");

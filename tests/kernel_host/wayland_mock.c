@@ -1,5 +1,5 @@
 #include "wayland_mock.h"
-#include "../../kernel/input.h"
+#include "drivers/input.h"
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
  * processes. The compositor runs in its own thread, but only while the test waits in mock_run_until(). */
 #ifndef RAYOS_WAYLAND_MOCK_H
 #define RAYOS_WAYLAND_MOCK_H
-#include "../../kernel/wayland/protocol.h"
+#include "wayland/protocol.h"
 #include <stdio.h>
 #include <stdlib.h>
 

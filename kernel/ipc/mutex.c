@@ -1,0 +1,94 @@
+/* Mutexes of client processes: numbered, handed on in the order in which they were asked for. Under LOCK_KERNEL throughout.
+ *
+ * Who waits for whom is a graph in which each process has at most one edge: to the owner of what it wants. A lock that
+ * would close a cycle is a deadlock; its caller is killed. As a second line, who waits too long has the owner killed.
+ * What a dead process held is handed on. */
+#include "ipc/mutex.h"
+#include "core/process.h"
+#include "experiment/failure.h"
+#include "experiment/scenario.h"
+#include "experiment/trace.h"
+
+struct mutex { struct process *owner; struct list waiters; }; /* waiters: initialised at first use */
+
+static struct mutex mutexes[MAX_MUTEXES];
+
+static void hand_on(struct mutex *m)
+{
+    struct list *waiters = list_lazy(&m->waiters);
+    struct process *next = list_empty(waiters) ? NULL : CONTAINER(waiters->next, struct process, queued);
+    m->owner = next;
+    if (!next)
+        return;
+    list_remove(&next->queued);
+    next->wants = NULL;
+    process_wake(next, m);
+}
+
+static void enqueue(struct mutex *m, struct process *p)
+{
+    p->wants = m;
+    list_append(list_lazy(&m->waiters), &p->queued);
+}
+
+void mutex_abandon(struct process *p)
+{
+    if (!p->wants)
+        return;
+    list_remove(&p->queued);
+    p->wants = NULL;
+}
+
+void mutex_release_all(struct process *p)
+{
+    mutex_abandon(p);
+    for (struct mutex *m = mutexes; m < mutexes + MAX_MUTEXES; m++)
+        if (m->owner == p)
+            hand_on(m);
+}
+
+/* A cycle without p may exist when its detector is off: the walk is bounded. */
+static bool closes_cycle(const struct process *p, const struct mutex *m)
+{
+    for (u32 steps = 0; m && m->owner && steps < MAX_CLIENTS; m = m->owner->wants, steps++)
+        if (m->owner == p)
+            return true;
+    return false;
+}
+
+static void kill_owner(struct mutex *m)
+{
+    u32 client = m->owner->client;
+    failure_detected(client, DETECTED_DEADLOCK);
+    process_kill(client, 2);
+}
+
+i64 mutex_lock(struct process *p, u64 id)
+{
+    if (id >= MAX_MUTEXES || mutexes[id].owner == p)
+        return -E_INVALID;
+    struct mutex *m = &mutexes[id];
+    if (m->owner) {
+        if (detector_on(DETECTED_DEADLOCK) && closes_cycle(p, m)) {
+            failure_detected(p->client, DETECTED_DEADLOCK);
+            process_exit(2);
+        }
+        u64 timeout = scenario()->lock_timeout_ns;
+        enqueue(m, p);
+        while (m->owner != p)
+            if (!process_wait(p, m, timeout ? clock_ns() + timeout : NEVER) && m->owner != p)
+                kill_owner(m);
+    }
+    m->owner = p;
+    trace_point(P_LOCK, (u32)id, 0);
+    return 0;
+}
+
+i64 mutex_unlock(struct process *p, u64 id)
+{
+    if (id >= MAX_MUTEXES || mutexes[id].owner != p)
+        return -E_INVALID;
+    hand_on(&mutexes[id]);
+    trace_point(P_UNLOCK, (u32)id, 0);
+    return 0;
+}
