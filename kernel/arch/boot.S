@@ -62,8 +62,8 @@ boot_high:
     call kernel_main
     ud2
 
-/* Where a further processor begins, in real mode: copied to TRAMPOLINE (smp.c), so addresses are taken relative to that.
- * Uses the boot tables, which map the first GiB at 0, until it is in the high half. */
+/* Start of a further processor, in real mode. It is copied to TRAMPOLINE (smp.c), so addresses are relative to that. Uses
+ * the boot tables, which map the first GiB at 0, until it runs in the high half. */
 #define TRAMPOLINE 0x8000
 #define COPIED(symbol) ((symbol) - trampoline + TRAMPOLINE)
 
@@ -107,7 +107,7 @@ trampoline_gdt_pointer:
 trampoline_end:
 
     .text
-ap_high:                                /* struct ap_start of sched.h: root, stack, cpu */
+ap_high:                                /* struct ap_start of smp.h: root, stack, cpu */
     xorl %eax, %eax
     movl %eax, %ds
     movl %eax, %es

@@ -7,11 +7,15 @@
 #include "drivers/net.h"
 #include "remote/session.h"
 
-struct frame { /* as interrupt_common leaves it */
+struct frame { /* as built by interrupt_common */
     u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
     u64 vector, error, rip, cs, flags, rsp, ss;
 };
-struct [[gnu::packed]] tss { u32 reserved0; u64 stack[3]; u64 reserved1; u64 ist[7]; u64 reserved2; u16 reserved3, io_map; };
+struct [[gnu::packed]] tss {
+    u32 reserved0;
+    u64 stack[3], reserved1, ist[7], reserved2;
+    u16 reserved3, io_map;
+};
 struct gate { u16 low; u16 selector; u8 ist, type; u16 middle; u32 high, reserved; };
 struct [[gnu::packed]] table { u16 limit; u64 base; };
 
@@ -23,7 +27,7 @@ struct [[gnu::packed]] table { u16 limit; u64 base; };
 
 extern const u64 interrupt_stubs[VECTORS];
 
-/* A processor's own: fault_stack is for faults that may have no usable stack: double fault, NMI, machine check. */
+/* Per CPU. fault_stack is for faults that may have no usable stack: double fault, NMI, machine check. */
 static struct tables { struct tss tss; u64 gdt[7]; alignas(16) u8 fault_stack[4096]; } boot_tables;
 static struct gate idt[VECTORS];
 static struct cpu boot_cpu;
@@ -49,14 +53,16 @@ static void load_idt(void)
 {
     for (u32 v = 0; v < VECTORS; v++) {
         u64 stub = interrupt_stubs[v];
-        bool own_stack = v == VECTOR_DOUBLE_FAULT || v == VECTOR_NMI || v == VECTOR_MACHINE_CHECK;
-        idt[v] = (struct gate){ (u16)stub, SELECTOR_KERNEL_CODE, own_stack, 0x8e, (u16)(stub >> 16), (u32)(stub >> 32), 0 };
+        u8 ist = v == VECTOR_DOUBLE_FAULT || v == VECTOR_NMI || v == VECTOR_MACHINE_CHECK;
+        idt[v] = (struct gate){
+            (u16)stub, SELECTOR_KERNEL_CODE, ist, 0x8e, (u16)(stub >> 16), (u32)(stub >> 32), 0,
+        };
     }
     struct table pointer = { sizeof idt - 1, (u64)idt };
     __asm__ volatile("lidt %0" ::"m"(pointer) : "memory");
 }
 
-/* SMEP, SMAP and UMIP where the processor has them. The kernel reaches user memory through the direct map only, so
+/* Enables SMEP, SMAP and UMIP where the CPU has them. The kernel accesses user memory through the direct map only, so
  * SMAP needs no exceptions. */
 static void protect(void)
 {
@@ -115,7 +121,7 @@ static void timer_interrupt(void)
     kernel_leave();
 }
 
-/* Another processor has made a thread ready for this one, or killed the one that runs here. */
+/* Another CPU has made a thread ready for this one, or killed the current thread. */
 static void reschedule_interrupt(void)
 {
     struct thread *t = current_thread();
@@ -159,5 +165,6 @@ void interrupt(struct frame *frame)
         kernel_enter();
         process_fault((u32)frame->vector, frame->rip, address);
     }
-    panic_format("exception:%u:rip %llx:address %llx:error %llx", (u32)frame->vector, frame->rip, address, frame->error);
+    panic_format("exception:%u:rip %llx:address %llx:error %llx", (u32)frame->vector, frame->rip, address,
+                 frame->error);
 }

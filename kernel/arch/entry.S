@@ -1,5 +1,5 @@
-/* Ways into and out of the kernel: interrupts, system calls, the switch between threads.
- * GS base: struct cpu while in the kernel, the user's (0) while in ring 3. Offsets are asserted in sched.h. */
+/* Entry to and exit from the kernel: interrupts, system calls, the context switch between threads.
+ * GS base: struct cpu while in the kernel, the user's (0) while in ring 3. Offsets are asserted in core/sched.h. */
 #define CPU_KERNEL_STACK 8
 #define CPU_USER_STACK 16
 #define THREAD_STACK 0
@@ -23,7 +23,7 @@ stub_\vector:
     .set vector, vector + 1
     .endr
 
-interrupt_common:                       /* builds struct frame of cpu.h */
+interrupt_common:                       /* builds struct frame of cpu.c */
     testb $3, 24(%rsp)
     jz 1f
     swapgs
@@ -141,14 +141,14 @@ thread_switch:
     popq %rbx
     ret
 
-/* A new thread's first return address: its function is in rbx, the argument in rbp. */
+/* The first return address of a new thread: its function is in rbx, the argument in rbp. */
     .globl thread_start
 thread_start:
     movq %rbp, %rdi
     call *%rbx
     ud2
 
-/* void zero_pages(void *page, u64 pages): xmm0 is borrowed; an interrupt in between keeps it with the thread. */
+/* void zero_pages(void *page, u64 pages): saves and restores xmm0; a context switch in between preserves it. */
     .globl zero_pages
 zero_pages:
     subq $24, %rsp

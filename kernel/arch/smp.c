@@ -1,7 +1,7 @@
-/* Several processors: starting them, what one asks of another, and bringing all of them to a stop.
+/* SMP: starting processors, requests between them, and bringing all of them to a stop.
  *
- * A request is a bit in the other's `requests`, and an interrupt. The other clears the bit when it has done it, in the
- * interrupt or, if it waits for a lock with interrupts off, in that wait: so a request never waits for a lock. */
+ * A request is a bit in the receiver's `requests`, and an IPI. The receiver carries it out and clears the bit, in the
+ * interrupt or, if it spins on a lock with interrupts off, in that loop: a request never waits for a lock. */
 #include "arch/smp.h"
 #include "arch/cpu.h"
 #include "arch/time.h"
@@ -13,13 +13,13 @@
 #define IPI_INIT 0x4500u
 #define IPI_STARTUP 0x4600u
 #define IPI_NMI_OTHERS 0xc4400u
-#define START_CYCLES 2000000000ull  /* after which a processor counts as missing */
+#define START_CYCLES 2000000000ull  /* after which a CPU counts as missing */
 #define STOP_CYCLES 10000000ull
 #define MAX_IPI_DELAY_NS 100000
 
 struct cpu *cpus[MAX_CPUS];
 u32 cpu_count;
-struct ap_start ap_start;           /* boot.S: where the processor being started begins */
+struct ap_start ap_start;           /* of the CPU being started */
 
 extern const u8 trampoline[], trampoline_end[];
 
@@ -28,7 +28,7 @@ void smp_kick(u32 cpu)
     apic_send(cpu, IPI_FIXED | VECTOR_RESCHEDULE);
 }
 
-/* ---- Late interrupts, to try other interleavings (docs/mechanism.md) ---- */
+/* ---- Delayed IPIs, to try other interleavings (docs/mechanism.md) ---- */
 
 void smp_seed_delays(void)
 {
@@ -36,8 +36,8 @@ void smp_seed_delays(void)
         random_seed(&cpus[i]->delays, scenario()->ipi_delay_seed, i, 0, STREAM_IPI_DELAY);
 }
 
-/* ns by which one is to be late now; 0: not at all. */
-static u64 next_delay(void)
+/* 0: the IPI is not delayed. */
+static u64 next_delay_ns(void)
 {
     return scenario()->ipi_delay_seed ? (u64)random_next(&this_cpu()->delays) * MAX_IPI_DELAY_NS >> 32 : 0;
 }
@@ -47,14 +47,14 @@ bool smp_is_late(const struct cpu *cpu)
     return cpu->resched && clock_ns() < cpu->late_ns;
 }
 
-/* The processor goes on with what it does. Should it enter the kernel before the timer interrupts, it sees `resched` itself,
- * so nothing is lost when its timer is then set to something else. */
+/* The CPU continues. If it enters the kernel before the timer interrupts, it sees `resched`, so that nothing is lost when
+ * the timer is then set to another deadline. */
 bool smp_postpone(void)
 {
     struct cpu *cpu = this_cpu();
     if (smp_is_late(cpu))
         return true;
-    u64 delay = next_delay(), now = clock_ns();
+    u64 delay = next_delay_ns(), now = clock_ns();
     if (!delay || !cpu->resched)
         return false;
     cpu->late_ns = now + delay;
@@ -69,7 +69,7 @@ bool smp_postpone(void)
 
 static void park(void)
 {
-    apic_allow_above(VECTOR_TIMER | 0xf); /* what else arrives stays pending */
+    apic_allow_above(VECTOR_TIMER | 0xf); /* other interrupts stay pending */
     while (__atomic_load_n(&this_cpu()->requests, __ATOMIC_ACQUIRE) & REQUEST_PARK) {
         this_cpu()->parked = true;
         halt();                           /* until VECTOR_RESUME */
@@ -100,17 +100,17 @@ static void ask_others(u32 request)
     }
 }
 
-/* The interrupts come late, if the scenario wants them to: who asks waits for the answers anyway. */
-static void be_late(void)
+/* Delays a request, with an ipi_delay_seed. The delay is on the sender's side: it waits for the answer anyway. */
+static void delay_request(void)
 {
-    u64 delay = next_delay();
+    u64 delay = next_delay_ns();
     for (u64 from = delay ? clock_ns() : 0; delay && clock_ns() - from < delay; relax())
         smp_answer();
 }
 
 void smp_flush_others(void)
 {
-    be_late();
+    delay_request();
     ask_others(REQUEST_FLUSH);
     for (u32 i = 0; i < cpu_count; i++)
         while (cpus[i] != this_cpu() && __atomic_load_n(&cpus[i]->requests, __ATOMIC_ACQUIRE) & REQUEST_FLUSH) {
@@ -119,7 +119,7 @@ void smp_flush_others(void)
         }
 }
 
-/* ---- All of them ---- */
+/* ---- Stopping all CPUs ---- */
 
 void smp_park_others(void)
 {
@@ -131,7 +131,7 @@ void smp_park_others(void)
     for (u32 i = 0; i < cpu_count; i++)
         while (cpus[i] != this_cpu() && !__atomic_load_n(&cpus[i]->parked, __ATOMIC_ACQUIRE))
             relax();
-    for (u32 i = 0; i < 4; i++) /* time to get from setting `parked` to halting */
+    for (u32 i = 0; i < 4; i++) /* time between setting `parked` and halting */
         relax();
 }
 
@@ -156,7 +156,7 @@ void smp_stop_others(void)
 
 /* ---- Starting ---- */
 
-/* First C code of a further processor: becomes its idle thread. */
+/* First C code of a further CPU; becomes its idle thread. */
 void smp_main(struct cpu *cpu)
 {
     cpu_init(cpu);

@@ -15,7 +15,8 @@
 #define APIC_MASKED 0x10000
 #define CALIBRATION_CYCLES 5000000u
 
-static u64 epoch_tsc, tsc_mult; /* clock = (tsc - epoch) * mult >> 32; mult is 0 before the start: the clock stands at 0 */
+/* clock = (tsc - epoch) * mult >> 32. mult is 0 before the scenario starts: the clock stands at 0. */
+static u64 epoch_tsc, tsc_mult;
 static u64 calibrated_mult;
 
 u64 time_epoch_tsc(void) { return epoch_tsc; }
@@ -27,7 +28,7 @@ u64 clock_ns(void)
     return (u64)((unsigned __int128)(read_tsc() - epoch_tsc) * tsc_mult >> 32);
 }
 
-/* TSC cycles against timer ticks. Under icount the two are the same clock, hence the snap to exactly 1. */
+/* Measures TSC cycles per timer tick. Under icount both are the same clock: a ratio close to 1 is set to exactly 1. */
 static void calibrate(void)
 {
     APIC(APIC_INITIAL) = 0xffffffff;
@@ -66,7 +67,7 @@ void time_start(void)
     tsc_mult = calibrated_mult;
 }
 
-/* Never early: now_ns is read before the write, and the count runs from the write. */
+/* The timer never fires early: now_ns is read before the write, and the count starts at the write. */
 void timer_arm(u64 now_ns, u64 deadline_ns)
 {
     u64 ns = deadline_ns > now_ns ? deadline_ns - now_ns : 1;

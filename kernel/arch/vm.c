@@ -1,25 +1,25 @@
 /* Page tables: the kernel's (W^X, shared by all) and the clients'; the window of guarded kernel mappings.
  *
- * Each processor has one root for good. Its kernel half never changes after memory_init: the window's tables are all made
- * at boot. So mapping a kernel page never allocates, and memory in use returns to the baseline. Of its user half only the
- * first entry is used, and leads to the address space in use. */
+ * Each CPU keeps one root table. Its kernel half never changes after memory_init: all tables of the window are made at
+ * boot. Mapping a kernel page therefore never allocates, and memory in use returns to the baseline. Of the user half only
+ * the first entry is used; it points to the tables of the loaded address space. */
 #include "arch/vm.h"
 #include "arch/smp.h"
 
 #define PRESENT 1ull
 #define USER 4ull
 #define UNCACHED 0x10ull
-#define ACCESSED 0x20ull        /* set by the processor, before it remembers the translation */
+#define ACCESSED 0x20ull        /* set by the CPU before it caches the translation */
 #define LARGE 0x80ull
 #define ADDRESS 0x000ffffffffff000ull
 #define ENTRIES 512
 #define INDEX(address, level) ((u32)((address) >> (12 + 9 * (level)) & (ENTRIES - 1)))
-#define USED(entries) ((u64)(entries) << 52) /* in the entry of a table: how many of its own were ever in use */
+#define USED(entries) ((u64)(entries) << 52) /* in an entry that points to a table: its entries ever used */
 #define USED_OF(entry) ((u32)((entry) >> 52 & 0x3ff))
 
-#define FORGET_MOST 96          /* translations to forget one by one; of more, all are */
-#define TABLE_COUNTS 8
-#ifndef KEEP_TRANSLATIONS      /* a test's: is it noticed? */
+#define FLUSH_MAX 96            /* translations to flush one by one; for more, the whole TLB */
+#define TABLE_COST 8            /* scanning a page table, in flushes */
+#ifndef KEEP_TRANSLATIONS       /* a planted bug: no flush at an address-space switch */
 #define KEEP_TRANSLATIONS 0
 #endif
 
@@ -31,11 +31,15 @@ static u64 kernel_root;
 static u64 *window_tables;      /* all PTEs of the window, physically contiguous */
 static u64 *window_map;         /* bit per window page: taken */
 static u64 window_pages, window_hint;
-static bool window_stale;       /* other processors may remember mappings below the hint that are gone */
+static bool window_stale;       /* other CPUs may still cache unmapped pages below the hint */
 
 u64 image_physical(const void *address) { return (u64)address - KERNEL_BASE; }
 
-struct start_info { u32 magic, version, flags, modules; u64 module_list, command_line, rsdp, memory_map; u32 entries, reserved; };
+struct start_info {
+    u32 magic, version, flags, modules;
+    u64 module_list, command_line, rsdp, memory_map;
+    u32 entries, reserved;
+};
 struct map_entry { u64 address, bytes; u32 type, reserved; };
 
 void memory_find(u32 start_info)
@@ -59,7 +63,7 @@ u64 memory_boot_alloc(u64 pages)
     return at;
 }
 
-/* The next table below entry; made when missing. */
+/* The table that entry points to, created if missing. */
 static u64 *boot_table(u64 *entry)
 {
     if (!*entry)
@@ -106,7 +110,7 @@ static void map_devices(void)
     *boot_entry_at(IO_APIC_BASE, 0) = IO_APIC_PHYSICAL | PRESENT | MAP_WRITE | MAP_NX | UNCACHED;
 }
 
-/* Twice as many pages as there is memory: even one-page objects, each with its guard, always find room. */
+/* Twice as many pages as there are frames: enough even for one-page objects, each with a guard page. */
 static void make_window(u64 limit)
 {
     window_pages = (limit >> PAGE_SHIFT) * 2 & ~511ull;
@@ -142,8 +146,8 @@ void memory_init(u64 limit)
 
 static bool window_taken(u64 page) { return window_map[page >> 6] >> (page & 63) & 1; }
 
-/* Addresses are used in turn, so one that was freed comes again only after the search has wrapped: the other processors
- * need to forget what was mapped there no earlier. */
+/* The search goes round: a freed address is used again only after it has wrapped. The other CPUs' TLBs need to be
+ * flushed no earlier than that. */
 static void window_wrap(void)
 {
     window_hint = 0;
@@ -152,7 +156,7 @@ static void window_wrap(void)
     window_stale = false;
 }
 
-/* First page of a run of `pages` free ones at or after the hint, wrapping once; window_pages: none. */
+/* First page of a run of free pages at or after the hint, wrapping once; window_pages: none. */
 static u64 window_search(u64 pages)
 {
     for (u32 pass = 0; pass < 2; pass++, window_wrap()) {
@@ -226,7 +230,7 @@ u64 window_physical(const void *address)
     return window_tables[((u64)address - WINDOW_BASE) >> PAGE_SHIFT] & ADDRESS;
 }
 
-/* ---- Address spaces: what the first entry of a root leads to ---- */
+/* ---- Address spaces: the tables behind the first entry of a root ---- */
 
 bool space_create(struct space *space)
 {
@@ -307,9 +311,9 @@ static void free_tables(u64 *table, u32 level, u32 entries)
     page_free(table);
 }
 
-/* What the processor may know of a table are the translations used since it forgot them the last time. Forgets at most
- * `left` of them, a page table that is looked through counting as TABLE_COUNTS; how many are left then, 0: not all was done. */
-static u32 forget_pages(u64 *table, u32 used, u64 address, u32 left)
+/* Flushes the cached translations of a page table, found by their accessed bits, eight entries at a time. `left` is the
+ * budget in flushes; a scanned page table costs TABLE_COST. Returns what is left of it; 0: not everything is flushed. */
+static u32 flush_table(u64 *table, u32 used, u64 address, u32 left)
 {
     for (u64 *eight = table; left && eight < table + used; eight += 8)
         if ((eight[0] | eight[1] | eight[2] | eight[3] | eight[4] | eight[5] | eight[6] | eight[7]) & ACCESSED)
@@ -322,7 +326,7 @@ static u32 forget_pages(u64 *table, u32 used, u64 address, u32 left)
     return left;
 }
 
-static u32 forget(u64 *table, u32 used, u64 address, u32 level, u32 left)
+static u32 flush_used(u64 *table, u32 used, u64 address, u32 level, u32 left)
 {
     for (u32 i = 0; left && i < used; i++, address += PAGE_BYTES << 9 * level) {
         if (!(table[i] & ACCESSED))
@@ -330,15 +334,16 @@ static u32 forget(u64 *table, u32 used, u64 address, u32 level, u32 left)
         table[i] &= ~ACCESSED;
         u64 *next = direct(table[i] & ADDRESS);
         if (level > 1)
-            left = forget(next, USED_OF(table[i]), address, level - 1, left);
+            left = flush_used(next, USED_OF(table[i]), address, level - 1, left);
         else
-            left = forget_pages(next, USED_OF(table[i]), address, left > TABLE_COUNTS ? left - TABLE_COUNTS : 0);
+            left = flush_table(next, USED_OF(table[i]), address, left > TABLE_COST ? left - TABLE_COST : 0);
     }
     return left;
 }
 
-/* A write to CR3 has the processor forget the kernel's translations too, most of what it needs next. With several of them it
- * is done all the same: kernel threads run without an address space then, and would pay for each client before them. */
+/* A write to CR3 would flush the kernel's translations too, which are needed next; so the previous address space's are
+ * flushed one by one. With SMP CR3 is written: there kernel threads run without an address space, and would pay for the
+ * one-by-one flush of every client before them. */
 void space_use(struct space *space)
 {
     struct cpu *cpu = this_cpu();
@@ -349,8 +354,8 @@ void space_use(struct space *space)
     cpu->root[0] = space ? space->table | PRESENT | MAP_WRITE | USER : 0;
     if (!before || KEEP_TRANSLATIONS)
         return;
-    flush_page(0); /* of whatever address: what it remembers of upper levels goes too */
-    if (cpu_count > 1 || !forget(direct(before->table), INDEX(USER_END, 2) + 1, 0, 2, FORGET_MOST))
+    flush_page(0); /* any invlpg flushes the cached upper levels too */
+    if (cpu_count > 1 || !flush_used(direct(before->table), INDEX(USER_END, 2) + 1, 0, 2, FLUSH_MAX))
         flush_all();
 }
 
@@ -369,7 +374,7 @@ void space_destroy(struct space *space)
     space->table = 0;
 }
 
-/* The page of a user address through the direct map; NULL: not mapped, or not writable when it should be. */
+/* The page of a user address, through the direct map. NULL: not mapped, or write is wanted and not allowed. */
 static u8 *user_page(struct space *space, u64 address, bool write)
 {
     u64 page = address >> PAGE_SHIFT, slot = page % 4;
@@ -394,7 +399,7 @@ bool user_range(struct space *space, u64 address, u64 bytes, bool write)
     return true;
 }
 
-/* Copies page by page through the direct map, so nothing here can fault. */
+/* Copies page by page through the direct map: cannot fault. */
 static bool copy(struct space *space, u64 user, u8 *kernel, u64 bytes, bool out)
 {
     if (bytes > USER_END || user > USER_END - bytes)
@@ -414,4 +419,8 @@ static bool copy(struct space *space, u64 user, u8 *kernel, u64 bytes, bool out)
 }
 
 bool copy_in(struct space *space, void *to, u64 from, u64 bytes) { return copy(space, from, to, bytes, false); }
-bool copy_out(struct space *space, u64 to, const void *from, u64 bytes) { return copy(space, to, (u8 *)from, bytes, true); }
+
+bool copy_out(struct space *space, u64 to, const void *from, u64 bytes)
+{
+    return copy(space, to, (u8 *)from, bytes, true);
+}

@@ -1,4 +1,4 @@
-/* The processor's instructions and tables, as inline functions. No policy here. */
+/* The address map, and x86 instructions as inline functions. No policy. */
 #ifndef RAYOS_X86_H
 #define RAYOS_X86_H
 #include "abi.h"
@@ -9,9 +9,9 @@
 /* Address map. User: abi.h. Kernel, shared by every address space:
  *   DIRECT_BASE   all RAM, read-write, never executable (kernel text and constants read-only)
  *   WINDOW_BASE   the window: kernel stacks and shared memory, a guard page after each
- *   DEVICE_BASE   the local APIC, the virtio transports, the I/O APIC they interrupt through, uncached
+ *   DEVICE_BASE   local APIC, virtio transports, their I/O APIC; uncached
  *   KERNEL_BASE   the kernel image: text RX, constants R, data RW */
-#ifndef DIRECT_BASE /* tests on the host put it elsewhere */
+#ifndef DIRECT_BASE /* tests on the host set another one */
 #define DIRECT_BASE 0xffff800000000000ull
 #endif
 #define WINDOW_BASE 0xffffc00000000000ull
@@ -24,7 +24,7 @@
 #define APIC_PHYSICAL 0xfee00000ull
 #define VIRTIO_PHYSICAL 0xfeb00000ull /* QEMU's microvm: 24 transports of 512 bytes */
 #define VIRTIO_PAGES 3
-#define IO_APIC_PHYSICAL 0xfec10000ull /* its second, which serves the transports */
+#define IO_APIC_PHYSICAL 0xfec10000ull /* the second one, which serves the transports */
 #define VIRTIO_TRANSPORT_BYTES 512
 
 #define SELECTOR_KERNEL_CODE 0x08
@@ -78,9 +78,9 @@ static inline u64 read_flags(void) { return 0; }
 #else
 static inline void interrupts_off(void) { __asm__ volatile("cli" ::: "memory"); }
 static inline void interrupts_on(void) { __asm__ volatile("sti" ::: "memory"); }
-/* Interrupts on and halt, with no gap in which a wake-up could be missed. */
+/* Turns interrupts on and halts; no wake-up can be missed in between. */
 static inline void halt(void) { __asm__ volatile("sti; hlt; cli" ::: "memory"); }
-/* One turn of a wait for another processor. */
+/* One iteration of a spin loop. */
 static inline void relax(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline u64 read_flags(void) { u64 f; __asm__ volatile("pushfq; popq %0" : "=r"(f)::"memory"); return f; }
 #endif

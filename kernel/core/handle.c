@@ -1,4 +1,4 @@
-/* Handles: a process's small integers for shared memory and pipe ends. LOCK_KERNEL protects a process's table. */
+/* Handles of a process. LOCK_KERNEL protects its table. */
 #include "core/process.h"
 #include "ipc/pipe.h"
 #include "ipc/shm.h"

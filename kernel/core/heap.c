@@ -1,9 +1,8 @@
-/* The kernel heap: size classes in one-page slabs, page runs above that.
+/* The kernel heap: size classes in one-page slabs, page runs above that. LOCK_HEAP protects everything.
  *
- * An object is [header | object | red zone]; the header ends in a red zone too. Both are checked at kfree, and by
- * heap_scrub. Damage is a panic, unless somebody listens (heap_on_damage): then the object is withheld from reuse once
- * its owner frees it. A page of the heap begins with struct slab, so an object's slab is found from its address.
- * LOCK_HEAP protects everything. */
+ * An object is [header | object | red zone]; the header ends in a red zone too. kfree and heap_scrub check both. Damage
+ * causes a panic or, with heap_on_damage set, a call to it; the object is then withheld from reuse once its owner frees
+ * it. A page of the heap begins with struct slab, so an object's slab follows from its address. */
 #include "core/heap.h"
 #include "core/list.h"
 #include "core/lock.h"
@@ -12,8 +11,8 @@
 #define RED_BEFORE 0x7ed20e5eb4be5a1dull
 #define RED_AFTER 0x7ed20e5eaf7e6a1dull
 #define LIVE 0x4c495645u
-#define DAMAGED 0x4c494544u  /* in use, and its damage is known */
-#define WITHHELD 0x48454c44u /* freed by its owner after that */
+#define DAMAGED 0x4c494544u  /* in use, and its damage is reported */
+#define WITHHELD 0x48454c44u /* damaged and freed by its owner */
 #define CLASS_RUN 255
 
 struct header { const char *owner; u32 bytes, live; u64 pad, red; };
@@ -31,14 +30,14 @@ static_assert(sizeof(struct header) == 32 && sizeof(struct slab) <= 48);
 static const u16 cell_bytes[] = { 64, 96, 128, 192, 256, 336, 448, 576, 1008, 1344, 2016 };
 #define CLASSES (sizeof cell_bytes / sizeof *cell_bytes)
 static struct list with_room[CLASSES]; /* slabs with a free cell; initialised at first use */
-static struct slab *cached[CLASSES];   /* the empty slab that a class keeps, if any */
+static struct slab *cached[CLASSES]; /* at most one empty slab per class is kept */
 static struct list all = LIST_EMPTY(all); /* every slab and run */
 static u64 bytes_used, allocations;
 bool heap_checked = true;
 void (*heap_on_damage)(const char *owner, const void *object);
 
 #define MAX_FOUND 16
-static struct damage { const char *owner; const void *object; } found[MAX_FOUND]; /* and not reported yet */
+static struct damage { const char *owner; const void *object; } found[MAX_FOUND]; /* not reported yet */
 static u32 found_count;
 
 static struct list *room_of(u32 class) { return list_lazy(&with_room[class]); }
@@ -126,7 +125,7 @@ void *heap_alloc(size_t bytes, const char *owner, bool zero)
     unlock(LOCK_HEAP, flags);
     if (!header)
         return NULL;
-    if (zero && class < CLASSES) /* runs come zeroed */
+    if (zero && class < CLASSES) /* runs are zeroed already */
         memset(header + 1, 0, bytes);
     return header + 1;
 }
@@ -150,12 +149,12 @@ static void check(struct header *header)
     if (!heap_on_damage)
         panic_format("heap:red zone:%s", header->owner);
     if (found_count == MAX_FOUND)
-        return; /* the next look finds it */
+        return; /* the next check finds it */
     header->live = DAMAGED;
     found[found_count++] = (struct damage){ header->owner, header + 1 };
 }
 
-/* Without the lock, for who listens may do anything. */
+/* Without the lock: heap_on_damage may use the heap. */
 static void report_found(void)
 {
     while (found_count) {
@@ -200,7 +199,7 @@ void kfree(void *object)
 
 /* ---- All objects ---- */
 
-/* Calls visit for each object of a slab, which may give that object back; returns how many there were. */
+/* Calls visit for each object of a slab; visit may free that object. Returns the number of objects. */
 static u32 visit_slab(struct slab *slab, void (*visit)(struct slab *, struct header *))
 {
     u32 objects = 0, used = slab->used, size = slab->class == CLASS_RUN ? PAGE_BYTES : cell_bytes[slab->class];
@@ -212,7 +211,7 @@ static u32 visit_slab(struct slab *slab, void (*visit)(struct slab *, struct hea
         objects++;
         bool last = objects == used || slab->class == CLASS_RUN;
         visit(slab, header);
-        if (last) /* the slab itself may be gone */
+        if (last) /* the slab may be freed by now */
             break;
     }
     return objects;
@@ -278,7 +277,7 @@ bool heap_overrun(u32 draw)
 {
     u64 flags = lock(LOCK_HEAP);
     choice = (typeof(choice)){ .skip = ~0u };
-    visit_all(visit_choose); /* counts them */
+    visit_all(visit_choose); /* counts the objects */
     choice = (typeof(choice)){ .skip = (u32)((u64)choice.intact * draw >> 32) };
     visit_all(visit_choose);
     if (choice.found)
@@ -297,7 +296,7 @@ u64 heap_allocations(void)
     return allocations;
 }
 
-/* Behind the slabs in use, so that it is for those who find them full. */
+/* Appended after the slabs in use: taken when those are full. */
 void heap_refill(void)
 {
     u64 flags = lock(LOCK_HEAP);

@@ -1,5 +1,5 @@
-/* Latencies, log-linear: exact below 256 ns, then 128 buckets an octave, so that a quantile is known to 1/256.
- * Pure; also built on the host for tests. */
+/* Latency histogram: exact below 256 ns, then 128 buckets per octave, so that a quantile is exact to 1/256. Pure: also
+ * built on the host for tests. */
 #include "core/histogram.h"
 #include "core/kernel.h"
 
@@ -14,7 +14,7 @@ static u32 bucket_of(u64 ns)
     return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
 }
 
-/* The middle of the bucket's range. */
+/* The centre of the bucket's range. */
 static u64 value_of(u32 bucket)
 {
     if (bucket < 2 * OCTAVE)

@@ -1,4 +1,4 @@
-/* Boot: from the loader's entry to the idle thread. */
+/* Boot: from boot.S to the idle thread. */
 #include "arch/cpu.h"
 #include "arch/smp.h"
 #include "arch/time.h"
@@ -50,16 +50,17 @@ static void start_thread(struct thread *t, u16 id, const char *name, u32 priorit
         thread_ready(t);
 }
 
-/* The compositor sets itself up first, before the clock starts; the launcher then waits for it, and starts the scenario. */
+/* The compositor runs to its first wait before the clock starts; then the launcher starts the scenario. */
 static void start_threads(void)
 {
     start_thread(&reporter_thread, THREAD_REPORTER, "reporter", 30, reporter_main, false);
     start_thread(&launcher_thread, THREAD_LAUNCHER, "launcher", 25, launcher_main, true);
-    start_thread(&compositor_thread, THREAD_COMPOSITOR, "compositor", scenario()->compositor_priority, compositor_body, true);
+    start_thread(&compositor_thread, THREAD_COMPOSITOR, "compositor", scenario()->compositor_priority, compositor_body,
+                 true);
     failure_init();
     sched_preempt();
     KERNEL_ASSERT(socket_compositor_ready(), "boot:compositor");
-    smp_start(scenario()->vcpus); /* until here all is on one processor */
+    smp_start(scenario()->vcpus); /* up to here everything runs on the boot CPU */
     launcher_wake();
 }
 

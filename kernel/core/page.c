@@ -1,5 +1,5 @@
-/* Physical pages: a buddy allocator. Frames are numbered from physical 0; frames the allocator was never given
- * (firmware, kernel image, its own metadata) count as used for ever.
+/* Physical pages: a buddy allocator. Frames are numbered from physical 0. Frames that the allocator was never given
+ * (firmware, kernel image, the allocator's metadata) always count as used.
  *
  * Invariants (under LOCK_PAGE): order_of[f] is ORDER_FREE | order exactly when f heads a free block, which is then on
  * lists[order]; used_map has bit f set exactly when frame f is in no free block; no two buddies are both free. */
@@ -10,8 +10,8 @@
 
 #define ORDERS 20
 #define ORDER_FREE 0x80
-#define RECLAIM_BELOW 32    /* share of all frames below which the free ones are too few */
-#define REFUSE_BELOW 64     /* share that is kept from processes that ask for memory of their own */
+#define RECLAIM_BELOW 32    /* fewer than 1/32 of all frames free: reclaim */
+#define REFUSE_BELOW 64     /* the last 1/64 of all frames is the kernel's reserve */
 #define RECLAIM_PAGES 32
 
 static struct list lists[ORDERS];       /* a free block's node is at the start of the block */
@@ -19,7 +19,7 @@ static u32 nonempty;                    /* bit o: lists[o] has a block */
 static u8 *order_of;
 static u64 *used_map;
 static u64 frames, free_count, peak_used, allocations;
-static u64 (*reclaim)(u64 pages);       /* gives back up to that many pages; returns how many */
+static u64 (*reclaim)(u64 pages);       /* frees up to that many pages; returns how many it freed */
 
 static u64 frame_of(const void *page) { return direct_physical(page) >> PAGE_SHIFT; }
 static struct list *block_at(u64 frame) { return direct(frame << PAGE_SHIFT); }
@@ -67,7 +67,7 @@ static void give(u64 frame, u32 order)
     push(frame, order);
 }
 
-/* Gives [frame, end) as the aligned blocks it is made of. */
+/* Frees [frame, end) as aligned blocks. */
 static void give_range(u64 frame, u64 end)
 {
     while (frame < end) {
@@ -117,13 +117,13 @@ void page_init(u64 first_free, u64 end)
 
 void page_set_reclaim(u64 (*give_back)(u64 pages)) { reclaim = give_back; }
 
-/* What can be given back is under LOCK_KERNEL: who allocates without it, or with more, goes without. */
+/* Reclaim needs LOCK_KERNEL and no other lock; any other allocation does without it. */
 static bool may_reclaim(void)
 {
     return reclaim && this_cpu()->locks_held == 1u << LOCK_KERNEL;
 }
 
-/* Takes back what can be had again before memory is gone. */
+/* Reclaims before memory runs out. */
 static void make_room(void)
 {
     if (free_count > frames / RECLAIM_BELOW || !may_reclaim())
@@ -167,7 +167,7 @@ void *page_alloc_run(u64 pages)
         note_peak();
     }
     unlock(LOCK_PAGE, flags);
-    if (!first && may_reclaim() && reclaim(RECLAIM_PAGES)) /* until the run's frames are among those given back */
+    if (!first && may_reclaim() && reclaim(RECLAIM_PAGES)) /* again, until a run of frames is free */
         return page_alloc_run(pages);
     if (first)
         zero_pages(first, pages);

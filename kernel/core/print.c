@@ -1,4 +1,4 @@
-/* Lines on the serial console (COM1), and the way out when the kernel cannot go on. */
+/* The serial console (COM1), and panics. */
 #include "arch/smp.h"
 #include "drivers/rendezvous.h"
 #include "experiment/trace.h"
@@ -86,7 +86,7 @@ static void emit(struct line *line)
 {
     line->text[line->used++] = '\n';
     for (u32 i = 0; i < line->used; i++) {
-        while (!(in8(COM1 + 5) & 0x20)) /* always ready on QEMU unless the host's pipe is full */
+        while (!(in8(COM1 + 5) & 0x20)) /* on QEMU always ready, unless the host's pipe is full */
             ;
         out8(COM1, (u8)line->text[i]);
     }
@@ -106,7 +106,7 @@ void print_line(const char *format, ...)
 
 static bool panicking;
 
-/* Takes nothing for granted: no locks, no per-cpu data. */
+/* Relies on nothing that may be damaged: no locks, no per-CPU data, no heap. */
 [[noreturn]] static void stop(struct line *line)
 {
     interrupts_off();

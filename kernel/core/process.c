@@ -1,7 +1,7 @@
-/* Client processes: their address space, birth and death. LOCK_KERNEL protects the table and every process in it.
+/* Client processes: address space, start, end, waiting. LOCK_KERNEL protects the table and every process in it.
  *
- * A process dies in process_exit or process_kill: from then on its thread never runs, its socket is closed, and it waits
- * on the dead list. Everything else it holds is freed by the launcher, in process_free. */
+ * A process ends in process_exit or process_kill: from then on its thread never runs, its socket is closed, and it is in
+ * the list of the dead. The launcher frees everything else that it holds, in process_free. */
 #include "core/process.h"
 #include "arch/cpu.h"
 #include "arch/time.h"
@@ -22,7 +22,7 @@
 #define TABLE_BYTES (2 * QUANTILES * sizeof(u64))
 #define TABLE_PAGES ((TABLE_BYTES + PAGE_BYTES - 1) / PAGE_BYTES)
 
-struct client_image { u64 entry, data, bss, end, struck; }; /* client.ld: addresses in the client's space */
+struct client_image { u64 entry, data, bss, end, struck; }; /* addresses in the client's space; client.ld */
 
 extern const u8 client_image[], client_image_end[];
 
@@ -38,7 +38,7 @@ static u32 group_index(u32 client)
     return (u32)(scenario_group(client) - scenario_group(0));
 }
 
-/* Not a client of the compositor: background load. */
+/* Background load: no client of the compositor. */
 static bool is_load(const struct process *p) { return p->client >= scenario_clients(); }
 
 static void name_clients(void)
@@ -49,7 +49,7 @@ static void name_clients(void)
     }
 }
 
-/* One copy of its two tables a group, mapped by all its clients. A table the workload does not use reads as zeros. */
+/* One copy of the two tables per group, mapped by all its clients. A table that the workload does not use is zero. */
 static void load_tables(u32 group, const struct image_group *g)
 {
     u64 *tables = page_alloc_run(TABLE_PAGES);
@@ -104,7 +104,7 @@ static bool map_program(struct process *p)
     return true;
 }
 
-/* drag_drop: the next client of the group, round to the first. */
+/* The next client of the group; after the last one the first. */
 static u32 peer_of(u32 client)
 {
     const struct image_group *g = scenario_group(client);
@@ -142,7 +142,7 @@ static bool map_config(struct process *p, u64 end_ns)
     static struct {
         struct client_config config;
         _Alignas(CLIENT_EVENTS - CLIENT_CONFIG) struct image_event events[MAX_EVENTS];
-    } page;                                    /* the launcher alone makes processes */
+    } page;                                    /* static: only the launcher creates processes */
     page.config = (struct client_config){
         .seed = s->seed, .end_ns = end_ns, .refresh_ns = 1000000000000ull / s->refresh_mhz,
         .epoch_tsc = time_epoch_tsc(), .tsc_mult = time_tsc_mult(), .id = p->client, .generation = p->generation,
@@ -154,16 +154,18 @@ static bool map_config(struct process *p, u64 end_ns)
     p->config = map_new(p, CLIENT_CONFIG, MAP_NX, &page, sizeof page);
     if (!p->config)
         return false;
-    for (u32 i = 0; i < TABLE_PAGES && !is_load(p); i++)
-        if (!space_map(&p->space, CLIENT_TABLES + i * PAGE_BYTES, group_tables[group_index(p->client)][i], MAP_SHARED | MAP_NX))
+    for (u32 i = 0; i < TABLE_PAGES && !is_load(p); i++) {
+        u64 physical = group_tables[group_index(p->client)][i];
+        if (!space_map(&p->space, CLIENT_TABLES + i * PAGE_BYTES, physical, MAP_SHARED | MAP_NX))
             return false;
+    }
     return true;
 }
 
-/* ---- Birth ---- */
+/* ---- Start ---- */
 
-/* First run of a client's thread, under LOCK_KERNEL: connects, then enters ring 3 as a system call would return to it.
- * The stack looks as after a call: entry is a C function. */
+/* The first run of a client's thread, under LOCK_KERNEL: connects, then enters ring 3. The stack is as after a call,
+ * since the entry is a C function. */
 static void client_body(void *argument)
 {
     struct process *p = argument;
@@ -187,10 +189,10 @@ struct process *process_spawn(u32 client, u32 generation, u64 end_ns)
     list_init(&p->queued);
     bool load = is_load(p);
     u32 priority = load ? scenario_load()->cpu_priority : scenario_group(client)->priority;
+    const char *name = load ? load_name(client) : names[client];
     bool made = space_create(&p->space) && map_program(p) && map_config(p, end_ns) &&
                 (load || (p->socket = socket_create(client, scenario()->socket_bytes))) &&
-                thread_init(&p->thread, (u16)(THREAD_CLIENT0 + client), load ? load_name(client) : names[client], (int)priority,
-                            client_body, p);
+                thread_init(&p->thread, (u16)(THREAD_CLIENT0 + client), name, (int)priority, client_body, p);
     if (!made) {
         process_free(p);
         return NULL;
@@ -202,7 +204,7 @@ struct process *process_spawn(u32 client, u32 generation, u64 end_ns)
     return p;
 }
 
-/* ---- Death ---- */
+/* ---- End ---- */
 
 static void die(struct process *p, u32 reason)
 {
@@ -257,7 +259,7 @@ void process_set_level(u32 client, u32 level_ppm)
         ((struct client_config *)direct(page))->level_ppm = level_ppm;
 }
 
-/* ---- Being struck by a fault ---- */
+/* ---- Fault injection ---- */
 
 bool process_can_be_struck(u32 client)
 {
@@ -276,7 +278,7 @@ void process_serves(u32 client)
         processes[client]->serving = true;
 }
 
-/* Whatever its thread was in the middle of is abandoned; no lock but its own mutexes can be among that. */
+/* Abandons what the thread was doing. A blocked thread holds no lock; its mutexes stay with the process. */
 static void struck_body(void *unused)
 {
     (void)unused;
@@ -298,8 +300,8 @@ struct process *process_next_dead(void)
 {
     u64 flags = service_begin();
     struct process *p = list_empty(&dead) ? NULL : CONTAINER(dead.next, struct process, queued);
-    if (p && p->thread.on_cpu && !planted_hope(PROVOKE_HASTE)) /* killed while it ran; its processor says when it has left it */
-        p = NULL;
+    if (p && p->thread.on_cpu && !planted_hope(PROVOKE_HASTE))
+        p = NULL; /* killed while running: reschedule() wakes the launcher when the thread has left its CPU */
     if (p)
         list_remove(&p->queued);
     service_end(flags);
@@ -317,7 +319,7 @@ void process_free(struct process *p)
     service_end(flags);
     if (p->space.table)
         space_destroy(&p->space);
-    if (p->socket) /* only when it was never born */
+    if (p->socket) /* only if process_spawn failed */
         kfree(p->socket);
     if (p->thread.stack_base)
         thread_free(&p->thread);

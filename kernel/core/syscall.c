@@ -1,5 +1,5 @@
-/* System calls: abi.h. LOCK_KERNEL is held from entry to return; a call that blocks switches away inside. Whatever a
- * blocked call holds must belong to its process, for a killed one never returns. */
+/* System calls (abi.h). LOCK_KERNEL is held from entry to return; a call that blocks switches to another thread inside.
+ * What a blocked call holds must belong to its process: a killed process never returns from the call. */
 #include "core/process.h"
 #include "experiment/trace.h"
 #include "ipc/mutex.h"
@@ -8,7 +8,7 @@
 #include "ipc/socket.h"
 #include "store/disk.h"
 
-/* The lowest address at which `bytes` fit beside the mappings there are, a free page between any two. 0: none. */
+/* The lowest free address for a mapping of that size, with a free page between any two mappings. 0: none. */
 static u64 shm_place(const struct process *p, u64 bytes)
 {
     u64 at = CLIENT_SHM, limit = CLIENT_MEMORY;
@@ -19,7 +19,7 @@ static u64 shm_place(const struct process *p, u64 bytes)
         if (at + bytes + PAGE_BYTES <= p->shm_address[i] || at >= end + PAGE_BYTES)
             continue;
         at = end + PAGE_BYTES;
-        i = (u32)-1; /* look at all of them again from there */
+        i = (u32)-1; /* start again from there */
     }
     return at + bytes <= limit ? at : 0;
 }
@@ -43,8 +43,8 @@ static i64 sys_shm_create(struct process *p, u64 bytes, u64 address_out)
     if (index < 0)
         return index;
     p->shm_address[index] = address;
-    for (u64 i = 0; i < pages; i++) {
-        if (address && space_map(&p->space, address + i * PAGE_BYTES, shm_page(shm, i), MAP_WRITE | MAP_SHARED | MAP_NX))
+    for (u64 i = 0, flags = MAP_WRITE | MAP_SHARED | MAP_NX; i < pages; i++) {
+        if (address && space_map(&p->space, address + i * PAGE_BYTES, shm_page(shm, i), flags))
             continue;
         unmap(p, (u64)index);
         handle_drop(&p->handles[index]);
@@ -129,7 +129,7 @@ static void memory_unmap(struct process *p, u64 pages)
         space_free(&p->space, CLIENT_MEMORY + --p->memory_pages * PAGE_BYTES);
 }
 
-/* A page that would leave too little for the kernel is refused like one that is not there. */
+/* Takes pages one by one. A page out of the kernel's reserve is refused as if memory were exhausted. */
 static i64 sys_memory(struct process *p, i64 pages)
 {
     u64 room = (USER_END - CLIENT_MEMORY) / PAGE_BYTES - p->memory_pages;
@@ -139,7 +139,8 @@ static i64 sys_memory(struct process *p, i64 pages)
         memory_unmap(p, (u64)-pages);
     for (i64 i = 0; i < pages; i++) {
         void *page = page_alloc();
-        if (page && !page_short() && space_map(&p->space, CLIENT_MEMORY + p->memory_pages * PAGE_BYTES, direct_physical(page), MAP_WRITE | MAP_NX)) {
+        u64 at = CLIENT_MEMORY + p->memory_pages * PAGE_BYTES;
+        if (page && !page_short() && space_map(&p->space, at, direct_physical(page), MAP_WRITE | MAP_NX)) {
             p->memory_pages++;
             continue;
         }
@@ -179,7 +180,7 @@ static i64 call(struct process *p, u64 number, u64 a, u64 b, u64 c, u64 d, u64 e
     }
 }
 
-/* From entry.S, in the order of its registers. */
+/* Called by entry.S, in the order of its registers. */
 i64 syscall(u64 a, u64 b, u64 c, u64 d, u64 e, u64 number);
 i64 syscall(u64 a, u64 b, u64 c, u64 d, u64 e, u64 number)
 {

@@ -1,3 +1,4 @@
+/* The disk driver: requests, retries, service times. */
 #include "drivers/block.h"
 #include "core/list.h"
 #include "core/page.h"
@@ -8,10 +9,9 @@
 
 #define SECTOR_BYTES 512
 #define TRIES 3
-#define BACKOFF_NS 1000000ull         /* before the first retry; before the next, four times as long */
+#define BACKOFF_NS 1000000ull         /* before the first retry; four times that before the second */
 #define FEATURE_FLUSH (1ull << 9)
 #define CHAIN 3                       /* header, data, status */
-#define NONE (~0ull)
 
 enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4 };
 enum { STATUS_OK = 0 };
@@ -24,23 +24,23 @@ struct slot {
     void *data;
     u64 submitted_ns, deadline_ns, order;
     bool returned;
-    bool refused, resting;            /* at least once; to be offered again at its deadline */
+    bool refused, resting;            /* refused at least once; to be retried at its deadline */
 };
-struct shared { struct header header; u8 status; u8 pad[15]; }; /* of a slot, with the device */
+struct shared { struct header header; u8 status; u8 pad[15]; }; /* per slot: memory shared with the device */
 
 static struct virtio_device device, fence_device;
 static struct virtqueue queue;
 static struct slot slots[BLOCK_SLOTS];
 static struct list due = LIST_EMPTY(due); /* requests in flight, in order of (deadline, order) */
-static u64 unused = ~0ull;            /* bit i: slot i is */
+static u64 unused = ~0ull;            /* bit i: slot i is free */
 static struct shared *shared;
-static bool can_flush, untold;
-static u32 blocks_total, in_flight, retrying[BLOCK_FLUSH + 1];
+static bool can_flush, unnotified;    /* the device supports flushes; it does not know the latest requests yet */
+static u32 disk_blocks, in_flight, retrying[BLOCK_FLUSH + 1];
 static u64 latency_ns, bytes_per_s, submitted;
 static u64 channel_free_ns[BLOCK_SLOTS];
 static u32 channels;
 
-u32 block_count(void) { return blocks_total; }
+u32 block_count(void) { return disk_blocks; }
 u32 block_room(void) { return BLOCK_SLOTS - in_flight; }
 bool block_retrying(enum block_operation operation) { return retrying[operation]; }
 
@@ -66,19 +66,19 @@ bool block_init(const struct image_disk *disk)
     channels = disk->channels;
     u64 sectors = virtio_config32(&device, 0) | (u64)virtio_config32(&device, 4) << 32;
     u64 want = ((u64)disk->mb << 20) / BLOCK_BYTES, have = sectors / (BLOCK_BYTES / SECTOR_BYTES);
-    blocks_total = (u32)(have < want ? have : want);
-    return blocks_total > 0;
+    disk_blocks = (u32)(have < want ? have : want);
+    return disk_blocks > 0;
 }
 
-/* The second device stands before the same image and is never started. Before a device confirms its reset, requests on
- * its image have come to their end: when the write returns, everything submitted before is in the used ring. Guest time
- * stands still meanwhile, however long the host takes. */
+/* The second device has the same image and is never started. QEMU completes all requests on an image before it confirms a
+ * reset of one of its devices: when the write returns, all submitted requests are in the used ring. Guest time stands
+ * still meanwhile, however long the host takes. */
 static void fence(void)
 {
     virtio_reset(&fence_device);
 }
 
-/* ---- Timing: `channels` servers, first come, first served ---- */
+/* ---- Service times: `channels` servers, first come, first served ---- */
 
 static u64 service_end(enum block_operation operation, u32 blocks, u64 now)
 {
@@ -90,7 +90,7 @@ static u64 service_end(enum block_operation operation, u32 blocks, u64 now)
         if (channel_free_ns[c] > last_ns)
             last_ns = channel_free_ns[c];
     }
-    if (operation == BLOCK_FLUSH) /* after everything before it */
+    if (operation == BLOCK_FLUSH) /* after all earlier requests */
         return last_ns + latency_ns;
     u64 start = channel_free_ns[first] > now ? channel_free_ns[first] : now;
     return channel_free_ns[first] = start + latency_ns + (u64)blocks * BLOCK_BYTES * 1000000000ull / bytes_per_s;
@@ -129,7 +129,7 @@ static void offer(u32 i, u64 now)
     if (s->operation == BLOCK_FLUSH)
         chain[1] = status;
     virtqueue_add(&queue, i, chain, s->operation == BLOCK_WRITE ? 2 : 1, s->operation == BLOCK_READ ? 2 : 1);
-    untold = true;
+    unnotified = true;
     s->returned = false;
     s->tries++;
     s->order = submitted++;
@@ -138,13 +138,15 @@ static void offer(u32 i, u64 now)
 
 void block_submit(enum block_operation operation, u32 block, void *data, u32 blocks, u64 now)
 {
-    bool inside = operation == BLOCK_FLUSH || (blocks <= BLOCK_RUN && block < blocks_total && blocks <= blocks_total - block);
-    KERNEL_ASSERT(unused && inside, "block:submit");
+    bool inside = blocks <= BLOCK_RUN && block < disk_blocks && blocks <= disk_blocks - block;
+    KERNEL_ASSERT(unused && (inside || operation == BLOCK_FLUSH), "block:submit");
     u32 i = (u32)__builtin_ctzll(unused);
     unused &= unused - 1;
-    slots[i] = (struct slot){ .operation = operation, .block = block, .blocks = blocks, .data = data, .submitted_ns = now };
+    slots[i] = (struct slot){
+        .operation = operation, .block = block, .blocks = blocks, .data = data, .submitted_ns = now,
+    };
     in_flight++;
-    if (operation == BLOCK_FLUSH && !can_flush) { /* a device without a volatile cache: done when those before it are */
+    if (operation == BLOCK_FLUSH && !can_flush) { /* no volatile cache: done when all earlier requests are */
         slots[i].returned = true;
         slots[i].order = submitted++;
         await(&slots[i], service_end(operation, 0, now));
@@ -156,8 +158,8 @@ void block_submit(enum block_operation operation, u32 block, void *data, u32 blo
 
 bool block_notify(void)
 {
-    bool news = untold;
-    untold = false;
+    bool news = unnotified;
+    unnotified = false;
     if (news)
         virtqueue_notify(&queue);
     return news;
@@ -165,15 +167,15 @@ bool block_notify(void)
 
 u64 block_deadline(void)
 {
-    return in_flight ? slot_of(due.next)->deadline_ns : NONE;
+    return in_flight ? slot_of(due.next)->deadline_ns : NEVER;
 }
 
-/* A device that broke a rule is reset, so that it writes nowhere any more; there is no disk from then on. */
+/* Resets a device that violated the protocol, so that it no longer writes to memory. There is no disk from then on. */
 static void lose(const char *why)
 {
     virtio_reset(&device);
     print_line("RAYOS_DIAG:disk:lost:%s", why);
-    blocks_total = 0;
+    disk_blocks = 0;
     for (u32 i = 0; i < BLOCK_SLOTS; i++) {
         slots[i].returned = true;
         slots[i].resting = false;

@@ -1,4 +1,4 @@
-/* Two framebuffers on QEMU's ramfb: a flip points the device at the other one. */
+/* Two framebuffers on QEMU's ramfb; a flip sets the device's address to the other one. */
 #include "drivers/display.h"
 #include "arch/vm.h"
 #include "core/sched.h"
@@ -21,8 +21,11 @@ static void show(const u32 *buffer)
     trace_framebuffer(direct_physical(buffer), s->width, s->height);
     if (!have_device)
         return;
-    config = (struct ramfb_config){ __builtin_bswap64(direct_physical(buffer)), __builtin_bswap32(FOURCC_XRGB8888), 0,
-                                    __builtin_bswap32(s->width), __builtin_bswap32(s->height), __builtin_bswap32(s->width * 4) };
+    config = (struct ramfb_config){
+        .address = __builtin_bswap64(direct_physical(buffer)), .fourcc = __builtin_bswap32(FOURCC_XRGB8888),
+        .width = __builtin_bswap32(s->width), .height = __builtin_bswap32(s->height),
+        .stride = __builtin_bswap32(s->width * 4),
+    };
     fwcfg_write(device_key, image_physical(&config), sizeof config);
 }
 

@@ -53,7 +53,7 @@ bool fwcfg_find(const char *name, u16 *key, u32 *bytes)
     static u32 count;
     fwcfg_read(KEY_DIRECTORY, image_physical(&count), sizeof count);
     for (u32 left = __builtin_bswap32(count); left; left--) {
-        transfer(DMA_READ, image_physical(&file), sizeof file); /* goes on where the last one ended */
+        transfer(DMA_READ, image_physical(&file), sizeof file); /* continues after the last transfer */
         if (!same_name(file.name, name))
             continue;
         *key = __builtin_bswap16(file.key);

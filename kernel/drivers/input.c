@@ -1,5 +1,5 @@
-/* Input devices: a tablet and a keyboard behind virtio-input (virtio 1.2, 5.8). The host sends an event when it is asked for
- * one at a rendezvous (docs/mechanism.md, "Input devices"); it arrives by interrupt, as it would from a hand. */
+/* Tablet and keyboard behind virtio-input (virtio 1.2, 5.8). The host sends an event when a rendezvous requests one
+ * (docs/mechanism.md, "Input devices"); it arrives by interrupt. */
 #include "drivers/input.h"
 #include "arch/cpu.h"
 #include "arch/time.h"
@@ -8,9 +8,9 @@
 #include "experiment/scenario.h"
 #include "experiment/trace.h"
 
-#define RECORDED_WAIT_NS 1000000           /* in a run that QEMU records, a timer must fire for what the host sends to arrive */
-#define EVENTS_HELD 16                     /* buffers the device may fill before any is taken */
-enum { EV_SYN = 0, EV_KEY = 1, EV_ABS = 3, ABS_X = 0, ABS_Y = 1 }; /* as Linux numbers them */
+#define RECORDED_WAIT_NS 1000000           /* in a recorded run QEMU delivers input only when a timer fires */
+#define EVENTS_HELD 16                     /* reported events per device that are not taken yet */
+enum { EV_SYN = 0, EV_KEY = 1, EV_ABS = 3, ABS_X = 0, ABS_Y = 1 }; /* Linux's numbers */
 
 struct event { u16 type, code; u32 value; };
 struct input_device {
@@ -24,14 +24,16 @@ static u32 device_count;
 
 static void offer(struct input_device *input, u32 chain)
 {
-    virtqueue_add(&input->queue, chain, &(struct virtio_buffer){ image_physical(&input->events[chain]), sizeof(struct event) }, 0, 1);
+    struct virtio_buffer buffer = { image_physical(&input->events[chain]), sizeof(struct event) };
+    virtqueue_add(&input->queue, chain, &buffer, 0, 1);
 }
 
 static void start(struct input_device *input)
 {
     u64 agreed;
-    KERNEL_ASSERT(virtio_negotiate(&input->device, 0, &agreed) && virtqueue_init(&input->queue, &input->device, 0, EVENTS_HELD, 1),
-                  "input:device refuses");
+    bool accepted = virtio_negotiate(&input->device, 0, &agreed) &&
+                    virtqueue_init(&input->queue, &input->device, 0, EVENTS_HELD, 1);
+    KERNEL_ASSERT(accepted, "input:device refuses");
     virtqueue_interrupts(&input->queue);
     virtio_start(&input->device);
     for (u32 chain = 0; chain < EVENTS_HELD; chain++)
@@ -53,7 +55,7 @@ void input_interrupt(void)
         virtio_interrupt_acknowledge(&devices[i].device);
 }
 
-/* Adds what one device has reported; true: up to the end of a report. */
+/* Adds the events of one device to the report; true: the report is complete. */
 static bool take(struct input_device *input, struct input_report *report)
 {
     u32 chain, bytes;
@@ -77,8 +79,7 @@ static bool take(struct input_device *input, struct input_report *report)
     return complete;
 }
 
-/* The machine stands still but for the wait: no timer runs, so that on the deterministic platform no time passes until
- * the event is there, however long the host takes. */
+/* No timer runs during the wait: on icount no time passes until the event arrives, however long the host takes. */
 struct input_report input_ask(enum host_request what, u32 x, u32 y)
 {
     struct input_report report = {0};

@@ -1,4 +1,4 @@
-/* Events of the input devices: input.c. */
+/* Input devices: a tablet and a keyboard. */
 #ifndef RAYOS_INPUT_H
 #define RAYOS_INPUT_H
 #include "core/kernel.h"
@@ -11,7 +11,8 @@ struct input_report {
 };
 
 void input_init(void);
-void input_interrupt(void);                 /* a device has something */
-/* Asks the host for one event and waits for its report: HOST_MOTION to (x, y), or HOST_KEY, code x, pressed when y. */
+void input_interrupt(void);                 /* acknowledges */
+/* Requests one event from the host and waits for its report: HOST_MOTION to (x, y), or HOST_KEY with code x, pressed if
+ * y is not 0. */
 struct input_report input_ask(enum host_request what, u32 x, u32 y);
 #endif

@@ -1,3 +1,4 @@
+/* The network driver. */
 #include "drivers/net.h"
 #include "arch/cpu.h"
 #include "arch/vm.h"
@@ -7,7 +8,7 @@
 #define FEATURE_STATUS (1ull << 16)
 #define CONFIG_STATUS 6
 #define STATUS_LINK_UP 1
-#define BUFFERS 8 /* frames that a device may hold before one is looked at */
+#define BUFFERS 8 /* received frames per device that are not taken yet */
 
 enum { QUEUE_RECEIVE = 0, QUEUE_TRANSMIT = 1 };
 
@@ -72,7 +73,7 @@ void net_send(enum net_side side, const void *frame, u32 bytes)
     KERNEL_ASSERT(bytes <= NET_FRAME_BYTES, "net:frame");
     while (virtqueue_take(&i->transmit, &chain, &none))
         ;
-    if (i->transmit.outstanding) /* the device has kept the last one: this one is lost */
+    if (i->transmit.outstanding) /* the device still holds the last frame: this one is lost */
         return;
     memcpy(i->sent.frame, frame, bytes);
     struct virtio_buffer buffer = span(&i->sent, bytes);
@@ -87,7 +88,7 @@ u32 net_receive(enum net_side side, void *frame)
     struct interface *i = &interfaces[side];
     u32 chain, bytes, offset = offsetof(struct buffer, frame);
     while (virtqueue_take(&i->receive, &chain, &bytes)) {
-        u32 length = bytes > offset ? bytes - offset : 0; /* virtqueue_take has bounded it by the buffer */
+        u32 length = bytes > offset ? bytes - offset : 0; /* virtqueue_take has limited it to the buffer */
         memcpy(frame, i->received[chain].frame, length);
         offer(i, chain);
         virtqueue_notify(&i->receive);

@@ -1,7 +1,8 @@
+/* The virtio transport and its queues. */
 #include "drivers/virtio.h"
 #include "core/page.h"
 
-/* QEMU's microvm: transports at fixed places, whether a device is behind one or not (device id 0). */
+/* QEMU's microvm: transports at fixed addresses; one without a device has device id 0. */
 #define TRANSPORTS 24
 #define TRANSPORT_WORDS (VIRTIO_TRANSPORT_BYTES / sizeof(u32))
 #define MAGIC 0x74726976u /* "virt" */
@@ -12,8 +13,11 @@ enum reg { /* word offsets; virtio 1.2, 4.2.2 */
     REG_DEVICE_FEATURES = 0x10 / 4, REG_DEVICE_FEATURES_SELECT = 0x14 / 4,
     REG_DRIVER_FEATURES = 0x20 / 4, REG_DRIVER_FEATURES_SELECT = 0x24 / 4,
     REG_QUEUE_SELECT = 0x30 / 4, REG_QUEUE_SIZE_MAX = 0x34 / 4, REG_QUEUE_SIZE = 0x38 / 4, REG_QUEUE_READY = 0x44 / 4,
-    REG_QUEUE_NOTIFY = 0x50 / 4, REG_INTERRUPT_STATUS = 0x60 / 4, REG_INTERRUPT_ACKNOWLEDGE = 0x64 / 4, REG_STATUS = 0x70 / 4,
-    REG_QUEUE_DESCRIPTORS = 0x80 / 4, REG_QUEUE_AVAILABLE = 0x90 / 4, REG_QUEUE_USED = 0xa0 / 4, REG_CONFIG = 0x100 / 4,
+    REG_QUEUE_NOTIFY = 0x50 / 4,
+    REG_INTERRUPT_STATUS = 0x60 / 4, REG_INTERRUPT_ACKNOWLEDGE = 0x64 / 4,
+    REG_STATUS = 0x70 / 4,
+    REG_QUEUE_DESCRIPTORS = 0x80 / 4, REG_QUEUE_AVAILABLE = 0x90 / 4, REG_QUEUE_USED = 0xa0 / 4,
+    REG_CONFIG = 0x100 / 4,
 };
 enum status { STATUS_ACKNOWLEDGE = 1, STATUS_DRIVER = 2, STATUS_DRIVER_OK = 4, STATUS_FEATURES_OK = 8 };
 
@@ -27,7 +31,7 @@ struct virtq_used { u16 flags, index; struct { u32 id, bytes; } ring[]; };
 
 enum io_apic { IO_APIC_SELECT = 0, IO_APIC_WINDOW = 0x10 / 4, IO_APIC_REDIRECTION = 0x10 };
 
-#ifdef RAYOS_HOST /* tests provide them */
+#ifdef RAYOS_HOST /* defined by tests */
 volatile u32 *virtio_transports(void);
 volatile u32 *virtio_io_apic(void);
 #else
@@ -35,7 +39,7 @@ static volatile u32 *virtio_io_apic(void) { return (volatile u32 *)IO_APIC_BASE;
 static volatile u32 *virtio_transports(void) { return (volatile u32 *)VIRTIO_BASE; }
 #endif
 
-/* The other side sees everything written before; nothing after is read earlier. */
+/* Everything written before is visible to the device; nothing after it is read earlier. */
 static void barrier(void)
 {
     __asm__ volatile("mfence" ::: "memory");
@@ -45,7 +49,8 @@ bool virtio_find(u32 kind, u32 nth, struct virtio_device *device)
 {
     for (u32 i = 0; i < TRANSPORTS; i++) {
         volatile u32 *registers = virtio_transports() + i * TRANSPORT_WORDS;
-        if (registers[REG_MAGIC] != MAGIC || registers[REG_VERSION] != MODERN || registers[REG_DEVICE_ID] != kind || nth--)
+        bool modern = registers[REG_MAGIC] == MAGIC && registers[REG_VERSION] == MODERN;
+        if (!modern || registers[REG_DEVICE_ID] != kind || nth--)
             continue;
         device->registers = registers;
         return true;
@@ -117,11 +122,11 @@ void virtio_start(const struct virtio_device *device)
     device->registers[REG_STATUS] = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK;
 }
 
-static volatile u8 *config(const struct virtio_device *device) { return (volatile u8 *)&device->registers[REG_CONFIG]; }
+static volatile u8 *config(const struct virtio_device *d) { return (volatile u8 *)&d->registers[REG_CONFIG]; }
 
-u8 virtio_config8(const struct virtio_device *device, u32 offset) { return config(device)[offset]; }
-u32 virtio_config32(const struct virtio_device *device, u32 offset) { return *(volatile u32 *)(config(device) + offset); }
-void virtio_set_config8(const struct virtio_device *device, u32 offset, u8 value) { config(device)[offset] = value; }
+u8 virtio_config8(const struct virtio_device *d, u32 offset) { return config(d)[offset]; }
+u32 virtio_config32(const struct virtio_device *d, u32 offset) { return *(volatile u32 *)(config(d) + offset); }
+void virtio_set_config8(const struct virtio_device *d, u32 offset, u8 value) { config(d)[offset] = value; }
 
 void virtqueue_add(struct virtqueue *queue, u32 chain, const struct virtio_buffer *buffers, u32 readable, u32 writable)
 {
@@ -154,10 +159,11 @@ void virtqueue_interrupts(struct virtqueue *queue)
     queue->available->flags = 0;
 }
 
-/* QEMU's microvm gives transport i pin i of the second I/O APIC. */
+/* On QEMU's microvm transport i has pin i of the second I/O APIC. */
 void virtio_interrupt_route(const struct virtio_device *device, u8 vector)
 {
-    u32 pin = (u32)(device->registers - virtio_transports()) / TRANSPORT_WORDS, entry = IO_APIC_REDIRECTION + 2 * pin;
+    u32 pin = (u32)(device->registers - virtio_transports()) / TRANSPORT_WORDS;
+    u32 entry = IO_APIC_REDIRECTION + 2 * pin;
     volatile u32 *io_apic = virtio_io_apic();
     io_apic[IO_APIC_SELECT] = entry + 1;
     io_apic[IO_APIC_WINDOW] = 0;

@@ -1,9 +1,9 @@
-/* What becomes of faults: when each was injected, detected, recovered from; the lines that say so; the verdict.
+/* The life cycle of faults: injection, detection, recovery; their RAYOS_FAILURE lines; the verdict. Under LOCK_KERNEL.
  *
  * A fault is open from its injection until its target serves again: a client when its successor's first frame is on
- * screen, the heap when the object is quarantined, the network when the remote display shows what the server sent, the disk
- * when what it refused is done. Each target has at most one open fault. LOCK_KERNEL protects
- * everything. Lines are printed by the injector's thread, so that nobody else's work takes longer for them. */
+ * screen, the heap when the object is quarantined, the network when the remote display shows what the server sent, the
+ * disk when it has carried out what it refused. Each target has at most one open fault. The injector's thread prints the
+ * lines, so that no other thread's work takes longer. */
 #include "experiment/failure.h"
 #include "core/heap.h"
 #include "core/process.h"
@@ -20,15 +20,15 @@ struct line { u16 target; u8 report, kind, detail; };
 
 static struct thread injector_thread;
 static struct fault faults[TARGETS];
-static u32 open, undetected, unrecovered;      /* open now; ever missed */
-static bool cascaded;                          /* a failure that nobody injected */
+static u32 open, undetected, unrecovered;      /* now; so far; so far */
+static bool cascaded;                          /* a failure without an injected fault was detected */
 static struct line lines[MAX_REPORTS];
 static u32 lines_added, lines_printed;
 static u64 next_scrub_ns = NEVER, next_timeout_ns = NEVER;
 
 static const char *const kinds[] = {
-    "none", "client_crash", "memory_corruption", "buffer_exhaustion", "event_queue_overflow", "hang", "hostile_client", "deadlock",
-    "network_partition", "disk_error", "disk_outage",
+    "none", "client_crash", "memory_corruption", "buffer_exhaustion", "event_queue_overflow", "hang", "hostile_client",
+    "deadlock", "network_partition", "disk_error", "disk_outage",
 };
 static const char *const detections[] = {
     "none", "crash", "kill", "red_zone", "limit", "overflow", "hang", "protocol_error", "deadlock",
@@ -79,7 +79,7 @@ static bool print_next(void)
     return true;
 }
 
-/* ---- The life of a fault ---- */
+/* ---- The life cycle of a fault ---- */
 
 static void close(u32 target, bool success)
 {
@@ -106,7 +106,8 @@ void failure_detected(u32 target, enum detection how)
     struct fault *fault = &faults[target];
     if (watching() && !fault->detected) {
         u64 now = clock_ns();
-        trace_measure(M_FAULT_DETECTED, FAULT_SUBJECT(target, fault->kind), fault->kind ? now - fault->injected_ns : 0);
+        u64 latency = fault->kind ? now - fault->injected_ns : 0;
+        trace_measure(M_FAULT_DETECTED, FAULT_SUBJECT(target, fault->kind), latency);
         report(target, REPORT_DETECTED, how);
         fault->detected = fault->kind != 0;
         cascaded |= !fault->kind;
@@ -132,7 +133,7 @@ void failure_recovered(u32 target)
     service_end(flags);
 }
 
-/* Only the successor's frame counts: a client that was struck before its own first frame may still show that. */
+/* Only the successor's frame counts: a client struck before its first frame may still show that frame. */
 void failure_shown(u32 client)
 {
     process_serves(client);
@@ -224,6 +225,8 @@ void failure_start(void)
 
 void failure_init(void)
 {
-    if (watching())
-        KERNEL_ASSERT(thread_init(&injector_thread, THREAD_INJECTOR, "injector", PRIORITY_INJECTOR, injector_main, NULL), "boot:memory");
+    if (!watching())
+        return;
+    bool made = thread_init(&injector_thread, THREAD_INJECTOR, "injector", PRIORITY_INJECTOR, injector_main, NULL);
+    KERNEL_ASSERT(made, "boot:memory");
 }

@@ -1,5 +1,5 @@
-/* Where faults come from: the scenario's sources, each drawing instants, targets and variants from its own random
- * numbers (docs/mechanism.md, "Faults"), and what each kind does. The injector's thread alone uses this. */
+/* Fault injection: the scenario's sources, each of which draws instants, targets and variants from a random stream
+ * (docs/mechanism.md, "Faults"), and the injection of each kind. Only the injector's thread uses this. */
 #include "core/heap.h"
 #include "core/process.h"
 #include "core/random.h"
@@ -9,23 +9,25 @@
 #include "store/store.h"
 
 #define MAX_SOURCES 64
-#define PUT_OFF_NS 10000000ull                 /* no target is there: so much later */
+#define POSTPONE_NS 10000000ull                /* no target is eligible: try again after this time */
 
-struct source { struct random random; u64 at_ns; u32 done, whom, variant; }; /* the next one; at_ns NEVER: no more */
+/* The next fault of a source; at_ns NEVER: none. target_draw: a random number. */
+struct source { struct random random; u64 at_ns; u32 done, target_draw, variant; };
 
 static struct source sources[MAX_SOURCES];
-static u64 rejoin_ns = NEVER;                  /* the partition ends */
+static u64 rejoin_ns = NEVER;                  /* end of the partition */
 static u32 cut_side;
-static u64 mend_ns = NEVER;                    /* the outage of the disk ends */
-static enum block_operation refused;           /* what the disk refused last */
+static u64 mend_ns = NEVER;                    /* end of the disk outage */
+static enum block_operation refused;           /* the operation that the disk refused last */
 
 static u64 fraction(u64 of, u32 draw) { return (u64)((unsigned __int128)of * draw >> 32); }
 
 static void draw_next(struct source *source, const struct image_fault *fault)
 {
-    u32 when = random_next(&source->random), whom = random_next(&source->random), which = random_next(&source->random);
-    source->whom = whom;
-    source->variant = fault->variant == VARIANT_ANY ? (u32)fraction(fault_variants(fault->kind), which) : fault->variant;
+    u32 when = random_next(&source->random), target = random_next(&source->random), which = random_next(&source->random);
+    bool any = fault->variant == VARIANT_ANY;
+    source->target_draw = target;
+    source->variant = any ? (u32)fraction(fault_variants(fault->kind), which) : fault->variant;
     source->at_ns = fault->start_ns + source->done * fault->period_ns + fraction(fault->period_ns, when);
     if (source->done == fault->count || source->at_ns >= fault->end_ns || (source->done && !fault->period_ns))
         source->at_ns = NEVER;
@@ -39,7 +41,7 @@ void faults_start(void)
     }
 }
 
-/* The earliest, lowest index among equals. */
+/* The source with the earliest fault; of equal ones the lowest index. */
 static u32 next_source(void)
 {
     u32 best = 0;
@@ -56,13 +58,14 @@ u64 faults_next(void)
     return strike_ns < end_ns ? strike_ns : end_ns;
 }
 
-/* A deadlock leaves one of two clients to go on. */
+/* In a deadlock one of the two clients survives: both must be able to continue. */
 static bool eligible(u32 client, u32 kind)
 {
-    return (kind == FAULT_DEADLOCK ? process_can_go_on(client) : process_can_be_struck(client)) && !failure_open(client);
+    bool can = kind == FAULT_DEADLOCK ? process_can_go_on(client) : process_can_be_struck(client);
+    return can && !failure_open(client);
 }
 
-/* The client `from`, or else the next of its range, round to the first, that can be struck; MAX_CLIENTS: none. */
+/* The first eligible client of the range, cyclically from `from` on; MAX_CLIENTS: none. */
 static u32 find_target(const struct image_fault *fault, u32 from)
 {
     for (u32 n = 0; n < fault->client_count; n++) {
@@ -82,7 +85,7 @@ static bool strike_heap(const struct image_fault *fault, u32 draw, u32 variant)
     return true;
 }
 
-/* No timer runs meanwhile: on the deterministic platform the clock would jump to its deadline while the machine stands. */
+/* Without a timer: on icount the clock would jump to its deadline while the machine is paused. */
 static void ask_host(enum host_request what, u32 x, u32 y)
 {
     sched_timer_stop();
@@ -90,7 +93,7 @@ static void ask_host(enum host_request what, u32 x, u32 y)
     sched_timer_restart();
 }
 
-/* The variant is the side whose link the host cuts. */
+/* variant: the side whose link the host cuts. */
 static bool strike_network(const struct image_fault *fault, u32 variant)
 {
     if (failure_open(FAULT_TARGET_NETWORK) || rejoin_ns != NEVER)
@@ -151,7 +154,7 @@ void disk_served(enum block_operation operation)
         failure_recovered(FAULT_TARGET_DISK);
 }
 
-/* The target is the one that will close the cycle: it is struck, and locks, as the second. */
+/* The target closes the cycle: it is struck second, and locks second. */
 static bool strike_pair(const struct image_fault *fault, u32 target, u32 variant)
 {
     u32 other = find_target(fault, target + 1);
@@ -168,12 +171,12 @@ static bool strike(const struct image_fault *fault, const struct source *source)
 {
     u32 variant = source->variant;
     if (fault->kind == FAULT_MEMORY_CORRUPTION && variant == 1)
-        return strike_heap(fault, source->whom, variant);
+        return strike_heap(fault, source->target_draw, variant);
     if (fault->kind == FAULT_NETWORK_PARTITION)
         return strike_network(fault, variant);
     if (fault->kind == FAULT_DISK_ERROR || fault->kind == FAULT_DISK_OUTAGE)
         return strike_disk(fault, variant);
-    u32 target = find_target(fault, fault->first_client + (u32)fraction(fault->client_count, source->whom));
+    u32 target = find_target(fault, fault->first_client + (u32)fraction(fault->client_count, source->target_draw));
     if (target == MAX_CLIENTS)
         return false;
     if (fault->kind == FAULT_DEADLOCK)
@@ -182,7 +185,7 @@ static bool strike(const struct image_fault *fault, const struct source *source)
     if (fault->kind == FAULT_CLIENT_CRASH && variant == 2) {
         process_kill(target, 2);
         failure_detected(target, DETECTED_KILL);
-    } else { /* it goes on in the client itself: clients/faulty.c */
+    } else { /* the client's part is in clients/faulty.c */
         process_strike(target, fault->kind << 4 | variant);
     }
     trace_point(P_INJECT, target, fault->kind << 4 | variant);
@@ -209,7 +212,7 @@ void faults_strike(void)
         source->done++;
         draw_next(source, fault);
     } else {
-        source->at_ns += PUT_OFF_NS;
+        source->at_ns += POSTPONE_NS;
         if (source->at_ns >= fault->end_ns)
             source->at_ns = NEVER;
     }

@@ -1,33 +1,34 @@
-/* Markers of integration scenarios: milestones when things have really happened, and checks that the counters of
- * different subsystems tell one story. The counters run in every scenario; only kind "integration" prints.
- * The compositor's thread alone reports the timeline; the launcher starts and finishes. */
+/* Markers of integration scenarios: milestones when their effect is on screen, and checks that the counters of different
+ * subsystems agree. The counters run in every scenario; only kind "integration" prints. The compositor's thread reports
+ * the timeline's progress; the launcher's starts and finishes. */
 #include "experiment/integration.h"
 #include "experiment/scenario.h"
 #include "experiment/trace.h"
 
 struct counters counters;
 
-static u32 markers;                            /* printed so far */
+static u32 markers;                            /* lines printed so far */
 static u32 windows_shown, failures;
 static bool shown[MAX_CLIENTS];
-static u32 expected[MAX_EVENTS];               /* clients that still owe something to the event */
+static u32 expected[MAX_EVENTS];               /* clients on which the event has no effect yet */
 static bool begun[MAX_EVENTS], complete[MAX_EVENTS];
 static event_set pending[MAX_CLIENTS];         /* by client: begun, not done */
-static event_set untaken[MAX_CLIENTS];         /* ... and not reacted to yet */
-static event_set abandoned;                    /* a client left without doing what they wanted */
+static event_set untaken[MAX_CLIENTS];         /* ... and the client has not reacted yet */
+static event_set abandoned;                    /* a client left before they were done */
 
 static const char *const names[] = {
-    [ACTION_THEME_CHANGE] = "theme_change", [ACTION_CLOSE] = "close", [ACTION_RESTORE] = "restore", [ACTION_MAXIMIZE] = "maximize",
-    [ACTION_UNMAXIMIZE] = "unmaximize", [ACTION_FULLSCREEN] = "fullscreen", [ACTION_UNFULLSCREEN] = "unfullscreen",
-    [ACTION_MINIMIZE] = "minimize", [ACTION_RESIZE] = "resize", [ACTION_SURGE] = "surge",
+    [ACTION_THEME_CHANGE] = "theme_change", [ACTION_CLOSE] = "close", [ACTION_RESTORE] = "restore",
+    [ACTION_MAXIMIZE] = "maximize", [ACTION_UNMAXIMIZE] = "unmaximize", [ACTION_FULLSCREEN] = "fullscreen",
+    [ACTION_UNFULLSCREEN] = "unfullscreen", [ACTION_MINIMIZE] = "minimize", [ACTION_RESIZE] = "resize",
+    [ACTION_SURGE] = "surge",
 };
 
 static bool printing(void) { return scenario()->kind == KIND_INTEGRATION; }
 
-/* Before its line: the record has the time of what the line tells, not of having told it. */
+/* Called before its line is printed: the record has the time of the milestone, not of the output. */
 static void mark(void) { trace_measure(M_MARKER, markers++, 0); }
 
-/* Milestones wait until the events of what reached them are queued. */
+/* Milestones are printed after the client's events are queued. */
 enum what { STARTED, COMPLETE, ALL_SHOWN };
 static struct { u32 event; enum what what; } milestones[2 * MAX_EVENTS + 1];
 static u32 reached, printed;
@@ -85,7 +86,7 @@ static void settle(u32 index)
 void integration_begin(u32 index)
 {
     begun[index] = true;
-    expected[index] = 1;                       /* until every client it concerns is known */
+    expected[index] = 1;                       /* until integration_begun */
     milestone(index, STARTED);
 }
 

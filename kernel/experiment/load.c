@@ -1,6 +1,6 @@
-/* The load generator: background load in proportion to a level. Its processes are spawned and freed by the launcher; their
- * ids follow those of the clients: first the computing ones, of which as many run as the level says, then the stressors of disk
- * and memory, which run all the time and read the level. */
+/* The load generator: background load in proportion to a level. The launcher spawns and frees its processes. Their ids
+ * follow those of the clients: first the computing processes, whose number is proportional to the level, then the disk
+ * and memory stressors, which run all the time and read the level. */
 #include "experiment/load.h"
 #include "core/process.h"
 #include "experiment/scenario.h"
@@ -8,18 +8,25 @@
 #include "experiment/trace.h"
 
 static u32 level_ppm;           /* LOCK_KERNEL */
-static u32 running, existing;   /* computing processes not yet killed; all not yet freed; the launcher's */
+static u32 running, existing;   /* computing processes not killed yet; load processes not freed yet; the launcher's */
 
 u32 load_level(void) { return level_ppm; }
 u32 load_processes(void) { return existing; }
 
 static u32 first_stressor(void) { return scenario_clients() + scenario_load()->cpu_threads; }
-static u32 disk_stressors(void) { return scenario_load()->disk_iops && scenario_disk()->mb ? scenario_load()->disk_depth : 0; }
+
+static u32 disk_stressors(void)
+{
+    return scenario_load()->disk_iops && scenario_disk()->mb ? scenario_load()->disk_depth : 0;
+}
+
 static u32 stressors(void) { return disk_stressors() + (scenario_load()->memory_ppm != 0); }
 
 const char *load_name(u32 id)
 {
-    return id < first_stressor() ? "compute" : id < first_stressor() + disk_stressors() ? "stress disk" : "stress memory";
+    if (id < first_stressor())
+        return "compute";
+    return id < first_stressor() + disk_stressors() ? "stress disk" : "stress memory";
 }
 
 static u64 target_pages(void)

@@ -1,3 +1,4 @@
+/* Planted bugs. */
 #include "experiment/planted.h"
 #include "core/sched.h"
 #include "experiment/scenario.h"

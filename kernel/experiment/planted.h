@@ -1,11 +1,11 @@
-/* Bugs planted on purpose, each behind a provocation that only tests ask for: they prove that races, lost wake-ups and
- * wrong orders are found. */
+/* Planted bugs, each behind a provocation that only tests use: they prove that races, lost wake-ups and wrong orders are
+ * found. Without that provocation these functions have no effect. */
 #ifndef RAYOS_PLANTED_H
 #define RAYOS_PLANTED_H
 #include "core/kernel.h"
 
-/* In a system call: lets interrupts in for some twenty microseconds, as no code here does, if that bug is wanted. */
+/* In a system call: releases LOCK_KERNEL and allows interrupts for some twenty microseconds. */
 void planted_window(enum provocation bug);
-/* Some twenty microseconds later: true, if that bug is wanted; else false at once. The current thread sleeps meanwhile. */
+/* Sleeps for some twenty microseconds, then returns true. Without the bug: returns false immediately. */
 bool planted_hope(enum provocation bug);
 #endif

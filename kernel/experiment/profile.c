@@ -1,6 +1,6 @@
-/* The profiler: what the measurements of a run add up to. A histogram of each operation's latency and the CPU time of each
- * point, from the end of warm-up to the scenario's end (client creation, of which warm-up mostly consists, from 0); and
- * the second's figures for the snapshot. LOCK_TRACE protects it: it is filled where trace records are written. */
+/* The profiler: a latency histogram per operation and the CPU time per point, from the end of warm-up to the scenario's
+ * end (client creation, which happens mostly during warm-up: from 0); and the figures of each second for the snapshot.
+ * LOCK_TRACE protects it, since it is updated with each trace record. */
 #include "experiment/profile.h"
 #include "arch/time.h"
 #include "core/heap.h"
@@ -20,15 +20,15 @@ static const char *const point_names[POINTS] = {
     [P_WAKE] = "wake", [P_SHM] = "shm", [P_SHM_FREE] = "shm_free", [P_PIPE] = "pipe", [P_PIPE_IO] = "pipe_io",
     [P_FIRST] = "first", [P_CALL] = "call", [P_TAKE] = "take", [P_REQUEST] = "request", [P_EVENTS] = "events",
     [P_COMPOSITE] = "composite", [P_FLIP] = "flip", [P_VBLANK] = "vblank", [P_INPUT] = "input", [P_PING] = "ping",
-    [P_DISCONNECT] = "disconnect", [P_DRAG] = "drag", [P_REPAINT] = "repaint", [P_DEVICE] = "device", [P_SPAWN] = "spawn", [P_REAP] = "reap",
-    [P_SNAPSHOT] = "snapshot", [P_PROFILE] = "profile",
+    [P_DISCONNECT] = "disconnect", [P_DRAG] = "drag", [P_REPAINT] = "repaint", [P_DEVICE] = "device",
+    [P_SPAWN] = "spawn", [P_REAP] = "reap", [P_SNAPSHOT] = "snapshot", [P_PROFILE] = "profile",
 };
 
 static struct histogram operations[OPERATIONS], second_latency;
 static struct { u64 calls, cpu_ns; } points[POINTS];
 static u64 flips;
 static u32 second_flips;
-static u64 point_cost_ns, measure_cost_ns; /* of writing one record */
+static u64 point_cost_ns, measure_cost_ns; /* cost of one record */
 
 static bool profiled(u64 now)
 {
@@ -80,7 +80,7 @@ static bool wanted(void)
     return scenario()->kind == KIND_PERFORMANCE;
 }
 
-/* Before the clock starts, so that nothing of it is kept or counted; therefore by the time-stamp counter. */
+/* Runs before the clock starts, so that nothing of it is kept or counted; therefore it reads the TSC. */
 static void measure_instrumentation(void)
 {
     u64 flags = service_begin(), start = read_tsc();
@@ -111,7 +111,8 @@ void profile_memory(void)
     if (!wanted())
         return;
     u64 kb = PAGE_BYTES / 1024, free = pages_free(), split = free - pages_largest_run();
-    print_line("RAYOS_PERF:MEMORY:%llu:%llu:" THOUSANDTHS, pages_used() * kb, pages_peak() * kb, SPLIT(free ? split * 100000 / free : 0));
+    print_line("RAYOS_PERF:MEMORY:%llu:%llu:" THOUSANDTHS, pages_used() * kb, pages_peak() * kb,
+               SPLIT(free ? split * 100000 / free : 0));
     trace_point(P_PROFILE, 0, 0);
 }
 
@@ -122,8 +123,10 @@ static void report_latency(const char *operation, const struct histogram *h)
     };
     if (!h->count)
         return;
-    for (u32 i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
-        print_line("RAYOS_PERF:SAMPLE:%s:" THOUSANDTHS ":%s", operation, SPLIT(histogram_quantile(h, quantiles[i].ppm)), quantiles[i].percentile);
+    for (u32 i = 0; i < sizeof quantiles / sizeof *quantiles; i++) {
+        u64 ns = histogram_quantile(h, quantiles[i].ppm);
+        print_line("RAYOS_PERF:SAMPLE:%s:" THOUSANDTHS ":%s", operation, SPLIT(ns), quantiles[i].percentile);
+    }
     print_line("RAYOS_PERF:REPORT:%s.max:" THOUSANDTHS ":us", operation, SPLIT(h->maximum_ns));
 }
 
@@ -138,11 +141,13 @@ static void report_hot_paths(void)
     u64 all = 0;
     for (u32 kind = 0; kind < POINTS; kind++)
         all += points[kind].cpu_ns;
-    for (u32 kind = 0; kind < POINTS; kind++)
-        if (points[kind].calls && point_names[kind]) {
-            print_line("RAYOS_PERF:REPORT:self_time.%s:" THOUSANDTHS ":us", point_names[kind], SPLIT(points[kind].cpu_ns / points[kind].calls));
-            print_line("RAYOS_PERF:REPORT:self_share.%s:" THOUSANDTHS ":%%", point_names[kind], SPLIT(points[kind].cpu_ns / 1000 * 100000 / (all / 1000 + 1)));
-        }
+    for (u32 kind = 0; kind < POINTS; kind++) {
+        if (!points[kind].calls || !point_names[kind])
+            continue;
+        u64 each = points[kind].cpu_ns / points[kind].calls, share = points[kind].cpu_ns / 1000 * 100000 / (all / 1000 + 1);
+        print_line("RAYOS_PERF:REPORT:self_time.%s:" THOUSANDTHS ":us", point_names[kind], SPLIT(each));
+        print_line("RAYOS_PERF:REPORT:self_share.%s:" THOUSANDTHS ":%%", point_names[kind], SPLIT(share));
+    }
 }
 
 void profile_report(void)

@@ -1,4 +1,4 @@
-/* The scenario image (abi.h): checked completely before anything of it is used. Pure; also built on the host for tests. */
+/* The scenario image (abi.h): validated completely before any of it is used. Pure: also built on the host for tests. */
 #include "experiment/scenario.h"
 #include "drivers/display.h"
 
@@ -6,10 +6,10 @@
 #define MAX_TABLES 1024
 #define MAX_FAULTS 64
 #define MAX_IMAGE (16u << 20)
-#define MAX_VALUE_NS ((1ull << 42) - 1) /* of a quantile: its interpolation stays within 64 bits */
+#define MAX_VALUE_NS ((1ull << 42) - 1) /* of a quantile: interpolation does not overflow 64 bits */
 #define MAX_TIME_NS (1ull << 58)
-#define FIXED_BYTES (sizeof(struct image_header) + sizeof(struct image_settings) + sizeof(struct image_load) + sizeof(struct image_disk) + \
-                     sizeof(struct image_network))
+#define FIXED_BYTES (sizeof(struct image_header) + sizeof(struct image_settings) + sizeof(struct image_load) + \
+                     sizeof(struct image_disk) + sizeof(struct image_network))
 
 struct view {
     const struct image_header *header;
@@ -33,7 +33,8 @@ static struct view view_of(const void *image)
     const struct image_group *groups = (const void *)(network + 1);
     const struct image_fault *faults = (const void *)(groups + header->group_count);
     const struct image_event *events = (const void *)(faults + header->fault_count);
-    return (struct view){ header, settings, load, disk, network, groups, faults, events, (const u64 *)(events + header->timeline_count) };
+    const u64 *tables = (const u64 *)(events + header->timeline_count);
+    return (struct view){ header, settings, load, disk, network, groups, faults, events, tables };
 }
 
 static u32 crc32(const u8 *data, size_t bytes)
@@ -58,8 +59,8 @@ static bool within(u64 value, u64 low, u64 high) { return value >= low && value 
 u32 fault_variants(u32 kind)
 {
     static const u8 variants[] = {
-        [FAULT_CLIENT_CRASH] = 3, [FAULT_MEMORY_CORRUPTION] = 2, [FAULT_BUFFER_EXHAUSTION] = 3, [FAULT_EVENT_QUEUE_OVERFLOW] = 1,
-        [FAULT_HANG] = 1, [FAULT_HOSTILE_CLIENT] = 1, [FAULT_DEADLOCK] = 1,
+        [FAULT_CLIENT_CRASH] = 3, [FAULT_MEMORY_CORRUPTION] = 2, [FAULT_BUFFER_EXHAUSTION] = 3,
+        [FAULT_EVENT_QUEUE_OVERFLOW] = 1, [FAULT_HANG] = 1, [FAULT_HOSTILE_CLIENT] = 1, [FAULT_DEADLOCK] = 1,
         [FAULT_NETWORK_PARTITION] = 2, [FAULT_DISK_ERROR] = 3, [FAULT_DISK_OUTAGE] = 2,
     };
     return variants[kind];
@@ -169,8 +170,10 @@ static const char *check_load(const struct image_load *l)
             return "load:steps_ppm";
     return NULL;
 }
-enum {
-    THINKS = 1 << WORKLOAD_RENDERING | 1 << WORKLOAD_INPUT | 1 << WORKLOAD_MEDIA | 1 << WORKLOAD_EDITOR | 1 << WORKLOAD_SURGE,
+
+enum { /* workloads that use the think table, the gap table */
+    THINKS = 1 << WORKLOAD_RENDERING | 1 << WORKLOAD_INPUT | 1 << WORKLOAD_MEDIA | 1 << WORKLOAD_EDITOR |
+             1 << WORKLOAD_SURGE,
     GAPS = 1 << WORKLOAD_INPUT | 1 << WORKLOAD_SURFACE_CREATION | 1 << WORKLOAD_DRAG_DROP | 1 << WORKLOAD_CLIPBOARD |
            1 << WORKLOAD_EDITOR | 1 << WORKLOAD_RESIZE,
 };
@@ -235,7 +238,9 @@ static const char *check_group(const struct image_group *g, const struct image_s
 
 static const char *check_fault(const struct image_fault *f, u32 clients, bool network, bool disk)
 {
-    if (f->start_ns > MAX_TIME_NS || f->end_ns > MAX_TIME_NS || f->period_ns > MAX_TIME_NS || f->duration_ns > MAX_TIME_NS)
+    if (f->start_ns > MAX_TIME_NS || f->end_ns > MAX_TIME_NS)
+        return "fault:start_ns";
+    if (f->period_ns > MAX_TIME_NS || f->duration_ns > MAX_TIME_NS)
         return "fault:start_ns";
     if (f->period_ns && f->period_ns < 1000)
         return "fault:period_ns";

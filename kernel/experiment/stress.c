@@ -1,7 +1,7 @@
-/* A stress test: the background load goes through its steps, down again where latency passes the limit, and what it does
- * to commit-to-present latency is printed. All of it by the reporter, at whole seconds, as are the steps' ends.
+/* A stress test: the background load goes through its steps, and one step down where latency exceeds the limit. Prints
+ * the effect on commit-to-present latency. The reporter's thread does all of it, at whole seconds, at which steps end too.
  *
- * The first second after a change of level is not counted: clients and load find each other in it. */
+ * The first second after a change of level is not counted: it is a transient. */
 #include "experiment/stress.h"
 #include "core/page.h"
 #include "experiment/load.h"
@@ -9,10 +9,11 @@
 
 #define WHOLE 1000000u
 #define SPLIT(ppm) (ppm) / WHOLE, (u32)((ppm) / 100000 % 10), (u32)((ppm) / 10000 % 10), (u32)((ppm) / 1000 % 10)
+#define THOUSANDTHS "%llu.%u%u%u"
 
 static struct histogram latency;   /* at the present level */
-static u64 idle_level_p99_ns;      /* at level 0, which the others are compared with; 0: not measured */
-static u32 limit_ppm = WHOLE;      /* no level above it any more */
+static u64 idle_level_p99_ns;      /* at level 0, the reference for the others; 0: not measured */
+static u32 limit_ppm = WHOLE;      /* maximum level from now on */
 static u32 seconds_at_level;
 
 static bool wanted(void) { return scenario()->kind == KIND_STRESS; }
@@ -46,11 +47,11 @@ static const char *test_type(void)
 void stress_start(void)
 {
     if (wanted())
-        print_line("RAYOS_STRESS:START:%s:%llu.%u%u%u", test_type(), (u64)SPLIT(target()));
+        print_line("RAYOS_STRESS:START:%s:" THOUSANDTHS, test_type(), (u64)SPLIT(target()));
     load_set(scheduled(0));
 }
 
-/* The level is over: its latency against that of level 0. */
+/* At the end of a level: its p99 latency, relative to that of level 0. */
 static void report_level(u32 level)
 {
     u64 p99 = histogram_quantile(&latency, 990000);
@@ -58,7 +59,7 @@ static void report_level(u32 level)
         idle_level_p99_ns = p99;
     if (idle_level_p99_ns && p99) {
         u64 ratio = p99 * WHOLE / idle_level_p99_ns;
-        print_line("RAYOS_STRESS:DEGRADATION:%llu.%u%u%u:%llu.%u%u%u", (u64)SPLIT(level), SPLIT(ratio));
+        print_line("RAYOS_STRESS:DEGRADATION:" THOUSANDTHS ":" THOUSANDTHS, (u64)SPLIT(level), SPLIT(ratio));
     }
     memset(&latency, 0, sizeof latency);
     seconds_at_level = 0;
@@ -88,12 +89,14 @@ void stress_second(u64 now, struct second ended, u64 busy_percent)
     u32 level = load_level();
     u64 limit_us = scenario_load()->latency_limit_ns / 1000, all = (u64)scenario()->memory_mb << 20 >> PAGE_SHIFT;
     if (!seconds_at_level++)
-        print_line("RAYOS_STRESS:LOAD_APPLIED:%llu.%u%u%u:%llu:%llu", (u64)SPLIT(level), busy_percent, pages_used() * 100 / all);
+        print_line("RAYOS_STRESS:LOAD_APPLIED:" THOUSANDTHS ":%llu:%llu", (u64)SPLIT(level), busy_percent,
+                   pages_used() * 100 / all);
     print_line("RAYOS_STRESS:LATENCY_SAMPLE:%u", ended.p99_us);
     bool beyond = limit_us && level && ended.p99_us > limit_us;
     if (beyond) {
         limit_ppm = step_below(level);
-        print_line("RAYOS_DIAG:stress:latency beyond its limit, no level above %llu.%u%u%u from now on", (u64)SPLIT(limit_ppm));
+        print_line("RAYOS_DIAG:stress:latency beyond its limit, no level above " THOUSANDTHS " from now on",
+                   (u64)SPLIT(limit_ppm));
     }
     if (beyond || step_ends(now))
         report_level(level);

@@ -9,7 +9,7 @@
 static struct trace_record boot_ring[1];
 static struct trace_record *ring = boot_ring;
 static u64 mask;
-static u64 keep_points, keep_measures; /* 1 once the scenario runs */
+static u64 keep_points, keep_measures; /* 1 while the scenario runs */
 static bool points_wanted, wire_wanted;
 
 static volatile struct trace_header *header(void)
@@ -50,14 +50,14 @@ void trace_framebuffer(u64 physical, u32 width, u32 height)
     header()->framebuffer_height = height;
 }
 
-/* The machine stops inside; meanwhile the host takes [drained, head). */
+/* The machine pauses inside; meanwhile the host reads records [drained, head). */
 static void rendezvous(void)
 {
     rendezvous_write();
     header()->drained = header()->head;
 }
 
-/* Always writes; the record stays when keep is 1, and is overwritten by the next when 0. */
+/* Always writes. keep 1: the record stays; 0: the next record overwrites it. */
 static void record(u64 time_ns, u32 kind, u32 subject, u64 arg, u64 cpu_ns, u32 irqs, u32 dispatches, u64 keep)
 {
     u64 head = header()->head;
@@ -100,7 +100,7 @@ void trace_measure(enum trace_kind kind, u32 subject, u64 arg)
     unlock(LOCK_TRACE, flags);
 }
 
-/* What travels on the wire, eight bytes a record after the size. */
+/* The bytes on the wire: a record with the size, then eight bytes per record. */
 void trace_wire(enum trace_kind kind, u32 client, const u8 *data, u32 bytes)
 {
     if (!wire_wanted)
@@ -136,7 +136,7 @@ void trace_drain_early(void)
     if (!half_full())
         return;
     u64 flags = lock(LOCK_TRACE);
-    if (half_full()) /* still: another processor may have met the host */
+    if (half_full()) /* again, under the lock: another CPU may have drained the ring */
         rendezvous();
     unlock(LOCK_TRACE, flags);
 }

@@ -1,8 +1,8 @@
-/* Mutexes of client processes: numbered, handed on in the order in which they were asked for. Under LOCK_KERNEL throughout.
+/* Mutexes of client processes: numbered, granted in order of request. Under LOCK_KERNEL.
  *
- * Who waits for whom is a graph in which each process has at most one edge: to the owner of what it wants. A lock that
- * would close a cycle is a deadlock; its caller is killed. As a second line, who waits too long has the owner killed.
- * What a dead process held is handed on. */
+ * The wait-for graph has at most one edge per process: to the owner of the mutex it waits for. A lock that would close a
+ * cycle is a deadlock: its caller is killed. As a second line of defence, a waiter that times out has the owner killed.
+ * The mutexes of a dead process pass to the next waiters. */
 #include "ipc/mutex.h"
 #include "core/process.h"
 #include "experiment/failure.h"
@@ -47,7 +47,7 @@ void mutex_release_all(struct process *p)
             hand_on(m);
 }
 
-/* A cycle without p may exist when its detector is off: the walk is bounded. */
+/* The walk is bounded, because with the detector off a cycle without p may exist. */
 static bool closes_cycle(const struct process *p, const struct mutex *m)
 {
     for (u32 steps = 0; m && m->owner && steps < MAX_CLIENTS; m = m->owner->wants, steps++)

@@ -1,4 +1,4 @@
-/* Pipes of PIPE_BYTES, one reader and one writer waiting at most. LOCK_KERNEL is held throughout. */
+/* Pipes of PIPE_BYTES: at most one blocked reader and one blocked writer. Under LOCK_KERNEL. */
 #include "ipc/pipe.h"
 #include "core/heap.h"
 #include "core/process.h"
@@ -8,7 +8,7 @@
 struct pipe {
     u32 readers, writers;               /* references to each end */
     u32 head, used;                     /* data[head ...], cyclic */
-    struct process *waiting[2];         /* the process blocked in read, in write */
+    struct process *waiting[2];         /* blocked in read, in write; at most one each, so no list */
     u8 *data;
 };
 

@@ -1,8 +1,8 @@
 /* Sockets between clients and the compositor: docs/mechanism.md, "Sockets". LOCK_KERNEL protects everything.
  *
- * Invariants: a socket is on the ready list exactly when it has an item for the compositor; a queue's bytes are the
- * payload bytes of its messages and never exceed the capacity; the process and, once connected, the compositor hold one
- * reference each. */
+ * Invariants: a socket is in the ready list exactly when it has an item for the compositor; a queue's bytes are the
+ * payload bytes of its messages and never exceed the capacity; the process holds one reference and, once connected, the
+ * compositor another. */
 #include "ipc/socket.h"
 #include "core/heap.h"
 #include "core/process.h"
@@ -20,8 +20,8 @@ struct socket {
     void *user;
     u64 connected_ns;
     struct queue to_compositor, to_client;
-    u32 room_wanted;                    /* what a blocked send waits for */
-    struct message *motion;             /* the last in to_client that is a pointer motion and nothing else, or NULL */
+    u32 room_wanted;                    /* bytes that a blocked send waits for */
+    struct message *motion;             /* the last message in to_client that is one pointer motion, or NULL */
     bool connected, connect_told, closed, close_told, disconnected;
     struct list ready;                  /* in ready_list while it has an item */
 };
@@ -165,7 +165,7 @@ u64 socket_connected_ns(const struct socket *socket) { return socket->connected_
 void socket_set_user(struct socket *socket, void *user) { socket->user = user; }
 void *socket_user(const struct socket *socket) { return socket->user; }
 
-/* In a queue more than half full a motion takes the place of the last one, when that has not been read. */
+/* In a queue more than half full, a motion replaces the last one if that has not been read. */
 static bool coalesce(struct socket *s, const void *data, u32 bytes, u32 events)
 {
     if (!s->motion || s->motion->bytes != bytes || s->to_client.bytes <= s->capacity / 2)
@@ -289,7 +289,7 @@ i64 socket_send(struct process *p, u64 buffer, u64 bytes, i64 handle, u64 sent_n
     return (i64)bytes;
 }
 
-/* Copies whole writes from the queue until one does not fit or one with a handle was copied. Returns how many. */
+/* Copies whole writes from the queue, up to one that does not fit or one with a handle. Returns their number. */
 static u32 copy_writes(struct process *p, u64 buffer, u64 capacity, u64 *bytes, struct handle *handle)
 {
     u32 writes = 0;
@@ -346,7 +346,7 @@ void socket_client_gone(struct socket *s)
 {
     s->process = NULL;
     s->closed = true;
-    if (s->connected) /* else the compositor has never heard of it, and does not hold it */
+    if (s->connected) /* else the compositor does not know it and holds no reference */
         make_ready(s);
     drop_reference(s);
 }

@@ -1,3 +1,4 @@
+/* Messages of the remote display session: sizes, digest, validation. */
 #include "remote/message.h"
 #include "core/kernel.h"
 

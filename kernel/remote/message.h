@@ -1,4 +1,4 @@
-/* What server and remote display say to each other: Ethernet frames, each whole in itself. Pure; tested on the host. */
+/* The messages between server and remote display: Ethernet frames, each complete in itself. Pure: tested on the host. */
 #ifndef RAYOS_MESSAGE_H
 #define RAYOS_MESSAGE_H
 #include "drivers/net.h"
@@ -14,13 +14,13 @@ struct [[gnu::packed]] message { /* little-endian after the Ethernet header */
     u8 to[NET_ADDRESS_BYTES], from[NET_ADDRESS_BYTES];
     u16 ethertype;
     u16 kind;         /* enum message_kind */
-    u32 sequence;     /* update: one more than the last; answer: of the update that is shown now */
-    u64 digest;       /* update: of its cells; answer: of those that are shown now */
-    u8 cells[];       /* update: REMOTE_CELLS pixels of 4 bytes, one for each cell of the screen, row by row; answer: none */
+    u32 sequence;     /* update: one more than the last; answer: of the update now on display */
+    u64 digest;       /* update: of its cells; answer: of the cells now on display */
+    u8 cells[];       /* update: REMOTE_CELLS pixels of 4 bytes, one per cell of the screen, row by row; answer: none */
 };
 
 u64 message_digest(const void *cells);
 u32 message_bytes(u32 kind);
-/* Whether a frame of that many bytes is a whole message of that kind to that address, with the digest that its cells have. */
+/* true: the frame is a complete message of that kind to that address, and its digest matches its cells. */
 bool message_valid(const struct message *message, u32 bytes, enum message_kind kind, const u8 *to);
 #endif

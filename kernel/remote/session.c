@@ -1,5 +1,5 @@
-/* The remote display session (docs/mechanism.md, "Remote display"): a server that sends what is on screen, and a remote
- * display that shows it and answers. They share a thread, and otherwise nothing but the frames between the two devices. */
+/* The remote display session (docs/mechanism.md, "Remote display"): a server that sends the screen's content, and a
+ * remote display that shows it and answers. They share a thread, and nothing else but the frames between two devices. */
 #include "remote/session.h"
 #include "core/sched.h"
 #include "drivers/display.h"
@@ -11,8 +11,8 @@
 #define PRIORITY_NETWORK 19
 
 static struct thread network_thread;
-static bool present, link_news;
-static u64 arrives_ns[NET_SIDES] = { NEVER, NEVER }; /* what was sent to this side is looked at */
+static bool present, link_changed;
+static u64 arrives_ns[NET_SIDES] = { NEVER, NEVER }; /* the next frame to this side is due */
 static u8 frame[NET_FRAME_BYTES];
 
 static struct { u32 sequence; u64 next_ns, sent_ns, heard_ns, digest; bool lost; } server;
@@ -41,7 +41,7 @@ static void send(enum net_side from, const struct message *message, u64 now)
 
 /* ---- The server ---- */
 
-/* The middle pixel of each cell. */
+/* Copies the centre pixel of each cell. */
 static void sample(u8 *cells)
 {
     const u32 *pixels = display_front();
@@ -74,7 +74,7 @@ static void lose(enum detection how)
         failure_recovering(FAULT_TARGET_NETWORK);
 }
 
-/* In step: the remote display shows the picture that was sent last, under its number. */
+/* An answer counts if the remote display shows the update that was sent last. */
 static void take_answer(const struct message *message, u32 bytes, u64 now)
 {
     if (!message_valid(message, bytes, MESSAGE_ANSWER, net_address(NET_SERVER)) ||
@@ -122,10 +122,10 @@ static void take(enum net_side side, u64 now)
         show_update(message, bytes, now);
 }
 
-static void look_at_link(void)
+static void check_link(void)
 {
     bool up = net_link(NET_SERVER);
-    link_news = false;
+    link_changed = false;
     if (!up)
         lose(DETECTED_LINK_DOWN);
     trace_point(P_LINK, NET_SERVER, up);
@@ -137,8 +137,8 @@ static void network_main(void *unused)
     service_end(FLAGS_IF);
     for (;;) {
         u64 flags = service_begin(), now = clock_ns();
-        if (link_news) {
-            look_at_link();
+        if (link_changed) {
+            check_link();
         } else if (arrives_ns[NET_REMOTE] <= now) {
             take(NET_REMOTE, now);
         } else if (arrives_ns[NET_SERVER] <= now) {
@@ -149,7 +149,8 @@ static void network_main(void *unused)
             lose(DETECTED_HEARTBEAT);
             trace_point(P_LINK, NET_SERVER, 0);
         } else {
-            thread_block(min_u64(min_u64(arrives_ns[NET_REMOTE], arrives_ns[NET_SERVER]), min_u64(server.next_ns, timeout_ns())));
+            u64 arrival = min_u64(arrives_ns[NET_REMOTE], arrives_ns[NET_SERVER]);
+            thread_block(min_u64(arrival, min_u64(server.next_ns, timeout_ns())));
         }
         service_end(flags);
     }
@@ -157,7 +158,7 @@ static void network_main(void *unused)
 
 void remote_link_changed(void)
 {
-    link_news = true;
+    link_changed = true;
     thread_ready(&network_thread);
 }
 
@@ -175,5 +176,6 @@ void remote_init(void)
     if (!present)
         return;
     KERNEL_ASSERT(net_init(), "network:no devices");
-    KERNEL_ASSERT(thread_init(&network_thread, THREAD_NETWORK, "network", PRIORITY_NETWORK, network_main, NULL), "boot:memory");
+    bool made = thread_init(&network_thread, THREAD_NETWORK, "network", PRIORITY_NETWORK, network_main, NULL);
+    KERNEL_ASSERT(made, "boot:memory");
 }

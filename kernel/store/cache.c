@@ -1,3 +1,4 @@
+/* The buffer cache: a list per state, and a hash table by block. */
 #include "store/cache.h"
 #include "core/page.h"
 

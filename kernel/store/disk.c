@@ -1,7 +1,7 @@
-/* The disk thread and the system calls on the store. The thread does what there is to do for the disk (store_step) and
- * sleeps until the next request is due; calls work on the store in place and wait only for the disk.
+/* The disk thread, and the system calls on the store. The thread does the store's work for the disk (store_step) and
+ * sleeps until the next request is due. Calls operate on the store directly and wait only for the disk.
  *
- * A process that waits holds nothing but its place in the line below, which store_forget takes back when it dies. */
+ * A waiting process holds nothing but its node in the queue below; store_forget removes it when the process ends. */
 #include "store/disk.h"
 #include "core/process.h"
 #include "experiment/scenario.h"
@@ -86,7 +86,8 @@ void disk_snapshot(void)
     service_end(flags);
 }
 
-/* Everything durable and out of memory; a disk that refuses is asked again. Called by the launcher, until it returns true, when no process is left. */
+/* Makes everything durable, then frees the cache; retries a disk that refuses. The launcher calls it when no process is
+ * left, until it returns true. */
 bool disk_close(void)
 {
     static u64 epoch;
@@ -107,13 +108,13 @@ bool disk_close(void)
     return done;
 }
 
-/* ---- System calls: under LOCK_KERNEL, as in syscall.c ---- */
+/* ---- System calls, under LOCK_KERNEL ---- */
 
 static bool name_in(struct process *p, char *name, u64 address)
 {
     if (!copy_in(&p->space, name, address, NAME_BYTES) || name[NAME_BYTES - 1] || !name[0])
         return false;
-    for (u32 i = 0, end = 0; i < NAME_BYTES; i++) /* padded with NUL, so that equal names are equal bytes */
+    for (u32 i = 0, end = 0; i < NAME_BYTES; i++) /* NUL-padded, so that equal names are equal bytes */
         if (!name[i])
             end = 1;
         else if (end)
@@ -121,8 +122,8 @@ static bool name_in(struct process *p, char *name, u64 address)
     return true;
 }
 
-/* The answer to a call that failed; of the disk's errors there is a record. */
-static i64 told(const struct process *p, enum syscall call, i64 result)
+/* Traces a call that fails because of the disk; returns its result. */
+static i64 failed(const struct process *p, enum syscall call, i64 result)
 {
     if (result == -E_IO)
         trace_measure(M_STORE_ERROR, p->client, call);
@@ -150,7 +151,7 @@ static i64 put(struct process *p, u64 name_address, u64 buffer, u64 bytes, bool 
             return 0;
         page_free(page);
         if (result != STORE_WAIT)
-            return told(p, SYS_PUT, result);
+            return failed(p, SYS_PUT, result);
         wait_for(p, what);
     }
 }
@@ -190,7 +191,7 @@ i64 sys_get(struct process *p, u64 name_address, u64 buffer, u64 capacity)
             page_free(page);
         page = NULL;
         if (result < 0)
-            return told(p, SYS_GET, result);
+            return failed(p, SYS_GET, result);
         if (result == STORE_WAIT) {
             wait_for(p, what);
             continue;
@@ -211,7 +212,7 @@ i64 sys_flush(struct process *p, u64 tag)
     while ((result = store_flushed(epoch, &what)) == STORE_WAIT && scenario()->provoke != PROVOKE_EARLY_ACK)
         wait_for(p, what);
     if (result < 0)
-        return told(p, SYS_FLUSH, result);
+        return failed(p, SYS_FLUSH, result);
     trace_measure(M_DURABLE, p->client, tag);
     print_line("RAYOS_DIAG:durable:client %u tag %llu", p->client, tag);
     trace_point(P_DURABLE, 0, 0);

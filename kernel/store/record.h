@@ -1,4 +1,4 @@
-/* What a block of the store looks like: docs/store.md. */
+/* The layout of a block of the store (docs/store.md). */
 #ifndef RAYOS_RECORD_H
 #define RAYOS_RECORD_H
 #include "abi.h"
@@ -11,9 +11,9 @@ enum block_kind { KIND_RECORD = 1, KIND_TOMBSTONE = 2, KIND_SUPERBLOCK = 3 };
 
 struct record_block {
     u64 magic;
-    u64 checksum;    /* of everything after it */
-    u64 generation;  /* greater than that of every block written before */
-    u32 block;       /* its own number */
+    u64 checksum;    /* of the rest of the block, from here on */
+    u64 generation;  /* greater than in every block written before */
+    u32 block;       /* number of this block */
     u32 kind;
     u32 length;      /* bytes of data in use */
     u32 reserved;

@@ -256,6 +256,7 @@ static bool submit(struct buffer *b, enum block_operation operation, enum buffer
     return true;
 }
 
+/* The disk is lost: all waiting calls get an error. */
 static void lost(void)
 {
     store_wake(&places);

@@ -1,6 +1,6 @@
 /* A client of the compositor, from connect to disconnect. */
-#ifndef RAYOS_WAYLAND_CLIENT_H
-#define RAYOS_WAYLAND_CLIENT_H
+#ifndef RAYOS_COMPOSITOR_CLIENT_H
+#define RAYOS_COMPOSITOR_CLIENT_H
 #include "core/random.h"
 #include "ipc/socket.h"
 #include "wayland/agenda.h"

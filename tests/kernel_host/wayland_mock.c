@@ -1,5 +1,6 @@
 #include "wayland_mock.h"
 #include "drivers/input.h"
+#include "wayland/compositor.h"
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdarg.h>
