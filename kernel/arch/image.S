@@ -1,4 +1,4 @@
-/* The client program, page-aligned among the constants: its text pages are mapped into clients as they lie here. */
+/* The client program, page-aligned among the constants: clients map its text pages where they lie. */
     .section .client, "a", @progbits
     .balign 4096
     .globl client_image, client_image_end

@@ -1,4 +1,4 @@
-/* Reacts to an input event with a frame. */
+/* Input workload: reacts to an input event with a frame. */
 #include "clients/client.h"
 
 static u64 wake = NEVER;

@@ -1,4 +1,4 @@
-/* Draws a frame at each frame callback, no faster than its rate. */
+/* Rendering workload: draws a frame at each frame callback, no faster than its rate. */
 #include "clients/client.h"
 
 static u64 wake = NEVER, due;

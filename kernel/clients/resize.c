@@ -1,4 +1,4 @@
-/* Drags a corner of its window, one gap after another, so that configures come faster than it can draw. */
+/* Resize workload: starts an interactive resize after each gap, so that configures arrive faster than it can draw. */
 #include "clients/client.h"
 
 static u64 next = NEVER;

@@ -1,4 +1,4 @@
-/* Replaces its secondary window, one gap after another. */
+/* Surface-creation workload: replaces its secondary window after each gap. */
 #include "clients/client.h"
 
 static u64 next = NEVER;

@@ -1,4 +1,4 @@
-/* Idle until the timeline's surge; from then on renders as `rendering` does. */
+/* Surge workload: idle until the timeline's surge, then renders as `rendering` does. */
 #include "clients/client.h"
 
 static bool active;

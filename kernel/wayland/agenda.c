@@ -1,8 +1,10 @@
-/* The compositor's timed items: a binary heap; an item knows its slot, so moving and cancelling are logarithmic. */
+/* The agenda: a binary heap, not a list, because items are added and moved in any order of time. An item knows its slot,
+ * so moving and cancelling are logarithmic. */
 #include "wayland/wayland.h"
 
-enum { MAX_AGENDA = 3 * MAX_CLIENTS + 4 };      /* input, drag and resize of each client; vblank, repaint, ping, event */
-static struct agenda_item *heap[MAX_AGENDA + 1];      /* heap[1] is the first; heap[i]->slot == i */
+/* Input, drag and resize of each client; vblank, repaint, ping, event. */
+enum { MAX_AGENDA = 3 * MAX_CLIENTS + 4 };
+static struct agenda_item *heap[MAX_AGENDA + 1]; /* heap[1] is the first; heap[i]->slot == i */
 static u32 count;
 
 static bool before(const struct agenda_item *a, const struct agenda_item *b)
@@ -18,7 +20,7 @@ static void place(struct agenda_item *item, u32 slot)
     item->slot = slot;
 }
 
-/* Moves an item whose key changed from `slot` to where it belongs. */
+/* Moves an item whose key has changed from `slot` to its place. */
 static void settle(struct agenda_item *item, u32 slot)
 {
     while (slot > 1 && before(item, heap[slot / 2])) {

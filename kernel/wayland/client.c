@@ -1,8 +1,8 @@
-/* A client from connect to disconnect: its batches, its errors, its outgoing events. */
+/* A client from connect to disconnect: incoming batches, errors, outgoing events. */
 #include "wayland/protocol.h"
 
 static struct client *clients[MAX_CLIENTS];
-static u32 connections[MAX_CLIENTS];           /* so far, by id: the next generation */
+static u32 connections[MAX_CLIENTS];           /* connections so far, by id: the next generation */
 static struct list touched = LIST_EMPTY(touched); /* clients with events to flush, in order of first touch */
 
 struct client *client_by_id(u32 id)
@@ -25,19 +25,21 @@ void client_touch(struct client *client)
 
 void client_flush(struct client *client)
 {
-    if (!client->outgoing.bytes)
+    struct outgoing *out = &client->outgoing;
+    if (!out->bytes)
         return;
-    struct handle *handle = client->outgoing.handle.type == HANDLE_NONE ? NULL : &client->outgoing.handle;
-    bool queued = !client_deaf(client) && socket_queue(client->socket, client->outgoing.data, client->outgoing.bytes, client->outgoing.events, client->outgoing.motion, handle);
+    struct handle *handle = out->handle.type == HANDLE_NONE ? NULL : &out->handle;
+    bool queued = !client_deaf(client) &&
+                  socket_queue(client->socket, out->data, out->bytes, out->events, out->motion, handle);
     if (!queued && handle)
         handle_drop(handle);
-    client->outgoing.handle = (struct handle){0};
-    client->outgoing.bytes = client->outgoing.events = 0;
-    client->outgoing.motion = false;
+    out->handle = (struct handle){0};
+    out->bytes = out->events = 0;
+    out->motion = false;
     client->status.overflown = !queued;
 }
 
-/* What was written does not fit or nobody is there to read it. Who is there and does not read is disconnected and killed. */
+/* A queue-write did not fit, or the client is gone. A client that is there and does not read is disconnected and killed. */
 static void handle_overflow(struct client *client)
 {
     bool stuck = !client->status.failed && socket_is_open(client->socket);
@@ -65,7 +67,7 @@ void clients_flush(void)
 
 /* ---- Errors ---- */
 
-/* A drag of which it is part ends now; its windows stay until the socket comes back as closed. */
+/* Ends a drag in which the client takes part. Its windows stay until READY_CLOSED. */
 void client_drop(struct client *client)
 {
     if (client->status.failed)
@@ -77,7 +79,7 @@ void client_drop(struct client *client)
     socket_disconnect(client->socket);
 }
 
-/* The first error of a batch counts. The client is dropped when the batch ends, after this event is queued. */
+/* Only the first error of a batch counts. The client is dropped at the end of the batch, after this event is queued. */
 void client_error(struct client *client, u32 object, u32 code, const char *message)
 {
     if (client_deaf(client) || client->status.erring || !detector_on(DETECTED_PROTOCOL))
@@ -109,7 +111,7 @@ bool client_within(struct client *client, u32 has, u32 limit)
 
 /* ---- Incoming ---- */
 
-/* The oldest handle that came with a batch and found no request yet; false: an error was sent. */
+/* Takes the oldest handle that has not been taken by a request. false: there is none, and an error is sent. */
 bool client_take_handle(struct client *client, struct handle *handle)
 {
     if (!client->incoming.parked_count) {
@@ -157,7 +159,7 @@ static void handle_request(struct client *client, const u8 *message, u32 bytes)
     }
 }
 
-/* Handles the whole requests in data; returns the bytes used. */
+/* Handles the complete requests in data; returns the bytes used. */
 static u32 handle_requests(struct client *client, const u8 *data, u32 bytes)
 {
     u32 used = 0;
@@ -165,7 +167,7 @@ static u32 handle_requests(struct client *client, const u8 *data, u32 bytes)
         u32 size = wire_read(data + used + 4) >> 16;
         if (size < 8 || size % 4 || size > BATCH_BYTES) {
             client_error(client, 1, DISPLAY_INVALID_METHOD, "bad message size");
-            return bytes; /* where the next message starts is not known */
+            return bytes; /* the start of the next message is unknown */
         }
         if (size > bytes - used)
             break;
@@ -175,7 +177,7 @@ static u32 handle_requests(struct client *client, const u8 *data, u32 bytes)
     return used;
 }
 
-/* What is left of a batch waits, always less than one request, for the next one. */
+/* Keeps the rest of a batch, always less than one request, for the next one. */
 static void keep_partial(struct client *client, const u8 *rest, u32 bytes)
 {
     if (!client->incoming.partial && !(client->incoming.partial = kalloc(2 * BATCH_BYTES, "partial request"))) {
@@ -220,7 +222,7 @@ void client_batch(struct client *client, struct batch *batch)
     clients_flush();
 }
 
-/* ---- Life ---- */
+/* ---- Connect and disconnect ---- */
 
 static void refuse(struct socket *socket)
 {
@@ -287,7 +289,7 @@ void client_closed(struct socket *socket)
     clients_flush();
 }
 
-/* ---- Requests every interface shares, and those of wl_display and wl_registry ---- */
+/* ---- Requests shared by all interfaces, and those of wl_display and wl_registry ---- */
 
 HANDLER(request_ignored)
 {
@@ -317,8 +319,10 @@ HANDLER(display_get_registry)
     (void)object;
     if (!object_create(client, arguments[0].u, WL_REGISTRY, 1, sizeof(struct object)))
         return;
-    for (u32 i = 0; i < GLOBALS; i++)
-        event(client, arguments[0].u, EVENT_REGISTRY_GLOBAL, i + 1, interfaces[globals[i].interface].name, (u32)globals[i].version);
+    for (u32 i = 0; i < GLOBALS; i++) {
+        const char *name = interfaces[globals[i].interface].name;
+        event(client, arguments[0].u, EVENT_REGISTRY_GLOBAL, i + 1, name, (u32)globals[i].version);
+    }
 }
 
 static bool same(const char *a, const char *b)
@@ -332,7 +336,8 @@ HANDLER(registry_bind)
     (void)object;
     u32 name = arguments[0].u, version = arguments[2].u;
     const struct global *global = &globals[name - 1];
-    if (!name || name > GLOBALS || !same(arguments[1].s, interfaces[global->interface].name) || !version || version > global->version) {
+    bool exists = name && name <= GLOBALS && same(arguments[1].s, interfaces[global->interface].name);
+    if (!exists || !version || version > global->version) {
         object_error(object, DISPLAY_INVALID_OBJECT, "no such global");
         return;
     }

@@ -1,4 +1,5 @@
-/* The compositor's thread: one timed item or one batch at a time (docs/mechanism.md, "Compositor"). */
+/* The compositor's thread: a loop over timed items and socket items (docs/mechanism.md, "Compositor"). */
+#include "wayland/compositor.h"
 #include "wayland/protocol.h"
 
 static u32 serial;
@@ -7,7 +8,7 @@ static struct agenda_item vblank_item = {.order = AGENDA_VBLANK};
 static struct agenda_item repaint_item = {.order = AGENDA_REPAINT};
 static struct agenda_item ping_item = {.order = AGENDA_PING};
 static struct agenda_item event_item = {.order = AGENDA_EVENT};
-static u32 event_index;                        /* of the timeline, the next one */
+static u32 event_index;                        /* the next event of the timeline */
 
 u32 next_serial(void)
 {
@@ -21,10 +22,10 @@ u32 event_time(void)
     return (u32)(clock_ns() / 1000000);
 }
 
-/* (2k + 1) * 10^12 / (2 * refresh_mhz), without overflow. */
+/* (2k + 1) * 10^12 / (2 * refresh rate in millihertz), without overflow. */
 static u64 vblank_time(u64 k)
 {
-    u64 divisor = 2ull * scenario()->refresh_mhz, odd = 2 * k + 1;
+    u64 refresh_millihertz = scenario()->refresh_mhz, divisor = 2 * refresh_millihertz, odd = 2 * k + 1;
     return odd * (1000000000000 / divisor) + odd * (1000000000000 % divisor) / divisor;
 }
 
@@ -84,7 +85,7 @@ static void handle_item(struct agenda_item *item)
 
 static void handle_socket(u64 deadline)
 {
-    static struct batch batch;                 /* larger than a stack should hold */
+    static struct batch batch;                 /* static: too large for the stack */
     struct socket *socket;
     switch (socket_wait(deadline, &socket, &batch)) {
     case READY_BATCH:
@@ -113,7 +114,7 @@ static void handle_socket(u64 deadline)
     agenda_schedule(&repaint_item, repaint_time(0));
     schedule_ping();
     schedule_event();
-    handle_socket(0);                          /* returns once the scenario has started: no item is handled before */
+    handle_socket(0);                          /* returns when the scenario has started: no item is handled before */
     for (;;) {
         struct agenda_item *item = agenda_first();
         if (clock_ns() >= item->time_ns)

@@ -1,5 +1,5 @@
-/* Drag and drop. A drag belongs to the client that started it (client->transfer.dragged) and goes to its peer, the next client
- * of its group. While it lasts, source and offer point to each other; it ends by drag_over(), which parts them. */
+/* Drag and drop. A drag belongs to the client that started it (client->transfer.dragged); its target is the peer, the next
+ * client of the group. During the drag, source and offer point to each other; drag_over ends it and separates them. */
 #include "wayland/protocol.h"
 
 enum { ACTIONS = 7, STEPS = 8 };
@@ -22,7 +22,7 @@ static void drag_over(struct client *client)
     source->offer = NULL;
 }
 
-/* What the target is told when a drag ends before its drop. */
+/* Sends leave to the target of a drag that ends before its drop. */
 static void drag_leave(const struct data_offer *offer)
 {
     struct client *target = offer->object.client;
@@ -68,14 +68,16 @@ static void drag_enter(struct client *target, struct data_offer *offer)
         event(target, id, EVENT_OFFER_OFFER, source->mimes[i]);
     if (offer->object.version >= 3)
         event(target, id, EVENT_OFFER_SOURCE_ACTIONS, source->actions);
-    event(target, device, EVENT_DEVICE_ENTER, next_serial(), target->shell.main->object.id, position(0), position(0), id);
+    u32 surface = target->shell.main->object.id;
+    event(target, device, EVENT_DEVICE_ENTER, next_serial(), surface, position(0), position(0), id);
 }
 
 static void drag_start(struct client *client, struct data_source *source)
 {
     struct client *target = peer_of(client);
     struct data_offer *offer = NULL;
-    if (!client->transfer.dragged && target && target->transfer.device && target->shell.main && target->shell.main->mapped)
+    const struct surface *main = target ? target->shell.main : NULL;
+    if (!client->transfer.dragged && target && target->transfer.device && main && main->mapped)
         offer = object_create_offer(target, target->transfer.device->version);
     if (!offer) {
         event(client, source->object.id, EVENT_SOURCE_CANCELLED);
@@ -113,13 +115,14 @@ void drag_step(struct client *client)
 
 HANDLER(manager_create_data_source)
 {
-    object_create(client, arguments[0].u, WL_DATA_SOURCE, ((struct object *)object)->version, sizeof(struct data_source));
+    object_create(client, arguments[0].u, WL_DATA_SOURCE, version_of(object), sizeof(struct data_source));
 }
 
-/* Drags go to the latest data device a client made. */
+/* Drags go to the client's latest data device. */
 HANDLER(manager_get_data_device)
 {
-    struct object *device = object_create(client, arguments[0].u, WL_DATA_DEVICE, ((struct object *)object)->version, sizeof *device);
+    u32 id = arguments[0].u;
+    struct object *device = object_create(client, id, WL_DATA_DEVICE, version_of(object), sizeof *device);
     if (device)
         client->transfer.device = device;
 }
@@ -146,7 +149,7 @@ HANDLER(device_start_drag)
     if (icon)
         icon->role = ROLE_DRAG_ICON;
     if (!source)
-        return; /* within the client only: nothing to pass on */
+        return; /* a drag within the client needs no offer */
     source->used = true;
     drag_start(client, source);
 }
@@ -210,7 +213,7 @@ HANDLER(offer_receive)
     if (handle.type != HANDLE_PIPE_WRITE)
         client_error(client, 1, DISPLAY_INVALID_METHOD, "not the write end of a pipe");
     if (handle.type != HANDLE_PIPE_WRITE || !offered || client_deaf(source->object.client)) {
-        handle_drop(&handle); /* the reader sees the end at once */
+        handle_drop(&handle); /* the reader gets end of file */
         return;
     }
     struct client *giver = source->object.client;

@@ -1,7 +1,7 @@
-/* Object ids of a client: an array for its own range, a small one for the server's (data offers). */
+/* The object map of a client: an array for its id range, a small one for the server's (data offers). */
 #include "wayland/protocol.h"
 
-/* As in libwayland, ids are taken compactly: a new id is at most one past the highest ever used. */
+/* As in libwayland, ids are compact: a new id is at most one above the highest ever used. */
 bool object_id_free(const struct client *client, u32 id)
 {
     return id && (id == client->objects.top || (id < client->objects.top && !client->objects.by_id[id]));
@@ -54,7 +54,9 @@ void *object_create_offer(struct client *client, u8 version)
     struct object *object = slot < MAX_OFFERS ? kalloc(sizeof(struct data_offer), "wl_data_offer") : NULL;
     if (!object)
         return NULL;
-    *object = (struct object){.id = FIRST_SERVER_ID + slot, .interface = WL_DATA_OFFER, .version = version, .client = client};
+    *object = (struct object){
+        .id = FIRST_SERVER_ID + slot, .interface = WL_DATA_OFFER, .version = version, .client = client,
+    };
     client->objects.offers[slot] = object;
     return object;
 }

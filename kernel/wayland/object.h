@@ -26,6 +26,8 @@ struct object {
     u8 version;
     struct client *client;
 };
+static inline u8 version_of(const void *object) { return ((const struct object *)object)->version; }
+
 union argument {
     i32 i;                     /* int, fixed */
     u32 u;                     /* uint, new_id */
@@ -119,7 +121,8 @@ struct data_offer {
 /* object.c */
 bool object_id_free(const struct client *client, u32 id); /* valid as the id of a new object */
 struct object *object_find(const struct client *client, u32 id);
-void *object_create(struct client *client, u32 id, u8 interface, u8 version, size_t bytes); /* NULL: no_memory is sent */
+/* NULL: out of memory, and an error is sent. */
+void *object_create(struct client *client, u32 id, u8 interface, u8 version, size_t bytes);
 void *object_create_offer(struct client *client, u8 version); /* NULL: no id is free */
 void object_destroy(struct object *object);    /* hook, delete_id, memory */
 void objects_destroy(struct client *client);

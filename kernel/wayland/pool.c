@@ -1,5 +1,5 @@
-/* wl_shm, pools and buffers. A pool's storage lives as long as its object or a buffer; a buffer's as long as its object,
- * a pending attach or a use. */
+/* wl_shm, pools and buffers. A pool exists as long as its object or a buffer in it; a buffer as long as its object, a
+ * pending attach or a use. */
 #include "wayland/protocol.h"
 
 enum { FORMAT_ARGB8888 = 0, FORMAT_XRGB8888 = 1 };
@@ -42,7 +42,7 @@ HANDLER(shm_create_pool)
         handle_drop(&handle);
         return;
     }
-    pool->shm = handle.object; /* and its reference */
+    pool->shm = handle.object; /* takes over the reference */
     pool->bytes = (u32)bytes;
     pool->references = 1;
     client->usage.pools++;
@@ -61,11 +61,11 @@ HANDLER(pool_resize)
         pool->bytes = (u32)bytes;
 }
 
-/* Every pixel a buffer names lies in its pool; composite.c relies on it. */
+/* Every pixel of the buffer lies in its pool; composite.c relies on it. */
 static bool fits(const struct pool *pool, i32 offset, i32 width, i32 height, i32 stride)
 {
-    return offset >= 0 && width > 0 && height > 0 && stride > 0 && (i64)stride >= (i64)width * 4 && stride % 4 == 0 && offset % 4 == 0
-        && (i64)stride * height <= (i64)pool->bytes - offset;
+    return offset >= 0 && width > 0 && height > 0 && stride > 0 && (i64)stride >= (i64)width * 4 &&
+           stride % 4 == 0 && offset % 4 == 0 && (i64)stride * height <= (i64)pool->bytes - offset;
 }
 
 HANDLER(pool_create_buffer)

@@ -1,5 +1,5 @@
-/* The seat: one pointer and one keyboard. Their events, for clients whose workload takes input, the seat makes itself or
- * takes from the input devices, as the scenario says. */
+/* The seat: one pointer and one keyboard. For clients whose workload takes input, the seat generates the events or takes
+ * them from the input devices, depending on the scenario. */
 #include "drivers/input.h"
 #include "wayland/protocol.h"
 
@@ -12,10 +12,10 @@ void seat_bound(struct object *object)
         event(object->client, object->id, EVENT_SEAT_NAME, "seat0");
 }
 
-/* Events go to the latest pointer and keyboard a client made. */
+/* Events go to the client's latest pointer and keyboard. */
 HANDLER(seat_get_pointer)
 {
-    struct object *pointer = object_create(client, arguments[0].u, WL_POINTER, ((struct object *)object)->version, sizeof *pointer);
+    struct object *pointer = object_create(client, arguments[0].u, WL_POINTER, version_of(object), sizeof *pointer);
     if (!pointer)
         return;
     client->seat.pointer = pointer;
@@ -24,7 +24,8 @@ HANDLER(seat_get_pointer)
 
 HANDLER(seat_get_keyboard)
 {
-    struct object *keyboard = object_create(client, arguments[0].u, WL_KEYBOARD, ((struct object *)object)->version, sizeof *keyboard);
+    u32 id = arguments[0].u;
+    struct object *keyboard = object_create(client, id, WL_KEYBOARD, version_of(object), sizeof *keyboard);
     if (!keyboard)
         return;
     client->seat.keyboard = keyboard;
@@ -69,10 +70,11 @@ void keyboard_destroyed(struct object *object)
 
 static void schedule(struct client *client, u64 last)
 {
-    agenda_schedule(&client->input.item, last + random_quantile(&client->input.random, scenario_table(client->group->gap_table)));
+    u64 gap = random_quantile(&client->input.random, scenario_table(client->group->gap_table));
+    agenda_schedule(&client->input.item, last + gap);
 }
 
-/* Each sends an event to a client, after what must precede it, and returns how many events that took; 0: it has no such device. */
+/* Both send an input event, preceded by enter if needed, and return the number of events. 0: no such device. */
 
 static u32 send_motion(struct client *client, const struct surface *surface, i32 x, i32 y)
 {
@@ -102,7 +104,7 @@ static u32 send_key(struct client *client, const struct surface *surface, u32 ke
     return client->outgoing.events - before;
 }
 
-/* ---- Input devices: what they report goes to the window under the pointer ---- */
+/* ---- Input devices: their reports go to the window under the pointer ---- */
 
 static struct surface *focus;
 static i32 pointer_x, pointer_y;
@@ -123,12 +125,13 @@ static u32 send_leave(const struct surface *surface)
     return client->outgoing.events - before;
 }
 
-/* The hand moves to one of seven places in the client's window in turn, or presses or releases the key. */
+/* Requests the next event from the host: a motion to one of seven places in the client's window, or the key. */
 static struct input_report ask(const struct client *client)
 {
     struct rect window = client->shell.main->window;
     i32 part = (i32)(client->input.count % 7) + 1;
-    u32 x = (u32)(window.x0 + (window.x1 - window.x0) * part / 8), y = (u32)(window.y0 + (window.y1 - window.y0) * part / 8);
+    u32 x = (u32)(window.x0 + (window.x1 - window.x0) * part / 8);
+    u32 y = (u32)(window.y0 + (window.y1 - window.y0) * part / 8);
     u32 width = scenario()->width, height = scenario()->height, whole = INPUT_RANGE + 1;
     if (client->input.count % 2)
         return input_ask(HOST_MOTION, (x * whole + width - 1) / width, (y * whole + height - 1) / height);
@@ -136,7 +139,7 @@ static struct input_report ask(const struct client *client)
     return input_ask(HOST_KEY, KEY, key_down);
 }
 
-/* The client that has been told; NULL: nobody. */
+/* The client that received the event; NULL: none. */
 static struct client *route(const struct input_report *report, u32 *written)
 {
     if (report->moved) {
@@ -156,7 +159,7 @@ static struct client *route(const struct input_report *report, u32 *written)
     return sent ? client : NULL;
 }
 
-/* ---- */
+/* ---- Both sources ---- */
 
 static struct client *from_device(struct client *client, u32 *written)
 {
@@ -173,7 +176,7 @@ static struct client *from_seat(struct client *client, u32 *written)
     return *written ? client : NULL;
 }
 
-/* Timed only while client->shell.main exists. */
+/* Scheduled only while client->shell.main exists. */
 void seat_input(struct client *client)
 {
     u64 scheduled = client->input.item.time_ns;
@@ -188,14 +191,15 @@ void seat_input(struct client *client)
     counters.input_coalesced += !tracked;
     if (tracked)
         receiver->input.events[receiver->input.queued++ % MAX_INPUTS] = (struct input_event){scheduled, clock_ns()};
-    clients_flush(); /* last: on another processor it may be answered before this returns */
+    clients_flush(); /* last: with SMP the client may answer before this returns */
 }
 
-/* Events queued before this batch was sent are answered by it. */
+/* The commit answers the events that were queued before its batch was sent. */
 void seat_commit(struct client *client)
 {
-    while (client->input.carried != client->input.queued && client->input.events[client->input.carried % MAX_INPUTS].queued_ns < client->incoming.sent_ns)
-        client->input.carried++;
+    struct input *in = &client->input;
+    while (in->carried != in->queued && in->events[in->carried % MAX_INPUTS].queued_ns < client->incoming.sent_ns)
+        in->carried++;
 }
 
 void seat_surface_shown(struct surface *surface, u64 now)
@@ -204,12 +208,13 @@ void seat_surface_shown(struct surface *surface, u64 now)
     u32 workload = client->group->workload;
     if ((workload != WORKLOAD_INPUT && workload != WORKLOAD_EDITOR) || client->status.failed)
         return;
-    for (; client->input.shown != client->input.framed; client->input.shown++)
-        trace_measure(M_INPUT_ROUND_TRIP, client->id, now - client->input.events[client->input.shown % MAX_INPUTS].scheduled_ns);
-    if (client->input.started || surface != client->shell.main)
+    struct input *in = &client->input;
+    for (; in->shown != in->framed; in->shown++)
+        trace_measure(M_INPUT_ROUND_TRIP, client->id, now - in->events[in->shown % MAX_INPUTS].scheduled_ns);
+    if (in->started || surface != client->shell.main)
         return;
-    client->input.started = true;
-    random_seed(&client->input.random, scenario()->seed, client->id, client->generation, 1);
+    in->started = true;
+    random_seed(&in->random, scenario()->seed, client->id, client->generation, STREAM_GAP);
     schedule(client, now);
 }
 

@@ -1,4 +1,4 @@
-/* xdg-shell: roles, configure before content, pings. What configures say is shell.c's. */
+/* xdg-shell: roles, configure before content, pings. shell.c decides the content of configures. */
 #include "wayland/protocol.h"
 
 void wm_base_bound(struct object *object)
@@ -41,7 +41,7 @@ static void hang(struct client *client, u64 waited_ns)
     process_kill(client->id, 2);
 }
 
-/* `now` is when the round was due, so that whole intervals add up. In order of client id. */
+/* now: when the round was due, so that intervals are exact. In order of client id. */
 void xdg_ping_round(u64 now)
 {
     u32 total = scenario_clients(), pinged = 0;
@@ -61,11 +61,11 @@ void xdg_ping_round(u64 now)
     trace_point(P_PING, pinged, 0);
 }
 
-/* ---- Positioner: kept only as far as its errors go, since there are no popups ---- */
+/* ---- Positioner: only for its errors, since there are no popups ---- */
 
 HANDLER(wm_base_create_positioner)
 {
-    object_create(client, arguments[0].u, XDG_POSITIONER, ((struct object *)object)->version, sizeof(struct positioner));
+    object_create(client, arguments[0].u, XDG_POSITIONER, version_of(object), sizeof(struct positioner));
 }
 
 HANDLER(positioner_set_size)
@@ -142,7 +142,7 @@ void xdg_surface_destroyed(struct object *object)
     if (xdg->toplevel)
         xdg->toplevel->xdg = NULL;
     shell_forget(xdg);
-    if (!object->client->status.closing) /* then it may be gone already */
+    if (!object->client->status.closing) /* while closing, the wm_base may be freed already */
         xdg->wm_base->surfaces--;
     kfree(xdg);
 }
@@ -154,7 +154,8 @@ HANDLER(xdg_surface_get_toplevel)
         object_error(object, XDG_SURFACE_ALREADY_CONSTRUCTED, "it has a role object");
         return;
     }
-    struct toplevel *toplevel = object_create(client, arguments[0].u, XDG_TOPLEVEL, xdg->object.version, sizeof *toplevel);
+    u32 id = arguments[0].u;
+    struct toplevel *toplevel = object_create(client, id, XDG_TOPLEVEL, xdg->object.version, sizeof *toplevel);
     if (!toplevel)
         return;
     toplevel->xdg = xdg;
@@ -216,7 +217,8 @@ bool xdg_commit(struct xdg_surface *xdg, bool attaching)
         return false;
     }
     if (attaching && !xdg->acknowledged) {
-        object_error(&xdg->object, XDG_SURFACE_UNCONFIGURED_BUFFER, "buffer before the first configure is acknowledged");
+        object_error(&xdg->object, XDG_SURFACE_UNCONFIGURED_BUFFER,
+                     "buffer before the first configure is acknowledged");
         return false;
     }
     if (!xdg->configured) {
@@ -231,7 +233,7 @@ bool xdg_commit(struct xdg_surface *xdg, bool attaching)
     return true;
 }
 
-/* Content has to start over with a commit without a buffer. */
+/* New content must start with a commit without a buffer. */
 void xdg_unmapped(struct xdg_surface *xdg)
 {
     xdg->configured = xdg->acknowledged = false;
