@@ -85,3 +85,13 @@ def test_a_link_error_is_one_line(sources: Path) -> None:
     assert "\n" not in str(error.value)
     assert "kernel.ld" in str(error.value)
     assert "undefined symbol" in str(error.value)
+
+
+@pytest.mark.parametrize("folder", ["kernel", "tests/kernel_host"])
+def test_no_line_of_the_kernel_is_longer_than_120_columns(folder: str) -> None:
+    long = []
+    for file in sorted((Path(__file__).resolve().parent.parent / folder).rglob("*")):
+        if file.suffix in {".c", ".h", ".S", ".ld"}:
+            lines = file.read_text().splitlines()
+            long += [f"{file.name}:{number}" for number, line in enumerate(lines, 1) if len(line) > 120]
+    assert long == []

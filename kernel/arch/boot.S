@@ -62,8 +62,8 @@ boot_high:
     call kernel_main
     ud2
 
-/* Start of a further processor, in real mode. It is copied to TRAMPOLINE (smp.c), so addresses are relative to that. Uses
- * the boot tables, which map the first GiB at 0, until it runs in the high half. */
+/* Start of a further processor, in real mode. It is copied to TRAMPOLINE (smp.c), so addresses are relative to that.
+ * Uses the boot tables, which map the first GiB at 0, until it runs in the high half. */
 #define TRAMPOLINE 0x8000
 #define COPIED(symbol) ((symbol) - trampoline + TRAMPOLINE)
 

@@ -47,8 +47,8 @@ bool smp_is_late(const struct cpu *cpu)
     return cpu->resched && clock_ns() < cpu->late_ns;
 }
 
-/* The CPU continues. If it enters the kernel before the timer interrupts, it sees `resched`, so that nothing is lost when
- * the timer is then set to another deadline. */
+/* The CPU continues. If it enters the kernel before the timer interrupts, it sees `resched`, so that nothing is lost
+ * when the timer is then set to another deadline. */
 bool smp_postpone(void)
 {
     struct cpu *cpu = this_cpu();

@@ -1,8 +1,8 @@
 /* Page tables: the kernel's (W^X, shared by all) and the clients'; the window of guarded kernel mappings.
  *
  * Each CPU keeps one root table. Its kernel half never changes after memory_init: all tables of the window are made at
- * boot. Mapping a kernel page therefore never allocates, and memory in use returns to the baseline. Of the user half only
- * the first entry is used; it points to the tables of the loaded address space. */
+ * boot. Mapping a kernel page therefore never allocates, and memory in use returns to the baseline. Of the user half
+ * only the first entry is used; it points to the tables of the loaded address space. */
 #include "arch/vm.h"
 #include "arch/smp.h"
 
@@ -312,7 +312,8 @@ static void free_tables(u64 *table, u32 level, u32 entries)
 }
 
 /* Flushes the cached translations of a page table, found by their accessed bits, eight entries at a time. `left` is the
- * budget in flushes; a scanned page table costs TABLE_COST. Returns what is left of it; 0: not everything is flushed. */
+ * budget in flushes; a scanned page table costs TABLE_COST. Returns what is left of it; 0: not everything is flushed.
+ * */
 static u32 flush_table(u64 *table, u32 used, u64 address, u32 left)
 {
     for (u64 *eight = table; left && eight < table + used; eight += 8)

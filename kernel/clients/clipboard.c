@@ -1,8 +1,8 @@
-/* Clipboard workload. Clients of even number in their group copy after each gap, in three types of three sizes; the next
- * client pastes all of them. A copying client reads no pipe and a pasting client writes none: no cycle of waits.
+/* Clipboard workload. Clients of even number in their group copy after each gap, in three types of three sizes; the
+ * next client pastes all of them. A copying client reads no pipe and a pasting client writes none: no cycle of waits.
  *
- * With a store, the copied data is kept in it, one record per piece, and read from it for each paste. If the last byte of
- * the data is not END, it was cut short, and the pasting client requests it again. */
+ * With a store, the copied data is kept in it, one record per piece, and read from it for each paste. If the last byte
+ * of the data is not END, it was cut short, and the pasting client requests it again. */
 #include "clients/client.h"
 #include "clients/name.h"
 #include "clients/syscall.h"

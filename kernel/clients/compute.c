@@ -1,7 +1,7 @@
 /* A computing process: background load, no client of the compositor.
  *
- * Where CPUs take turns on one clock (QEMU with icount), a turn ends at a `pause`, so each computing turn ends with one. A
- * turn up to a timer's deadline would cost the next CPU its turn. */
+ * Where CPUs take turns on one clock (QEMU with icount), a turn ends at a `pause`, so each computing turn ends with
+ * one. A turn up to a timer's deadline would cost the next CPU its turn. */
 #include "clients/syscall.h"
 #include "clients/compute.h"
 
@@ -18,9 +18,9 @@ static u64 scramble(u64 x, u32 rounds)
     return x;
 }
 
-/* Reads the clock rarely: QEMU's clock is behind a spinlock with MTTCG, and a vCPU that loses its core while it holds that
- * lock makes all others spin. Each stretch is half of what is left of the turn, at the measured speed, so that the turn
- * has the right length. */
+/* Reads the clock rarely: QEMU's clock is behind a spinlock with MTTCG, and a vCPU that loses its core while it holds
+ * that lock makes all others spin. Each stretch is half of what is left of the turn, at the measured speed, so that the
+ * turn has the right length. */
 void compute(void)
 {
     u64 x = config()->id + 1, rounds = MIN_ROUNDS, took = 0;

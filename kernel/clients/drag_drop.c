@@ -1,4 +1,5 @@
-/* Drag-and-drop workload: starts a drag after each gap; as the peer of another client, accepts its drop and reads the data.
+/* Drag-and-drop workload: starts a drag after each gap; as the peer of another client, accepts its drop and reads the
+ * data.
  *
  * Never blocks on a pipe while its own drag waits for `send`: a client that must write is always receiving events, and
  * clients that drop on each other (or on themselves) at the same time cannot deadlock. */

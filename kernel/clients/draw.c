@@ -1,5 +1,5 @@
-/* The content of a window: a lighter bar on top, then bands of two tones that move with each frame. A row has one colour,
- * so drawing consists of stores only. */
+/* The content of a window: a lighter bar on top, then bands of two tones that move with each frame. A row has one
+ * colour, so drawing consists of stores only. */
 #include "clients/client.h"
 #include <emmintrin.h>
 

@@ -1,5 +1,5 @@
-/* Editor workload: reacts to input as `input` does, and then has unsaved work. At a close event it saves the work before it
- * leaves; with a store, as a record that a flush makes durable. If the disk refuses, it tries again later. */
+/* Editor workload: reacts to input as `input` does, and then has unsaved work. At a close event it saves the work
+ * before it leaves; with a store, as a record that a flush makes durable. If the disk refuses, it tries again later. */
 #include "clients/client.h"
 #include "clients/name.h"
 #include "clients/syscall.h"

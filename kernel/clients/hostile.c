@@ -1,5 +1,5 @@
-/* A hostile client, driven by a random stream: system calls with wild arguments, unusual but valid requests, then invalid
- * messages until it is disconnected. */
+/* A hostile client, driven by a random stream: system calls with wild arguments, unusual but valid requests, then
+ * invalid messages until it is disconnected. */
 #include "clients/client.h"
 #include "clients/hostile.h"
 

@@ -271,7 +271,8 @@ static void turn(void)
 static const struct behaviour *const workloads[] = {
     [WORKLOAD_IDLE] = &idle, [WORKLOAD_RENDERING] = &rendering, [WORKLOAD_INPUT] = &input,
     [WORKLOAD_SURFACE_CREATION] = &surface_creation, [WORKLOAD_DRAG_DROP] = &drag_drop, [WORKLOAD_MEDIA] = &media,
-    [WORKLOAD_CLIPBOARD] = &clipboard, [WORKLOAD_EDITOR] = &editor, [WORKLOAD_SURGE] = &surge, [WORKLOAD_RESIZE] = &resize,
+    [WORKLOAD_CLIPBOARD] = &clipboard, [WORKLOAD_EDITOR] = &editor, [WORKLOAD_SURGE] = &surge,
+    [WORKLOAD_RESIZE] = &resize,
 };
 
 void client_loop(void)

@@ -19,7 +19,7 @@ struct header { const char *owner; u32 bytes, live; u64 pad, red; };
 struct slab {
     struct list link;             /* in with_room[class], if it has room */
     struct list all_link;         /* in `all` */
-    void *free;                   /* free cells: a stack through their first word, no list, as nothing leaves its middle */
+    void *free;                   /* free cells: a stack through their first word; needs no second pointer */
     u16 used, class;
     u32 pages;                    /* of a run */
 };

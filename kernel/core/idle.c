@@ -9,9 +9,9 @@ static u64 awake_until_ns; /* no halt before */
 
 void sched_stay_awake(void) { awake_until_ns = clock_ns() + IDLE_AWAKE_NS; }
 
-/* Halting synchronises two of QEMU's threads, which costs the host as much as executing some 400 us of no-operations: for
- * a nearer interrupt the CPU spins. Virtual time is the same either way, except with SMP, where the other CPUs would
- * wait. */
+/* Halting synchronises two of QEMU's threads, which costs the host as much as executing some 400 us of no-operations:
+ * for a nearer interrupt the CPU spins. Virtual time is the same either way, except with SMP, where the other CPUs
+ * would wait. */
 static void idle_wait(struct cpu *cpu)
 {
     u64 now = clock_ns();

@@ -1,5 +1,5 @@
-/* The C library's memory functions, for kernel and clients. Eight bytes per move: under icount each iteration of a `rep`
- * counts as an instruction. */
+/* The C library's memory functions, for kernel and clients. Eight bytes per move: under icount each iteration of a
+ * `rep` counts as an instruction. */
 #include "core/kernel.h"
 
 typedef u64 __attribute__((may_alias, aligned(1))) word;

@@ -32,7 +32,7 @@ static inline void list_insert_after(struct list *at, struct list *l)
 static inline void list_prepend(struct list *head, struct list *l) { list_insert_after(head, l); }
 static inline void list_append(struct list *head, struct list *l) { list_insert_after(head->previous, l); }
 
-/* The node's pointers stay as they are: only for a node that is linked again, or freed, before it is looked at. */
+/* Leaves the node's pointers as they are: only for a node that is linked again or freed before its next use. */
 static inline void list_unlink(struct list *l)
 {
     l->previous->next = l->next;

@@ -1,7 +1,7 @@
-/* Spinlocks, measured. A lock is acquired and held with interrupts off. A CPU acquires locks in the order of enum lock_id
- * and releases them in the reverse order; lock_acquire panics on a violation (one bit per held lock in struct cpu).
- * Waiters are not queued: a host may not run a virtual CPU when its turn has come, and all others would wait for it.
- * A CPU that spins answers requests from other CPUs (arch/smp.c), so that two CPUs never wait for each other.
+/* Spinlocks, measured. A lock is acquired and held with interrupts off. A CPU acquires locks in the order of enum
+ * lock_id and releases them in the reverse order; lock_acquire panics on a violation (one bit per held lock in struct
+ * cpu). Waiters are not queued: a host may not run a virtual CPU when its turn has come, and all others would wait for
+ * it. A CPU that spins answers requests from other CPUs (arch/smp.c), so that two CPUs never wait for each other.
  *
  *  order         protects                      acquired by              with               while held
  *  ------------  ----------------------------  -----------------------  -----------------  --------------------------
@@ -22,10 +22,11 @@
  *
  * Locks 2 to 6 may be acquired in any context, with or without LOCK_KERNEL; lock() turns interrupts off and unlock()
  * restores them. service_begin nests: with interrupts off, the CPU holds LOCK_KERNEL already. A new thread starts while
- * its CPU holds LOCK_KERNEL: a kernel thread's body begins with service_end, a client's with kernel_leave. LOCK_KERNEL is
- * released and acquired again within a call only by input_ask (to halt) and planted_window (a bug for tests).
- * Without LOCK_TRACE: trace_state and trace_framebuffer, which write fields of their own, under LOCK_KERNEL.
- * The compositor's structures (wayland/) belong to its thread and need no lock. A panic acquires none. */
+ * its CPU holds LOCK_KERNEL: a kernel thread's body begins with service_end, a client's with kernel_leave. LOCK_KERNEL
+ * is released and acquired again within a call only by input_ask (to halt) and planted_window (a bug for tests).
+ * Without LOCK_TRACE: trace_state and trace_framebuffer write their fields of the header under LOCK_KERNEL. Without any
+ * lock: acknowledging an interrupt (input_interrupt, net_interrupt, apic_end_interrupt). The
+ * compositor's structures (wayland/) belong to its thread and need no lock. A panic acquires none. */
 #ifndef RAYOS_LOCK_H
 #define RAYOS_LOCK_H
 #include "arch/x86.h"
@@ -52,7 +53,7 @@ extern struct lock locks[LOCKS];
 
 [[noreturn]] void lock_misused(enum lock_id id);
 void lock_wait(enum lock_id id);
-u32 lock_held_ns(enum lock_id id); /* how long this CPU has held it so far */
+u32 lock_held_ns(enum lock_id id); /* time since this CPU acquired it */
 
 /* LOCK_TRACE is held for a few dozen instructions and acquired too often to be timed. */
 static inline __attribute__((always_inline)) bool lock_timed(enum lock_id id) { return id != LOCK_TRACE; }

@@ -19,7 +19,7 @@ static u32 nonempty;                    /* bit o: lists[o] has a block */
 static u8 *order_of;
 static u64 *used_map;
 static u64 frames, free_count, peak_used, allocations;
-static u64 (*reclaim)(u64 pages);       /* frees up to that many pages; returns how many it freed */
+static u64 (*reclaim)(u64 pages);       /* frees up to that many pages; returns the number of freed pages */
 
 static u64 frame_of(const void *page) { return direct_physical(page) >> PAGE_SHIFT; }
 static struct list *block_at(u64 frame) { return direct(frame << PAGE_SHIFT); }

@@ -1,7 +1,7 @@
 /* Client processes: address space, start, end, waiting. LOCK_KERNEL protects the table and every process in it.
  *
- * A process ends in process_exit or process_kill: from then on its thread never runs, its socket is closed, and it is in
- * the list of the dead. The launcher frees everything else that it holds, in process_free. */
+ * A process ends in process_exit or process_kill: from then on its thread never runs, its socket is closed, and it is
+ * in the list of the dead. The launcher frees everything else that it holds, in process_free. */
 #include "core/process.h"
 #include "arch/cpu.h"
 #include "arch/time.h"

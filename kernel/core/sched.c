@@ -1,10 +1,10 @@
-/* The scheduler: ready queues, the timer, the choice of a CPU, the context switch. docs/mechanism.md, "Scheduler policy"
- * and "Segments and points".
+/* The scheduler: ready queues, the timer, the choice of a CPU, the context switch. docs/mechanism.md, "Scheduler
+ * policy" and "Segments and points".
  *
  * Everything here runs under LOCK_KERNEL, including a switch: the next thread releases what the previous one acquired.
- * Invariants: a READY thread is in exactly the queue of its priority, and its context is saved; bit p of ready_map is set
- * exactly when queue p is not empty; a CPU's timer is armed for the earlier of the running thread's quantum end and the
- * CPU's earliest sleeper. An idle thread is in no queue. */
+ * Invariants: a READY thread is in exactly the queue of its priority, and its context is saved; bit p of ready_map is
+ * set exactly when queue p is not empty; a CPU's timer is armed for the earlier of the running thread's quantum end and
+ * the CPU's earliest sleeper. An idle thread is in no queue. */
 #include "arch/cpu.h"
 #include "arch/smp.h"
 #include "arch/time.h"
@@ -110,8 +110,8 @@ static void watchdog(u64 now)
 
 /* ---- Choosing a CPU ---- */
 
-/* The CPU for a thread that became ready: the one whose thread has the lowest priority (idle is lowest). Among idle CPUs,
- * the one where the thread last ran, else the one with the lowest id. */
+/* The CPU for a thread that became ready: the one whose thread has the lowest priority (idle is lowest). Among idle
+ * CPUs, the one where the thread last ran, else the one with the lowest id. */
 static struct cpu *lowest_cpu(const struct thread *t)
 {
     if (t->cpu->claim < 0)

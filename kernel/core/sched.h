@@ -1,5 +1,5 @@
-/* Threads, the scheduler's state of each processor, and the brackets around kernel code. LOCK_KERNEL protects all of it,
- * except fields that only their own processor uses, with interrupts off. */
+/* Threads, the scheduler's state of each processor, and the brackets around kernel code. LOCK_KERNEL protects all of
+ * it, except fields that only their own processor uses, with interrupts off. */
 #ifndef RAYOS_SCHED_H
 #define RAYOS_SCHED_H
 #include "arch/x86.h"
@@ -54,7 +54,7 @@ struct cpu {
     u64 armed_ns;            /* ... and the programmed one; NEVER: stopped */
     u64 idle_wake_ns;        /* deadline that ends the present idle period, or NEVER */
     u64 blocked_ns;          /* when the last thread blocked, if the CPU went idle and still holds LOCK_KERNEL; or 0 */
-    u64 idle_locked_ns;      /* how long LOCK_KERNEL was held from there on, last time */
+    u64 idle_locked_ns;      /* time from then to the release of LOCK_KERNEL, of the last such block */
     u64 *root;               /* root page table; the kernel half is the same on all CPUs */
     struct space *space;     /* loaded address space; NULL: none */
     struct tables *tables;   /* arch/cpu.c */
@@ -92,7 +92,7 @@ static inline struct cpu *this_cpu(void)
 #endif
 static inline struct thread *current_thread(void) { return this_cpu()->current; }
 
-/* ---- Brackets around kernel code; lock.h says who uses which ---- */
+/* ---- Brackets around kernel code; their users are in the table in lock.h ---- */
 
 void sched_preempt(void);                /* switches to a ready thread of higher priority, or away from a dead one */
 void sched_follow_up(struct cpu *cpu);   /* sends pending IPIs and programs the timer; without LOCK_KERNEL */

@@ -70,8 +70,8 @@ bool block_init(const struct image_disk *disk)
     return disk_blocks > 0;
 }
 
-/* The second device has the same image and is never started. QEMU completes all requests on an image before it confirms a
- * reset of one of its devices: when the write returns, all submitted requests are in the used ring. Guest time stands
+/* The second device has the same image and is never started. QEMU completes all requests on an image before it confirms
+ * a reset of one of its devices: when the write returns, all submitted requests are in the used ring. Guest time stands
  * still meanwhile, however long the host takes. */
 static void fence(void)
 {

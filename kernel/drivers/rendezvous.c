@@ -1,6 +1,6 @@
-/* The rendezvous: a write to the pvpanic port pauses the machine (-action panic=pause) until the host continues it. QEMU
- * stops the CPUs one after the other, and a running one would execute for a time that depends on the host; so all others
- * halt first. */
+/* The rendezvous: a write to the pvpanic port pauses the machine (-action panic=pause) until the host continues it.
+ * QEMU stops the CPUs one after the other, and a running one would execute for a time that depends on the host; so all
+ * others halt first. */
 #include "drivers/rendezvous.h"
 #include "arch/smp.h"
 

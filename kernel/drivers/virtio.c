@@ -131,7 +131,8 @@ void virtio_set_config8(const struct virtio_device *d, u32 offset, u8 value) { c
 void virtqueue_add(struct virtqueue *queue, u32 chain, const struct virtio_buffer *buffers, u32 readable, u32 writable)
 {
     u32 head = chain * queue->chain_length, count = readable + writable;
-    KERNEL_ASSERT(chain < queue->chains && count && count <= queue->chain_length && !queue->held[chain], "virtio:chain");
+    bool valid = chain < queue->chains && count && count <= queue->chain_length && !queue->held[chain];
+    KERNEL_ASSERT(valid, "virtio:chain");
     queue->writable_bytes[chain] = 0;
     for (u32 i = 0; i < count; i++) {
         volatile struct virtq_descriptor *d = &queue->descriptors[head + i];

@@ -2,7 +2,8 @@
  *
  * The used ring is written by the device and not trusted: a returned chain must be one that the device holds, and its
  * byte count within what the chain offered. After a violation the queue is broken: virtqueue_take returns nothing more.
- * Interrupts are on only for a queue that enables them; otherwise the driver polls. No locks: one thread uses a device. */
+ * Interrupts are on only for a queue that enables them; otherwise the driver polls. No locks: one thread uses a device.
+ * */
 #ifndef RAYOS_VIRTIO_H
 #define RAYOS_VIRTIO_H
 #include "abi.h"
@@ -45,7 +46,7 @@ void virtio_set_config8(const struct virtio_device *device, u32 offset, u8 value
 
 /* Offers a chain that the device does not hold: first the buffers that it reads, then those that it writes. */
 void virtqueue_add(struct virtqueue *queue, u32 chain, const struct virtio_buffer *buffers, u32 readable, u32 writable);
-void virtqueue_notify(const struct virtqueue *queue); /* tells the device about added chains */
+void virtqueue_notify(const struct virtqueue *queue); /* notifies the device of added chains */
 void virtqueue_interrupts(struct virtqueue *queue);   /* interrupt for each used chain of this queue */
 void virtio_interrupt_route(const struct virtio_device *device, u8 vector); /* to the boot CPU, edge-triggered */
 void virtio_interrupt_acknowledge(const struct virtio_device *device);      /* before its cause is handled */

@@ -2,8 +2,8 @@
  *
  * A fault is open from its injection until its target serves again: a client when its successor's first frame is on
  * screen, the heap when the object is quarantined, the network when the remote display shows what the server sent, the
- * disk when it has carried out what it refused. Each target has at most one open fault. The injector's thread prints the
- * lines, so that no other thread's work takes longer. */
+ * disk when it has carried out what it refused. Each target has at most one open fault. The injector's thread prints
+ * the lines, so that no other thread's work takes longer. */
 #include "experiment/failure.h"
 #include "core/heap.h"
 #include "core/process.h"

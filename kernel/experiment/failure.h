@@ -8,7 +8,7 @@ void failure_init(void);                        /* creates the injector's thread
 void failure_start(void);                       /* the clock starts */
 void failure_injected(u32 target, u32 kind, u32 variant, u64 lasts_ns); /* recovery is timed from the fault's end */
 void failure_detected(u32 target, enum detection how); /* the first detection of each fault counts */
-void failure_recovering(u32 target);            /* recovery begins: a respawn is planned, a session lost, an I/O retried */
+void failure_recovering(u32 target);            /* respawn planned, session lost, or I/O retried */
 void failure_recovered(u32 target);
 void failure_shown(u32 client);                 /* the client's first frame is on screen */
 bool failure_open(u32 target);                  /* injected and not recovered */

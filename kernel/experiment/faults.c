@@ -24,7 +24,9 @@ static u64 fraction(u64 of, u32 draw) { return (u64)((unsigned __int128)of * dra
 
 static void draw_next(struct source *source, const struct image_fault *fault)
 {
-    u32 when = random_next(&source->random), target = random_next(&source->random), which = random_next(&source->random);
+    u32 when = random_next(&source->random);
+    u32 target = random_next(&source->random);
+    u32 which = random_next(&source->random);
     bool any = fault->variant == VARIANT_ANY;
     source->target_draw = target;
     source->variant = any ? (u32)fraction(fault_variants(fault->kind), which) : fault->variant;

@@ -1,6 +1,6 @@
-/* Markers of integration scenarios: milestones when their effect is on screen, and checks that the counters of different
- * subsystems agree. The counters run in every scenario; only kind "integration" prints. The compositor's thread reports
- * the timeline's progress; the launcher's starts and finishes. */
+/* Markers of integration scenarios: milestones when their effect is on screen, and checks that the counters of
+ * different subsystems agree. The counters run in every scenario; only kind "integration" prints. The compositor's
+ * thread reports the timeline's progress; the launcher's starts and finishes. */
 #include "experiment/integration.h"
 #include "experiment/scenario.h"
 #include "experiment/trace.h"

@@ -1,5 +1,5 @@
-/* Planted bugs, each behind a provocation that only tests use: they prove that races, lost wake-ups and wrong orders are
- * found. Without that provocation these functions have no effect. */
+/* Planted bugs, each behind a provocation that only tests use: they prove that races, lost wake-ups and wrong orders
+ * are found. Without that provocation these functions have no effect. */
 #ifndef RAYOS_PLANTED_H
 #define RAYOS_PLANTED_H
 #include "core/kernel.h"

@@ -144,7 +144,8 @@ static void report_hot_paths(void)
     for (u32 kind = 0; kind < POINTS; kind++) {
         if (!points[kind].calls || !point_names[kind])
             continue;
-        u64 each = points[kind].cpu_ns / points[kind].calls, share = points[kind].cpu_ns / 1000 * 100000 / (all / 1000 + 1);
+        u64 each = points[kind].cpu_ns / points[kind].calls;
+        u64 share = points[kind].cpu_ns / 1000 * 100000 / (all / 1000 + 1);
         print_line("RAYOS_PERF:REPORT:self_time.%s:" THOUSANDTHS ":us", point_names[kind], SPLIT(each));
         print_line("RAYOS_PERF:REPORT:self_share.%s:" THOUSANDTHS ":%%", point_names[kind], SPLIT(share));
     }

@@ -1,5 +1,6 @@
 /* A stress test: the background load goes through its steps, and one step down where latency exceeds the limit. Prints
- * the effect on commit-to-present latency. The reporter's thread does all of it, at whole seconds, at which steps end too.
+ * the effect on commit-to-present latency. The reporter's thread does all of it, at whole seconds, at which steps end
+ * too.
  *
  * The first second after a change of level is not counted: it is a transient. */
 #include "experiment/stress.h"
@@ -79,7 +80,9 @@ static u32 step_below(u32 level)
 static bool step_ends(u64 now)
 {
     const struct image_load *l = scenario_load();
-    return now >= scenario()->duration_ns || (l->step_count && now % l->step_ns == 0 && now / l->step_ns < l->step_count);
+    if (now >= scenario()->duration_ns)
+        return true;
+    return l->step_count && now % l->step_ns == 0 && now / l->step_ns < l->step_count;
 }
 
 void stress_second(u64 now, struct second ended, u64 busy_percent)

@@ -1,8 +1,8 @@
 /* Mutexes of client processes: numbered, granted in order of request. Under LOCK_KERNEL.
  *
- * The wait-for graph has at most one edge per process: to the owner of the mutex it waits for. A lock that would close a
- * cycle is a deadlock: its caller is killed. As a second line of defence, a waiter that times out has the owner killed.
- * The mutexes of a dead process pass to the next waiters. */
+ * The wait-for graph has at most one edge per process: to the owner of the mutex it waits for. A lock that would close
+ * a cycle is a deadlock: its caller is killed. As a second line of defence, a waiter that times out has the owner
+ * killed. The mutexes of a dead process pass to the next waiters. */
 #include "ipc/mutex.h"
 #include "core/process.h"
 #include "experiment/failure.h"

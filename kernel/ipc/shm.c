@@ -1,4 +1,5 @@
-/* Shared memory: pages contiguous in the kernel's window, mapped into the client that created them, reference-counted. */
+/* Shared memory: pages contiguous in the kernel's window, mapped into the client that created them, reference-counted.
+ * */
 #include "ipc/shm.h"
 #include "arch/vm.h"
 #include "core/heap.h"
@@ -9,7 +10,7 @@
 
 struct shm { void *data; u64 bytes, pages; u32 references, client; };
 
-static u64 held[MAX_CLIENTS]; /* pages created by each client that still exist, whoever holds references to them */
+static u64 held[MAX_CLIENTS]; /* existing pages created by each client, whatever refers to them */
 
 static bool beyond_limit(u32 client, u64 pages)
 {

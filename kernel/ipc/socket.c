@@ -9,8 +9,8 @@
 #include "experiment/supervisor.h"
 #include "experiment/trace.h"
 
-/* A singly linked queue, not a struct list: its messages leave at the front only, and a second pointer per message would
- * put some in a larger heap class. */
+/* A singly linked queue, not a struct list: its messages leave at the front only, and a second pointer per message
+ * would put some in a larger heap class. */
 struct message { struct message *next; u64 time_ns; struct handle handle; u32 bytes; u8 data[]; };
 struct queue { struct message *first, *last; u32 bytes; };
 

@@ -1,4 +1,5 @@
-/* The messages between server and remote display: Ethernet frames, each complete in itself. Pure: tested on the host. */
+/* The messages between server and remote display: Ethernet frames, each complete in itself. Pure: tested on the host.
+ * */
 #ifndef RAYOS_MESSAGE_H
 #define RAYOS_MESSAGE_H
 #include "drivers/net.h"

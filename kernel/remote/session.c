@@ -1,5 +1,6 @@
 /* The remote display session (docs/mechanism.md, "Remote display"): a server that sends the screen's content, and a
- * remote display that shows it and answers. They share a thread, and nothing else but the frames between two devices. */
+ * remote display that shows it and answers. They share a thread, and nothing else but the frames between two devices.
+ * */
 #include "remote/session.h"
 #include "core/sched.h"
 #include "drivers/display.h"

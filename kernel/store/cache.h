@@ -24,9 +24,10 @@ struct buffer {
 bool cache_init(u32 pages);                   /* capacity; false: out of memory */
 struct buffer *cache_find(u32 block);         /* NULL: not cached */
 struct buffer *cache_oldest(enum buffer_state state); /* NULL: none */
-/* Adds a block that is not cached; takes over the page. NULL: no buffer can be dropped, and the page stays the caller's. */
+/* Adds a block that is not cached; takes over the page. NULL: no buffer can be dropped, and the page stays the
+ * caller's. */
 struct buffer *cache_insert(u32 block, void *page, enum buffer_state state);
-void cache_set(struct buffer *buffer, enum buffer_state state); /* to the young end of that state's list; counts as use */
+void cache_set(struct buffer *buffer, enum buffer_state state); /* to the young end of that list; counts as use */
 void cache_rename(struct buffer *buffer, u32 block);
 void cache_drop(struct buffer *buffer);       /* frees its page */
 u64 cache_shrink(u64 pages);                  /* drops up to that many clean blocks, least recently used first */

@@ -37,7 +37,8 @@ u64 record_checksum(const struct record_block *block)
 bool record_valid(const struct record_block *b, u32 block)
 {
     return b->magic == RECORD_MAGIC && b->checksum == record_checksum(b) && b->block == block &&
-           b->length <= RECORD_BYTES && b->kind >= KIND_RECORD && b->kind <= KIND_SUPERBLOCK && !b->name[NAME_BYTES - 1];
+           b->length <= RECORD_BYTES && b->kind >= KIND_RECORD && b->kind <= KIND_SUPERBLOCK &&
+           !b->name[NAME_BYTES - 1];
 }
 
 /* ---- Records by name ---- */

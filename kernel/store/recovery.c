@@ -59,7 +59,8 @@ static void scan(u8 *memory, struct recovered *found)
     }
 }
 
-/* After a scan: keeps the latest versions, and drops tombstones that hide no older version. Returns the live records. */
+/* After a scan: keeps the latest versions, and drops tombstones that hide no older version. Returns the live records.
+ * */
 static u32 keep_latest(struct epoch *open)
 {
     u32 live = 0;

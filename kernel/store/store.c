@@ -164,7 +164,8 @@ static bool move(struct buffer *b)
 }
 
 /* Dirty data is never given up. One failed block counts as bad; if the next write fails too, with none carried out in
- * between, the disk refuses writes: waiting calls get an error, and dirty blocks are written when it accepts them again. */
+ * between, the disk refuses writes: waiting calls get an error, and dirty blocks are written when it accepts them
+ * again. */
 static void write_failed(struct buffer *b, u64 now)
 {
     if (!store_ready() || !places[b->block].owner) { /* the content is no longer needed */
@@ -201,8 +202,8 @@ static void read_done(struct buffer *b, bool error)
     store_wake(&places);
 }
 
-/* Everything put before is durable: the blocks of replaced versions are free, overwritten versions are gone. Returns the
- * number of blocks that changed their state. */
+/* Everything put before is durable: the blocks of replaced versions are free, overwritten versions are gone. Returns
+ * the number of blocks that changed their state. */
 static u32 flush_done(bool error)
 {
     struct epoch *epoch = epoch_of(durable_epoch + 1);

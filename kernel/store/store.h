@@ -1,8 +1,9 @@
 /* The store: named records on the disk (docs/store.md). Nothing here blocks: a call that would returns STORE_WAIT.
  *
- * A put or delete goes to a block that is not needed, never over the version it replaces; the old version's block is free
- * only when the new version is durable. Work is divided into epochs: a flush closes the open epoch, writes all its blocks,
- * flushes the device's cache, and then the epoch is durable. LOCK_KERNEL protects store, cache and block driver. */
+ * A put or delete goes to a block that is not needed, never over the version it replaces; the old version's block is
+ * free only when the new version is durable. Work is divided into epochs: a flush closes the open epoch, writes all its
+ * blocks, flushes the device's cache, and then the epoch is durable. LOCK_KERNEL protects store, cache and block
+ * driver. */
 #ifndef RAYOS_STORE_H
 #define RAYOS_STORE_H
 #include "store/cache.h"

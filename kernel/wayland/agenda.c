@@ -1,5 +1,5 @@
-/* The agenda: a binary heap, not a list, because items are added and moved in any order of time. An item knows its slot,
- * so moving and cancelling are logarithmic. */
+/* The agenda: a binary heap, not a list, because items are added and moved in any order of time. An item knows its
+ * slot, so moving and cancelling are logarithmic. */
 #include "wayland/wayland.h"
 
 /* Input, drag and resize of each client; vblank, repaint, ping, event. */

@@ -39,7 +39,8 @@ void client_flush(struct client *client)
     client->status.overflown = !queued;
 }
 
-/* A queue-write did not fit, or the client is gone. A client that is there and does not read is disconnected and killed. */
+/* A queue-write did not fit, or the client is gone. A client that is there and does not read is disconnected and
+ * killed. */
 static void handle_overflow(struct client *client)
 {
     bool stuck = !client->status.failed && socket_is_open(client->socket);

@@ -1,5 +1,6 @@
-/* Damage, painting, page flips. The stack holds the corners of the mapped windows from bottom to top as columns, so that
- * one comparison covers eight windows. States of a surface: committed -> (composite pass) -> framed -> (flip) -> shown. */
+/* Damage, painting, page flips. The stack holds the corners of the mapped windows from bottom to top as columns, so
+ * that one comparison covers eight windows. States of a surface: committed -> (composite pass) -> framed -> (flip) ->
+ * shown. */
 #include "wayland/protocol.h"
 
 #define BACKGROUND 0xff34495e

@@ -1,5 +1,6 @@
-/* Drag and drop. A drag belongs to the client that started it (client->transfer.dragged); its target is the peer, the next
- * client of the group. During the drag, source and offer point to each other; drag_over ends it and separates them. */
+/* Drag and drop. A drag belongs to the client that started it (client->transfer.dragged); its target is the peer, the
+ * next client of the group. During the drag, source and offer point to each other; drag_over ends it and separates
+ * them. */
 #include "wayland/protocol.h"
 
 enum { ACTIONS = 7, STEPS = 8 };

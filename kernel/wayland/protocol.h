@@ -4,8 +4,8 @@
 #define RAYOS_PROTOCOL_H
 #include "wayland/wayland.h"
 
-/* A signature has one letter per argument: i int, u uint, f fixed, s string, o object, n new_id, a array, h handle; S and
- * O may be null. `types` holds the interfaces of its o, O and n, in order. */
+/* A signature has one letter per argument: i int, u uint, f fixed, s string, o object, n new_id, a array, h handle; S
+ * and O may be null. `types` holds the interfaces of its o, O and n, in order. */
 struct request {
     const char *name;
     const char *signature;

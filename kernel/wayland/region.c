@@ -1,4 +1,5 @@
-/* wl_region: a hint (opaque, input), checked by type and otherwise unused. Windows are opaque, and input goes by client. */
+/* wl_region: a hint (opaque, input), checked by type and otherwise unused. Windows are opaque, and input goes by
+ * client. */
 #include "wayland/protocol.h"
 
 HANDLER(compositor_create_region)

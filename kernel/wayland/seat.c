@@ -1,5 +1,5 @@
-/* The seat: one pointer and one keyboard. For clients whose workload takes input, the seat generates the events or takes
- * them from the input devices, depending on the scenario. */
+/* The seat: one pointer and one keyboard. For clients whose workload takes input, the seat generates the events or
+ * takes them from the input devices, depending on the scenario. */
 #include "drivers/input.h"
 #include "wayland/protocol.h"
 

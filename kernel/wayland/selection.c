@@ -1,5 +1,6 @@
-/* The clipboard. A client's selection is offered to its peer, the next client of the group, which would get the keyboard
- * next. Source and offer point to each other until one of them is destroyed or another selection replaces them. */
+/* The clipboard. A client's selection is offered to its peer, the next client of the group, which would get the
+ * keyboard next. Source and offer point to each other until one of them is destroyed or another selection replaces
+ * them. */
 #include "wayland/protocol.h"
 
 static void part(struct data_source *source)

@@ -1,5 +1,6 @@
-/* The shell: configures (maximised, fullscreen, resized, decorated), and the timeline's events. Several configures may be
- * in flight. The client acknowledges one of them, which settles all earlier ones, and its next buffer has to obey it. */
+/* The shell: configures (maximised, fullscreen, resized, decorated), and the timeline's events. Several configures may
+ * be in flight. The client acknowledges one of them, which settles all earlier ones, and its next buffer has to obey
+ * it. */
 #include "wayland/protocol.h"
 
 /* Of the published enum; bit n of `states` is state n. */

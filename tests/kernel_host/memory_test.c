@@ -9,7 +9,7 @@
 #define OBJECTS 600
 
 static u64 seed = 1;
-static u32 chance(u32 below) { seed = seed * 6364136223846793005ull + 1442695040888963407ull; return (u32)(seed >> 33) % below; }
+static u32 chance(u32 below) { return host_random(&seed) % below; }
 
 static bool all(const u8 *at, u64 bytes, u8 value)
 {
@@ -126,7 +126,7 @@ static void note(const char *owner, const void *object)
     reported = object;
 }
 
-/* With a listener damage is told once, by whoever comes first, and the object is not used again until released. */
+/* With heap_on_damage set, damage is reported once, at the first check, and the object is withheld until released. */
 static void damage_is_told_and_the_object_withheld(void)
 {
     static const u32 sizes[] = { 1, 40, 300, 2000, 9001 };

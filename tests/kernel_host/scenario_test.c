@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 
 static u64 seed = 1;
-static u32 chance(u32 below) { seed = seed * 6364136223846793005ull + 1442695040888963407ull; return (u32)(seed >> 33) % below; }
+static u32 chance(u32 below) { return host_random(&seed) % below; }
 
 static u32 crc32(const u8 *data, size_t bytes)
 {

@@ -326,7 +326,11 @@ void socket_release(struct socket *s)
     s->released = true;
 }
 
-struct input_report input_ask(enum host_request what, u32 x, u32 y) { (void)what, (void)x, (void)y; return (struct input_report){0}; }
+struct input_report input_ask(enum host_request what, u32 x, u32 y)
+{
+    return (void)what, (void)x, (void)y, (struct input_report){0};
+}
+
 void process_kill(u32 client, u32 reason)
 {
     (void)client;
@@ -365,7 +369,8 @@ u32 mock_on_screen(u32 x, u32 y) { return framebuffers[!back][y * MOCK_WIDTH + x
 /* ---- Scenario and random numbers: a gap is always mock_gap_ns ---- */
 
 static struct image_settings settings = {
-    .seed = 1, .duration_ns = 1000000000000, .repaint_window_ns = 4000000, .ping_interval_ns = 250000000, .hang_timeout_ns = 1000000000,
+    .seed = 1, .duration_ns = 1000000000000, .repaint_window_ns = 4000000,
+    .ping_interval_ns = 250000000, .hang_timeout_ns = 1000000000,
     .width = MOCK_WIDTH, .height = MOCK_HEIGHT, .refresh_mhz = 60000,
 };
 static const struct image_group groups[] = {
@@ -383,5 +388,9 @@ struct image_event mock_event;
 u32 scenario_events(void) { return mock_event.count ? 1 : 0; }
 const struct image_event *scenario_event(u32 index) { (void)index; return &mock_event; }
 const u64 *scenario_table(u32 index) { (void)index; return gaps; }
-void random_seed(struct random *r, u64 seed, u32 client, u32 generation, u32 stream) { (void)seed, (void)client, (void)generation; r->state = stream; }
+void random_seed(struct random *r, u64 seed, u32 client, u32 generation, u32 stream)
+{
+    (void)seed, (void)client, (void)generation;
+    r->state = stream;
+}
 u64 random_quantile(struct random *r, const u64 *table) { (void)r, (void)table; return mock_gap_ns; }
