@@ -26,7 +26,7 @@ from rayos_model.throughput import ThroughputCounter as ThroughputCounter
 from rayos_model.units import OPERATIONS, QUANTILE_OF
 
 PROFILED: Final = OPERATIONS[:6]
-"""Operations that the RAYOS_PERF lines tell of; kernel/profile.c."""
+"""Operations that the RAYOS_PERF lines tell of; kernel/experiment/profile.c."""
 
 _SAMPLE_TOLERANCE: Final = 1 / 128
 """Both histograms know a quantile to 1/256 of its value."""

@@ -267,7 +267,7 @@ bool process_can_be_struck(u32 client)
     return p && !p->thread.on_cpu && socket_is_connected(p->socket);
 }
 
-bool process_can_go_on(u32 client)
+bool process_can_continue(u32 client)
 {
     return process_can_be_struck(client) && processes[client]->serving && socket_is_receiving(processes[client]);
 }

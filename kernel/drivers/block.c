@@ -106,7 +106,7 @@ static bool before(const struct slot *a, const struct slot *b)
 }
 
 /* Searched from the end: most requests finish in the order in which they were submitted. */
-static void await(struct slot *s, u64 deadline_ns)
+static void due_insert(struct slot *s, u64 deadline_ns)
 {
     struct list *after = due.previous;
     s->deadline_ns = deadline_ns;
@@ -115,7 +115,7 @@ static void await(struct slot *s, u64 deadline_ns)
     list_insert_after(after, &s->link);
 }
 
-static void await_no_more(struct slot *s) { list_unlink(&s->link); }
+static void due_remove(struct slot *s) { list_unlink(&s->link); }
 
 static void offer(u32 i, u64 now)
 {
@@ -133,7 +133,7 @@ static void offer(u32 i, u64 now)
     s->returned = false;
     s->tries++;
     s->order = submitted++;
-    await(s, service_end(s->operation, s->blocks, now));
+    due_insert(s, service_end(s->operation, s->blocks, now));
 }
 
 void block_submit(enum block_operation operation, u32 block, void *data, u32 blocks, u64 now)
@@ -149,7 +149,7 @@ void block_submit(enum block_operation operation, u32 block, void *data, u32 blo
     if (operation == BLOCK_FLUSH && !can_flush) { /* no volatile cache: done when all earlier requests are */
         slots[i].returned = true;
         slots[i].order = submitted++;
-        await(&slots[i], service_end(operation, 0, now));
+        due_insert(&slots[i], service_end(operation, 0, now));
         shared[i].status = STATUS_OK;
         return;
     }
@@ -203,7 +203,7 @@ bool block_next(u64 now, struct block_done *done)
         u32 i = (u32)(s - slots);
         if (s->resting) {
             s->resting = false;
-            await_no_more(s);
+            due_remove(s);
             offer(i, now);
             continue;
         }
@@ -216,13 +216,13 @@ bool block_next(u64 now, struct block_done *done)
             trace_measure(M_DISK_RETRY, s->block, s->operation);
             retrying[s->operation] += !s->refused;
             s->refused = s->resting = true;
-            await_no_more(s);
-            await(s, now + (BACKOFF_NS << 2 * (s->tries - 1)));
+            due_remove(s);
+            due_insert(s, now + (BACKOFF_NS << 2 * (s->tries - 1)));
             continue;
         }
         *done = (struct block_done){ s->operation, s->block, s->data, error };
         trace_measure(M_DISK_REQUEST, s->block << 2 | s->operation, now - s->submitted_ns);
-        await_no_more(s);
+        due_remove(s);
         unused |= 1ull << i;
         retrying[s->operation] -= s->refused;
         in_flight--;

@@ -142,7 +142,7 @@ void failure_shown(u32 client)
 }
 
 bool failure_open(u32 target) { return faults[target].kind != 0; }
-bool failure_noticed(u32 target) { return faults[target].detected; }
+bool failure_is_detected(u32 target) { return faults[target].detected; }
 
 static void time_out(u64 now)
 {

@@ -12,7 +12,7 @@ void failure_recovering(u32 target);            /* respawn planned, session lost
 void failure_recovered(u32 target);
 void failure_shown(u32 client);                 /* the client's first frame is on screen */
 bool failure_open(u32 target);                  /* injected and not recovered */
-bool failure_noticed(u32 target);               /* open and detected */
+bool failure_is_detected(u32 target);               /* open and detected */
 bool failure_finish(bool failed);               /* prints the verdict; true: pass */
 
 /* ---- faults.c, called by the injector's thread ---- */

@@ -63,7 +63,7 @@ u64 faults_next(void)
 /* In a deadlock one of the two clients survives: both must be able to continue. */
 static bool eligible(u32 client, u32 kind)
 {
-    bool can = kind == FAULT_DEADLOCK ? process_can_go_on(client) : process_can_be_struck(client);
+    bool can = kind == FAULT_DEADLOCK ? process_can_continue(client) : process_can_be_struck(client);
     return can && !failure_open(client);
 }
 
@@ -144,7 +144,7 @@ static void mend(void)
 
 void disk_refused(void)
 {
-    bool first = failure_open(FAULT_TARGET_DISK) && !failure_noticed(FAULT_TARGET_DISK);
+    bool first = failure_open(FAULT_TARGET_DISK) && !failure_is_detected(FAULT_TARGET_DISK);
     failure_detected(FAULT_TARGET_DISK, DETECTED_IO_ERROR);
     if (first)
         failure_recovering(FAULT_TARGET_DISK);
@@ -152,7 +152,7 @@ void disk_refused(void)
 
 void disk_served(enum block_operation operation)
 {
-    if (operation == refused && mend_ns == NEVER && failure_noticed(FAULT_TARGET_DISK))
+    if (operation == refused && mend_ns == NEVER && failure_is_detected(FAULT_TARGET_DISK))
         failure_recovered(FAULT_TARGET_DISK);
 }
 

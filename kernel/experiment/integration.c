@@ -13,7 +13,7 @@ static bool shown[MAX_CLIENTS];
 static u32 expected[MAX_EVENTS];               /* clients on which the event has no effect yet */
 static bool begun[MAX_EVENTS], complete[MAX_EVENTS];
 static event_set pending[MAX_CLIENTS];         /* by client: begun, not done */
-static event_set untaken[MAX_CLIENTS];         /* ... and the client has not reacted yet */
+static event_set unhandled[MAX_CLIENTS];         /* ... and the client has not reacted yet */
 static event_set abandoned;                    /* a client left before they were done */
 
 static const char *const names[] = {
@@ -94,7 +94,7 @@ void integration_expect(u32 index, u32 client)
 {
     expected[index]++;
     pending[client] |= 1ull << index;
-    untaken[client] |= 1ull << index;
+    unhandled[client] |= 1ull << index;
 }
 
 void integration_begun(u32 index)
@@ -106,12 +106,12 @@ void integration_begun(u32 index)
 event_set integration_take(u32 client, enum action action)
 {
     event_set taken = 0;
-    for (event_set rest = untaken[client]; rest; rest &= rest - 1) {
+    for (event_set rest = unhandled[client]; rest; rest &= rest - 1) {
         u32 index = (u32)__builtin_ctzll(rest);
         if (scenario_event(index)->action == action)
             taken |= 1ull << index;
     }
-    untaken[client] &= ~taken;
+    unhandled[client] &= ~taken;
     return taken;
 }
 
@@ -132,7 +132,7 @@ void integration_closed(u32 client)
         if (scenario_event(index)->action != ACTION_CLOSE)
             abandoned |= 1ull << index;
     }
-    untaken[client] = 0;
+    unhandled[client] = 0;
     integration_done(client, pending[client]);
 }
 
@@ -166,7 +166,7 @@ bool integration_finish(bool all_left, i64 pages, i64 heap)
     verify("input", c->input_produced == c->input_delivered + c->input_coalesced);
     verify("configures", c->configures_sent == c->configures_settled);
     verify("transfers", c->pipe_in == c->pipe_out + c->pipe_dropped);
-    verify("theme", c->themes_told == c->themes_followed);
+    verify("theme", c->themes_sent == c->themes_followed);
     verify("timeline", timeline_complete());
     mark();
     print_line("RAYOS_INTEGRATION:SCENARIO_COMPLETE:%s:%s", scenario()->name, failures ? "fail" : "pass");

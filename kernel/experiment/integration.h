@@ -12,7 +12,7 @@ struct counters {
     u64 pipe_in, pipe_out, pipe_dropped;       /* bytes written, read, and never read */
     u64 frames_painted, frames_shown;
     u64 shm_pages_freed;
-    u64 themes_told, themes_followed;          /* decorations sent a theme change; those sent the right theme */
+    u64 themes_sent, themes_followed;          /* decorations sent a theme change; those sent the right theme */
     u64 clients_connected, clients_closed;
 };
 extern struct counters counters;

@@ -13,7 +13,7 @@ struct mutex { struct process *owner; struct list waiters; }; /* waiters: initia
 
 static struct mutex mutexes[MAX_MUTEXES];
 
-static void hand_on(struct mutex *m)
+static void grant_next(struct mutex *m)
 {
     struct list *waiters = list_lazy(&m->waiters);
     struct process *next = list_empty(waiters) ? NULL : CONTAINER(waiters->next, struct process, queued);
@@ -44,7 +44,7 @@ void mutex_release_all(struct process *p)
     mutex_abandon(p);
     for (struct mutex *m = mutexes; m < mutexes + MAX_MUTEXES; m++)
         if (m->owner == p)
-            hand_on(m);
+            grant_next(m);
 }
 
 /* The walk is bounded, because with the detector off a cycle without p may exist. */
@@ -88,7 +88,7 @@ i64 mutex_unlock(struct process *p, u64 id)
 {
     if (id >= MAX_MUTEXES || mutexes[id].owner != p)
         return -E_INVALID;
-    hand_on(&mutexes[id]);
+    grant_next(&mutexes[id]);
     trace_point(P_UNLOCK, (u32)id, 0);
     return 0;
 }

@@ -22,7 +22,7 @@ struct socket {
     struct queue to_compositor, to_client;
     u32 room_wanted;                    /* bytes that a blocked send waits for */
     struct message *motion;             /* the last message in to_client that is one pointer motion, or NULL */
-    bool connected, connect_told, closed, close_told, disconnected;
+    bool connected, connect_taken, closed, close_taken, disconnected;
     struct list ready;                  /* in ready_list while it has an item */
 };
 
@@ -75,7 +75,7 @@ static struct message *message_new(u32 bytes, u64 time_ns)
 
 static bool has_item(const struct socket *s)
 {
-    return (s->connected && !s->connect_told) || s->to_compositor.first || (s->closed && !s->close_told);
+    return (s->connected && !s->connect_taken) || s->to_compositor.first || (s->closed && !s->close_taken);
 }
 
 static void make_ready(struct socket *s)
@@ -108,15 +108,15 @@ static void take_batch(struct socket *s, struct batch *batch)
 
 static enum socket_ready take_item(struct socket *s, struct batch *batch)
 {
-    if (!s->connect_told) {
-        s->connect_told = true;
+    if (!s->connect_taken) {
+        s->connect_taken = true;
         return READY_CONNECTED;
     }
     if (s->to_compositor.first) {
         take_batch(s, batch);
         return READY_BATCH;
     }
-    s->close_told = true;
+    s->close_taken = true;
     return READY_CLOSED;
 }
 
@@ -227,7 +227,7 @@ static void drop_reference(struct socket *s)
 void socket_release(struct socket *s)
 {
     u64 flags = service_begin();
-    KERNEL_ASSERT(s->close_told, "socket:released while open");
+    KERNEL_ASSERT(s->close_taken, "socket:released while open");
     live--;
     drop_reference(s);
     launcher_wake();

@@ -286,9 +286,9 @@ static void flip(u64 index)
     trace_point(P_FLIP, shown, counters.shm_pages_freed - freed);
 }
 
-void vblank(u64 index, u64 time)
+void vblank(u64 index, u64 time_ns)
 {
-    if (frame_ready && frame_finished_ns < time) {
+    if (frame_ready && frame_finished_ns < time_ns) {
         flip(index);
         return;
     }

@@ -51,11 +51,11 @@ static void schedule_event(void)
 
 static void handle_item(struct agenda_item *item)
 {
-    u64 time = item->time_ns;
+    u64 time_ns = item->time_ns;
     switch (item->order) {
     case AGENDA_VBLANK:
         agenda_schedule(item, vblank_time(vblank_index + 1));
-        vblank(vblank_index++, time);
+        vblank(vblank_index++, time_ns);
         break;
     case AGENDA_REPAINT:
         agenda_schedule(item, repaint_time(++repaint_index));
@@ -69,7 +69,7 @@ static void handle_item(struct agenda_item *item)
         break;
     case AGENDA_PING:
         schedule_ping();
-        xdg_ping_round(time);
+        xdg_ping_round(time_ns);
         break;
     case AGENDA_RESIZE:
         shell_resize_step(item->context);

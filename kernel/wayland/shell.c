@@ -201,7 +201,7 @@ static void decorate(struct decoration *decoration, event_set events)
     u32 mode = decoration->own_mode ? decoration->own_mode : theme;
     event(decoration->object.client, decoration->object.id, EVENT_DECORATION_CONFIGURE, mode);
     if (events) {
-        counters.themes_told++;
+        counters.themes_sent++;
         counters.themes_followed += mode == scenario_event((u32)__builtin_ctzll(events))->value;
     }
     shell_configure(decoration->toplevel, events);

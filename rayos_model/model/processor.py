@@ -265,7 +265,7 @@ class Processor:
         return self.idle_before
 
     def _fresh_quantum(self) -> int:
-        """A full quantum or, with jitter, one that random draws shorten; as in kernel/sched.c."""
+        """A full quantum or, with jitter, one that random draws shorten; as in kernel/core/sched.c."""
         if self._jitter is None:
             return self.quantum_ns
         draw = self._jitter.next()

@@ -127,7 +127,7 @@ static void note(const char *owner, const void *object)
 }
 
 /* With heap_on_damage set, damage is reported once, at the first check, and the object is withheld until released. */
-static void damage_is_told_and_the_object_withheld(void)
+static void damage_is_reported_and_the_object_withheld(void)
 {
     static const u32 sizes[] = { 1, 40, 300, 2000, 9001 };
     u64 used = pages_used(), bytes = heap_bytes();
@@ -192,7 +192,7 @@ int main(void)
     objects_keep_their_contents_and_return();
     damage_is_found_and_names_the_owner();
     heap_trim();
-    damage_is_told_and_the_object_withheld();
+    damage_is_reported_and_the_object_withheld();
     every_planted_overrun_is_found();
     return 0;
 }

@@ -156,7 +156,7 @@ struct socket {
     u32 client;
     u64 connected_ns;
     void *user;
-    bool told_connected, closed, told_closed, released, ready;
+    bool connect_taken, closed, close_taken, released, ready;
     struct item *items;
     struct queued *writes;
     u32 queued_bytes;
@@ -167,7 +167,7 @@ static u32 killed;
 
 static void make_ready(struct socket *s)
 {
-    if (s->ready || !(!s->told_connected || s->items || (s->closed && !s->told_closed)))
+    if (s->ready || !(!s->connect_taken || s->items || (s->closed && !s->close_taken)))
         return;
     struct socket **at = &ready_list;
     while (*at)
@@ -250,12 +250,12 @@ void *socket_user(const struct socket *s) { return s->user; }
 
 static enum socket_ready take(struct socket *s, struct batch *batch)
 {
-    if (!s->told_connected) {
-        s->told_connected = true;
+    if (!s->connect_taken) {
+        s->connect_taken = true;
         return READY_CONNECTED;
     }
     if (!s->items) {
-        s->told_closed = true;
+        s->close_taken = true;
         return READY_CLOSED;
     }
     struct item *item = s->items;
@@ -322,7 +322,7 @@ bool socket_is_open(const struct socket *s) { return !s->closed; }
 
 void socket_release(struct socket *s)
 {
-    CHECK(s->told_closed && !s->released);
+    CHECK(s->close_taken && !s->released);
     s->released = true;
 }
 
