@@ -34,7 +34,7 @@ void process_free(struct process *p);           /* with everything it holds */
 
 /* ---- Fault injection ---- */
 bool process_can_be_struck(u32 client);         /* alive, connected, and not running on another CPU */
-bool process_can_continue(u32 client);             /* ... serving and waiting for events: can continue after the fault */
+bool process_can_continue(u32 client);          /* ... serving, waiting for events: can continue after the fault */
 void process_serves(u32 client);                /* its first frame is on screen */
 void process_strike(u32 client, u32 what);      /* continues with the fault (config->fault); not the current process */
 #endif
