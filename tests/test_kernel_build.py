@@ -38,20 +38,12 @@ def test_another_folder_builds_the_same_bits(sources: Path, tmp_path: Path, monk
     assert str(tmp_path).encode() not in here.path.read_bytes()
 
 
-@pytest.mark.parametrize("file", ["trace.c", "syscall.c", "handle.c", "wayland/client.c"])
+@pytest.mark.parametrize("file", ["experiment/trace.c", "core/syscall.c", "core/handle.c", "wayland/client.c"])
 def test_no_vector_register_is_used_where_nobody_saves_it(file: str, tmp_path: Path) -> None:
     flags = [*kernel_build._KERNEL.split(), "-fno-lto", "-S"]
     output = tmp_path / "kernel.s"
-    command = [
-        sys.executable,
-        "-m",
-        "ziglang",
-        "cc",
-        *flags,
-        str(kernel_build.kernel_sources() / file),
-        "-o",
-        str(output),
-    ]
+    sources = kernel_build.kernel_sources()
+    command = [sys.executable, "-m", "ziglang", "cc", *flags, f"-I{sources}", str(sources / file), "-o", str(output)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assembly = output.read_text()
@@ -70,27 +62,37 @@ def test_a_built_kernel_is_taken_from_the_cache(sources: Path, monkeypatch: pyte
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda _: kernel_build.build_kernel(), range(4)))
     assert len(calls) == len(set(made)) == 1
-    (sources / "main.c").write_text((sources / "main.c").read_text() + "\n")
+    (sources / "core/main.c").write_text((sources / "core/main.c").read_text() + "\n")
     assert kernel_build.build_kernel() != made[0]
     assert len(calls) == 2
 
 
 def test_a_compile_error_is_one_line_that_names_the_file_and_the_error(sources: Path) -> None:
-    (sources / "time.c").write_text("int broken(void) { return undeclared_name; }\n")
+    (sources / "arch" / "time.c").write_text("int broken(void) { return undeclared_name; }\n")
     with pytest.raises(failures.KernelBuildFailed) as error:
         hardware.build_kernel()
     text = str(error.value)
     assert "\n" not in text
-    assert "the kernel does not compile: time.c" in text
+    assert "the kernel does not compile: arch/time.c" in text
     assert "undeclared_name" in text
     assert error.value.exit_code == 3
     assert not list((default_cache() / "kernel").glob("*.elf"))
 
 
 def test_a_link_error_is_one_line(sources: Path) -> None:
-    (sources / "time.c").write_text("")
+    (sources / "arch" / "time.c").write_text("")
     with pytest.raises(failures.KernelBuildFailed) as error:
         hardware.build_kernel()
     assert "\n" not in str(error.value)
     assert "kernel.ld" in str(error.value)
     assert "undefined symbol" in str(error.value)
+
+
+@pytest.mark.parametrize("folder", ["kernel", "tests/kernel_host"])
+def test_no_line_of_the_kernel_is_longer_than_120_columns(folder: str) -> None:
+    long = []
+    for file in sorted((Path(__file__).resolve().parent.parent / folder).rglob("*")):
+        if file.suffix in {".c", ".h", ".S", ".ld"}:
+            lines = file.read_text().splitlines()
+            long += [f"{file.name}:{number}" for number, line in enumerate(lines, 1) if len(line) > 120]
+    assert long == []

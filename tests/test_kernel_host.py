@@ -26,17 +26,17 @@ pytestmark = pytest.mark.skipif(
 HERE = Path(__file__).parent
 KERNEL = HERE.parent / "kernel"
 PROGRAMS = {
-    "memory": ["page.c", "heap.c", "library.c"],
-    "mutex": ["mutex.c"],
-    "random": ["random.c"],
-    "scenario": ["scenario.c"],
-    "trace": ["trace.c", "page.c", "profile.c", "histogram.c"],
-    "histogram": ["histogram.c"],
+    "memory": ["core/page.c", "core/heap.c", "core/library.c"],
+    "mutex": ["ipc/mutex.c"],
+    "random": ["core/random.c"],
+    "scenario": ["experiment/scenario.c"],
+    "trace": ["experiment/trace.c", "core/page.c", "experiment/profile.c", "core/histogram.c"],
+    "histogram": ["core/histogram.c"],
     "blit": ["wayland/blit.c"],
-    "net": ["message.c", "virtio.c", "page.c"],
-    "virtio": ["virtio.c", "page.c"],
-    "store": ["store.c", "cache.c", "page.c"],
-    "socket": ["socket.c"],
+    "net": ["remote/message.c", "drivers/virtio.c", "core/page.c"],
+    "virtio": ["drivers/virtio.c", "core/page.c"],
+    "store": ["store/store.c", "store/index.c", "store/recovery.c", "store/cache.c", "core/page.c"],
+    "socket": ["ipc/socket.c"],
 }
 ZIG = [
     sys.executable,

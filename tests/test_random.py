@@ -32,8 +32,8 @@ def test_a_published_pcg32_vector_is_reproduced() -> None:
 
 
 def test_the_kernel_reproduces_the_vectors(compile_and_run: Callable[..., str]) -> None:
-    source = ROOT / "kernel" / "random.c"
-    program = ['#include "random.h"', "int printf(const char *, ...);"]
+    source = ROOT / "kernel" / "core" / "random.c"
+    program = ['#include "core/random.h"', "int printf(const char *, ...);"]
     program.append(f"static const u64 table[] = {{{','.join(f'{q}ull' for q in VECTORS['table'])}}};")
     program.append("int main(void) { struct random r;")
     for vector in VECTORS["streams"]:

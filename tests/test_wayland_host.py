@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HARNESS = ROOT / "tests" / "kernel_host"
 COMMON = ["-g", "-O1", "-pthread", "-Wall", "-Wextra", "-Wno-attributes", "-Wno-unused-function"]
+COMMON += [f"-I{ROOT / 'kernel'}"]
 COMPILERS = {
     "zig": [sys.executable, "-m", "ziglang", "cc", "-std=c23", "-fsanitize=undefined", "-fno-sanitize-trap=all"],
     "gcc": ["gcc", "-std=c2x", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
@@ -33,7 +34,8 @@ def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     def program(name: str) -> Path:
         target = folder / name
         if not target.exists():
-            compositor = [ROOT / "kernel" / "integration.c", *sorted((ROOT / "kernel" / "wayland").glob("*.c"))]
+            integration = ROOT / "kernel" / "experiment" / "integration.c"
+            compositor = [integration, *sorted((ROOT / "kernel" / "wayland").glob("*.c"))]
             sources = [HARNESS / f"wayland_{name}.c", HARNESS / "wayland_mock.c", *compositor]
             command = [*COMPILERS[request.param], *COMMON, *map(str, sources), "-o", str(target)]
             done = subprocess.run(command, capture_output=True, text=True)

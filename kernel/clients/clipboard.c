@@ -1,11 +1,11 @@
-/* Copies and pastes. Clients of even number in their group copy, each gap, in three types of three sizes; the next client
- * pastes all of them. Who copies reads no pipe and who pastes writes none, so nobody waits for a waiting one.
+/* Clipboard workload. Clients of even number in their group copy after each gap, in three types of three sizes; the
+ * next client pastes all of them. A copying client reads no pipe and a pasting client writes none: no cycle of waits.
  *
- * Where there is a store, what is copied is kept in it, a record a piece, and read from it for each paste. Data whose last
- * byte is not END was cut short: who pastes asks for it again. */
-#include "client.h"
-#include "name.h"
-#include "syscall.h"
+ * With a store, the copied data is kept in it, one record per piece, and read from it for each paste. If the last byte
+ * of the data is not END, it was cut short, and the pasting client requests it again. */
+#include "clients/client.h"
+#include "clients/name.h"
+#include "clients/syscall.h"
 
 enum { MIMES = 3, END = 1, PASTE_TRIES = 64 };
 static const u64 again_ns = 20000000;          /* after a paste that was cut short */
@@ -14,21 +14,21 @@ static const char *const mimes[MIMES] = {"text/plain;charset=utf-8", "text/html"
 static u64 next = NEVER;
 static u8 data[PIPE_BYTES];
 /* copying */
-static u32 source, old;                        /* the selection; the one before */
+static u32 source, old;                        /* the selection; the previous one */
 static bool source_cancelled, old_cancelled;
-static u32 sent;                               /* types pasted from it so far */
+static u32 sent;                               /* types pasted from the selection so far */
 static i32 write_end = -1;
 static u32 write_mime;
-static bool kept;                              /* what it copies is in the store */
+static bool kept;                              /* the data is in the store */
 /* pasting */
-static u32 offer, incoming, mime_at;           /* being pasted; to be pasted next; type to paste */
+static u32 offer, incoming, mime_at;           /* offer being pasted; the next one; type to paste */
 static i32 read_end = -1;
-static u64 paste_ns;                           /* not before */
-static u32 cut_short;                          /* times in a row */
+static u64 paste_ns;                           /* no paste before */
+static u32 cut_short;                          /* pastes cut short in a row */
 
 static bool copies(void) { return config()->place % 2 == 0; }
 
-/* The largest is the last; each one before is a quarter of it. */
+/* The last type is the largest; each earlier one is a quarter of the next. */
 static u32 bytes_of(u32 mime)
 {
     u32 bytes = config()->transfer_bytes >> 2 * (MIMES - 1 - mime);

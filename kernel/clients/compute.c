@@ -1,11 +1,11 @@
-/* Not a client of the compositor at all: computes until its time is over. Background load.
+/* A computing process: background load, no client of the compositor.
  *
- * Where processors take turns on one clock (QEMU with icount), a turn ends at a `pause`, so there is one now and then. A turn
- * that lasts up to a timer's deadline would cost the next processor its own. */
-#include "syscall.h"
-#include "compute.h"
+ * Where CPUs take turns on one clock (QEMU with icount), a turn ends at a `pause`, so each computing turn ends with
+ * one. A turn up to a timer's deadline would cost the next CPU its turn. */
+#include "clients/syscall.h"
+#include "clients/compute.h"
 
-#define LEAST_ROUNDS 5
+#define MIN_ROUNDS 5
 
 static void compute_pause(void) { __asm__ volatile("pause"); }
 
@@ -18,18 +18,18 @@ static u64 scramble(u64 x, u32 rounds)
     return x;
 }
 
-/* Reads the clock seldom, for QEMU's is behind a spinlock (where processors run at once): one that loses its core while it has
- * that makes all others burn theirs. Half of what is left of a turn is computed in one go, as fast as it went before, then half
- * of the rest: so a turn is as long as it should be. */
+/* Reads the clock rarely: QEMU's clock is behind a spinlock with MTTCG, and a vCPU that loses its core while it holds
+ * that lock makes all others spin. Each stretch is half of what is left of the turn, at the measured speed, so that the
+ * turn has the right length. */
 void compute(void)
 {
-    u64 x = config()->id + 1, rounds = LEAST_ROUNDS, took = 0;
+    u64 x = config()->id + 1, rounds = MIN_ROUNDS, took = 0;
     for (u64 now; (now = clock_ns()) < config()->end_ns; compute_pause())
         for (u64 until = now + COMPUTE_TURN_NS, before; now < until; took = now - before) {
             if (took)
                 rounds = rounds * (until - now) / (2 * took);
-            if (rounds < LEAST_ROUNDS)
-                rounds = LEAST_ROUNDS;
+            if (rounds < MIN_ROUNDS)
+                rounds = MIN_ROUNDS;
             x = scramble(x, (u32)rounds);
             before = now, now = clock_ns();
         }

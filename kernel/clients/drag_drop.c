@@ -1,8 +1,9 @@
-/* Starts a drag each gap; as the peer of another client, accepts its drop and reads the data.
+/* Drag-and-drop workload: starts a drag after each gap; as the peer of another client, accepts its drop and reads the
+ * data.
  *
- * Never blocks on a pipe while a drag of its own still waits for `send`: so whoever must write is always listening, and
- * clients that drop on each other (or on themselves) at the same time cannot lock up. */
-#include "client.h"
+ * Never blocks on a pipe while its own drag waits for `send`: a client that must write is always receiving events, and
+ * clients that drop on each other (or on themselves) at the same time cannot deadlock. */
+#include "clients/client.h"
 
 enum { COPY = 1, MAX_STEPS = 16 };
 enum step { STEP_ACCEPT, STEP_RECEIVE, STEP_DISCARD, STEP_WRITE, STEP_DONE };
@@ -10,11 +11,11 @@ enum step { STEP_ACCEPT, STEP_RECEIVE, STEP_DISCARD, STEP_WRITE, STEP_DONE };
 static const char mime[] = "text/plain;charset=utf-8";
 static u64 next = NEVER;
 static u8 data[PIPE_BYTES];
-static enum step steps[MAX_STEPS];             /* what events ask for, in their order */
+static enum step steps[MAX_STEPS];             /* steps that events call for, in order */
 static u32 steps_added, steps_done;
 static u32 source;                             /* of the drag in progress; 0: none */
-static bool unsent;                            /* ... whose data was not asked for yet */
-static u32 offer, offer_serial;                /* of the drag it is the target of; 0: none */
+static bool unsent;                            /* ... and its data was not requested yet */
+static u32 offer, offer_serial;                /* of the drag of which it is the target; 0: none */
 static i32 read_end = -1, write_end = -1;
 
 static void frame(u64 now)
@@ -40,7 +41,7 @@ static void device_event(const struct message *message)
 {
     switch (message->opcode) {
     case DEVICE_DATA_OFFER:
-        if (offer) /* its source is gone: no more of it */
+        if (offer) /* an earlier offer whose source is gone */
             request(offer, OFFER_DESTROY, "");
         close_handle(&read_end);
         offer = message_word(message, 0);
@@ -95,7 +96,7 @@ static void start_drag(void)
 {
     next += random_quantile(&gap, gap_table());
     if (source)
-        return; /* the last drag is not finished: skipped */
+        return; /* the last drag is not finished: skip this one */
     source = id_new();
     unsent = true;
     request(globals.data_device_manager, MANAGER_CREATE_DATA_SOURCE, "u", source);

@@ -1,12 +1,12 @@
-/* Reacts to input as `input` does, and then has unsaved work; asked to close, it saves that before it leaves: where there is
- * a store, as a record that a flush makes durable. What the disk refuses stays unsaved, and is saved a while later. */
-#include "client.h"
-#include "name.h"
-#include "syscall.h"
+/* Editor workload: reacts to input as `input` does, and then has unsaved work. At a close event it saves the work
+ * before it leaves; with a store, as a record that a flush makes durable. If the disk refuses, it tries again later. */
+#include "clients/client.h"
+#include "clients/name.h"
+#include "clients/syscall.h"
 
-static const u64 again_ns = 50000000;          /* after an attempt to save */
+static const u64 again_ns = 50000000;          /* after a failed attempt to save */
 static bool unsaved;
-static u64 saved = NEVER;                      /* when what it saves is safe */
+static u64 saved = NEVER;                      /* when to save; NEVER: not asked to close */
 
 static void event(u64 now)
 {

@@ -1,6 +1,6 @@
-/* What a client does once a fault has struck it: it goes on here, from whatever it was in the middle of. */
-#include "client.h"
-#include "hostile.h"
+/* The client's part of an injected fault: the thread continues here, whatever it was doing. */
+#include "clients/client.h"
+#include "clients/hostile.h"
 
 enum { CHUNK_BYTES = 1 << 20, TRIES = 64 };
 static const u64 hold_ns = 2000000;            /* between the two locks of a deadlock */
@@ -12,16 +12,17 @@ static void crash(u32 variant)
     __asm__ volatile("ud2");
 }
 
-/* From the last byte of its window's buffer on, or where it has none yet, from its stack downwards. */
+/* Writes from the last byte of its window's buffer upwards or, without a buffer, from its stack downwards. */
 static void overrun(void)
 {
     u64 bytes = (u64)config()->surface_width * config()->surface_height * 4 * windows[0].buffer_count;
-    volatile u8 *at = windows[0].pixels ? (volatile u8 *)windows[0].pixels + bytes - 1 : (volatile u8 *)CLIENT_STACK_TOP - 1;
+    volatile u8 *buffer = (volatile u8 *)windows[0].pixels, *stack = (volatile u8 *)CLIENT_STACK_TOP;
+    volatile u8 *at = buffer ? buffer + bytes - 1 : stack - 1;
     for (i64 step = windows[0].pixels ? 1 : -1;; at += step)
         *at = 0xa5;
 }
 
-/* Nobody else holds the write end: it waits for ever. */
+/* No other process holds the write end: the read blocks for ever. */
 [[noreturn]] static void stop(void)
 {
     i32 ends[2];
@@ -36,7 +37,7 @@ static i32 share(u32 bytes)
     return (i32)syscall(SYS_SHM_CREATE, bytes, (u64)&address, 0, 0, 0);
 }
 
-/* Takes memory until it is refused, and goes on as if it had been given: with a pool larger than what it has. */
+/* Takes shared memory until it is refused, then creates a pool larger than the last handle's memory. */
 static void exhaust_memory(void)
 {
     i32 last = windows[0].buffer_count ? windows[0].shm : -1, next = 0;
@@ -63,7 +64,7 @@ static void exhaust_objects(bool pools)
     client_await_end(ANSWER_NS);
 }
 
-/* Two clients take the same two mutexes, each the other's first one last. */
+/* Two clients lock the same two mutexes in opposite order. */
 static void lock_both(u32 first, u32 second)
 {
     syscall(SYS_MUTEX_LOCK, first, 0, 0, 0, 0);
@@ -75,7 +76,8 @@ static void lock_both(u32 first, u32 second)
 
 void client_struck(void)
 {
-    u32 kind = config()->fault >> 4 & 15, variant = config()->fault & 15, pair = (config()->fault >> 16) * 2 % MAX_MUTEXES;
+    u32 kind = config()->fault >> 4 & 15, variant = config()->fault & 15;
+    u32 pair = (config()->fault >> 16) * 2 % MAX_MUTEXES;
     batch_discard();
     switch (kind) {
     case FAULT_CLIENT_CRASH: crash(variant); break;

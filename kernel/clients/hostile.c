@@ -1,17 +1,18 @@
-/* A client that does what no client should, from its own random numbers: system calls with wild arguments, requests
- * that are odd but allowed, then messages that break the protocol, until it is thrown out. */
-#include "client.h"
-#include "hostile.h"
+/* A hostile client, driven by a random stream: system calls with wild arguments, unusual but valid requests, then
+ * invalid messages until it is disconnected. */
+#include "clients/client.h"
+#include "clients/hostile.h"
 
 static struct random dice;
 
 static u32 any(void) { return random_next(&dice); }
 static u32 below(u32 limit) { return (u32)((u64)any() * limit >> 32); }
 
-/* An address that is never a good buffer: the kernel's, not mapped, not canonical, read-only, at the very end. */
+/* An address that is never a valid buffer: the kernel's, not mapped, not canonical, read-only, or at the very end. */
 static u64 wild_address(void)
 {
-    static const u64 bases[] = { 0, 0xffff800000000000, 0xffffffff80000000, 0x8000000000000000, 0x7fffffffffff, CLIENT_STACK_TOP, 0x30000000000 };
+    static const u64 bases[] = { 0, 0xffff800000000000, 0xffffffff80000000, 0x8000000000000000, 0x7fffffffffff,
+                                 CLIENT_STACK_TOP, 0x30000000000 };
     return bases[below(sizeof bases / sizeof *bases)] + below(4096);
 }
 
@@ -25,10 +26,11 @@ static u64 wild(void)
     }
 }
 
-/* Never one that may rightly wait for ever, nor one that ends the client. */
+/* Not one that may validly block for ever, nor one that ends the client. */
 static void wild_call(void)
 {
-    static const u8 calls[] = { SYS_SEND, SYS_RECEIVE, SYS_SHM_CREATE, SYS_SHM_DESTROY, SYS_PIPE, SYS_PIPE_READ, SYS_PIPE_WRITE, SYS_MUTEX_UNLOCK };
+    static const u8 calls[] = { SYS_SEND, SYS_RECEIVE, SYS_SHM_CREATE, SYS_SHM_DESTROY, SYS_PIPE, SYS_PIPE_READ,
+                                SYS_PIPE_WRITE, SYS_MUTEX_UNLOCK };
     u32 number = below(3) ? calls[below(sizeof calls)] : 64 + below(1u << 30);
     u64 size = below(2) ? wild() : 64;
     switch (number) {
@@ -65,13 +67,13 @@ static void poison(void)
 {
     u32 surface = windows[0].surface;
     switch (below(8)) {
-    case 0: request_raw(0x10000 + (any() >> 1), 8u << 16); break;                  /* an object that is not there */
+    case 0: request_raw(0x10000 + (any() >> 1), 8u << 16); break;                  /* no such object */
     case 1: request_raw(surface, 8u << 16 | (99 + below(60000))); break;           /* no such request */
     case 2: request_raw(surface, (BATCH_BYTES + 4 + (any() & 0xf000)) << 16); break;/* longer than any message */
     case 3: request_raw(surface, (below(8) << 16) | below(4)); break;              /* shorter than its header */
     case 4: request(globals.compositor, COMPOSITOR_CREATE_SURFACE, "u", 0x100000 + (any() >> 1)); break;
-    case 5: request(globals.shm, SHM_CREATE_POOL, "uu", id_new(), any()); break;   /* and no handle */
-    case 6: request(windows[0].toplevel, TOPLEVEL_SET_TITLE, "u", 0x1000 + any() / 2); break; /* a string of no end */
+    case 5: request(globals.shm, SHM_CREATE_POOL, "uu", id_new(), any()); break;   /* without its handle */
+    case 6: request(windows[0].toplevel, TOPLEVEL_SET_TITLE, "u", 0x1000 + any() / 2); break; /* an endless string */
     default: request_noise(any, 16 + below(48)); break;                            /* random bytes */
     }
 }

@@ -1,5 +1,5 @@
-/* Reacts to an input event with a frame. */
-#include "client.h"
+/* Input workload: reacts to an input event with a frame. */
+#include "clients/client.h"
 
 static u64 wake = NEVER;
 

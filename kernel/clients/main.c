@@ -1,6 +1,7 @@
-/* The client's one loop. A turn handles what was received, then does the first thing that is due: at most one batch. */
-#include "client.h"
-#include "compute.h"
+/* The client's loop: set-up, events, leaving. A turn does the first thing that is due, at most one batch, or receives
+ * events. */
+#include "clients/client.h"
+#include "clients/compute.h"
 
 struct globals globals;
 struct random think, gap;
@@ -9,15 +10,15 @@ static const struct behaviour idle;
 static const struct behaviour *workload = &idle;
 static const u64 provoke_ns = 1000000000;
 
-/* Setting up: each stage is left by one batch, some wait for an event first. */
+/* Set-up: one batch leads to the next stage; some stages wait for an event first. */
 static enum { CONNECTED, ASKED, SYNCED, BOUND, ACKNOWLEDGED, RUNNING } stage;
 bool leaving;
-static u32 names[ZXDG_TOPLEVEL_DECORATION_V1 + 1];            /* of the globals, by interface */
+static u32 names[ZXDG_TOPLEVEL_DECORATION_V1 + 1]; /* of the globals, by interface */
 static u32 sync_callback;
-static u32 ping_serial;                        /* to answer; 0: none */
+static u32 ping_serial;                        /* unanswered ping; 0: none */
 static bool provoked;
 
-/* ---- Setting up ---- */
+/* ---- Set-up ---- */
 
 static void ask(void)
 {
@@ -57,7 +58,7 @@ static void bind(void)
 
 static u32 decoration_manager;
 
-/* After the first configure and before the first buffer, as the protocol wants; another configure comes of it. */
+/* After the first configure and before the first buffer, as the protocol requires; another configure follows. */
 static void decorate(void)
 {
     decoration_manager = bind_global(ZXDG_DECORATION_MANAGER_V1, "zxdg_decoration_manager_v1", 1);
@@ -110,7 +111,7 @@ static void display_event(const struct message *message)
     if (message->opcode == DISPLAY_DELETE_ID)
         id_free(message_word(message, 0));
     else
-        connection_closed = true; /* an error: nothing else will follow */
+        connection_closed = true; /* an error: nothing follows it */
 }
 
 static void toplevel_event(struct window *window, const struct message *message, u64 now)
@@ -151,7 +152,8 @@ static void handle_event(const struct message *message, i32 *handle, u64 now)
         display_event(message);
     else if (!object || window_event(&windows[0], message, now) || window_event(&windows[1], message, now))
         return;
-    else if ((object == globals.pointer && message->opcode == POINTER_MOTION) || (object == globals.keyboard && message->opcode == KEYBOARD_KEY)) {
+    else if ((object == globals.pointer && message->opcode == POINTER_MOTION) ||
+             (object == globals.keyboard && message->opcode == KEYBOARD_KEY)) {
         if (workload->input)
             workload->input(now);
     } else if (object == globals.wm_base)
@@ -172,7 +174,7 @@ static void receive(u64 deadline)
     u64 now = clock_ns();
     while (events_next(&message))
         handle_event(&message, &handle, now);
-    if (handle >= 0) /* nobody wanted it */
+    if (handle >= 0) /* no event took it */
         syscall(SYS_CLOSE, (u64)handle, 0, 0, 0, 0);
 }
 
@@ -203,7 +205,7 @@ static void request_release(u32 object, u32 opcode)
     client_exit();
 }
 
-/* ---- Misbehaving on purpose, to prove that it is noticed ---- */
+/* ---- Provocations: they prove that a detector works ---- */
 
 static u64 provoke_due(void)
 {
@@ -219,7 +221,7 @@ static void provoke(void)
     case PROVOKE_CLIENT_FAULT:
         *(volatile u32 *)0 = 1;
         break;
-    case PROVOKE_CLIENT_HANG: /* nobody else holds the write end: it waits for ever */
+    case PROVOKE_CLIENT_HANG: /* no other process holds the write end: the read blocks for ever */
         if (syscall(SYS_PIPE, (u64)ends, 0, 0, 0, 0) >= 0)
             syscall(SYS_PIPE_READ, (u64)ends[0], (u64)ends, sizeof ends, 0, 0);
         break;
@@ -234,7 +236,7 @@ static void provoke(void)
 
 static u64 earliest(u64 a, u64 b) { return a < b ? a : b; }
 
-/* A configure is obeyed when the frame before it is on screen, however many have come meanwhile. */
+/* A configure is obeyed when the frame before it is on screen; of several, only the latest. */
 static bool obey_due(void) { return windows[0].serial && !windows[0].callback; }
 
 static void turn(void)
@@ -269,7 +271,8 @@ static void turn(void)
 static const struct behaviour *const workloads[] = {
     [WORKLOAD_IDLE] = &idle, [WORKLOAD_RENDERING] = &rendering, [WORKLOAD_INPUT] = &input,
     [WORKLOAD_SURFACE_CREATION] = &surface_creation, [WORKLOAD_DRAG_DROP] = &drag_drop, [WORKLOAD_MEDIA] = &media,
-    [WORKLOAD_CLIPBOARD] = &clipboard, [WORKLOAD_EDITOR] = &editor, [WORKLOAD_SURGE] = &surge, [WORKLOAD_RESIZE] = &resize,
+    [WORKLOAD_CLIPBOARD] = &clipboard, [WORKLOAD_EDITOR] = &editor, [WORKLOAD_SURGE] = &surge,
+    [WORKLOAD_RESIZE] = &resize,
 };
 
 void client_loop(void)

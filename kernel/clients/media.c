@@ -1,5 +1,6 @@
-/* Presents a frame each period, on a clock of its own; a frame whose predecessor is not on screen yet is left out. */
-#include "client.h"
+/* Media workload: presents a frame each period, independent of the display; a frame is skipped while its predecessor is
+ * not on screen. */
+#include "clients/client.h"
 
 static u64 due = NEVER, wake = NEVER;
 

@@ -1,7 +1,7 @@
 /* Names of records in the store. */
 #ifndef RAYOS_CLIENT_NAME_H
 #define RAYOS_CLIENT_NAME_H
-#include "../abi.h"
+#include "abi.h"
 
 /* Four decimal digits. */
 static inline void name_number(char *to, u32 value)

@@ -1,5 +1,5 @@
-/* Draws a frame at each frame callback, no faster than its rate. */
-#include "client.h"
+/* Rendering workload: draws a frame at each frame callback, no faster than its rate. */
+#include "clients/client.h"
 
 static u64 wake = NEVER, due;
 

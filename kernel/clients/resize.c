@@ -1,5 +1,5 @@
-/* Drags a corner of its window, one gap after another, so that configures come faster than it can draw. */
-#include "client.h"
+/* Resize workload: starts an interactive resize after each gap, so that configures arrive faster than it can draw. */
+#include "clients/client.h"
 
 static u64 next = NEVER;
 

@@ -1,16 +1,16 @@
-/* Stressors: programs without a window that load the store and the memory and check what they get back. One that finds
- * anything other than what it wrote faults, which ends the run as a crash. docs/store.md says what the records hold. */
-#include "name.h"
-#include "syscall.h"
+/* Stressors: processes without a window that load the store and the memory, and verify what they read back. A mismatch
+ * causes a page fault, which fails the run as a crash. docs/store.md describes the records. */
+#include "clients/name.h"
+#include "clients/syscall.h"
 
 #define SLOTS STRESS_SLOTS
 #define WORDS (RECORD_BYTES / sizeof(u64))
-#define GET_EVERY 4      /* puts to a get */
+#define GET_EVERY 4      /* puts per get */
 #define CHUNK_PAGES 64
 #define STEP_NS 10000000ull
 #define CHURN_TURNS 10
 
-/* On the stack: no other client has to carry it. */
+/* On the stack, so that other clients do not need memory for it. */
 struct records { u64 content[WORDS], back[WORDS]; char name[NAME_BYTES]; };
 
 [[noreturn]] static void found_wrong(void)
@@ -41,7 +41,8 @@ static void set_name(char *name, u64 sequence)
 
 static u64 word(u64 sequence, u32 i)
 {
-    return i ? (sequence * 0xd1342543de82ef95 + ((u64)config()->id << 32) + config()->seed + i) * 0x9e3779b97f4a7c15 : sequence;
+    u64 sum = sequence * 0xd1342543de82ef95 + ((u64)config()->id << 32) + config()->seed + i;
+    return i ? sum * 0x9e3779b97f4a7c15 : sequence;
 }
 
 static void put(struct records *r, u64 sequence)
@@ -53,7 +54,7 @@ static void put(struct records *r, u64 sequence)
         sleep_until(clock_ns() + STEP_NS);
 }
 
-/* Any slot, at its latest put. */
+/* Verifies the record of an earlier put. */
 static void get(struct records *r, u64 sequence)
 {
     set_name(r->name, sequence);
@@ -81,7 +82,7 @@ static void stress_disk(void)
         if (n % STRESS_FLUSH_EVERY == 0)
             syscall(SYS_FLUSH, n, 0, 0, 0, 0);
         u64 share = level(1000000), now = clock_ns();
-        while (!share && now < c->end_ns) { /* no load at present */
+        while (!share && now < c->end_ns) { /* level 0 */
             sleep_until(now + STEP_NS);
             due = now = clock_ns();
             share = level(1000000);
@@ -90,7 +91,7 @@ static void stress_disk(void)
         if (due > now)
             sleep_until(due);
         else if (now - due > STEP_NS)
-            due = now; /* it cannot keep up: as fast as possible */
+            due = now; /* it cannot keep up: runs as fast as possible */
     }
     syscall(SYS_FLUSH, n, 0, 0, 0, 0);
 }
@@ -109,7 +110,7 @@ static u64 resize(u64 held, i64 pages)
         return held; /* refused */
     for (u64 i = held; i < (u64)now; i++) {
         if (*page_at(i))
-            found_wrong(); /* memory comes zeroed */
+            found_wrong(); /* not zeroed */
         *page_at(i) = (i + 1) ^ config()->seed;
     }
     return (u64)now;
@@ -127,7 +128,7 @@ static void stress_memory(void)
             held = resize(held, (i64)chunk(target - held));
         else if (held > target || turn % CHURN_TURNS == 0)
             held = resize(held, -(i64)chunk(held > target ? held - target : held));
-        if (held == before || held == target) /* there, or refused */
+        if (held == before || held == target) /* refused, or done */
             sleep_until(clock_ns() + STEP_NS);
     }
     while (held)

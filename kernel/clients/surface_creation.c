@@ -1,5 +1,5 @@
-/* Replaces its secondary window, one gap after another. */
-#include "client.h"
+/* Surface-creation workload: replaces its secondary window after each gap. */
+#include "clients/client.h"
 
 static u64 next = NEVER;
 static enum { RESTING, CONFIGURING, ACKNOWLEDGED } step;

@@ -1,5 +1,5 @@
-/* Idle until the timeline's surge; from then on renders as `rendering` does. */
-#include "client.h"
+/* Surge workload: idle until the timeline's surge, then renders as `rendering` does. */
+#include "clients/client.h"
 
 static bool active;
 

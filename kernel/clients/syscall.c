@@ -1,12 +1,13 @@
-#include "syscall.h"
+/* Entry points and system calls: the client program's assembly. */
+#include "clients/syscall.h"
 
-/* Entry to ring 3: the stack pointer is as after a call. */
+/* Entry to ring 3. The stack pointer is as after a call. */
 __attribute__((naked, section(".text._start"), used)) void _start(void)
 {
     __asm__("xor %ebp, %ebp\n\tand $-16, %rsp\n\tcall client_main\n\tud2");
 }
 
-/* The same, when a fault has struck. */
+/* Entry after an injected fault. */
 __attribute__((naked, used)) void _struck(void)
 {
     __asm__("xor %ebp, %ebp\n\tand $-16, %rsp\n\tcall client_struck\n\tud2");
@@ -17,7 +18,10 @@ i64 syscall(u64 number, u64 a, u64 b, u64 c, u64 d, u64 e)
     register u64 r10 __asm__("r10") = d;
     register u64 r8 __asm__("r8") = e;
     i64 result;
-    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8) : "rcx", "r11", "memory");
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+                     : "rcx", "r11", "memory");
     return result;
 }
 

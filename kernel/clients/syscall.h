@@ -1,7 +1,7 @@
-/* The kernel as a client sees it. syscall.c is the only file with assembly; the host test has its own. */
+/* System calls, the clock and the configuration of a client. */
 #ifndef RAYOS_CLIENT_SYSCALL_H
 #define RAYOS_CLIENT_SYSCALL_H
-#include "../abi.h"
+#include "abi.h"
 #include <stdbool.h>
 #include <stddef.h>
 

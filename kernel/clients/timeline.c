@@ -1,9 +1,9 @@
-/* What the scenario wants of this client at certain times, whatever its workload. */
-#include "client.h"
+/* The client's part of the scenario's timeline, for any workload. */
+#include "clients/client.h"
 
 enum { EDGE_BOTTOM_RIGHT = 10 };
 
-static u32 at;                                 /* the next of config_events() */
+static u32 at;                                 /* index of the next event in config_events() */
 
 u64 timeline_due(void)
 {
@@ -13,7 +13,7 @@ u64 timeline_due(void)
 static void ask(u32 opcode)
 {
     if (opcode == TOPLEVEL_SET_FULLSCREEN)
-        request(windows[0].toplevel, opcode, "u", 0); /* on whichever output */
+        request(windows[0].toplevel, opcode, "u", 0); /* on any output */
     else
         request(windows[0].toplevel, opcode, "");
     batch_send(TAG_SHELL, -1);

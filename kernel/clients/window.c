@@ -1,4 +1,5 @@
-#include "client.h"
+/* Windows: set-up, buffers, drawing, configures, destruction. */
+#include "clients/client.h"
 
 enum { FORMAT_XRGB8888 = 1 };
 
@@ -49,7 +50,7 @@ static void draw(struct window *window, u32 y, u32 rows)
     drawn(rows * ROW_STEPS(window->width), rows);
 }
 
-/* New buffers, drawn whole, the first of them committed; not yet sent. */
+/* Creates buffers, draws all of them, commits the first; not yet sent. */
 static void request_content(struct window *window, u32 buffers)
 {
     u32 width = window->width, height = window->height, bytes = width * height * 4;
@@ -69,7 +70,8 @@ static void request_content(struct window *window, u32 buffers)
     request(globals.shm, SHM_CREATE_POOL, "uu", window->pool, bytes * buffers); /* the handle takes no bytes */
     for (u32 i = 0; i < buffers; i++) {
         window->buffers[i] = id_new();
-        request(window->pool, POOL_CREATE_BUFFER, "uuuuuu", window->buffers[i], i * bytes, width, height, width * 4, FORMAT_XRGB8888);
+        request(window->pool, POOL_CREATE_BUFFER, "uuuuuu", window->buffers[i], i * bytes, width, height, width * 4,
+                FORMAT_XRGB8888);
     }
     request_commit(window, 0, height);
 }
@@ -123,7 +125,7 @@ void window_obey(struct window *window)
         retheme(window);
 }
 
-/* First row of what changes in the n-th frame. */
+/* The first changed row of frame n. */
 static u32 band(const struct window *window, u32 n, u32 rows)
 {
     return (u32)((u64)n * rows % (window->height - rows + 1));
@@ -139,7 +141,7 @@ void window_frame(struct window *window)
     if (window->stale) {
         draw(window, 0, height);
     } else {
-        if (rows < height && window->frames > 1) /* this buffer missed the frame before */
+        if (rows < height && window->frames > 1) /* this buffer has not got the last frame's change */
             draw(window, band(window, window->frames - 1, rows), rows);
         draw(window, y, rows);
     }

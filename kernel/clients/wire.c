@@ -1,4 +1,5 @@
-#include "wire.h"
+/* The client's end of the wire format. */
+#include "clients/wire.h"
 #include <stdarg.h>
 
 bool connection_closed;
@@ -18,7 +19,7 @@ u32 id_new(void)
     return next_id++;
 }
 
-/* The object map of the compositor is compact and so is ours: an id is only given back if it was taken. */
+/* Ids are compact, as in the compositor's object map: only an id that was taken can be freed. */
 void id_free(u32 id)
 {
     if (id >= 2 && id < next_id && free_count < MAX_IDS)
@@ -99,7 +100,7 @@ bool events_receive(u64 deadline, i32 *handle)
     return in_words;
 }
 
-/* Queue-writes are whole messages; what does not look like one ends the buffer. */
+/* A queue-write consists of complete messages; a malformed one ends the buffer. */
 bool events_next(struct message *message)
 {
     if (in_words - in_at < 2)

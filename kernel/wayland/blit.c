@@ -1,5 +1,5 @@
-/* Pixels in bulk: the cost of a row is linear in its steps (abi.h), whatever its alignment. */
-#include "wayland.h"
+/* Bulk pixel operations with SSE2: the cost of a row is linear in its steps (abi.h), whatever its alignment. */
+#include "wayland/wayland.h"
 #include <emmintrin.h>
 
 static __m128i load(const u8 *at) { return _mm_loadu_si128((const __m128i_u *)at); }
@@ -20,7 +20,7 @@ static inline __attribute__((always_inline)) void copy_part(u8 *to, const u8 *fr
         store(to + at, load(from + at));
 }
 
-/* Less than a step: in two parts that meet or overlap, one at either end, so that it costs no more than a step. */
+/* Less than a step: two parts, one at either end, that meet or overlap. Costs no more than a step. */
 static void copy_narrow(u8 *to, const u8 *from, u64 bytes)
 {
     if (bytes >= 64) {
@@ -38,7 +38,7 @@ static void copy_narrow(u8 *to, const u8 *from, u64 bytes)
     }
 }
 
-/* The last step of a row ends where the row ends, over part of the one before it. */
+/* The last step ends where the row ends, and overlaps the step before it. */
 static void copy_row(u8 *to, const u8 *from, u32 pixels)
 {
     u64 bytes = 4 * pixels, step = 4 * STEP_PIXELS;
@@ -59,10 +59,12 @@ void blit_copy(u8 *to, u32 to_stride, const u8 *from, u32 from_stride, u32 width
 
 u32 stack_overlaps(const struct window_stack *stack, u32 group, struct rect rect)
 {
-    __m128i x0 = _mm_load_si128((const __m128i *)stack->x0 + group), y0 = _mm_load_si128((const __m128i *)stack->y0 + group);
-    __m128i x1 = _mm_load_si128((const __m128i *)stack->x1 + group), y1 = _mm_load_si128((const __m128i *)stack->y1 + group);
-    __m128i across = _mm_and_si128(_mm_cmpgt_epi16(_mm_set1_epi16(rect.x1), x0), _mm_cmpgt_epi16(x1, _mm_set1_epi16(rect.x0)));
-    __m128i down = _mm_and_si128(_mm_cmpgt_epi16(_mm_set1_epi16(rect.y1), y0), _mm_cmpgt_epi16(y1, _mm_set1_epi16(rect.y0)));
-    __m128i meets = _mm_and_si128(across, down);
-    return (u32)_mm_movemask_epi8(_mm_packs_epi16(meets, _mm_setzero_si128()));
+    __m128i x0 = _mm_load_si128((const __m128i *)stack->x0 + group);
+    __m128i y0 = _mm_load_si128((const __m128i *)stack->y0 + group);
+    __m128i x1 = _mm_load_si128((const __m128i *)stack->x1 + group);
+    __m128i y1 = _mm_load_si128((const __m128i *)stack->y1 + group);
+    __m128i right = _mm_cmpgt_epi16(_mm_set1_epi16(rect.x1), x0), left = _mm_cmpgt_epi16(x1, _mm_set1_epi16(rect.x0));
+    __m128i below = _mm_cmpgt_epi16(_mm_set1_epi16(rect.y1), y0), above = _mm_cmpgt_epi16(y1, _mm_set1_epi16(rect.y0));
+    __m128i overlaps = _mm_and_si128(_mm_and_si128(right, left), _mm_and_si128(below, above));
+    return (u32)_mm_movemask_epi8(_mm_packs_epi16(overlaps, _mm_setzero_si128()));
 }

@@ -1,55 +1,51 @@
-/* A client from connect to disconnect: its batches, its errors, its outgoing events. */
-#include "protocol.h"
+/* A client from connect to disconnect: incoming batches, errors, outgoing events. */
+#include "wayland/protocol.h"
 
 static struct client *clients[MAX_CLIENTS];
-static u32 connections[MAX_CLIENTS];           /* so far, by id: the next generation */
-static struct client *touched_first, *touched_last;
+static u32 connections[MAX_CLIENTS];           /* connections so far, by id: the next generation */
+static struct list touched = LIST_EMPTY(touched); /* clients with events to flush, in order of first touch */
 
 struct client *client_by_id(u32 id)
 {
-    return id < MAX_CLIENTS && clients[id] && !clients[id]->failed ? clients[id] : NULL;
+    return id < MAX_CLIENTS && clients[id] && !clients[id]->status.failed ? clients[id] : NULL;
 }
 
 /* ---- Outgoing ---- */
 
 bool client_deaf(const struct client *client)
 {
-    return client->failed || client->closing || client->overflown;
+    return client->status.failed || client->status.closing || client->status.overflown;
 }
 
 void client_touch(struct client *client)
 {
-    if (client->touched)
-        return;
-    client->touched = true;
-    client->touched_next = NULL;
-    if (touched_first)
-        touched_last->touched_next = client;
-    else
-        touched_first = client;
-    touched_last = client;
+    if (list_empty(&client->outgoing.touched))
+        list_append(&touched, &client->outgoing.touched);
 }
 
 void client_flush(struct client *client)
 {
-    if (!client->out_bytes)
+    struct outgoing *out = &client->outgoing;
+    if (!out->bytes)
         return;
-    struct handle *handle = client->out_handle.type == HANDLE_NONE ? NULL : &client->out_handle;
-    bool queued = !client_deaf(client) && socket_queue(client->socket, client->out, client->out_bytes, client->out_events, client->out_motion, handle);
+    struct handle *handle = out->handle.type == HANDLE_NONE ? NULL : &out->handle;
+    bool queued = !client_deaf(client) &&
+                  socket_queue(client->socket, out->data, out->bytes, out->events, out->motion, handle);
     if (!queued && handle)
         handle_drop(handle);
-    client->out_handle = (struct handle){0};
-    client->out_bytes = client->out_events = 0;
-    client->out_motion = false;
-    client->overflown = !queued;
+    out->handle = (struct handle){0};
+    out->bytes = out->events = 0;
+    out->motion = false;
+    client->status.overflown = !queued;
 }
 
-/* What was written does not fit or nobody is there to read it. Who is there and does not read is disconnected and killed. */
+/* A queue-write did not fit, or the client is gone. A client that is there and does not read is disconnected and
+ * killed. */
 static void handle_overflow(struct client *client)
 {
-    bool stuck = !client->failed && socket_is_open(client->socket);
+    bool stuck = !client->status.failed && socket_is_open(client->socket);
     if (stuck && !detector_on(DETECTED_OVERFLOW)) {
-        client->overflown = false;
+        client->status.overflown = false;
         return;
     }
     if (stuck)
@@ -61,38 +57,37 @@ static void handle_overflow(struct client *client)
 
 void clients_flush(void)
 {
-    while (touched_first) {
-        struct client *client = touched_first;
-        touched_first = client->touched_next;
-        client->touched = false;
+    while (!list_empty(&touched)) {
+        struct client *client = CONTAINER(touched.next, struct client, outgoing.touched);
+        list_remove(&client->outgoing.touched);
         client_flush(client);
-        if (client->overflown)
+        if (client->status.overflown)
             handle_overflow(client);
     }
 }
 
 /* ---- Errors ---- */
 
-/* A drag of which it is part ends now; its windows stay until the socket comes back as closed. */
+/* Ends a drag in which the client takes part. Its windows stay until READY_CLOSED. */
 void client_drop(struct client *client)
 {
-    if (client->failed)
+    if (client->status.failed)
         return;
-    client->failed = true;
-    timed_cancel(&client->input);
+    client->status.failed = true;
+    agenda_cancel(&client->input.item);
     shell_resize_end(client);
     drag_client_failed(client);
     socket_disconnect(client->socket);
 }
 
-/* The first error of a batch counts. The client is dropped when the batch ends, after this event is queued. */
+/* Only the first error of a batch counts. The client is dropped at the end of the batch, after this event is queued. */
 void client_error(struct client *client, u32 object, u32 code, const char *message)
 {
-    if (client_deaf(client) || client->erring || !detector_on(DETECTED_PROTOCOL))
+    if (client_deaf(client) || client->status.erring || !detector_on(DETECTED_PROTOCOL))
         return;
     failure_detected(client->id, DETECTED_PROTOCOL);
     event(client, 1, EVENT_DISPLAY_ERROR, object, code, message);
-    client->erring = true;
+    client->status.erring = true;
     trace_measure(M_PROTOCOL_ERROR, client->id, code);
 }
 
@@ -117,16 +112,16 @@ bool client_within(struct client *client, u32 has, u32 limit)
 
 /* ---- Incoming ---- */
 
-/* The oldest handle that came with a batch and found no request yet; false: an error was sent. */
+/* Takes the oldest handle that has not been taken by a request. false: there is none, and an error is sent. */
 bool client_take_handle(struct client *client, struct handle *handle)
 {
-    if (!client->parked_count) {
+    if (!client->incoming.parked_count) {
         client_error(client, 1, DISPLAY_INVALID_METHOD, "handle missing");
         return false;
     }
-    *handle = client->parked[0];
-    client->parked_count--;
-    memmove(client->parked, client->parked + 1, client->parked_count * sizeof *handle);
+    *handle = client->incoming.parked[0];
+    client->incoming.parked_count--;
+    memmove(client->incoming.parked, client->incoming.parked + 1, client->incoming.parked_count * sizeof *handle);
     return true;
 }
 
@@ -134,8 +129,8 @@ static void park_handle(struct client *client, struct handle *handle)
 {
     if (handle->type == HANDLE_NONE)
         return;
-    if (client->parked_count < MAX_PARKED) {
-        client->parked[client->parked_count++] = *handle;
+    if (client->incoming.parked_count < MAX_PARKED) {
+        client->incoming.parked[client->incoming.parked_count++] = *handle;
     } else {
         handle_drop(handle);
         client_error(client, 1, DISPLAY_INVALID_METHOD, "handles without requests");
@@ -159,21 +154,21 @@ static void handle_request(struct client *client, const u8 *message, u32 bytes)
     else if (wire_parse(client, message, bytes, &interface->requests[opcode], arguments))
         interface->requests[opcode].handle(client, object, arguments);
     u64 now = trace_point(P_REQUEST, client->id, PACK(REQUEST_ID(kind, traced), bytes));
-    if (client->buffer_committed) {
-        client->buffer_committed = false;
-        trace_measure(M_BUFFER_COMMIT, client->id, now - client->sent_ns);
+    if (client->incoming.buffer_committed) {
+        client->incoming.buffer_committed = false;
+        trace_measure(M_BUFFER_COMMIT, client->id, now - client->incoming.sent_ns);
     }
 }
 
-/* Handles the whole requests in data; returns the bytes used. */
+/* Handles the complete requests in data; returns the bytes used. */
 static u32 handle_requests(struct client *client, const u8 *data, u32 bytes)
 {
     u32 used = 0;
-    while (bytes - used >= 8 && !client->erring && !client_deaf(client)) {
+    while (bytes - used >= 8 && !client->status.erring && !client_deaf(client)) {
         u32 size = wire_read(data + used + 4) >> 16;
         if (size < 8 || size % 4 || size > BATCH_BYTES) {
             client_error(client, 1, DISPLAY_INVALID_METHOD, "bad message size");
-            return bytes; /* where the next message starts is not known */
+            return bytes; /* the start of the next message is unknown */
         }
         if (size > bytes - used)
             break;
@@ -183,52 +178,52 @@ static u32 handle_requests(struct client *client, const u8 *data, u32 bytes)
     return used;
 }
 
-/* What is left of a batch waits, always less than one request, for the next one. */
+/* Keeps the rest of a batch, always less than one request, for the next one. */
 static void keep_partial(struct client *client, const u8 *rest, u32 bytes)
 {
-    if (!client->partial && !(client->partial = kalloc(2 * BATCH_BYTES, "partial request"))) {
+    if (!client->incoming.partial && !(client->incoming.partial = kalloc(2 * BATCH_BYTES, "partial request"))) {
         client_no_memory(client);
         return;
     }
-    memmove(client->partial, rest, bytes);
-    client->partial_bytes = bytes;
+    memmove(client->incoming.partial, rest, bytes);
+    client->incoming.partial_bytes = bytes;
 }
 
 static void handle_bytes(struct client *client, const u8 *data, u32 bytes)
 {
-    if (client->partial) {
-        memcpy(client->partial + client->partial_bytes, data, bytes);
-        data = client->partial;
-        bytes += client->partial_bytes;
+    if (client->incoming.partial) {
+        memcpy(client->incoming.partial + client->incoming.partial_bytes, data, bytes);
+        data = client->incoming.partial;
+        bytes += client->incoming.partial_bytes;
     }
     u32 used = handle_requests(client, data, bytes);
-    if (client->erring || client_deaf(client))
+    if (client->status.erring || client_deaf(client))
         return;
     if (used < bytes) {
         keep_partial(client, data + used, bytes - used);
-    } else if (client->partial) {
-        kfree(client->partial);
-        client->partial = NULL;
-        client->partial_bytes = 0;
+    } else if (client->incoming.partial) {
+        kfree(client->incoming.partial);
+        client->incoming.partial = NULL;
+        client->incoming.partial_bytes = 0;
     }
 }
 
 void client_batch(struct client *client, struct batch *batch)
 {
-    if (client->failed) {
+    if (client->status.failed) {
         handle_drop(&batch->handle);
         return;
     }
-    client->sent_ns = batch->sent_ns;
+    client->incoming.sent_ns = batch->sent_ns;
     park_handle(client, &batch->handle);
     handle_bytes(client, batch->data, batch->bytes);
     clients_flush();
-    if (client->erring)
+    if (client->status.erring)
         client_drop(client);
     clients_flush();
 }
 
-/* ---- Life ---- */
+/* ---- Connect and disconnect ---- */
 
 static void refuse(struct socket *socket)
 {
@@ -252,19 +247,20 @@ void client_connect(struct socket *socket)
     client->id = id;
     client->generation = generation;
     client->group = scenario_group(id);
-    client->input = (struct timed){.order = TIMED_INPUT, .client = id, .context = client};
-    client->drag = (struct timed){.order = TIMED_DRAG, .client = id, .context = client};
-    client->resize = (struct timed){.order = TIMED_RESIZE, .client = id, .context = client};
-    client->display = (struct object){.id = 1, .interface = WL_DISPLAY, .version = 1, .client = client};
-    client->objects = kalloc(32 * sizeof *client->objects, "object map");
-    if (!client->objects) {
+    list_init(&client->outgoing.touched);
+    client->input.item = (struct agenda_item){.order = AGENDA_INPUT, .client = id, .context = client};
+    client->transfer.drag = (struct agenda_item){.order = AGENDA_DRAG, .client = id, .context = client};
+    client->resize.item = (struct agenda_item){.order = AGENDA_RESIZE, .client = id, .context = client};
+    client->objects.display = (struct object){.id = 1, .interface = WL_DISPLAY, .version = 1, .client = client};
+    client->objects.by_id = kalloc(32 * sizeof *client->objects.by_id, "object map");
+    if (!client->objects.by_id) {
         kfree(client);
         refuse(socket);
         return;
     }
-    client->object_room = 32;
-    client->objects[1] = &client->display;
-    client->object_top = 2;
+    client->objects.room = 32;
+    client->objects.by_id[1] = &client->objects.display;
+    client->objects.top = 2;
     clients[id] = client;
     socket_set_user(socket, client);
 }
@@ -274,16 +270,16 @@ void client_closed(struct socket *socket)
     struct client *client = socket_user(socket);
     u32 id = socket_client(socket);
     if (client) {
-        client->failed = client->closing = true;
-        timed_cancel(&client->input);
+        client->status.failed = client->status.closing = true;
+        agenda_cancel(&client->input.item);
         shell_resize_end(client);
         drag_client_failed(client);
         objects_destroy(client);
-        for (u32 i = 0; i < client->parked_count; i++)
-            handle_drop(&client->parked[i]);
+        for (u32 i = 0; i < client->incoming.parked_count; i++)
+            handle_drop(&client->incoming.parked[i]);
         if (clients[id] == client)
             clients[id] = NULL;
-        kfree(client->partial);
+        kfree(client->incoming.partial);
         kfree(client);
         socket_set_user(socket, NULL);
     }
@@ -294,7 +290,7 @@ void client_closed(struct socket *socket)
     clients_flush();
 }
 
-/* ---- Requests every interface shares, and those of wl_display and wl_registry ---- */
+/* ---- Requests shared by all interfaces, and those of wl_display and wl_registry ---- */
 
 HANDLER(request_ignored)
 {
@@ -324,8 +320,10 @@ HANDLER(display_get_registry)
     (void)object;
     if (!object_create(client, arguments[0].u, WL_REGISTRY, 1, sizeof(struct object)))
         return;
-    for (u32 i = 0; i < GLOBALS; i++)
-        event(client, arguments[0].u, EVENT_REGISTRY_GLOBAL, i + 1, interfaces[globals[i].interface].name, (u32)globals[i].version);
+    for (u32 i = 0; i < GLOBALS; i++) {
+        const char *name = interfaces[globals[i].interface].name;
+        event(client, arguments[0].u, EVENT_REGISTRY_GLOBAL, i + 1, name, (u32)globals[i].version);
+    }
 }
 
 static bool same(const char *a, const char *b)
@@ -339,7 +337,8 @@ HANDLER(registry_bind)
     (void)object;
     u32 name = arguments[0].u, version = arguments[2].u;
     const struct global *global = &globals[name - 1];
-    if (!name || name > GLOBALS || !same(arguments[1].s, interfaces[global->interface].name) || !version || version > global->version) {
+    bool exists = name && name <= GLOBALS && same(arguments[1].s, interfaces[global->interface].name);
+    if (!exists || !version || version > global->version) {
         object_error(object, DISPLAY_INVALID_OBJECT, "no such global");
         return;
     }

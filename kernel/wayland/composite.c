@@ -1,10 +1,11 @@
-/* Damage, painting, flips. The stack holds the mapped windows from bottom to top as columns of corners, so that eight are
- * compared with a rectangle at once. A frame is: surfaces committed -> (pass) -> surfaces framed -> (flip) -> shown. */
-#include "protocol.h"
+/* Damage, painting, page flips. The stack holds the corners of the mapped windows from bottom to top as columns, so
+ * that one comparison covers eight windows. States of a surface: committed -> (composite pass) -> framed -> (flip) ->
+ * shown. */
+#include "wayland/protocol.h"
 
 #define BACKGROUND 0xff34495e
 
-enum { SEEN = 8192 };                          /* a power of two, at least twice the longest list of a pass */
+enum { SEEN = 8192 };                          /* a power of two, at least twice the rectangles of a pass */
 _Static_assert(SEEN >= 4 * MAX_DAMAGE, "the table of rectangles painted needs room");
 
 static struct window_stack stack;              /* entries from mapped_count on are empty rectangles */
@@ -21,7 +22,7 @@ static bool frame_ready;                       /* painted, waits for its flip */
 static u64 frame_finished_ns;
 
 static struct { u32 blits, rows, steps, groups; } painted;
-static u32 background[MAX_WIDTH];              /* one row, which every row repeats */
+static u32 background[MAX_WIDTH];              /* one row for all */
 
 void composite_init(void)
 {
@@ -123,7 +124,9 @@ static void blit(struct rect r, const u8 *from, u32 stride)
 static void paint_window(const struct surface *surface, struct rect r)
 {
     struct rect w = surface->window;
-    r = (struct rect){r.x0 > w.x0 ? r.x0 : w.x0, r.y0 > w.y0 ? r.y0 : w.y0, r.x1 < w.x1 ? r.x1 : w.x1, r.y1 < w.y1 ? r.y1 : w.y1};
+    r = (struct rect){
+        r.x0 > w.x0 ? r.x0 : w.x0, r.y0 > w.y0 ? r.y0 : w.y0, r.x1 < w.x1 ? r.x1 : w.x1, r.y1 < w.y1 ? r.y1 : w.y1,
+    };
     const struct buffer *buffer = surface->current;
     u64 offset = (u64)(u32)(r.y0 - surface->y) * buffer->stride + (u64)(u32)(r.x0 - surface->x) * 4;
     blit(r, buffer_pixels(buffer) + offset, buffer->stride);
@@ -136,7 +139,7 @@ static bool covers(struct rect w, struct rect r)
 
 static void paint(struct rect r)
 {
-    static struct surface *above[MAX_MAPPED];  /* met from the top down */
+    static struct surface *above[MAX_MAPPED];  /* overlapping windows from the top down */
     u32 count = 0;
     bool covered = false;
     for (u32 group = (mapped_count + 7) / 8; group-- && !covered;) {
@@ -154,7 +157,7 @@ static void paint(struct rect r)
         paint_window(above[--count], r);
 }
 
-/* True the first time a rectangle is met in this pass. */
+/* True for the first occurrence of a rectangle in this pass. */
 static bool first_time(struct rect rect)
 {
     u64 key = rect_key(rect);
@@ -189,7 +192,7 @@ void composite_commit(struct surface *surface)
     list_append(&committed, &surface->committed_link);
 }
 
-/* The surface's state as committed goes into the frame just painted. Its framed buffer is one more use. */
+/* The committed state of the surface becomes part of the frame just painted. The framed buffer counts as a use. */
 static void frame_surface(struct surface *surface)
 {
     list_remove(&surface->committed_link);
@@ -203,7 +206,7 @@ static void frame_surface(struct surface *surface)
     surface->framed_configured_ns = surface->configured_ns;
     surface->events = surface->configured_ns = 0;
     list_move_all(&surface->framed_callbacks, &surface->waiting);
-    surface->object.client->inputs_framed = surface->object.client->inputs_carried;
+    surface->object.client->input.framed = surface->object.client->input.carried;
 }
 
 void repaint(void)
@@ -218,7 +221,8 @@ void repaint(void)
         frame_surface(CONTAINER(committed.next, struct surface, committed_link));
     frame_ready = true;
     counters.frames_painted++;
-    frame_finished_ns = trace_point(P_COMPOSITE, painted.blits | rectangles << 16, PAINTED(painted.steps, painted.rows, painted.groups));
+    u64 work = PAINTED(painted.steps, painted.rows, painted.groups);
+    frame_finished_ns = trace_point(P_COMPOSITE, painted.blits | rectangles << 16, work);
     trace_measure(M_COMPOSITION, 0, frame_finished_ns - start);
 }
 
@@ -234,12 +238,12 @@ static void present(struct surface *surface, u64 now)
     if (surface->framed_configured_ns)
         trace_measure(M_CONFIGURE, client->id, now - surface->framed_configured_ns);
     surface->framed_configured_ns = 0;
-    if (surface == client->main)
+    if (surface == client->shell.main)
         integration_window_shown(client->id);
     seat_surface_shown(surface, now);
 }
 
-/* True if its latest content is on screen for the first time. */
+/* true: its latest content is on screen for the first time. */
 static bool show_surface(struct surface *surface, u64 now)
 {
     struct client *client = surface->object.client;
@@ -257,8 +261,8 @@ static bool show_surface(struct surface *surface, u64 now)
     surface->framed = NULL;
     surface->framed_fresh = false;
     buffer_unuse(replaced);
-    if (fresh && !client->presented && surface == client->main) {
-        client->presented = true;
+    if (fresh && !client->milestones.presented && surface == client->shell.main) {
+        client->milestones.presented = true;
         failure_shown(client->id);
     }
     if (fresh)
@@ -282,9 +286,9 @@ static void flip(u64 index)
     trace_point(P_FLIP, shown, counters.shm_pages_freed - freed);
 }
 
-void vblank(u64 index, u64 time)
+void vblank(u64 index, u64 time_ns)
 {
-    if (frame_ready && frame_finished_ns < time) {
+    if (frame_ready && frame_finished_ns < time_ns) {
         flip(index);
         return;
     }

@@ -1,13 +1,14 @@
-/* The compositor's thread: one timed item or one batch at a time (docs/mechanism.md, "Compositor"). */
-#include "protocol.h"
+/* The compositor's thread: a loop over timed items and socket items (docs/mechanism.md, "Compositor"). */
+#include "wayland/compositor.h"
+#include "wayland/protocol.h"
 
 static u32 serial;
 static u64 vblank_index, repaint_index, ping_index;
-static struct timed vblank_item = {.order = TIMED_VBLANK};
-static struct timed repaint_item = {.order = TIMED_REPAINT};
-static struct timed ping_item = {.order = TIMED_PING};
-static struct timed event_item = {.order = TIMED_EVENT};
-static u32 event_index;                        /* of the timeline, the next one */
+static struct agenda_item vblank_item = {.order = AGENDA_VBLANK};
+static struct agenda_item repaint_item = {.order = AGENDA_REPAINT};
+static struct agenda_item ping_item = {.order = AGENDA_PING};
+static struct agenda_item event_item = {.order = AGENDA_EVENT};
+static u32 event_index;                        /* the next event of the timeline */
 
 u32 next_serial(void)
 {
@@ -21,10 +22,10 @@ u32 event_time(void)
     return (u32)(clock_ns() / 1000000);
 }
 
-/* (2k + 1) * 10^12 / (2 * refresh_mhz), without overflow. */
+/* (2k + 1) * 10^12 / (2 * refresh rate in millihertz), without overflow. */
 static u64 vblank_time(u64 k)
 {
-    u64 divisor = 2ull * scenario()->refresh_mhz, odd = 2 * k + 1;
+    u64 refresh_millihertz = scenario()->refresh_mhz, divisor = 2 * refresh_millihertz, odd = 2 * k + 1;
     return odd * (1000000000000 / divisor) + odd * (1000000000000 % divisor) / divisor;
 }
 
@@ -37,43 +38,43 @@ static u64 repaint_time(u64 k)
 static void schedule_ping(void)
 {
     if (scenario()->ping_interval_ns)
-        timed_schedule(&ping_item, ++ping_index * scenario()->ping_interval_ns);
+        agenda_schedule(&ping_item, ++ping_index * scenario()->ping_interval_ns);
 }
 
 static void schedule_event(void)
 {
     if (event_index < scenario_events())
-        timed_schedule(&event_item, scenario_event(event_index)->at_ns);
+        agenda_schedule(&event_item, scenario_event(event_index)->at_ns);
     else
-        timed_cancel(&event_item);
+        agenda_cancel(&event_item);
 }
 
-static void handle_timed(struct timed *item)
+static void handle_item(struct agenda_item *item)
 {
-    u64 time = item->time;
+    u64 time_ns = item->time_ns;
     switch (item->order) {
-    case TIMED_VBLANK:
-        timed_schedule(item, vblank_time(vblank_index + 1));
-        vblank(vblank_index++, time);
+    case AGENDA_VBLANK:
+        agenda_schedule(item, vblank_time(vblank_index + 1));
+        vblank(vblank_index++, time_ns);
         break;
-    case TIMED_REPAINT:
-        timed_schedule(item, repaint_time(++repaint_index));
+    case AGENDA_REPAINT:
+        agenda_schedule(item, repaint_time(++repaint_index));
         repaint();
         break;
-    case TIMED_INPUT:
+    case AGENDA_INPUT:
         seat_input(item->context);
         break;
-    case TIMED_DRAG:
+    case AGENDA_DRAG:
         drag_step(item->context);
         break;
-    case TIMED_PING:
+    case AGENDA_PING:
         schedule_ping();
-        xdg_ping_round(time);
+        xdg_ping_round(time_ns);
         break;
-    case TIMED_RESIZE:
+    case AGENDA_RESIZE:
         shell_resize_step(item->context);
         break;
-    case TIMED_EVENT:
+    case AGENDA_EVENT:
         shell_event(event_index++);
         schedule_event();
         break;
@@ -84,7 +85,7 @@ static void handle_timed(struct timed *item)
 
 static void handle_socket(u64 deadline)
 {
-    static struct batch batch;                 /* larger than a stack should hold */
+    static struct batch batch;                 /* static: too large for the stack */
     struct socket *socket;
     switch (socket_wait(deadline, &socket, &batch)) {
     case READY_BATCH:
@@ -109,16 +110,16 @@ static void handle_socket(u64 deadline)
 [[noreturn]] void compositor_main(void)
 {
     composite_init();
-    timed_schedule(&vblank_item, vblank_time(0));
-    timed_schedule(&repaint_item, repaint_time(0));
+    agenda_schedule(&vblank_item, vblank_time(0));
+    agenda_schedule(&repaint_item, repaint_time(0));
     schedule_ping();
     schedule_event();
-    handle_socket(0);                          /* returns once the scenario has started: no item is handled before */
+    handle_socket(0);                          /* returns when the scenario has started: no item is handled before */
     for (;;) {
-        struct timed *item = timed_first();
-        if (clock_ns() >= item->time)
-            handle_timed(item);
+        struct agenda_item *item = agenda_first();
+        if (clock_ns() >= item->time_ns)
+            handle_item(item);
         else
-            handle_socket(item->time);
+            handle_socket(item->time_ns);
     }
 }

@@ -1,6 +1,7 @@
-/* Drag and drop. A drag belongs to the client that started it (client->drag_source) and goes to its peer, the next client
- * of its group. While it lasts, source and offer point to each other; it ends by drag_over(), which parts them. */
-#include "protocol.h"
+/* Drag and drop. A drag belongs to the client that started it (client->transfer.dragged); its target is the peer, the
+ * next client of the group. During the drag, source and offer point to each other; drag_over ends it and separates
+ * them. */
+#include "wayland/protocol.h"
 
 enum { ACTIONS = 7, STEPS = 8 };
 static const u64 step_ns = 16000000;
@@ -15,34 +16,34 @@ static bool same(const char *a, const char *b)
 
 static void drag_over(struct client *client)
 {
-    struct data_source *source = client->drag_source;
-    timed_cancel(&client->drag);
-    client->drag_source = NULL;
+    struct data_source *source = client->transfer.dragged;
+    agenda_cancel(&client->transfer.drag);
+    client->transfer.dragged = NULL;
     source->offer->source = NULL;
     source->offer = NULL;
 }
 
-/* What the target is told when a drag ends before its drop. */
+/* Sends leave to the target of a drag that ends before its drop. */
 static void drag_leave(const struct data_offer *offer)
 {
     struct client *target = offer->object.client;
-    if (!offer->dropped && target->data_device)
-        event(target, target->data_device->id, EVENT_DEVICE_LEAVE);
+    if (!offer->dropped && target->transfer.device)
+        event(target, target->transfer.device->id, EVENT_DEVICE_LEAVE);
 }
 
 static void drag_cancel(struct client *client)
 {
-    event(client, client->drag_source->object.id, EVENT_SOURCE_CANCELLED);
-    drag_leave(client->drag_source->offer);
+    event(client, client->transfer.dragged->object.id, EVENT_SOURCE_CANCELLED);
+    drag_leave(client->transfer.dragged->offer);
     drag_over(client);
 }
 
 void drag_client_failed(struct client *client)
 {
-    if (client->drag_source)
+    if (client->transfer.dragged)
         drag_cancel(client);
     for (u32 slot = 0; slot < MAX_OFFERS; slot++) {
-        const struct data_offer *offer = (struct data_offer *)client->offers[slot];
+        const struct data_offer *offer = (struct data_offer *)client->objects.offers[slot];
         if (offer && offer->source && !offer->source->selection)
             drag_cancel(offer->source->object.client);
     }
@@ -62,48 +63,50 @@ struct client *peer_of(const struct client *client)
 static void drag_enter(struct client *target, struct data_offer *offer)
 {
     const struct data_source *source = offer->source;
-    u32 device = target->data_device->id, id = offer->object.id;
+    u32 device = target->transfer.device->id, id = offer->object.id;
     event(target, device, EVENT_DEVICE_DATA_OFFER, id);
     for (u32 i = 0; i < source->mime_count; i++)
         event(target, id, EVENT_OFFER_OFFER, source->mimes[i]);
     if (offer->object.version >= 3)
         event(target, id, EVENT_OFFER_SOURCE_ACTIONS, source->actions);
-    event(target, device, EVENT_DEVICE_ENTER, next_serial(), target->main->object.id, position(0), position(0), id);
+    u32 surface = target->shell.main->object.id;
+    event(target, device, EVENT_DEVICE_ENTER, next_serial(), surface, position(0), position(0), id);
 }
 
 static void drag_start(struct client *client, struct data_source *source)
 {
     struct client *target = peer_of(client);
     struct data_offer *offer = NULL;
-    if (!client->drag_source && target && target->data_device && target->main && target->main->mapped)
-        offer = object_create_offer(target, target->data_device->version);
+    const struct surface *main = target ? target->shell.main : NULL;
+    if (!client->transfer.dragged && target && target->transfer.device && main && main->mapped)
+        offer = object_create_offer(target, target->transfer.device->version);
     if (!offer) {
         event(client, source->object.id, EVENT_SOURCE_CANCELLED);
         return;
     }
     offer->source = source;
     source->offer = offer;
-    client->drag_source = source;
-    client->drag_step = 0;
+    client->transfer.dragged = source;
+    client->transfer.drag_step = 0;
     drag_enter(target, offer);
-    timed_schedule(&client->drag, clock_ns() + step_ns);
+    agenda_schedule(&client->transfer.drag, clock_ns() + step_ns);
 }
 
 void drag_step(struct client *client)
 {
-    struct data_offer *offer = client->drag_source->offer;
+    struct data_offer *offer = client->transfer.dragged->offer;
     struct client *target = offer->object.client;
-    u32 step = ++client->drag_step;
-    if (!target->data_device) {
+    u32 step = ++client->transfer.drag_step;
+    if (!target->transfer.device) {
         drag_cancel(client);
     } else {
-        event(target, target->data_device->id, EVENT_DEVICE_MOTION, event_time(), position(step), position(step));
+        event(target, target->transfer.device->id, EVENT_DEVICE_MOTION, event_time(), position(step), position(step));
         if (step < STEPS) {
-            timed_schedule(&client->drag, client->drag.time + step_ns);
+            agenda_schedule(&client->transfer.drag, client->transfer.drag.time_ns + step_ns);
         } else {
-            timed_cancel(&client->drag);
+            agenda_cancel(&client->transfer.drag);
             offer->dropped = true;
-            event(target, target->data_device->id, EVENT_DEVICE_DROP);
+            event(target, target->transfer.device->id, EVENT_DEVICE_DROP);
         }
     }
     trace_point(P_DRAG, client->id, step);
@@ -113,21 +116,22 @@ void drag_step(struct client *client)
 
 HANDLER(manager_create_data_source)
 {
-    object_create(client, arguments[0].u, WL_DATA_SOURCE, ((struct object *)object)->version, sizeof(struct data_source));
+    object_create(client, arguments[0].u, WL_DATA_SOURCE, version_of(object), sizeof(struct data_source));
 }
 
-/* Drags go to the latest data device a client made. */
+/* Drags go to the client's latest data device. */
 HANDLER(manager_get_data_device)
 {
-    struct object *device = object_create(client, arguments[0].u, WL_DATA_DEVICE, ((struct object *)object)->version, sizeof *device);
+    u32 id = arguments[0].u;
+    struct object *device = object_create(client, id, WL_DATA_DEVICE, version_of(object), sizeof *device);
     if (device)
-        client->data_device = device;
+        client->transfer.device = device;
 }
 
 void device_destroyed(struct object *object)
 {
-    if (object->client->data_device == object)
-        object->client->data_device = NULL;
+    if (object->client->transfer.device == object)
+        object->client->transfer.device = NULL;
     kfree(object);
 }
 
@@ -146,7 +150,7 @@ HANDLER(device_start_drag)
     if (icon)
         icon->role = ROLE_DRAG_ICON;
     if (!source)
-        return; /* within the client only: nothing to pass on */
+        return; /* a drag within the client needs no offer */
     source->used = true;
     drag_start(client, source);
 }
@@ -210,17 +214,17 @@ HANDLER(offer_receive)
     if (handle.type != HANDLE_PIPE_WRITE)
         client_error(client, 1, DISPLAY_INVALID_METHOD, "not the write end of a pipe");
     if (handle.type != HANDLE_PIPE_WRITE || !offered || client_deaf(source->object.client)) {
-        handle_drop(&handle); /* the reader sees the end at once */
+        handle_drop(&handle); /* the reader gets end of file */
         return;
     }
     struct client *giver = source->object.client;
-    if (giver->out_handle.type != HANDLE_NONE)
+    if (giver->outgoing.handle.type != HANDLE_NONE)
         client_flush(giver);
     event(giver, source->object.id, EVENT_SOURCE_SEND, arguments[0].s);
     if (client_deaf(giver))
         handle_drop(&handle);
     else
-        giver->out_handle = handle;
+        giver->outgoing.handle = handle;
 }
 
 HANDLER(offer_finish)

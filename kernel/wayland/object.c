@@ -1,34 +1,34 @@
-/* Object ids of a client: an array for its own range, a small one for the server's (data offers). */
-#include "protocol.h"
+/* The object map of a client: an array for its id range, a small one for the server's (data offers). */
+#include "wayland/protocol.h"
 
-/* As in libwayland, ids are taken compactly: a new id is at most one past the highest ever used. */
+/* As in libwayland, ids are compact: a new id is at most one above the highest ever used. */
 bool object_id_free(const struct client *client, u32 id)
 {
-    return id && (id == client->object_top || (id < client->object_top && !client->objects[id]));
+    return id && (id == client->objects.top || (id < client->objects.top && !client->objects.by_id[id]));
 }
 
 struct object *object_find(const struct client *client, u32 id)
 {
     if (id >= FIRST_SERVER_ID)
-        return id - FIRST_SERVER_ID < MAX_OFFERS ? client->offers[id - FIRST_SERVER_ID] : NULL;
-    return id < client->object_top ? client->objects[id] : NULL;
+        return id - FIRST_SERVER_ID < MAX_OFFERS ? client->objects.offers[id - FIRST_SERVER_ID] : NULL;
+    return id < client->objects.top ? client->objects.by_id[id] : NULL;
 }
 
 static bool make_room(struct client *client, u32 id)
 {
-    if (id < client->object_room)
+    if (id < client->objects.room)
         return true;
     if (id >= MAX_OBJECTS)
         return false;
-    u32 room = client->object_room ? client->object_room * 2 : 32;
+    u32 room = client->objects.room ? client->objects.room * 2 : 32;
     struct object **objects = kalloc(room * sizeof *objects, "object map");
     if (!objects)
         return false;
-    if (client->objects)
-        memcpy(objects, client->objects, client->object_room * sizeof *objects);
-    kfree(client->objects);
-    client->objects = objects;
-    client->object_room = room;
+    if (client->objects.by_id)
+        memcpy(objects, client->objects.by_id, client->objects.room * sizeof *objects);
+    kfree(client->objects.by_id);
+    client->objects.by_id = objects;
+    client->objects.room = room;
     return true;
 }
 
@@ -40,22 +40,24 @@ void *object_create(struct client *client, u32 id, u8 interface, u8 version, siz
         return NULL;
     }
     *object = (struct object){.id = id, .interface = interface, .version = version, .client = client};
-    client->objects[id] = object;
-    if (id == client->object_top)
-        client->object_top++;
+    client->objects.by_id[id] = object;
+    if (id == client->objects.top)
+        client->objects.top++;
     return object;
 }
 
 void *object_create_offer(struct client *client, u8 version)
 {
     u32 slot = 0;
-    while (slot < MAX_OFFERS && client->offers[slot])
+    while (slot < MAX_OFFERS && client->objects.offers[slot])
         slot++;
     struct object *object = slot < MAX_OFFERS ? kalloc(sizeof(struct data_offer), "wl_data_offer") : NULL;
     if (!object)
         return NULL;
-    *object = (struct object){.id = FIRST_SERVER_ID + slot, .interface = WL_DATA_OFFER, .version = version, .client = client};
-    client->offers[slot] = object;
+    *object = (struct object){
+        .id = FIRST_SERVER_ID + slot, .interface = WL_DATA_OFFER, .version = version, .client = client,
+    };
+    client->objects.offers[slot] = object;
     return object;
 }
 
@@ -69,9 +71,9 @@ void object_destroy(struct object *object)
     else
         kfree(object);
     if (id >= FIRST_SERVER_ID) {
-        client->offers[id - FIRST_SERVER_ID] = NULL;
+        client->objects.offers[id - FIRST_SERVER_ID] = NULL;
     } else {
-        client->objects[id] = NULL;
+        client->objects.by_id[id] = NULL;
         event(client, 1, EVENT_DISPLAY_DELETE_ID, id);
     }
 }
@@ -79,10 +81,10 @@ void object_destroy(struct object *object)
 void objects_destroy(struct client *client)
 {
     for (u32 slot = 0; slot < MAX_OFFERS; slot++)
-        if (client->offers[slot])
-            object_destroy(client->offers[slot]);
-    for (u32 id = 2; id < client->object_top; id++) /* 1 is the display, part of the client */
-        if (client->objects[id])
-            object_destroy(client->objects[id]);
-    kfree(client->objects);
+        if (client->objects.offers[slot])
+            object_destroy(client->objects.offers[slot]);
+    for (u32 id = 2; id < client->objects.top; id++) /* 1 is the display, part of the client */
+        if (client->objects.by_id[id])
+            object_destroy(client->objects.by_id[id]);
+    kfree(client->objects.by_id);
 }

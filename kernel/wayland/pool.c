@@ -1,6 +1,6 @@
-/* wl_shm, pools and buffers. A pool's storage lives as long as its object or a buffer; a buffer's as long as its object,
- * a pending attach or a use. */
-#include "protocol.h"
+/* wl_shm, pools and buffers. A pool exists as long as its object or a buffer in it; a buffer as long as its object, a
+ * pending attach or a use. */
+#include "wayland/protocol.h"
 
 enum { FORMAT_ARGB8888 = 0, FORMAT_XRGB8888 = 1 };
 
@@ -14,7 +14,7 @@ static void pool_release(struct pool *pool)
 {
     if (--pool->references)
         return;
-    pool->object.client->pools--;
+    pool->object.client->usage.pools--;
     shm_release(pool->shm);
     kfree(pool);
 }
@@ -36,16 +36,16 @@ HANDLER(shm_create_pool)
         object_error(shm, SHM_INVALID_STRIDE, "pool size not positive");
     else if (handle.type != HANDLE_SHM || (u32)bytes > shm_bytes(handle.object))
         object_error(shm, SHM_INVALID_FD, "not shared memory of that size");
-    else if (client_within(client, client->pools, scenario()->client_pools))
+    else if (client_within(client, client->usage.pools, scenario()->client_pools))
         pool = object_create(client, arguments[0].u, WL_SHM_POOL, shm->version, sizeof *pool);
     if (!pool) {
         handle_drop(&handle);
         return;
     }
-    pool->shm = handle.object; /* and its reference */
+    pool->shm = handle.object; /* takes over the reference */
     pool->bytes = (u32)bytes;
     pool->references = 1;
-    client->pools++;
+    client->usage.pools++;
 }
 
 HANDLER(pool_resize)
@@ -61,11 +61,11 @@ HANDLER(pool_resize)
         pool->bytes = (u32)bytes;
 }
 
-/* Every pixel a buffer names lies in its pool; composite.c relies on it. */
+/* Every pixel of the buffer lies in its pool; composite.c relies on it. */
 static bool fits(const struct pool *pool, i32 offset, i32 width, i32 height, i32 stride)
 {
-    return offset >= 0 && width > 0 && height > 0 && stride > 0 && (i64)stride >= (i64)width * 4 && stride % 4 == 0 && offset % 4 == 0
-        && (i64)stride * height <= (i64)pool->bytes - offset;
+    return offset >= 0 && width > 0 && height > 0 && stride > 0 && (i64)stride >= (i64)width * 4 &&
+           stride % 4 == 0 && offset % 4 == 0 && (i64)stride * height <= (i64)pool->bytes - offset;
 }
 
 HANDLER(pool_create_buffer)

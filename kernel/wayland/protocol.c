@@ -1,6 +1,8 @@
-#include "protocol.h"
+/* The tables of interfaces, requests, globals and events (protocol.h). A test compares them with the published XML. */
+#include "wayland/protocol.h"
 
-#define REQUESTS(...) sizeof((const struct request[]){__VA_ARGS__}) / sizeof(struct request), (const struct request[]){__VA_ARGS__}
+#define REQUESTS(...) \
+    sizeof((const struct request[]){__VA_ARGS__}) / sizeof(struct request), (const struct request[]){__VA_ARGS__}
 #define IGNORED request_ignored
 #define DESTROY request_destroy
 
@@ -105,7 +107,8 @@ const struct interface interfaces[] = {
         {"set_minimized", "", 1, {0}, toplevel_set_minimized}), toplevel_destroyed},
     [ZXDG_DECORATION_MANAGER_V1] = {"zxdg_decoration_manager_v1", REQUESTS(
         {"destroy", "", 1, {0}, DESTROY},
-        {"get_toplevel_decoration", "no", 1, {ZXDG_TOPLEVEL_DECORATION_V1, XDG_TOPLEVEL}, decoration_manager_get}), NULL},
+        {"get_toplevel_decoration", "no", 1, {ZXDG_TOPLEVEL_DECORATION_V1, XDG_TOPLEVEL},
+         decoration_manager_get}), NULL},
     [ZXDG_TOPLEVEL_DECORATION_V1] = {"zxdg_toplevel_decoration_v1", REQUESTS(
         {"destroy", "", 1, {0}, DESTROY},
         {"set_mode", "u", 1, {0}, decoration_set_mode},
@@ -132,7 +135,7 @@ const struct event_kind event_kinds[EVENTS] = {
     [EVENT_OFFER_OFFER] = {0, "s"},
     [EVENT_OFFER_SOURCE_ACTIONS] = {1, "u"},
     [EVENT_OFFER_ACTION] = {2, "u"},
-    [EVENT_SOURCE_SEND] = {1, "s"}, /* and the handle, which takes no bytes */
+    [EVENT_SOURCE_SEND] = {1, "s"}, /* and a handle, which takes no bytes */
     [EVENT_SOURCE_CANCELLED] = {2, ""},
     [EVENT_SOURCE_DROP_PERFORMED] = {3, ""},
     [EVENT_SOURCE_FINISHED] = {4, ""},

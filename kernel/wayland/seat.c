@@ -1,7 +1,7 @@
-/* The seat: one pointer and one keyboard. Their events, for clients whose workload takes input, the seat makes itself or
- * takes from the input devices, as the scenario says. */
-#include "../input.h"
-#include "protocol.h"
+/* The seat: one pointer and one keyboard. For clients whose workload takes input, the seat generates the events or
+ * takes them from the input devices, depending on the scenario. */
+#include "drivers/input.h"
+#include "wayland/protocol.h"
 
 enum { CAPABILITY_POINTER = 1, CAPABILITY_KEYBOARD = 2, KEY = 30 };
 
@@ -12,23 +12,24 @@ void seat_bound(struct object *object)
         event(object->client, object->id, EVENT_SEAT_NAME, "seat0");
 }
 
-/* Events go to the latest pointer and keyboard a client made. */
+/* Events go to the client's latest pointer and keyboard. */
 HANDLER(seat_get_pointer)
 {
-    struct object *pointer = object_create(client, arguments[0].u, WL_POINTER, ((struct object *)object)->version, sizeof *pointer);
+    struct object *pointer = object_create(client, arguments[0].u, WL_POINTER, version_of(object), sizeof *pointer);
     if (!pointer)
         return;
-    client->pointer = pointer;
-    client->pointer_inside = false;
+    client->seat.pointer = pointer;
+    client->seat.pointer_inside = false;
 }
 
 HANDLER(seat_get_keyboard)
 {
-    struct object *keyboard = object_create(client, arguments[0].u, WL_KEYBOARD, ((struct object *)object)->version, sizeof *keyboard);
+    u32 id = arguments[0].u;
+    struct object *keyboard = object_create(client, id, WL_KEYBOARD, version_of(object), sizeof *keyboard);
     if (!keyboard)
         return;
-    client->keyboard = keyboard;
-    client->keyboard_inside = false;
+    client->seat.keyboard = keyboard;
+    client->seat.keyboard_inside = false;
     if (keyboard->version >= 4)
         event(client, keyboard->id, EVENT_KEYBOARD_REPEAT_INFO, 0, 0);
 }
@@ -53,15 +54,15 @@ HANDLER(pointer_set_cursor)
 
 void pointer_destroyed(struct object *object)
 {
-    if (object->client->pointer == object)
-        object->client->pointer = NULL;
+    if (object->client->seat.pointer == object)
+        object->client->seat.pointer = NULL;
     kfree(object);
 }
 
 void keyboard_destroyed(struct object *object)
 {
-    if (object->client->keyboard == object)
-        object->client->keyboard = NULL;
+    if (object->client->seat.keyboard == object)
+        object->client->seat.keyboard = NULL;
     kfree(object);
 }
 
@@ -69,40 +70,41 @@ void keyboard_destroyed(struct object *object)
 
 static void schedule(struct client *client, u64 last)
 {
-    timed_schedule(&client->input, last + random_quantile(&client->input_random, scenario_table(client->group->gap_table)));
+    u64 gap = random_quantile(&client->input.random, scenario_table(client->group->gap_table));
+    agenda_schedule(&client->input.item, last + gap);
 }
 
-/* Each sends an event to a client, after what must precede it, and returns how many events that took; 0: it has no such device. */
+/* Both send an input event, preceded by enter if needed, and return the number of events. 0: no such device. */
 
 static u32 send_motion(struct client *client, const struct surface *surface, i32 x, i32 y)
 {
-    if (!client->pointer)
+    if (!client->seat.pointer)
         return 0;
-    u32 id = client->pointer->id, before = client->out_events;
-    if (!client->pointer_inside)
+    u32 id = client->seat.pointer->id, before = client->outgoing.events;
+    if (!client->seat.pointer_inside)
         event(client, id, EVENT_POINTER_ENTER, next_serial(), surface->object.id, (u32)x << 8, (u32)y << 8);
-    client->pointer_inside = true;
+    client->seat.pointer_inside = true;
     event(client, id, EVENT_POINTER_MOTION, event_time(), (u32)x << 8, (u32)y << 8);
-    if (client->pointer->version >= 5)
+    if (client->seat.pointer->version >= 5)
         event(client, id, EVENT_POINTER_FRAME);
-    return client->out_events - before;
+    return client->outgoing.events - before;
 }
 
 static u32 send_key(struct client *client, const struct surface *surface, u32 key, bool pressed)
 {
-    if (!client->keyboard)
+    if (!client->seat.keyboard)
         return 0;
-    u32 id = client->keyboard->id, before = client->out_events;
-    if (!client->keyboard_inside) {
+    u32 id = client->seat.keyboard->id, before = client->outgoing.events;
+    if (!client->seat.keyboard_inside) {
         event(client, id, EVENT_KEYBOARD_ENTER, next_serial(), surface->object.id, "", 0);
         event(client, id, EVENT_KEYBOARD_MODIFIERS, next_serial(), 0, 0, 0, 0);
     }
-    client->keyboard_inside = true;
+    client->seat.keyboard_inside = true;
     event(client, id, EVENT_KEYBOARD_KEY, next_serial(), event_time(), key, (u32)pressed);
-    return client->out_events - before;
+    return client->outgoing.events - before;
 }
 
-/* ---- Input devices: what they report goes to the window under the pointer ---- */
+/* ---- Input devices: their reports go to the window under the pointer ---- */
 
 static struct surface *focus;
 static i32 pointer_x, pointer_y;
@@ -111,32 +113,33 @@ static bool key_down;
 static u32 send_leave(const struct surface *surface)
 {
     struct client *client = surface->object.client;
-    u32 before = client->out_events;
-    if (client->pointer && client->pointer_inside) {
-        event(client, client->pointer->id, EVENT_POINTER_LEAVE, next_serial(), surface->object.id);
-        if (client->pointer->version >= 5)
-            event(client, client->pointer->id, EVENT_POINTER_FRAME);
+    u32 before = client->outgoing.events;
+    if (client->seat.pointer && client->seat.pointer_inside) {
+        event(client, client->seat.pointer->id, EVENT_POINTER_LEAVE, next_serial(), surface->object.id);
+        if (client->seat.pointer->version >= 5)
+            event(client, client->seat.pointer->id, EVENT_POINTER_FRAME);
     }
-    if (client->keyboard && client->keyboard_inside)
-        event(client, client->keyboard->id, EVENT_KEYBOARD_LEAVE, next_serial(), surface->object.id);
-    client->pointer_inside = client->keyboard_inside = false;
-    return client->out_events - before;
+    if (client->seat.keyboard && client->seat.keyboard_inside)
+        event(client, client->seat.keyboard->id, EVENT_KEYBOARD_LEAVE, next_serial(), surface->object.id);
+    client->seat.pointer_inside = client->seat.keyboard_inside = false;
+    return client->outgoing.events - before;
 }
 
-/* The hand moves to one of seven places in the client's window in turn, or presses or releases the key. */
+/* Requests the next event from the host: a motion to one of seven places in the client's window, or the key. */
 static struct input_report ask(const struct client *client)
 {
-    struct rect window = client->main->window;
-    i32 part = (i32)(client->input_count % 7) + 1;
-    u32 x = (u32)(window.x0 + (window.x1 - window.x0) * part / 8), y = (u32)(window.y0 + (window.y1 - window.y0) * part / 8);
+    struct rect window = client->shell.main->window;
+    i32 part = (i32)(client->input.count % 7) + 1;
+    u32 x = (u32)(window.x0 + (window.x1 - window.x0) * part / 8);
+    u32 y = (u32)(window.y0 + (window.y1 - window.y0) * part / 8);
     u32 width = scenario()->width, height = scenario()->height, whole = INPUT_RANGE + 1;
-    if (client->input_count % 2)
+    if (client->input.count % 2)
         return input_ask(HOST_MOTION, (x * whole + width - 1) / width, (y * whole + height - 1) / height);
     key_down = !key_down;
     return input_ask(HOST_KEY, KEY, key_down);
 }
 
-/* The client that has been told; NULL: nobody. */
+/* The client that received the event; NULL: none. */
 static struct client *route(const struct input_report *report, u32 *written)
 {
     if (report->moved) {
@@ -156,7 +159,7 @@ static struct client *route(const struct input_report *report, u32 *written)
     return sent ? client : NULL;
 }
 
-/* ---- */
+/* ---- Both sources ---- */
 
 static struct client *from_device(struct client *client, u32 *written)
 {
@@ -167,49 +170,51 @@ static struct client *from_device(struct client *client, u32 *written)
 
 static struct client *from_seat(struct client *client, u32 *written)
 {
-    i32 x = (i32)(client->input_count * 7 % 64), y = (i32)(client->input_count * 5 % 64);
-    *written = client->input_count % 2 ? send_motion(client, client->main, x, y)
-                                       : send_key(client, client->main, KEY, client->input_count / 2 % 2);
+    i32 x = (i32)(client->input.count * 7 % 64), y = (i32)(client->input.count * 5 % 64);
+    *written = client->input.count % 2 ? send_motion(client, client->shell.main, x, y)
+                                       : send_key(client, client->shell.main, KEY, client->input.count / 2 % 2);
     return *written ? client : NULL;
 }
 
-/* Timed only while client->main exists. */
+/* Scheduled only while client->shell.main exists. */
 void seat_input(struct client *client)
 {
-    u64 scheduled = client->input.time;
+    u64 scheduled = client->input.item.time_ns;
     u32 written = 0, id = client->id;
     schedule(client, scheduled);
-    client->input_count++;
+    client->input.count++;
     struct client *receiver = (scenario()->input_source == INPUT_DEVICE ? from_device : from_seat)(client, &written);
     trace_point(P_INPUT, id, written);
-    bool tracked = receiver && receiver->inputs_queued - receiver->inputs_shown < MAX_INPUTS;
+    bool tracked = receiver && receiver->input.queued - receiver->input.shown < MAX_INPUTS;
     counters.input_produced++;
     counters.input_delivered += tracked;
     counters.input_coalesced += !tracked;
     if (tracked)
-        receiver->inputs[receiver->inputs_queued++ % MAX_INPUTS] = (struct input_event){scheduled, clock_ns()};
-    clients_flush(); /* last: on another processor it may be answered before this returns */
+        receiver->input.events[receiver->input.queued++ % MAX_INPUTS] = (struct input_event){scheduled, clock_ns()};
+    clients_flush(); /* last: with SMP the client may answer before this returns */
 }
 
-/* Events queued before this batch was sent are answered by it. */
+/* The commit answers the events that were queued before its batch was sent. */
 void seat_commit(struct client *client)
 {
-    while (client->inputs_carried != client->inputs_queued && client->inputs[client->inputs_carried % MAX_INPUTS].queued_ns < client->sent_ns)
-        client->inputs_carried++;
+    struct input *in = &client->input;
+    while (in->carried != in->queued && in->events[in->carried % MAX_INPUTS].queued_ns < client->incoming.sent_ns)
+        in->carried++;
 }
 
 void seat_surface_shown(struct surface *surface, u64 now)
 {
     struct client *client = surface->object.client;
     u32 workload = client->group->workload;
-    if ((workload != WORKLOAD_INPUT && workload != WORKLOAD_EDITOR) || client->failed)
+    if ((workload != WORKLOAD_INPUT && workload != WORKLOAD_EDITOR) || client->status.failed)
         return;
-    for (; client->inputs_shown != client->inputs_framed; client->inputs_shown++)
-        trace_measure(M_INPUT_ROUND_TRIP, client->id, now - client->inputs[client->inputs_shown % MAX_INPUTS].scheduled_ns);
-    if (client->input_started || surface != client->main)
+    struct input *in = &client->input;
+    for (; in->shown != in->framed; in->shown++)
+        trace_measure(M_INPUT_ROUND_TRIP, client->id, now - in->events[in->shown % MAX_INPUTS].scheduled_ns);
+    if (in->started || surface != client->shell.main)
         return;
-    client->input_started = true;
-    random_seed(&client->input_random, scenario()->seed, client->id, client->generation, 1);
+    in->started = true;
+    random_seed(&in->random, scenario()->seed, client->id, client->generation, STREAM_GAP);
     schedule(client, now);
 }
 
@@ -218,11 +223,11 @@ void seat_surface_gone(struct surface *surface)
     struct client *client = surface->object.client;
     if (focus == surface) {
         focus = NULL;
-        client->pointer_inside = client->keyboard_inside = false;
+        client->seat.pointer_inside = client->seat.keyboard_inside = false;
     }
-    if (client->main != surface)
+    if (client->shell.main != surface)
         return;
-    client->main = NULL;
-    client->pointer_inside = client->keyboard_inside = false;
-    timed_cancel(&client->input);
+    client->shell.main = NULL;
+    client->seat.pointer_inside = client->seat.keyboard_inside = false;
+    agenda_cancel(&client->input.item);
 }

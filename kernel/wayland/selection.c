@@ -1,6 +1,7 @@
-/* The clipboard. What a client copies is offered to its peer, the next client of its group: the one that would get the
- * keyboard next. Source and offer point to each other until either goes or another copy replaces them. */
-#include "protocol.h"
+/* The clipboard. A client's selection is offered to its peer, the next client of the group, which would get the
+ * keyboard next. Source and offer point to each other until one of them is destroyed or another selection replaces
+ * them. */
+#include "wayland/protocol.h"
 
 static void part(struct data_source *source)
 {
@@ -11,7 +12,7 @@ static void part(struct data_source *source)
 
 static bool offer_to(struct client *target, struct data_source *source)
 {
-    struct object *device = target ? target->data_device : NULL;
+    struct object *device = target ? target->transfer.device : NULL;
     struct data_offer *offer = device ? object_create_offer(target, device->version) : NULL;
     if (!offer)
         return false;
@@ -26,7 +27,7 @@ static bool offer_to(struct client *target, struct data_source *source)
 
 HANDLER(device_set_selection)
 {
-    struct data_source *source = (struct data_source *)arguments[0].o, *old = client->selection;
+    struct data_source *source = (struct data_source *)arguments[0].o, *old = client->transfer.selection;
     if (source && source->used) {
         object_error(object, DEVICE_USED_SOURCE, "the source was used before");
         return;
@@ -39,17 +40,17 @@ HANDLER(device_set_selection)
         event(client, old->object.id, EVENT_SOURCE_CANCELLED);
         part(old);
     }
-    client->selection = source;
+    client->transfer.selection = source;
     struct client *target = peer_of(client);
     if (!source) {
-        if (old && target && target->data_device)
-            event(target, target->data_device->id, EVENT_DEVICE_SELECTION, 0);
+        if (old && target && target->transfer.device)
+            event(target, target->transfer.device->id, EVENT_DEVICE_SELECTION, 0);
         return;
     }
     source->used = source->selection = true;
     if (!offer_to(target, source)) {
         event(client, source->object.id, EVENT_SOURCE_CANCELLED);
-        client->selection = NULL;
+        client->transfer.selection = NULL;
     }
 }
 
@@ -57,8 +58,8 @@ void selection_source_gone(struct data_source *source)
 {
     struct client *client = source->object.client;
     part(source);
-    if (client->selection == source)
-        client->selection = NULL;
+    if (client->transfer.selection == source)
+        client->transfer.selection = NULL;
 }
 
 void selection_offer_gone(struct data_offer *offer)

@@ -1,8 +1,10 @@
-/* What a window is told to be: maximised, fullscreen, resized, decorated. Several configures may be in flight; the client
- * acknowledges one of them, which settles those before it, and its next buffer has to obey it. */
-#include "protocol.h"
+/* The shell: configures (maximised, fullscreen, resized, decorated), and the timeline's events. Several configures may
+ * be in flight. The client acknowledges one of them, which settles all earlier ones, and its next buffer has to obey
+ * it. */
+#include "wayland/protocol.h"
 
-enum { STATE_MAXIMIZED = 1, STATE_FULLSCREEN = 2, STATE_RESIZING = 3 }; /* of the published enum; bit n of `states` is state n */
+/* Of the published enum; bit n of `states` is state n. */
+enum { STATE_MAXIMIZED = 1, STATE_FULLSCREEN = 2, STATE_RESIZING = 3 };
 enum { FULL = 1 << STATE_MAXIMIZED | 1 << STATE_FULLSCREEN };
 enum { RESIZE_STEPS = 16, GROW_WIDTH = 8, GROW_HEIGHT = 6 };
 static const u64 resize_step_ns = 5000000;
@@ -18,7 +20,7 @@ static u32 array_of(u32 states, u32 *array)
     return count * sizeof *array;
 }
 
-/* `events` of the timeline are done when what obeys this is on screen. */
+/* `events` of the timeline are done when content that obeys this configure is on screen. */
 void shell_configure(struct toplevel *toplevel, event_set events)
 {
     struct xdg_surface *xdg = toplevel->xdg;
@@ -33,8 +35,10 @@ void shell_configure(struct toplevel *toplevel, event_set events)
     bool full = toplevel->states & FULL;
     struct configure *c = &xdg->sent[xdg->sent_count++];
     *c = (struct configure){
-        .serial = next_serial(), .states = toplevel->states, .events = xdg->owed_events, .sent_ns = xdg->acknowledged ? clock_ns() : 0,
-        .width = full ? (i32)scenario()->width : toplevel->width, .height = full ? (i32)scenario()->height : toplevel->height,
+        .serial = next_serial(), .states = toplevel->states, .events = xdg->owed_events,
+        .sent_ns = xdg->acknowledged ? clock_ns() : 0,
+        .width = full ? (i32)scenario()->width : toplevel->width,
+        .height = full ? (i32)scenario()->height : toplevel->height,
     };
     xdg->owed_events = 0;
     xdg->owes_configure = false;
@@ -44,7 +48,7 @@ void shell_configure(struct toplevel *toplevel, event_set events)
     event(client, xdg->object.id, EVENT_XDG_SURFACE_CONFIGURE, c->serial);
 }
 
-/* false: there is no such configure in flight. */
+/* false: no such configure is in flight. */
 bool shell_acknowledge(struct xdg_surface *xdg, u32 serial)
 {
     u32 n = 0;
@@ -64,14 +68,15 @@ bool shell_acknowledge(struct xdg_surface *xdg, u32 serial)
     return true;
 }
 
-/* Before a buffer becomes the content: whether it obeys what was acknowledged. false: an error was sent. */
+/* Before a buffer becomes the content: checks it against the acknowledged configure. false: an error is sent. */
 bool shell_obeys(const struct xdg_surface *xdg, const struct buffer *buffer)
 {
     const struct configure *c = xdg->has_acked ? &xdg->acked : &xdg->applied;
     bool wrong = c->states >> STATE_MAXIMIZED & 1 ? buffer->width != c->width || buffer->height != c->height
                : c->states >> STATE_FULLSCREEN & 1 && (buffer->width > c->width || buffer->height > c->height);
     if (wrong)
-        client_error(xdg->object.client, xdg->wm_base->object.id, WM_BASE_INVALID_SURFACE_STATE, "size is not the configured one");
+        client_error(xdg->object.client, xdg->wm_base->object.id, WM_BASE_INVALID_SURFACE_STATE,
+                     "size is not the configured one");
     return !wrong;
 }
 
@@ -90,7 +95,7 @@ bool shell_full(const struct xdg_surface *xdg)
     return xdg && xdg->applied.states & FULL;
 }
 
-/* Its window goes: nothing is in flight any more. */
+/* Its window is destroyed: no configure is in flight any more. */
 void shell_forget(struct xdg_surface *xdg)
 {
     counters.configures_settled += xdg->sent_count;
@@ -99,7 +104,7 @@ void shell_forget(struct xdg_surface *xdg)
     xdg->applied = (struct configure){0};
 }
 
-/* ---- What clients ask for ---- */
+/* ---- Requests for a state ---- */
 
 static void set_state(struct client *client, struct toplevel *toplevel, u32 state, bool on, enum action action)
 {
@@ -114,10 +119,12 @@ static void set_state(struct client *client, struct toplevel *toplevel, u32 stat
     shell_configure(toplevel, integration_take(client->id, action));
 }
 
-HANDLER(toplevel_set_maximized) { (void)arguments; set_state(client, object, STATE_MAXIMIZED, true, ACTION_MAXIMIZE); }
-HANDLER(toplevel_unset_maximized) { (void)arguments; set_state(client, object, STATE_MAXIMIZED, false, ACTION_UNMAXIMIZE); }
-HANDLER(toplevel_set_fullscreen) { (void)arguments; set_state(client, object, STATE_FULLSCREEN, true, ACTION_FULLSCREEN); }
-HANDLER(toplevel_unset_fullscreen) { (void)arguments; set_state(client, object, STATE_FULLSCREEN, false, ACTION_UNFULLSCREEN); }
+#define STATE_HANDLER(name, state, on, action) \
+    HANDLER(name) { (void)arguments; set_state(client, object, state, on, action); }
+STATE_HANDLER(toplevel_set_maximized, STATE_MAXIMIZED, true, ACTION_MAXIMIZE)
+STATE_HANDLER(toplevel_unset_maximized, STATE_MAXIMIZED, false, ACTION_UNMAXIMIZE)
+STATE_HANDLER(toplevel_set_fullscreen, STATE_FULLSCREEN, true, ACTION_FULLSCREEN)
+STATE_HANDLER(toplevel_unset_fullscreen, STATE_FULLSCREEN, false, ACTION_UNFULLSCREEN)
 
 HANDLER(toplevel_set_minimized)
 {
@@ -145,32 +152,32 @@ HANDLER(toplevel_resize)
         return;
     }
     const struct surface *surface = toplevel->xdg ? toplevel->xdg->surface : NULL;
-    if (!edges || !surface || !surface->mapped || toplevel->states || client->resized)
-        return; /* not for a window that has no size of its own */
-    client->resized = toplevel;
-    client->resize_step = 0;
-    client->resize_events = integration_take(client->id, ACTION_RESIZE);
-    client->resize_steps = steps_of(client->resize_events);
-    client->resize_width = surface->current->width;
-    client->resize_height = surface->current->height;
+    if (!edges || !surface || !surface->mapped || toplevel->states || client->resize.toplevel)
+        return; /* not for a maximised or fullscreen window, nor during another resize */
+    client->resize.toplevel = toplevel;
+    client->resize.step = 0;
+    client->resize.events = integration_take(client->id, ACTION_RESIZE);
+    client->resize.steps = steps_of(client->resize.events);
+    client->resize.width = surface->current->width;
+    client->resize.height = surface->current->height;
     toplevel->states = 1 << STATE_RESIZING;
-    timed_schedule(&client->resize, clock_ns() + resize_step_ns);
+    agenda_schedule(&client->resize.item, clock_ns() + resize_step_ns);
 }
 
-static i32 at_most(i32 value, u32 limit) { return value > (i32)limit ? (i32)limit : value; }
+static i32 limited(i32 value, u32 limit) { return value > (i32)limit ? (i32)limit : value; }
 
 void shell_resize_step(struct client *client)
 {
-    struct toplevel *toplevel = client->resized;
-    u32 step = ++client->resize_step, steps = client->resize_steps;
+    struct toplevel *toplevel = client->resize.toplevel;
+    u32 step = ++client->resize.step, steps = client->resize.steps;
     i32 grown = (i32)(step < steps - step ? step : step < steps ? steps - step : 0);
-    toplevel->width = at_most(client->resize_width + GROW_WIDTH * grown, scenario()->width);
-    toplevel->height = at_most(client->resize_height + GROW_HEIGHT * grown, scenario()->height);
+    toplevel->width = limited(client->resize.width + GROW_WIDTH * grown, scenario()->width);
+    toplevel->height = limited(client->resize.height + GROW_HEIGHT * grown, scenario()->height);
     if (step < steps) {
-        timed_schedule(&client->resize, client->resize.time + resize_step_ns);
+        agenda_schedule(&client->resize.item, client->resize.item.time_ns + resize_step_ns);
         shell_configure(toplevel, 0);
     } else {
-        event_set events = client->resize_events;
+        event_set events = client->resize.events;
         shell_resize_end(client);
         shell_configure(toplevel, events);
     }
@@ -179,13 +186,13 @@ void shell_resize_step(struct client *client)
 
 void shell_resize_end(struct client *client)
 {
-    timed_cancel(&client->resize);
-    if (client->resized)
-        client->resized->states &= ~(1u << STATE_RESIZING);
-    client->resized = NULL;
+    agenda_cancel(&client->resize.item);
+    if (client->resize.toplevel)
+        client->resize.toplevel->states &= ~(1u << STATE_RESIZING);
+    client->resize.toplevel = NULL;
 }
 
-/* ---- Decorations: their mode is the theme ---- */
+/* ---- Decorations: the mode is the theme ---- */
 
 static u32 theme = 2; /* server_side */
 
@@ -194,7 +201,7 @@ static void decorate(struct decoration *decoration, event_set events)
     u32 mode = decoration->own_mode ? decoration->own_mode : theme;
     event(decoration->object.client, decoration->object.id, EVENT_DECORATION_CONFIGURE, mode);
     if (events) {
-        counters.themes_told++;
+        counters.themes_sent++;
         counters.themes_followed += mode == scenario_event((u32)__builtin_ctzll(events))->value;
     }
     shell_configure(decoration->toplevel, events);
@@ -212,7 +219,8 @@ HANDLER(decoration_manager_get)
         object_error(object, DECORATION_UNCONFIGURED_BUFFER, "the toplevel has a buffer");
         return;
     }
-    struct decoration *decoration = object_create(client, arguments[0].u, ZXDG_TOPLEVEL_DECORATION_V1, 1, sizeof *decoration);
+    u32 id = arguments[0].u;
+    struct decoration *decoration = object_create(client, id, ZXDG_TOPLEVEL_DECORATION_V1, 1, sizeof *decoration);
     if (!decoration)
         return;
     decoration->toplevel = toplevel;
@@ -252,10 +260,10 @@ void decoration_destroyed(struct object *object)
 
 /* ---- The timeline ---- */
 
-/* What the compositor does itself for one client; the clients do the other actions themselves, and ask. */
+/* Actions of the compositor on one client. The other actions are requests of the clients. */
 static void act(const struct image_event *e, struct client *client)
 {
-    struct toplevel *toplevel = client->main->xdg ? client->main->xdg->toplevel : NULL;
+    struct toplevel *toplevel = client->shell.main->xdg ? client->shell.main->xdg->toplevel : NULL;
     if (!toplevel)
         return;
     if (e->action == ACTION_THEME_CHANGE && toplevel->decoration)
@@ -263,7 +271,7 @@ static void act(const struct image_event *e, struct client *client)
     else if (e->action == ACTION_CLOSE)
         event(client, toplevel->object.id, EVENT_TOPLEVEL_CLOSE);
     else if (e->action == ACTION_RESTORE)
-        surface_restore(client->main, integration_take(client->id, ACTION_RESTORE));
+        surface_restore(client->shell.main, integration_take(client->id, ACTION_RESTORE));
 }
 
 void shell_event(u32 index)
@@ -275,14 +283,14 @@ void shell_event(u32 index)
         theme = e->value;
     for (u32 id = e->first_client; id < e->first_client + e->count; id++) {
         struct client *client = client_by_id(id);
-        if (!client || !client->main || !client->main->mapped)
+        if (!client || !client->shell.main || !client->shell.main->mapped)
             continue;
         concerned++;
         integration_expect(index, id);
         act(e, client);
     }
     if (e->action == ACTION_THEME_CHANGE)
-        theme = e->value;                      /* too late, if it was not done above */
+        theme = e->value;                      /* with PROVOKE_ORDER only here: too late */
     integration_begun(index);
     trace_point(P_ACTION, e->action, concerned);
 }

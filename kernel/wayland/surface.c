@@ -1,14 +1,14 @@
 /* wl_surface: pending state, commit, mapping. */
-#include "protocol.h"
+#include "wayland/protocol.h"
 
 HANDLER(compositor_create_surface)
 {
-    if (!client_within(client, client->surfaces, scenario()->client_surfaces))
+    if (!client_within(client, client->usage.surfaces, scenario()->client_surfaces))
         return;
-    struct surface *surface = object_create(client, arguments[0].u, WL_SURFACE, ((struct object *)object)->version, sizeof *surface);
+    struct surface *surface = object_create(client, arguments[0].u, WL_SURFACE, version_of(object), sizeof *surface);
     if (!surface)
         return;
-    client->surfaces++;
+    client->usage.surfaces++;
     list_init(&surface->requested);
     list_init(&surface->waiting);
     list_init(&surface->framed_callbacks);
@@ -45,8 +45,9 @@ HANDLER(surface_damage)
     if (width <= 0 || height <= 0)
         return;
     i32 x0 = (i32)x, y0 = (i32)y;
-    i32 x1 = x + width > 0x7fffffff ? 0x7fffffff : (i32)(x + width), y1 = y + height > 0x7fffffff ? 0x7fffffff : (i32)(y + height);
-    if (surface->damage_count == MAX_SURFACE_DAMAGE) { /* all become their bounds */
+    i32 x1 = x + width > 0x7fffffff ? 0x7fffffff : (i32)(x + width);
+    i32 y1 = y + height > 0x7fffffff ? 0x7fffffff : (i32)(y + height);
+    if (surface->damage_count == MAX_SURFACE_DAMAGE) { /* merge all into their bounding rectangle */
         for (u32 i = 0; i < MAX_SURFACE_DAMAGE; i++) {
             x0 = surface->damage[i].x0 < x0 ? surface->damage[i].x0 : x0;
             y0 = surface->damage[i].y0 < y0 ? surface->damage[i].y0 : y0;
@@ -100,14 +101,15 @@ HANDLER(surface_set_buffer_scale)
 static void place_main(struct surface *surface)
 {
     u64 id = surface->object.client->id;
-    i32 spare_x = (i32)scenario()->width - surface->current->width, spare_y = (i32)scenario()->height - surface->current->height;
+    i32 spare_x = (i32)scenario()->width - surface->current->width;
+    i32 spare_y = (i32)scenario()->height - surface->current->height;
     surface->x = spare_x > 0 ? (i32)(97 * id % (u32)(spare_x + 1)) : 0;
     surface->y = spare_y > 0 ? (i32)(61 * id % (u32)(spare_y + 1)) : 0;
 }
 
 static void place(struct surface *surface)
 {
-    const struct surface *main = surface->object.client->main;
+    const struct surface *main = surface->object.client->shell.main;
     if (!surface->xdg->toplevel->secondary || !main || !main->mapped) {
         place_main(surface);
         return;
@@ -120,7 +122,8 @@ static void place(struct surface *surface)
 
 static struct rect window_of(const struct surface *surface)
 {
-    return output_clip(surface->x, surface->y, (i64)surface->x + surface->current->width, (i64)surface->y + surface->current->height);
+    i64 right = (i64)surface->x + surface->current->width, bottom = (i64)surface->y + surface->current->height;
+    return output_clip(surface->x, surface->y, right, bottom);
 }
 
 static void map(struct surface *surface)
@@ -137,7 +140,7 @@ static void map(struct surface *surface)
     damage_add(surface->window);
 }
 
-/* A window that becomes maximised or fullscreen comes to the top, and stays there. */
+/* A window that becomes maximised or fullscreen is moved to the top of the stack, and stays there. */
 static void change_full(struct surface *surface)
 {
     surface->full = !surface->full;
@@ -177,7 +180,7 @@ void surface_unmap(struct surface *surface)
         xdg_unmapped(surface->xdg);
 }
 
-/* Out of sight: what it commits until it is restored gets no frame callback and is not measured. */
+/* Until the surface is restored, its commits get no frame callback and are not measured. */
 void surface_minimize(struct surface *surface)
 {
     if (!surface->mapped || surface->minimized)
@@ -202,11 +205,12 @@ void surface_restore(struct surface *surface, event_set events)
 
 /* ---- Commit ---- */
 
-/* Pending damage joins that of the next pass. A window that just appeared or changed its size is damaged as a whole already. */
+/* Adds the pending damage to that of the next pass. whole: the whole window is damaged already. */
 static void apply_damage(struct surface *surface, bool whole)
 {
     for (u32 i = 0; i < surface->damage_count && surface->mapped && !surface->minimized && !whole; i++) {
-        i32 x0 = surface->damage[i].x0, y0 = surface->damage[i].y0, x1 = surface->damage[i].x1, y1 = surface->damage[i].y1;
+        i32 x0 = surface->damage[i].x0, y0 = surface->damage[i].y0;
+        i32 x1 = surface->damage[i].x1, y1 = surface->damage[i].y1;
         x0 = x0 > 0 ? x0 : 0;
         y0 = y0 > 0 ? y0 : 0;
         x1 = x1 < surface->current->width ? x1 : surface->current->width;
@@ -216,7 +220,7 @@ static void apply_damage(struct surface *surface, bool whole)
     surface->damage_count = 0;
 }
 
-/* The pending buffer becomes current; true if that damaged the whole window. */
+/* The pending buffer becomes current. true: that damaged the whole window. */
 static bool apply_buffer(struct surface *surface)
 {
     struct buffer *old = surface->current, *new = surface->pending;
@@ -224,7 +228,7 @@ static bool apply_buffer(struct surface *surface)
     buffer_use(new);
     surface->current = new;
     surface->fresh = new != NULL;
-    surface->sent_ns = surface->object.client->sent_ns;
+    surface->sent_ns = surface->object.client->incoming.sent_ns;
     surface->pending = NULL;
     surface->attached = false;
     buffer_release(new);
@@ -261,8 +265,8 @@ HANDLER(surface_commit)
         seat_commit(client);
         surface->events |= integration_take(client->id, ACTION_SURGE);
     }
-    client->buffer_committed = buffer;
-#ifdef RAYOS_SLOW_COMMIT /* turns of an empty loop: a slow-down planted by the test that must find it */
+    client->incoming.buffer_committed = buffer;
+#ifdef RAYOS_SLOW_COMMIT /* iterations of an empty loop: a slow-down planted by a test that must find it */
     for (u32 turns = RAYOS_SLOW_COMMIT; turns; turns--)
         __asm__ volatile("");
 #endif
@@ -286,7 +290,7 @@ void surface_destroyed(struct object *object)
     callbacks_destroy(&surface->requested);
     callbacks_destroy(&surface->waiting);
     callbacks_destroy(&surface->framed_callbacks);
-    object->client->surfaces--;
+    object->client->usage.surfaces--;
     buffer_release(surface->pending);
     buffer_unuse(surface->current);
     buffer_unuse(surface->framed);

@@ -1,5 +1,5 @@
-/* The codec: bytes to checked arguments, events to bytes. */
-#include "protocol.h"
+/* The wire format: bytes to checked arguments, events to bytes. */
+#include "wayland/protocol.h"
 #include <stdarg.h>
 
 u32 wire_read(const u8 *at)
@@ -9,8 +9,8 @@ u32 wire_read(const u8 *at)
     return word;
 }
 
-/* A string or array takes a length word, then that many bytes padded to four. Returns its content and moves *at on;
- * NULL when it does not fit. */
+/* A string or array: a length word, then that many bytes padded to four. Returns the content and advances *at; NULL: it
+ * exceeds the message. */
 static const u8 *read_block(const u8 **at, const u8 *end, u32 *bytes)
 {
     u32 length = wire_read(*at);
@@ -51,13 +51,14 @@ static bool malformed(struct client *client, u32 code, const char *message)
     return false;
 }
 
-bool wire_parse(struct client *client, const u8 *message, u32 bytes, const struct request *request, union argument *arguments)
+bool wire_parse(struct client *client, const u8 *message, u32 bytes, const struct request *request,
+                union argument *arguments)
 {
     const u8 *at = message + 8, *end = message + bytes;
     const u8 *type = request->types;
     for (const char *kind = request->signature; *kind; kind++, arguments++) {
         if (*kind == 'h')
-            continue; /* the handler takes it from those that came along */
+            continue; /* the handler takes it with client_take_handle */
         if (end - at < 4)
             return malformed(client, DISPLAY_INVALID_METHOD, "message too short");
         switch (*kind) {
@@ -96,16 +97,16 @@ static u8 *write_block(u8 *at, const void *data, u32 bytes)
     return at;
 }
 
-/* Arguments as event_kinds says; an array is its address and then its bytes. Strings are short: see EVENT_ROOM. */
+/* Arguments as in event_kinds; an array is its address, then its bytes. No event exceeds EVENT_ROOM. */
 void event(struct client *client, u32 object, u32 kind, ...)
 {
     if (client_deaf(client))
         return;
-    if (client->out_bytes + EVENT_ROOM > sizeof client->out)
+    if (client->outgoing.bytes + EVENT_ROOM > sizeof client->outgoing.data)
         client_flush(client);
     if (client_deaf(client))
         return;
-    u8 *start = client->out + client->out_bytes, *at = start + 8;
+    u8 *start = client->outgoing.data + client->outgoing.bytes, *at = start + 8;
     va_list values;
     va_start(values, kind);
     for (const char *letter = event_kinds[kind].signature; *letter; letter++) {
@@ -125,7 +126,8 @@ void event(struct client *client, u32 object, u32 kind, ...)
     u32 header[2] = {object, (u32)(at - start) << 16 | event_kinds[kind].opcode};
     memcpy(start, header, sizeof header);
     client_touch(client);
-    client->out_motion = kind == EVENT_POINTER_MOTION ? !client->out_bytes : client->out_motion && kind == EVENT_POINTER_FRAME;
-    client->out_bytes += (u32)(at - start);
-    client->out_events++;
+    bool motion = client->outgoing.motion && kind == EVENT_POINTER_FRAME;
+    client->outgoing.motion = kind == EVENT_POINTER_MOTION ? !client->outgoing.bytes : motion;
+    client->outgoing.bytes += (u32)(at - start);
+    client->outgoing.events++;
 }

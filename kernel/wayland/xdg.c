@@ -1,9 +1,9 @@
-/* xdg-shell: roles, configure before content, pings. What configures say is shell.c's. */
-#include "protocol.h"
+/* xdg-shell: roles, configure before content, pings. shell.c decides the content of configures. */
+#include "wayland/protocol.h"
 
 void wm_base_bound(struct object *object)
 {
-    object->client->wm_base = (struct wm_base *)object;
+    object->client->shell.wm_base = (struct wm_base *)object;
 }
 
 HANDLER(wm_base_destroy)
@@ -19,8 +19,8 @@ HANDLER(wm_base_destroy)
 void wm_base_destroyed(struct object *object)
 {
     struct client *client = object->client;
-    if (client->wm_base == (struct wm_base *)object)
-        client->wm_base = NULL, client->ping_serial = 0;
+    if (client->shell.wm_base == (struct wm_base *)object)
+        client->shell.wm_base = NULL, client->shell.ping_serial = 0;
     kfree(object);
 }
 
@@ -29,8 +29,8 @@ void wm_base_destroyed(struct object *object)
 HANDLER(wm_base_pong)
 {
     (void)object;
-    if (arguments[0].u == client->ping_serial)
-        client->ping_serial = 0;
+    if (arguments[0].u == client->shell.ping_serial)
+        client->shell.ping_serial = 0;
 }
 
 static void hang(struct client *client, u64 waited_ns)
@@ -41,31 +41,31 @@ static void hang(struct client *client, u64 waited_ns)
     process_kill(client->id, 2);
 }
 
-/* `now` is when the round was due, so that whole intervals add up. In order of client id. */
+/* now: when the round was due, so that intervals are exact. In order of client id. */
 void xdg_ping_round(u64 now)
 {
     u32 total = scenario_clients(), pinged = 0;
     for (u32 id = 0; id < total; id++) {
         struct client *client = client_by_id(id);
-        if (!client || !client->wm_base)
+        if (!client || !client->shell.wm_base)
             continue;
-        if (!client->ping_serial) {
-            client->ping_serial = next_serial();
-            client->ping_ns = now;
+        if (!client->shell.ping_serial) {
+            client->shell.ping_serial = next_serial();
+            client->shell.ping_ns = now;
             pinged++;
-            event(client, client->wm_base->object.id, EVENT_WM_BASE_PING, client->ping_serial);
-        } else if (now - client->ping_ns >= scenario()->hang_timeout_ns && detector_on(DETECTED_HANG)) {
-            hang(client, now - client->ping_ns);
+            event(client, client->shell.wm_base->object.id, EVENT_WM_BASE_PING, client->shell.ping_serial);
+        } else if (now - client->shell.ping_ns >= scenario()->hang_timeout_ns && detector_on(DETECTED_HANG)) {
+            hang(client, now - client->shell.ping_ns);
         }
     }
     trace_point(P_PING, pinged, 0);
 }
 
-/* ---- Positioner: kept only as far as its errors go, since there are no popups ---- */
+/* ---- Positioner: only for its errors, since there are no popups ---- */
 
 HANDLER(wm_base_create_positioner)
 {
-    object_create(client, arguments[0].u, XDG_POSITIONER, ((struct object *)object)->version, sizeof(struct positioner));
+    object_create(client, arguments[0].u, XDG_POSITIONER, version_of(object), sizeof(struct positioner));
 }
 
 HANDLER(positioner_set_size)
@@ -142,7 +142,7 @@ void xdg_surface_destroyed(struct object *object)
     if (xdg->toplevel)
         xdg->toplevel->xdg = NULL;
     shell_forget(xdg);
-    if (!object->client->closing) /* then it may be gone already */
+    if (!object->client->status.closing) /* while closing, the wm_base may be freed already */
         xdg->wm_base->surfaces--;
     kfree(xdg);
 }
@@ -154,15 +154,16 @@ HANDLER(xdg_surface_get_toplevel)
         object_error(object, XDG_SURFACE_ALREADY_CONSTRUCTED, "it has a role object");
         return;
     }
-    struct toplevel *toplevel = object_create(client, arguments[0].u, XDG_TOPLEVEL, xdg->object.version, sizeof *toplevel);
+    u32 id = arguments[0].u;
+    struct toplevel *toplevel = object_create(client, id, XDG_TOPLEVEL, xdg->object.version, sizeof *toplevel);
     if (!toplevel)
         return;
     toplevel->xdg = xdg;
-    toplevel->secondary = client->main != NULL;
+    toplevel->secondary = client->shell.main != NULL;
     xdg->toplevel = toplevel;
     xdg->surface->role = ROLE_TOPLEVEL;
-    if (!client->main)
-        client->main = xdg->surface;
+    if (!client->shell.main)
+        client->shell.main = xdg->surface;
 }
 
 HANDLER(xdg_surface_get_popup)
@@ -202,9 +203,9 @@ HANDLER(xdg_surface_ack_configure)
         return;
     }
     xdg->acknowledged = true;
-    if (client->created)
+    if (client->milestones.created)
         return;
-    client->created = true;
+    client->milestones.created = true;
     trace_measure(M_CLIENT_CREATION, client->id, clock_ns() - socket_connected_ns(client->socket));
 }
 
@@ -216,7 +217,8 @@ bool xdg_commit(struct xdg_surface *xdg, bool attaching)
         return false;
     }
     if (attaching && !xdg->acknowledged) {
-        object_error(&xdg->object, XDG_SURFACE_UNCONFIGURED_BUFFER, "buffer before the first configure is acknowledged");
+        object_error(&xdg->object, XDG_SURFACE_UNCONFIGURED_BUFFER,
+                     "buffer before the first configure is acknowledged");
         return false;
     }
     if (!xdg->configured) {
@@ -231,7 +233,7 @@ bool xdg_commit(struct xdg_surface *xdg, bool attaching)
     return true;
 }
 
-/* Content has to start over with a commit without a buffer. */
+/* New content must start with a commit without a buffer. */
 void xdg_unmapped(struct xdg_surface *xdg)
 {
     xdg->configured = xdg->acknowledged = false;
@@ -268,7 +270,7 @@ void toplevel_destroyed(struct object *object)
 {
     struct toplevel *toplevel = (struct toplevel *)object;
     struct xdg_surface *xdg = toplevel->xdg;
-    if (object->client->resized == toplevel)
+    if (object->client->resize.toplevel == toplevel)
         shell_resize_end(object->client);
     if (toplevel->decoration)
         toplevel->decoration->toplevel = NULL;

@@ -14,7 +14,7 @@ from rayos_model.contract.abi import TraceKind
 from rayos_model.run.run import Run
 
 LOCKS: Final = ("kernel", "window", "heap", "page", "trace", "console")
-"""`enum lock_id` of kernel/lock.h."""
+"""`enum lock_id` of kernel/core/lock.h."""
 
 _COLUMNS: Final = ("times", "total_ns", "mean_ns", "longest_ns")
 

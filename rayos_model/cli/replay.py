@@ -31,7 +31,7 @@ def replay(
     kernel = build_kernel(defines)
     if gdb is not None:
         symbols = kernel_build.build_kernel(defines=defines, symbols=True).path
-        directories = " ".join(str(kernel_build.kernel_sources() / part) for part in ("", "wayland"))
+        directories = " ".join(str(kernel_build.kernel_sources() / part) for part in kernel_build.SOURCE_FOLDERS)
         console().print("Waiting for a debugger. In another terminal:", highlight=False)
         command = f"gdb {symbols} -iex 'set directories {directories}' -ex 'target remote {gdb}'"
         console().print(command, soft_wrap=True, highlight=False, markup=False)

@@ -15,7 +15,7 @@ QUANTILES: Final = 1025  # entries of a quantile table: value at probability i/1
 LOAD_STEPS: Final = 16
 VARIANT_ANY: Final = 0xFFFFFFFF
 MAX_EVENTS: Final = 64
-FAULT_TARGET_HEAP: Final = 1024  # stands for a client id where a fault strikes the kernel's heap
+FAULT_TARGET_HEAP: Final = 1024  # in place of a client id: the kernel's heap
 FAULT_TARGET_NETWORK: Final = 1025  # ... the network
 FAULT_TARGET_DISK: Final = 1026  # ... the disk
 TRACE_HEADER_PHYS: Final = 28672
@@ -25,18 +25,18 @@ STEP_PIXELS: Final = 32
 TRACE_WIRE: Final = 2
 NAME_BYTES: Final = 24  # of a record, NUL included
 RECORD_BYTES: Final = 4032
-STRESS_SLOTS: Final = 256  # records of a disk stressor, put in turn
+STRESS_SLOTS: Final = 256  # records of a disk stressor, written in turn
 STRESS_FLUSH_EVERY: Final = 64  # puts
-STORE_RECORD_BYTES: Final = 48  # memory the store takes for each block of the disk: index entry ...
-PLACE_BYTES: Final = 20  # ... and place; and for each block that the cache may hold
-BUFFER_BYTES: Final = 40
+STORE_RECORD_BYTES: Final = 48  # the store's memory per block of the disk: index entry ...
+PLACE_BYTES: Final = 20  # ... and place
+BUFFER_BYTES: Final = 40  # the cache's memory per block of its capacity
 BATCH_BYTES: Final = 4096
 PIPE_BYTES: Final = 4096
 BLOCK_BYTES: Final = 4096
 MAX_HANDLES: Final = 32
 MAX_CLIENTS: Final = 1024
 MAX_MUTEXES: Final = 64
-COMPUTE_TURN_NS: Final = 50000  # a computing process pauses after each
+COMPUTE_TURN_NS: Final = 50000  # a computing process executes a pause after each turn
 CLIENT_TEXT: Final = 0x400000
 CLIENT_CONFIG: Final = 0x420000
 CLIENT_EVENTS: Final = 0x420100  # in the same page
@@ -307,13 +307,13 @@ class FaultKind(IntEnum):
     CLIENT_CRASH = 1  # page fault, illegal instruction, kill
     MEMORY_CORRUPTION = 2
     BUFFER_EXHAUSTION = 3  # a client takes shared memory, surfaces, pools until it is refused
-    EVENT_QUEUE_OVERFLOW = 4  # a client stops reading while events come
+    EVENT_QUEUE_OVERFLOW = 4  # a client stops reading while events arrive
     HANG = 5  # a client stops responding
-    HOSTILE_CLIENT = 6  # a client sends what no client should
+    HOSTILE_CLIENT = 6  # a client sends invalid requests
     DEADLOCK = 7  # two clients lock two mutexes in opposite order
     NETWORK_PARTITION = 8
     DISK_ERROR = 9  # the disk refuses one read, one write, every write to one block
-    DISK_OUTAGE = 10  # the disk refuses all reads, all writes, for a while
+    DISK_OUTAGE = 10  # the disk refuses all reads, all writes, for some time
 
 
 class Detection(IntEnum):
@@ -337,7 +337,7 @@ class HostRequest(IntEnum):
 
     NOTHING = 0
     MOTION = 1  # the tablet to (x, y), 0 to INPUT_RANGE over the screen
-    KEY = 2
+    KEY = 2  # key of Linux code x pressed (y = 1) or released (0)
     LINK = 3
     DISK = 4
 
@@ -379,19 +379,19 @@ class ThreadId(IntEnum):
 class TraceKind(IntEnum):
     """`enum trace_kind`."""
 
-    P_BLOCK = 1  # gives up the CPU to wait;  subject ns for which it has had the kernel lock
+    P_BLOCK = 1  # blocks;                   subject ns for which it has held the kernel lock
     P_EXIT = 2  # client threads
     P_ENTER = 3
     P_SEND = 4  # batch is in the socket;   subject tag, arg bytes
-    P_RECEIVE = 5  # recv() copied out;        subject queue-writes consumed, arg bytes
-    P_WAKE = 6  # recv() passed its deadline with no data
+    P_RECEIVE = 5  # receive() copied out;     subject queue-writes consumed, arg bytes
+    P_WAKE = 6  # receive() passed its deadline without data
     P_SHM = 7  # shm_create() done;        arg pages
     P_SHM_FREE = 8  # shm_destroy() done;       arg pages
     P_PIPE = 9  # pipe() done
     P_PIPE_IO = 10  # pipe read/write/close done; subject 0 read, 1 write, 2 close; arg bytes
     P_FIRST = 11  # first entry to ring 3
-    P_LOCK = 12  # has a mutex;              subject mutex
-    P_UNLOCK = 13  # has given it back;        subject mutex
+    P_LOCK = 12  # locked a mutex;           subject mutex
+    P_UNLOCK = 13  # unlocked it;              subject mutex
     P_CALL = 14  # entered put()
     P_TAKE = 16  # took one batch from a client;  subject client, arg bytes
     P_REQUEST = 17
@@ -404,25 +404,25 @@ class TraceKind(IntEnum):
     P_DISCONNECT = 24  # a client's objects destroyed;  subject client
     P_DRAG = 25  # one step of a drag;            subject client, arg step
     P_REPAINT = 26
-    P_DEVICE = 27  # an input device's report is there; subject client
+    P_DEVICE = 27  # an input device's report arrived; subject client
     P_SPAWN = 32  # process created;  subject 0: a client, 1: background load; arg its id
     P_REAP = 33  # process freed;    subject client, arg pages
-    P_SNAPSHOT = 34  # second's snapshot printed
-    P_PROFILE = 35  # second's memory profile printed; kind performance
-    P_RECOVER = 36  # launcher: a lost client's replacement is planned; subject client
-    P_INJECT = 37  # injector: a fault struck;          subject client, arg kind << 4 | variant
+    P_SNAPSHOT = 34  # the second's snapshot printed
+    P_PROFILE = 35  # the second's memory profile printed; kind performance
+    P_RECOVER = 36  # launcher: the respawn of a lost client is planned; subject client
+    P_INJECT = 37  # injector: a fault was injected;    subject client, arg kind << 4 | variant
     P_REPORT = 38  # injector: one line was printed;    subject enum report
-    P_SCRUB = 39  # injector: one look at the heap;    arg objects
+    P_SCRUB = 39  # injector: one check of the heap;   arg objects
     P_PUT = 40  # record put into the cache;      arg bytes
     P_GET = 41  # record found in the cache and copied out;  arg bytes
     P_DELETE = 42
     P_DURABLE = 43  # flush acknowledged
     P_MEMORY = 44
     P_DISK_SUBMIT = 45  # one request to the device;    subject operation
-    P_DISK_DONE = 46  # one request delivered;    subject operation, arg blocks that a flush let go
-    P_DISK_NOTIFY = 47  # the device was told
-    P_NET_SEND = 48  # one frame given to the device;        arg bytes
-    P_NET_RECEIVE = 49  # one delivery looked at;             arg bytes, 0: nothing arrived
+    P_DISK_DONE = 46  # one request delivered;    subject operation, arg blocks that a flush freed
+    P_DISK_NOTIFY = 47  # the device was notified
+    P_NET_SEND = 48  # one frame passed to the device;       arg bytes
+    P_NET_RECEIVE = 49  # one delivery taken;                 arg bytes, 0: nothing arrived
     P_ACTION = 50
     P_RESIZE = 51  # one step of an interactive resize;    subject client, arg step
     P_MARKER = 52  # printed a milestone;                  arg letters of its event's name
@@ -430,7 +430,7 @@ class TraceKind(IntEnum):
     P_MEND = 54  # injector: an outage of the disk is over
     M_COMMIT_TO_PRESENT = 64
     M_BUFFER_COMMIT = 65  # 65
-    M_EVENT_DELIVERY = 66  # 66 one per queue-write
+    M_EVENT_DELIVERY = 66  # 66 per queue-write
     M_CLIENT_CREATION = 67  # 67
     M_INPUT_ROUND_TRIP = 68  # 68
     M_COMPOSITION = 69  # 69
@@ -439,7 +439,7 @@ class TraceKind(IntEnum):
     M_IDLE = 72  # 72 arg idle ns of this second, all vCPUs; at each snapshot
     M_PAGES = 73  # 73 arg pages in use, subject page allocations so far; at each snapshot
     M_HEAP = 74
-    M_PAGES_PEAK = 75  # 75 arg most pages ever in use; once, at the end
+    M_PAGES_PEAK = 75  # 75 arg maximum of pages in use; once, at the end
     M_TIMER = 76
     M_CLIENT_CREATED = 77  # 77 arg generation
     M_CLIENT_DESTROYED = 78  # 78 arg 0 left, 1 fault, 2 killed, 3 protocol error
@@ -451,25 +451,25 @@ class TraceKind(IntEnum):
     M_FREE_BLOCK = 84
     M_FAULT_INJECTED = 85  # 85 arg variant
     M_FAULT_DETECTED = 86  # 86 arg ns since injection
-    M_FAULT_RECOVERED = 87  # 87 arg ns since injection, of what lasts since its end; only when in time
-    M_LOCK_HOLD = 96  # times the lock was taken, how long it was held
-    M_LOCK_WAIT = 97
-    M_READY_WAIT = 98  # 98 subject dispatches of threads, arg from being ready to running
+    M_FAULT_RECOVERED = 87
+    M_LOCK_HOLD = 96  # acquisitions, hold times
+    M_LOCK_WAIT = 97  # 97 contended acquisitions, waiting times; no record if there were none
+    M_READY_WAIT = 98  # 98 subject dispatches of threads, arg from ready to running
     M_DISK_REQUEST = 100
-    M_DISK_RETRY = 101  # 101 a request failed and is tried again; subject block, arg operation
+    M_DISK_RETRY = 101  # 101 a request failed and is retried;  subject block, arg operation
     M_DISK_ERROR = 102  # 102 a request failed for good;  subject block, arg operation
-    M_CORRUPT = 103  # 103 a block is not what was written there;  subject block
+    M_CORRUPT = 103  # 103 a block's content is wrong;  subject block
     M_CACHE = 104  # 104 subject hits, arg misses of the second; at each snapshot
     M_CACHE_PAGES = 105  # 105 subject dirty blocks, arg pages of the buffer cache; at each snapshot
-    M_RECLAIM = 106  # 106 arg pages taken from the buffer cache because memory was short
-    M_REFUSED = 107  # 107 memory was refused to a process;  subject client, arg pages it holds
-    M_DURABLE = 108  # 108 a flush was acknowledged;  subject client, arg the tag it gave
+    M_RECLAIM = 106  # 106 arg pages reclaimed from the buffer cache
+    M_REFUSED = 107  # 107 a process was refused memory;  subject client, arg pages it holds
+    M_DURABLE = 108  # 108 a flush was acknowledged;  subject client, arg its tag
     M_VERIFIED = 109
-    M_MARKER = 110  # 110 a RAYOS_INTEGRATION line was printed; subject how many before it
-    M_PRESENTATION_JITTER = 111  # 111 media: how far two presentations in a row are from one period apart
-    M_CONFIGURE = 112  # 112 configure sent to the flip that shows what obeys it
+    M_MARKER = 110  # 110 a RAYOS_INTEGRATION line was printed; subject number of earlier ones
+    M_PRESENTATION_JITTER = 111  # 111 media: deviation of the time between two presentations from the period
+    M_CONFIGURE = 112  # 112 configure sent to the flip that shows content obeying it
     M_REMOTE_UPDATE = 113
-    M_STORE_ERROR = 114  # 114 a call on the store was answered by E_IO; arg the call
+    M_STORE_ERROR = 114  # 114 a call on the store returned E_IO; arg the call
     W_REQUESTS = 120
     W_EVENTS = 121
 

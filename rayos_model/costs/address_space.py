@@ -13,7 +13,7 @@ _PAGE_STEPS: Final = 32
 """Steps in a page: each has 32 pixels of 4 bytes."""
 
 _MOST: Final = 68
-"""No more pages are forgotten one by one: what kernel/vm.c's FORGET_MOST leaves to buffers."""
+"""No more pages are forgotten one by one: what kernel/arch/vm.c's FLUSH_MAX leaves to buffers."""
 
 _TABLE_PAGES: Final = 512
 """No more are looked through: one page table, which is where a buffer is."""

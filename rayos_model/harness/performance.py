@@ -26,7 +26,7 @@ from rayos_model.run.system import ProgressFn, System, execute
 from rayos_model.scenario.scenario import Scenario
 
 PROFILED: Final = OPERATIONS[:6]
-"""Operations that the RAYOS_PERF lines tell of; kernel/profile.c."""
+"""Operations that the RAYOS_PERF lines tell of; kernel/experiment/profile.c."""
 
 _SAMPLE_TOLERANCE: Final = 1 / 128
 """Both histograms know a quantile to 1/256 of its value."""

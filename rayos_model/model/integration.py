@@ -1,4 +1,4 @@
-"""Markers of integration scenarios: milestones and checks, from what the model's parts count (kernel/integration.c)."""
+"""Markers of integration scenarios: milestones and checks from counters (kernel/experiment/integration.c)."""
 
 from __future__ import annotations
 

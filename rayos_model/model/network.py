@@ -17,7 +17,7 @@ NETWORK_PRIORITY: Final = 19
 CELLS: Final = 24 * 14
 ANSWER_BYTES: Final = 28
 UPDATE_BYTES: Final = ANSWER_BYTES + 4 * CELLS
-"""Sizes of the two frames; kernel/message.h."""
+"""Sizes of the two frames; kernel/remote/message.h."""
 _LINK: Point = ("link",)
 _NOTHING: Final = 0
 

@@ -1,6 +1,6 @@
 """The random numbers both systems draw: PCG32 streams and quantile tables, exactly as in `docs/mechanism.md`.
 
-`tests/data/random_vectors.json` holds vectors that this module and `kernel/random.c` must both reproduce.
+`tests/data/random_vectors.json` holds vectors that this module and `kernel/core/random.c` must both reproduce.
 """
 
 from __future__ import annotations

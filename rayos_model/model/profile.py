@@ -24,7 +24,8 @@ _QUANTILES: Final = ((0.5, "50"), (0.95, "95"), (0.99, "99"), (0.999, "99.9"))
 
 
 class Profile:
-    """Histograms from the end of warm-up to the scenario's end (client creation: from 0), as kernel/profile.c keeps."""
+    """Histograms from the end of warm-up to the scenario's end (client creation: from 0); see
+    kernel/experiment/profile.c."""
 
     def __init__(self, settings: Settings, memory: MemoryUse, say: Say) -> None:
         self._settings = settings

@@ -37,7 +37,8 @@ _LINK = """
     -Wl,--build-id=none -Wl,--no-gc-sections -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack
 """
 _SSE_FILES = {"wayland/blit.c"}
-_SHARED = ("library.c", "random.c")  # of the kernel, compiled for the client program as well
+SOURCE_FOLDERS = ("arch", "core", "ipc", "drivers", "store", "remote", "wayland", "experiment", "clients")
+_SHARED = ("core/library.c", "core/random.c")  # of the kernel, compiled for the client program as well
 _FORMAT = "1"  # of the cache: change it when this file builds otherwise from the same sources and flags
 
 

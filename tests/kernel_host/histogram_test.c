@@ -1,5 +1,6 @@
 /* Prints the quantile at the first argument, parts per million, of the values that follow. */
-#include "kernel.h"
+#include "core/histogram.h"
+#include "core/kernel.h"
 #include "host.h"
 
 int main(int count, char **arguments)

@@ -1,6 +1,7 @@
 /* Page allocator and heap over an arena at DIRECT_BASE: contents, accounting, merging, red zones. */
 #define _GNU_SOURCE
-#include "memory.h"
+#include "core/heap.h"
+#include "core/page.h"
 #include "host.h"
 #include <sys/mman.h>
 
@@ -8,7 +9,7 @@
 #define OBJECTS 600
 
 static u64 seed = 1;
-static u32 chance(u32 below) { seed = seed * 6364136223846793005ull + 1442695040888963407ull; return (u32)(seed >> 33) % below; }
+static u32 chance(u32 below) { return host_random(&seed) % below; }
 
 static bool all(const u8 *at, u64 bytes, u8 value)
 {
@@ -125,8 +126,8 @@ static void note(const char *owner, const void *object)
     reported = object;
 }
 
-/* With a listener damage is told once, by whoever comes first, and the object is not used again until released. */
-static void damage_is_told_and_the_object_withheld(void)
+/* With heap_on_damage set, damage is reported once, at the first check, and the object is withheld until released. */
+static void damage_is_reported_and_the_object_withheld(void)
 {
     static const u32 sizes[] = { 1, 40, 300, 2000, 9001 };
     u64 used = pages_used(), bytes = heap_bytes();
@@ -191,7 +192,7 @@ int main(void)
     objects_keep_their_contents_and_return();
     damage_is_found_and_names_the_owner();
     heap_trim();
-    damage_is_told_and_the_object_withheld();
+    damage_is_reported_and_the_object_withheld();
     every_planted_overrun_is_found();
     return 0;
 }

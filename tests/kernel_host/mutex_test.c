@@ -1,7 +1,11 @@
-/* mutex_test SEED: processes lock and unlock at random, some are killed. Prints "done", or "stuck" when all that are
- * left wait for each other; with a third argument the detector of deadlocks is off. */
+/* mutex_test SEED: processes lock and unlock at random, some are killed. Prints "done", or "stuck" if all remaining
+ * ones wait for each other. With a third argument the deadlock detector is off. */
 #define _GNU_SOURCE
-#include "process.h"
+#include "core/process.h"
+#include "experiment/failure.h"
+#include "experiment/scenario.h"
+#include "experiment/trace.h"
+#include "ipc/mutex.h"
 #include "host.h"
 #include <ucontext.h>
 
@@ -9,7 +13,13 @@
 #define USED 6                           /* mutexes */
 #define TURNS 400
 
-struct actor { struct process process; ucontext_t context; u8 stack[64 << 10]; bool started, waiting, woken, finished; u32 turns; };
+struct actor {
+    struct process process;
+    ucontext_t context;
+    u8 stack[64 << 10];
+    bool started, waiting, woken, finished;
+    u32 turns;
+};
 
 static struct actor actors[PROCESSES];
 static struct actor *running;
@@ -18,7 +28,7 @@ static struct process *owner[USED];
 static u32 detected;
 static bool blind;
 static u64 seed;
-static u32 chance(u32 below) { seed = seed * 6364136223846793005ull + 1442695040888963407ull; return (u32)(seed >> 33) % below; }
+static u32 chance(u32 below) { return host_random(&seed) % below; }
 
 static const struct image_settings settings = {0};
 const struct image_settings *scenario(void) { return &settings; }
@@ -74,7 +84,7 @@ static void body(void)
         u32 id = chance(USED);
         if (count < 2 && owner[id] != &self->process) {
             CHECK(mutex_lock(&self->process, id) == 0);
-            CHECK(!owner[id]);           /* nobody else has it */
+            CHECK(!owner[id]);           /* no other process owns it */
             owner[held[count++] = id] = &self->process;
         } else if (count) {
             u32 last = held[--count];
@@ -121,7 +131,7 @@ int main(int count, char **arguments)
         }
         struct actor *victim = &actors[chance(PROCESSES)];
         if (!chance(2000) && !victim->finished)
-            bury(victim);                /* killed, whatever it was doing */
+            bury(victim);                /* killed in any state */
         else
             run(ready[chance(n)]);
     }

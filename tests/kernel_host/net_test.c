@@ -1,16 +1,16 @@
-/* What comes from the network and its devices is not trusted: whatever a device writes into its rings and buffers, no
- * byte beyond a buffer is read or written, and a message counts only when it is whole and its digest fits its cells. */
+/* The network driver against untrusted devices and frames: whatever a device writes into its rings and buffers, no byte
+ * outside a buffer is read or written, and a message counts only if it is complete and its digest matches its cells. */
 #define _GNU_SOURCE
-#include "memory.h"
-#include "virtio.h"
+#include "arch/vm.h"
+#include "drivers/virtio.h"
 #include "host.h"
 #include <sys/mman.h>
 
 static bool queue_init(struct virtqueue *queue, struct virtio_device *device, u32 index, u32 chains, u32 chain_length);
 #define virtqueue_init queue_init
-#include "net.c"
+#include "drivers/net.c"
 #undef virtqueue_init
-#include "message.h"
+#include "remote/message.h"
 
 void sched_stay_awake(void) {}
 
@@ -22,13 +22,13 @@ struct used { u16 flags, index; struct { u32 id, bytes; } ring[BUFFERS]; };
 
 static u32 registers[24 * VIRTIO_TRANSPORT_BYTES / 4];
 static u64 seed = 11;
-static u32 chance(u32 below) { seed = seed * 6364136223846793005ull + 1442695040888963407ull; return (u32)(seed >> 33) % below; }
+static u32 chance(u32 below) { return host_random(&seed) % below; }
 
 volatile u32 *virtio_transports(void) { return registers; }
 volatile u32 *virtio_io_apic(void) { static u32 io_apic[8]; return io_apic; }
 u64 image_physical(const void *address) { return (u64)address; }
 
-/* Of these registers there is one set for all queues. */
+/* The mock has one set of queue registers for all queues. */
 static bool queue_init(struct virtqueue *queue, struct virtio_device *device, u32 index, u32 chains, u32 chain_length)
 {
     device->registers[READY] = 0;
@@ -62,7 +62,7 @@ static void two_devices_are_needed(void)
     CHECK(!net_link(NET_SERVER) && net_link(NET_REMOTE));
 }
 
-static void a_frame_that_the_device_keeps_stops_nobody(void)
+static void a_frame_that_the_device_keeps_blocks_no_later_one(void)
 {
     static const u8 frame[NET_FRAME_BYTES] = { 7 };
     struct interface *server = &interfaces[NET_SERVER];
@@ -105,7 +105,7 @@ static void no_length_reaches_beyond_a_frame(void)
     CHECK(taken > 10000 && broken > 1000);
 }
 
-static u8 *edge; /* beyond it there is no memory: a byte read there is seen */
+static u8 *edge; /* end of mapped memory: an access beyond it faults */
 
 static bool valid(const void *data, u32 bytes, enum message_kind kind)
 {
@@ -137,14 +137,13 @@ static void only_whole_messages_are_believed(void)
 
 int main(void)
 {
-    void *arena = mmap((void *)DIRECT_BASE, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    CHECK(arena == (void *)DIRECT_BASE);
+    host_map(ARENA);
     page_init(0, ARENA);
     u8 *pages = mmap(NULL, 2 * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     edge = pages + PAGE_BYTES;
     CHECK(pages != MAP_FAILED && !mprotect(edge, PAGE_BYTES, PROT_NONE));
     two_devices_are_needed();
-    a_frame_that_the_device_keeps_stops_nobody();
+    a_frame_that_the_device_keeps_blocks_no_later_one();
     no_length_reaches_beyond_a_frame();
     only_whole_messages_are_believed();
     return 0;

@@ -1,5 +1,6 @@
 /* random_test SEED CLIENT GENERATION STREAM COUNT: draws from the table q[i] = i * i * 1000, a line each. */
-#include "kernel.h"
+#include "core/random.h"
+#include "core/kernel.h"
 #include "host.h"
 
 int main(int count, char **arguments)

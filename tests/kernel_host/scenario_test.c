@@ -2,15 +2,12 @@
  * scenario_test IMAGE ROUNDS: damages it in ROUNDS ways; the checksum is set right in half of them, so that the checks
  * behind it are reached. Any verdict is right; an access outside the image is not (it ends at an inaccessible page). */
 #define _GNU_SOURCE
-#include "kernel.h"
+#include "experiment/scenario.h"
 #include "host.h"
 #include <sys/mman.h>
 
-bool scenario_validate(const void *image, size_t bytes, const char **why);
-void scenario_use(const void *image);
-
 static u64 seed = 1;
-static u32 chance(u32 below) { seed = seed * 6364136223846793005ull + 1442695040888963407ull; return (u32)(seed >> 33) % below; }
+static u32 chance(u32 below) { return host_random(&seed) % below; }
 
 static u32 crc32(const u8 *data, size_t bytes)
 {

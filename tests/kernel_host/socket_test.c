@@ -1,6 +1,10 @@
-/* A socket's two ends go in any order, and neither looks at it when it is gone: what is freed here stays, overwritten. */
-#include "memory.h"
-#include "process.h"
+/* A socket whose ends close in any order: neither end uses it after it is freed. Freed memory is kept, and overwritten.
+ * */
+#include "core/heap.h"
+#include "core/process.h"
+#include "experiment/supervisor.h"
+#include "experiment/trace.h"
+#include "ipc/socket.h"
 #include "host.h"
 
 struct object { struct object *next; size_t bytes; bool freed; alignas(16) u8 content[]; };
@@ -21,7 +25,10 @@ void *heap_alloc(size_t bytes, const char *owner, bool zero)
 
 void *kalloc(size_t bytes, const char *owner) { return heap_alloc(bytes, owner, true); }
 
-static struct object *object_of(void *content) { return (struct object *)((u8 *)content - offsetof(struct object, content)); }
+static struct object *object_of(void *content)
+{
+    return (struct object *)((u8 *)content - offsetof(struct object, content));
+}
 
 void kfree(void *content)
 {
@@ -30,7 +37,7 @@ void kfree(void *content)
     memset(content, 0xa5, object_of(content)->bytes);
 }
 
-/* All of them are freed, and have not been written to since. */
+/* All objects are freed, and unchanged since. */
 static void everything_is_freed(void)
 {
     for (struct object *object = objects; object; object = object->next) {
@@ -42,18 +49,35 @@ static void everything_is_freed(void)
 
 u64 clock_ns(void) { return 1; }
 void thread_ready(struct thread *t) { CHECK(t == &compositor_thread); }
-bool thread_block(u64 deadline_ns) { (void)deadline_ns; CHECK(!"nobody needs to wait"); return false; }
+bool thread_block(u64 deadline_ns) { (void)deadline_ns; CHECK(!"no call blocks in this test"); return false; }
 void launcher_wake(void) {}
-bool process_wait(struct process *p, const void *what, u64 deadline_ns) { (void)p, (void)what, (void)deadline_ns; CHECK(!"nobody needs to wait"); return false; }
+bool process_wait(struct process *p, const void *what, u64 deadline_ns)
+{
+    (void)p, (void)what, (void)deadline_ns;
+    CHECK(!"no call blocks in this test");
+    return false;
+}
 void process_wake(struct process *p, const void *what) { (void)p, (void)what; }
-void trace_wire(enum trace_kind kind, u32 client, const u8 *data, u32 bytes) { (void)kind, (void)client, (void)data, (void)bytes; }
+void trace_wire(enum trace_kind kind, u32 client, const u8 *data, u32 bytes)
+{
+    (void)kind, (void)client, (void)data, (void)bytes;
+}
 struct handle *handle_find(struct process *p, u64 index, int type) { (void)p, (void)index, (void)type; return NULL; }
 struct handle handle_duplicate(const struct handle *handle) { return *handle; }
 int handle_install(struct process *p, struct handle handle) { (void)p, (void)handle; return 0; }
 void handle_drop(struct handle *handle) { (void)handle; }
-bool user_range(struct space *space, u64 address, u64 bytes, bool write) { (void)space, (void)address, (void)bytes, (void)write; return true; }
-bool copy_in(struct space *space, void *to, u64 from, u64 bytes) { (void)space; memcpy(to, (void *)from, bytes); return true; }
-bool copy_out(struct space *space, u64 to, const void *from, u64 bytes) { (void)space; memcpy((void *)to, from, bytes); return true; }
+bool user_range(struct space *space, u64 address, u64 bytes, bool write)
+{
+    return (void)space, (void)address, (void)bytes, (void)write, true;
+}
+bool copy_in(struct space *space, void *to, u64 from, u64 bytes)
+{
+    return (void)space, memcpy(to, (void *)from, bytes), true;
+}
+bool copy_out(struct space *space, u64 to, const void *from, u64 bytes)
+{
+    return (void)space, memcpy((void *)to, from, bytes), true;
+}
 
 static enum socket_ready next(struct socket **socket) { return socket_wait(0, socket, &batch); }
 

@@ -1,8 +1,10 @@
-/* The store over a disk that loses its cache, tears writes, and refuses requests, blocks, all writes for a while: after each
- * power cut every record is at its last acknowledged version or a later one, whole; and a disk that is well again is used again. The disk here is the mock of block.h below. */
+/* The store on a disk (a mock of block.h) that loses its cache, tears writes, and refuses requests, blocks, or all
+ * writes for some time: after each power cut every record is complete and at its last acknowledged version or a later
+ * one, and a disk that has recovered is used again. */
 #define _GNU_SOURCE
-#include "memory.h"
-#include "store.h"
+#include "core/page.h"
+#include "store/store.h"
+#include "experiment/trace.h"
 #include "host.h"
 #include <string.h>
 #include <sys/mman.h>
@@ -13,7 +15,7 @@
 #define SECTOR 512
 
 static u64 seed = 11;
-static u32 chance(u32 below) { seed = seed * 6364136223846793005ull + 1442695040888963407ull; return (u32)(seed >> 33) % below; }
+static u32 chance(u32 below) { return host_random(&seed) % below; }
 
 /* ---- The disk: what is durable, what its cache holds in order, what is in flight ---- */
 
@@ -39,7 +41,8 @@ void block_submit(enum block_operation operation, u32 block, void *data, u32 blo
     (void)now;
     CHECK(flight_count < BLOCK_SLOTS && block + blocks <= BLOCKS);
     bool refused = operation == BLOCK_WRITE && (outage || bad[block]);
-    flight[flight_count].request = (struct block_done){ operation, block, data, chance(100) < error_percent || refused };
+    bool error = chance(100) < error_percent || refused;
+    flight[flight_count].request = (struct block_done){ operation, block, data, error };
     flight[flight_count++].count = blocks;
 }
 
@@ -57,7 +60,7 @@ static void flush_cache(void)
     cached_count = 0;
 }
 
-/* The disk sees a write in flight at any time up to its answer: here, at it. */
+/* A disk carries out a request at any time before its answer; this one does so at the answer. */
 static void carry_out(const struct block_done *r, u32 count)
 {
     if (r->operation == BLOCK_FLUSH)
@@ -99,10 +102,14 @@ static void power_cut(void)
             write_out(durable[cached[i].block], cached[i].data, chance(3) == 0);
 }
 
-/* ---- What was promised ---- */
+/* ---- The store's promises ---- */
 
-/* Last acknowledged, and when a flush was asked for last: which put, there or not, removed since. */
-static struct promise { u64 acknowledged, asked, last; bool there, asked_there, removed_since, removed_since_asked; } promises[NAMES];
+/* By record: the put that was last acknowledged, the one before the last flush request, the last one; whether the
+ * record existed then, and whether it was removed since. */
+static struct promise {
+    u64 acknowledged, asked, last;
+    bool there, asked_there, removed_since, removed_since_asked;
+} promises[NAMES];
 static bool present[NAMES];
 static u64 serial, flush_epoch;
 static u32 flushes, refusals, outages, cuts, reads;
@@ -139,7 +146,9 @@ static void put(u32 i, bool remove)
     i64 result = store_put(name, page, remove ? 0 : bytes_of(s), remove, now_ns, &what);
     if (result) {
         page_free(page);
-        CHECK(result == STORE_WAIT || result == -E_NO_SPACE || (result == -E_IO && (outages || error_percent)) || (remove && result == -E_NOT_FOUND && !present[i]));
+        bool disk_failed = result == -E_IO && (outages || error_percent);
+        bool missing = remove && result == -E_NOT_FOUND && !present[i];
+        CHECK(result == STORE_WAIT || result == -E_NO_SPACE || disk_failed || missing);
         return;
     }
     serial = s;
@@ -155,7 +164,7 @@ static bool step(void)
     return store_step(now_ns);
 }
 
-/* The record as it is now must be whole; *s its serial, 0: not there. */
+/* Reads a record, which must be complete. *s: its serial number; 0: no such record. false: the disk failed. */
 static bool get(u32 i, u64 *s)
 {
     char name[NAME_BYTES];
@@ -226,7 +235,7 @@ static void check_flush(void)
         refusals++;
 }
 
-/* What is told once the disk is well again: soon that all is durable. */
+/* After the disk has recovered, everything becomes durable soon. */
 static void check_recovery(void)
 {
     outage = false;
@@ -262,7 +271,8 @@ static void reboot(void)
         struct promise *p = &promises[i];
         u64 s;
         CHECK(get(i, &s));
-        CHECK(s ? s >= p->acknowledged && s <= p->last && (p->there || s > p->acknowledged) : !p->there || p->removed_since);
+        bool late_enough = s >= p->acknowledged && s <= p->last && (p->there || s > p->acknowledged);
+        CHECK(s ? late_enough : !p->there || p->removed_since);
         u64 now = s ? s : p->last;
         *p = (struct promise){ now, now, now, s != 0, s != 0, false, false };
         present[i] = s != 0;
@@ -308,8 +318,7 @@ static void live(u32 turns, bool failing)
 
 int main(void)
 {
-    void *arena = mmap((void *)DIRECT_BASE, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    CHECK(arena == (void *)DIRECT_BASE);
+    host_map(ARENA);
     for (u32 pass = 0; pass < 3; pass++) {
         error_percent = pass == 1;
         format();

@@ -1,7 +1,13 @@
-/* The trace ring over an arena at DIRECT_BASE: what is kept, the order, wrapping, the rendezvous when it is full. */
+/* The trace ring in an arena at DIRECT_BASE: kept records, order, wrapping, the rendezvous when it is full. */
 #define _GNU_SOURCE
-#include "memory.h"
-#include "sched.h"
+#include "arch/time.h"
+#include "core/heap.h"
+#include "core/page.h"
+#include "core/sched.h"
+#include "drivers/rendezvous.h"
+#include "experiment/profile.h"
+#include "experiment/scenario.h"
+#include "experiment/trace.h"
 #include "host.h"
 #include <sys/mman.h>
 
@@ -31,8 +37,7 @@ void rendezvous_write(void)
 
 int main(void)
 {
-    CHECK(mmap((void *)DIRECT_BASE, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0)
-          == (void *)DIRECT_BASE);
+    host_map(ARENA);
     page_init(1 << 20, ARENA);
     cpu.current = &cpu.idle;
     cpu.idle.id = 42;

@@ -1,8 +1,9 @@
-/* The virtqueue against a device that lies: whatever it writes into the used ring, no chain that it does not hold and no
- * byte count beyond a chain's buffers ever reaches the driver, and after the first lie nothing does. */
+/* The virtqueue against an untrusted device: whatever it writes into the used ring, the driver never gets a chain that
+ * the device does not hold nor a byte count beyond the chain's buffers, and after the first violation it gets nothing.
+ * */
 #define _GNU_SOURCE
-#include "memory.h"
-#include "virtio.h"
+#include "core/page.h"
+#include "drivers/virtio.h"
 #include "host.h"
 #include <sys/mman.h>
 
@@ -15,7 +16,7 @@ struct used { u16 flags, index; struct { u32 id, bytes; } ring[64]; };
 
 static u32 registers[24 * VIRTIO_TRANSPORT_BYTES / 4];
 static u64 seed = 7;
-static u32 chance(u32 below) { seed = seed * 6364136223846793005ull + 1442695040888963407ull; return (u32)(seed >> 33) % below; }
+static u32 chance(u32 below) { return host_random(&seed) % below; }
 
 volatile u32 *virtio_transports(void) { return registers; }
 volatile u32 *virtio_io_apic(void) { static u32 registers[8]; return registers; }
@@ -114,8 +115,7 @@ static void a_chain_is_offered_once(struct virtqueue *q, struct virtio_device *d
 
 int main(void)
 {
-    void *arena = mmap((void *)DIRECT_BASE, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    CHECK(arena == (void *)DIRECT_BASE);
+    host_map(ARENA);
     page_init(0, ARENA);
     static struct virtqueue queue;
     struct virtio_device device;

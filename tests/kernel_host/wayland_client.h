@@ -1,4 +1,4 @@
-/* A test's own client: requests by hand, events looked for in what came. */
+/* A client of the tests: requests by hand, searches in received events. */
 #ifndef RAYOS_WAYLAND_CLIENT_H
 #define RAYOS_WAYLAND_CLIENT_H
 #include "wayland_mock.h"
@@ -38,7 +38,7 @@ static inline void put(struct peer *p, u32 object, u32 opcode, const char *signa
     p->bytes += n * 4;
 }
 
-/* Takes in whatever was queued, checking that it is whole, well-formed messages, as many as claimed. */
+/* Receives all queued writes; checks that they consist of complete messages, in the stated number. */
 static inline void drain(struct peer *p)
 {
     struct mock_write write;
@@ -63,7 +63,7 @@ static inline void drain(struct peer *p)
 
 static inline void forget(struct peer *p) { p->in_bytes = 0; }
 
-/* Sends what was put, and lets the compositor handle it. */
+/* Sends the batch, and runs the compositor. */
 static inline void flush_with(struct peer *p, struct handle handle)
 {
     mock_send(p->socket, p->batch, p->bytes, handle);
@@ -74,7 +74,7 @@ static inline void flush_with(struct peer *p, struct handle handle)
 
 static inline void flush(struct peer *p) { flush_with(p, no_handle); }
 
-/* How often an event came; `last` gets its arguments. */
+/* The number of events of that kind received; last: arguments of the latest. */
 static inline u32 came(const struct peer *p, u32 object, u32 opcode, u32 *last)
 {
     u32 count = 0;
@@ -106,13 +106,17 @@ static inline void peer_end(struct peer *p)
     free(p);
 }
 
-/* Ids that set_up() and window() use. */
-enum { REGISTRY = 2, SYNC = 3, COMPOSITOR = 4, SHM, SEAT, OUTPUT, MANAGER, WM_BASE, DECORATIONS, POINTER, KEYBOARD, DEVICE, SURFACE, XDG, TOPLEVEL, POOL, BUFFER_A, BUFFER_B, NEXT };
+/* Ids used by set_up() and window(). */
+enum {
+    REGISTRY = 2, SYNC = 3, COMPOSITOR = 4, SHM, SEAT, OUTPUT, MANAGER, WM_BASE, DECORATIONS, POINTER, KEYBOARD, DEVICE,
+    SURFACE, XDG, TOPLEVEL, POOL, BUFFER_A, BUFFER_B, NEXT
+};
 
 static inline void set_up(struct peer *p)
 {
     static const struct { const char *name; u32 version; } globals_wanted[] = {
-        {"wl_compositor", 4}, {"wl_shm", 1}, {"wl_seat", 5}, {"wl_output", 3}, {"wl_data_device_manager", 3}, {"xdg_wm_base", 3},
+        {"wl_compositor", 4}, {"wl_shm", 1}, {"wl_seat", 5}, {"wl_output", 3}, {"wl_data_device_manager", 3},
+        {"xdg_wm_base", 3},
         {"zxdg_decoration_manager_v1", 1},
     };
     put(p, 1, 1, "u", REGISTRY);

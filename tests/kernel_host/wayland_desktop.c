@@ -1,7 +1,8 @@
-/* What windows are told to be, and the clipboard: configures in flight, their order, and the errors of disobedience. */
+/* The desktop: configures in flight, their order, the errors of disobeying them, decorations, and the clipboard. */
 #include "wayland_client.h"
 
-enum { XDG_ACK = 4, TOPLEVEL_RESIZE = 6, SET_MAXIMIZED = 9, UNSET_MAXIMIZED = 10, SET_FULLSCREEN = 11, SET_MINIMIZED = 13 };
+enum { XDG_ACK = 4, TOPLEVEL_RESIZE = 6, SET_MAXIMIZED = 9, UNSET_MAXIMIZED = 10, SET_FULLSCREEN = 11,
+       SET_MINIMIZED = 13 };
 enum { POOL_2 = NEXT + 1, BUFFER_2, SOURCE, DECORATION };
 enum { STATE_MAXIMIZED = 1, STATE_FULLSCREEN = 2 };
 static const u64 ms = 1000000;
@@ -54,7 +55,8 @@ static void a_maximised_window_fills_the_output(void)
     u64 sent = mock_count(M_CONFIGURE);
     flush_with(p, mock_shm((u64)width * height * 4));
     mock_run_until(mock_now() + 40 * ms);
-    CHECK(mock_count(M_CONFIGURE) == sent + 1 && mock_on_screen(0, 0) == 0 && mock_on_screen(MOCK_WIDTH - 1, MOCK_HEIGHT - 1) == 0);
+    CHECK(mock_count(M_CONFIGURE) == sent + 1);
+    CHECK(mock_on_screen(0, 0) == 0 && mock_on_screen(MOCK_WIDTH - 1, MOCK_HEIGHT - 1) == 0);
     drain(p), forget(p);
     put(p, TOPLEVEL, UNSET_MAXIMIZED, "");
     flush(p);
@@ -144,7 +146,8 @@ static void decorations_follow_the_theme(void)
     struct peer *p = peer_new(MOCK_RENDERING);
     u32 mode, serial;
     set_up(p);
-    put(p, COMPOSITOR, 0, "u", SURFACE), put(p, WM_BASE, 2, "uu", XDG, SURFACE), put(p, XDG, 1, "u", TOPLEVEL), put(p, SURFACE, 6, "");
+    put(p, COMPOSITOR, 0, "u", SURFACE), put(p, WM_BASE, 2, "uu", XDG, SURFACE), put(p, XDG, 1, "u", TOPLEVEL);
+    put(p, SURFACE, 6, "");
     put(p, DECORATIONS, 1, "uu", POOL, TOPLEVEL);
     flush(p);
     CHECK(came(p, POOL, 0, &mode) == 1 && mode == 2 && came(p, XDG, 0, &serial) == 2);
@@ -165,7 +168,8 @@ static void what_is_copied_is_offered_to_the_peer(void)
 {
     struct peer *giver = with_window(MOCK_DRAG), *taker = with_window(MOCK_DRAG_PEER);
     u32 offer = 0, words[16];
-    put(giver, MANAGER, 0, "u", POOL_2), put(giver, POOL_2, 0, "s", "text/plain"), put(giver, POOL_2, 0, "s", "text/html");
+    put(giver, MANAGER, 0, "u", POOL_2), put(giver, POOL_2, 0, "s", "text/plain");
+    put(giver, POOL_2, 0, "s", "text/html");
     put(giver, DEVICE, 1, "uu", POOL_2, 0);
     flush(giver);
     drain(taker);

@@ -13,40 +13,48 @@ static u32 draw(u32 below)
 
 static u32 odd_word(void)
 {
-    static const u32 words[] = {0, 1, 2, 3, 4, 8, 16, 64, 256, 4096, 16384, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff, 0xff000000};
+    static const u32 words[] = {0, 1, 2, 3, 4, 8, 16, 64, 256, 4096, 16384, 0x7fff, 0x8000, 0xffff, 0x7fffffff,
+                                0x80000000, 0xfffffffe, 0xffffffff, 0xff000000};
     return draw(4) ? words[draw(sizeof words / sizeof *words)] : draw(100);
 }
 
-/* ---- Well-typed requests: the compositor's own tables say what fits its own objects ---- */
+/* ---- Well-typed requests, from the compositor's tables and objects ---- */
 
 static struct object *any_object(const struct client *client, u8 interface)
 {
     for (u32 tries = 0; tries < 64; tries++) {
-        u32 id = draw(client->object_top + 2);
-        struct object *object = id < client->object_top ? client->objects[id] : client->offers[draw(MAX_OFFERS)];
+        u32 id = draw(client->objects.top + 2);
+        const struct object_map *map = &client->objects;
+        struct object *object = id < map->top ? map->by_id[id] : map->offers[draw(MAX_OFFERS)];
         if (object && (!interface || object->interface == interface))
             return object;
     }
     return NULL;
 }
 
-static u32 ids_in_batch;                       /* new ids in the batch being made: the first so many free ones */
-static u32 latest_serial(const struct xdg_surface *xdg) { return xdg->sent_count ? xdg->sent[xdg->sent_count - 1].serial : 0; }
+static u32 ids_in_batch;                       /* new ids in the present batch: the first free ones */
+static u32 latest_serial(const struct xdg_surface *xdg)
+{
+    return xdg->sent_count ? xdg->sent[xdg->sent_count - 1].serial : 0;
+}
 
-static u32 handle_wanted;                      /* by the latest request with a handle in it: WL_SHM, WL_DATA_OFFER or 0 */
+
+static u32 handle_wanted;                      /* WL_SHM or WL_DATA_OFFER: the latest request needs a handle; else 0 */
 
 static u32 any_id(const struct client *client)
 {
     u32 skip = ids_in_batch++, id = 2;
-    for (; id < client->object_top; id++)
-        if (!client->objects[id] && !skip--)
+    for (; id < client->objects.top; id++)
+        if (!client->objects.by_id[id] && !skip--)
             return id;
-    return client->object_top + skip;
+    return client->objects.top + skip;
 }
 
 static u32 add_string(u8 *at)
 {
-    static const char *const strings[] = {"", "text/plain", "a title", "a rather long title that goes on for more than sixty-four characters, on and on"};
+    static const char *const strings[] = {
+        "", "text/plain", "a title", "a rather long title that goes on for more than sixty-four characters, on and on",
+    };
     const char *string = strings[draw(4)];
     u32 bytes = (u32)strlen(string) + 1;
     memcpy(at, &bytes, 4);
@@ -68,7 +76,8 @@ static u32 add_bind(const struct client *client, u8 *at)
     return 16 + padded;
 }
 
-static u32 add_arguments(const struct client *client, const struct object *object, const struct request *request, u8 *at)
+static u32 add_arguments(const struct client *client, const struct object *object, const struct request *request,
+                         u8 *at)
 {
     const u8 *start = at, *type = request->types;
     for (const char *kind = request->signature; *kind; kind++) {
@@ -108,11 +117,12 @@ static u32 add_arguments(const struct client *client, const struct object *objec
     return (u32)(at - start);
 }
 
-/* Errors for sure or most likely, and destructors: too many of them, and nothing gets far. */
+/* Requests that certainly or most likely cause an error, and destructors: too many of them end every session early. */
 static bool ends_life(const struct object *object, const struct request *request)
 {
     void (*const handle)(struct client *, void *, const union argument *) = request->handle;
-    if (handle == surface_set_buffer_scale || handle == surface_set_buffer_transform || handle == seat_get_touch || handle == xdg_surface_get_popup)
+    if (handle == surface_set_buffer_scale || handle == surface_set_buffer_transform || handle == seat_get_touch ||
+        handle == xdg_surface_get_popup)
         return true;
     for (const char *kind = request->signature, *type = (const char *)request->types; *kind; kind++) {
         if (*kind == 'o' && !any_object(object->client, (u8)*type))
@@ -127,22 +137,27 @@ static bool ends_life(const struct object *object, const struct request *request
         return ((const struct xdg_surface *)object)->toplevel;
     if (handle == offer_finish)
         return !((const struct data_offer *)object)->dropped;
-    return handle == wm_base_destroy || handle == xdg_surface_destroy || handle == surface_destroy || handle == pointer_set_cursor || handle == request_destroy;
+    return handle == wm_base_destroy || handle == xdg_surface_destroy || handle == surface_destroy ||
+           handle == pointer_set_cursor || handle == request_destroy;
 }
 
 static u32 add_request(const struct client *client, u8 *at)
 {
     const struct object *object = any_object(client, 0);
     if (!object || !interfaces[object->interface].request_count)
-        object = &client->display;
+        object = &client->objects.display;
     u32 opcode = draw(interfaces[object->interface].request_count);
-    for (u32 tries = 0; tries < 32 && draw(24) && ends_life(object, &interfaces[object->interface].requests[opcode]); tries++) {
+    for (u32 tries = 0; tries < 32 && draw(24); tries++) {
+        if (!ends_life(object, &interfaces[object->interface].requests[opcode]))
+            break;
         object = any_object(client, 0);
         if (!object || !interfaces[object->interface].request_count)
-            object = &client->display;
+            object = &client->objects.display;
         opcode = draw(interfaces[object->interface].request_count);
     }
-    u32 bytes = 8 + (object->interface == WL_REGISTRY ? add_bind(client, at + 8) : add_arguments(client, object, &interfaces[object->interface].requests[opcode], at + 8));
+    const struct request *request = &interfaces[object->interface].requests[opcode];
+    u32 bytes = 8 + (object->interface == WL_REGISTRY ? add_bind(client, at + 8)
+                                                      : add_arguments(client, object, request, at + 8));
     u32 header[2] = {object->id, bytes << 16 | opcode};
     memcpy(at, header, 8);
     return bytes;
@@ -150,13 +165,14 @@ static u32 add_request(const struct client *client, u8 *at)
 
 /* ---- Batches ---- */
 
-/* What a drag takes, by either side, in full; the noise around it does the rest. */
+/* The next complete step of a drag, as source or as target. */
 static u32 add_drag(struct peer *p, const struct client *client)
 {
-    const struct object *manager = any_object(client, WL_DATA_DEVICE_MANAGER), *surface = any_object(client, WL_SURFACE), *device = client->data_device;
+    const struct object *manager = any_object(client, WL_DATA_DEVICE_MANAGER);
+    const struct object *surface = any_object(client, WL_SURFACE), *device = client->transfer.device;
     p->bytes = 0;
     for (u32 i = 0; i < MAX_OFFERS; i++) {
-        const struct data_offer *offer = (struct data_offer *)client->offers[i];
+        const struct data_offer *offer = (struct data_offer *)client->objects.offers[i];
         if (!offer || draw(3))
             continue;
         put(p, offer->object.id, 0, "us", 0, "text/plain");
@@ -167,7 +183,7 @@ static u32 add_drag(struct peer *p, const struct client *client)
             put(p, offer->object.id, 3, "");
         return p->bytes;
     }
-    if (device && manager && surface && client->drag_source == NULL) {
+    if (device && manager && surface && client->transfer.dragged == NULL) {
         u32 id = any_id(client);
         put(p, manager->id, 0, "u", id);
         put(p, id, 0, "s", "text/plain");
@@ -219,7 +235,7 @@ static struct peer *attack(struct peer *p, u32 client_id)
         mock_send(p->socket, p->batch + cut, p->bytes - cut, no_handle);
     p->bytes = 0;
     mock_run_until(mock_now());
-    if (client_id != MOCK_DRAG || !draw(20)) /* that one hardly ever listens */
+    if (client_id != MOCK_DRAG || !draw(20)) /* MOCK_DRAG reads rarely */
         drain(p);
     mock_fail_allocations(0, 0);
     if (mock_open(p->socket) && draw(500))
@@ -229,7 +245,8 @@ static struct peer *attack(struct peer *p, u32 client_id)
     mock_run_until(mock_now());
     if (draw(8))
         set_up(p);
-    if (mock_open(p->socket) && draw(3) && client_by_id(client_id) && client_by_id(client_id)->object_top == SURFACE)
+    const struct client *connected = client_by_id(client_id);
+    if (mock_open(p->socket) && draw(3) && connected && connected->objects.top == SURFACE)
         window(p, 64, 64, 1, 2);
     return p;
 }
@@ -265,7 +282,8 @@ int main(int count, char **arguments)
     draw(1);
     mock_socket_bytes = 4000;
     mock_start();
-    struct peer *good = peer_new(MOCK_RENDERING), *bad[] = {peer_new(MOCK_DRAG), peer_new(MOCK_DRAG_PEER), peer_new(MOCK_INPUT)};
+    struct peer *good = peer_new(MOCK_RENDERING);
+    struct peer *bad[] = {peer_new(MOCK_DRAG), peer_new(MOCK_DRAG_PEER), peer_new(MOCK_INPUT)};
     set_up(good);
     window(good, 64, 64, 1, 2);
     for (u32 i = 0; i < batches; i++) {
@@ -283,7 +301,8 @@ int main(int count, char **arguments)
     peer_end(good);
     mock_run_until(mock_now() + 100000000);
     mock_check_clean();
-    printf("ok: %u requests, %u errors, %u frames, %u drag steps, %u passes, %u commits\n", mock_count(P_REQUEST), mock_count(M_PROTOCOL_ERROR), frames,
-           mock_count(P_DRAG), mock_count(P_COMPOSITE), mock_count(M_BUFFER_COMMIT));
+    printf("ok: %u requests, %u errors, %u frames, %u drag steps, %u passes, %u commits\n", mock_count(P_REQUEST),
+           mock_count(M_PROTOCOL_ERROR), frames, mock_count(P_DRAG), mock_count(P_COMPOSITE),
+           mock_count(M_BUFFER_COMMIT));
     exit(0);
 }

@@ -1,5 +1,6 @@
 #include "wayland_mock.h"
-#include "../../kernel/input.h"
+#include "drivers/input.h"
+#include "wayland/compositor.h"
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdarg.h>
@@ -155,7 +156,7 @@ struct socket {
     u32 client;
     u64 connected_ns;
     void *user;
-    bool told_connected, closed, told_closed, released, ready;
+    bool connect_taken, closed, close_taken, released, ready;
     struct item *items;
     struct queued *writes;
     u32 queued_bytes;
@@ -166,7 +167,7 @@ static u32 killed;
 
 static void make_ready(struct socket *s)
 {
-    if (s->ready || !(!s->told_connected || s->items || (s->closed && !s->told_closed)))
+    if (s->ready || !(!s->connect_taken || s->items || (s->closed && !s->close_taken)))
         return;
     struct socket **at = &ready_list;
     while (*at)
@@ -249,12 +250,12 @@ void *socket_user(const struct socket *s) { return s->user; }
 
 static enum socket_ready take(struct socket *s, struct batch *batch)
 {
-    if (!s->told_connected) {
-        s->told_connected = true;
+    if (!s->connect_taken) {
+        s->connect_taken = true;
         return READY_CONNECTED;
     }
     if (!s->items) {
-        s->told_closed = true;
+        s->close_taken = true;
         return READY_CLOSED;
     }
     struct item *item = s->items;
@@ -321,11 +322,15 @@ bool socket_is_open(const struct socket *s) { return !s->closed; }
 
 void socket_release(struct socket *s)
 {
-    CHECK(s->told_closed && !s->released);
+    CHECK(s->close_taken && !s->released);
     s->released = true;
 }
 
-struct input_report input_ask(enum host_request what, u32 x, u32 y) { (void)what, (void)x, (void)y; return (struct input_report){0}; }
+struct input_report input_ask(enum host_request what, u32 x, u32 y)
+{
+    return (void)what, (void)x, (void)y, (struct input_report){0};
+}
+
 void process_kill(u32 client, u32 reason)
 {
     (void)client;
@@ -364,7 +369,8 @@ u32 mock_on_screen(u32 x, u32 y) { return framebuffers[!back][y * MOCK_WIDTH + x
 /* ---- Scenario and random numbers: a gap is always mock_gap_ns ---- */
 
 static struct image_settings settings = {
-    .seed = 1, .duration_ns = 1000000000000, .repaint_window_ns = 4000000, .ping_interval_ns = 250000000, .hang_timeout_ns = 1000000000,
+    .seed = 1, .duration_ns = 1000000000000, .repaint_window_ns = 4000000,
+    .ping_interval_ns = 250000000, .hang_timeout_ns = 1000000000,
     .width = MOCK_WIDTH, .height = MOCK_HEIGHT, .refresh_mhz = 60000,
 };
 static const struct image_group groups[] = {
@@ -382,5 +388,9 @@ struct image_event mock_event;
 u32 scenario_events(void) { return mock_event.count ? 1 : 0; }
 const struct image_event *scenario_event(u32 index) { (void)index; return &mock_event; }
 const u64 *scenario_table(u32 index) { (void)index; return gaps; }
-void random_seed(struct random *r, u64 seed, u32 client, u32 generation, u32 stream) { (void)seed, (void)client, (void)generation; r->state = stream; }
+void random_seed(struct random *r, u64 seed, u32 client, u32 generation, u32 stream)
+{
+    (void)seed, (void)client, (void)generation;
+    r->state = stream;
+}
 u64 random_quantile(struct random *r, const u64 *table) { (void)r, (void)table; return mock_gap_ns; }

@@ -1,4 +1,5 @@
-/* A well-behaved client in every phase, and each way of misbehaving with the error it earns. */
+/* A whole session of a well-behaved client, and every protocol error. Over 450 lines, because the cases share their
+ * helpers and one table. */
 #include "wayland_client.h"
 
 static const u64 ms = 1000000;
@@ -17,7 +18,8 @@ static void globals_and_bind(struct peer *p)
 {
     set_up(p);
     CHECK(came(p, REGISTRY, 0, NULL) == 7 && came(p, SYNC, 0, NULL) == 1 && came(p, 1, 1, NULL) == 1);
-    CHECK(came(p, SHM, 0, NULL) == 2 && came(p, SEAT, 0, NULL) == 1 && came(p, OUTPUT, 0, NULL) == 1 && came(p, OUTPUT, 2, NULL) == 1);
+    CHECK(came(p, SHM, 0, NULL) == 2 && came(p, SEAT, 0, NULL) == 1);
+    CHECK(came(p, OUTPUT, 0, NULL) == 1 && came(p, OUTPUT, 2, NULL) == 1);
     CHECK(mock_open(p->socket));
 }
 
@@ -27,15 +29,18 @@ static void frames_are_shown_and_answered(void)
     u32 x = 97 * MOCK_RENDERING % (MOCK_WIDTH - 100 + 1), y = 61 * MOCK_RENDERING % (MOCK_HEIGHT - 50 + 1);
     globals_and_bind(p);
     window(p, 100, 50, 0x111111, 0x222222);
-    CHECK(mock_count(M_CLIENT_CREATION) == 1 && mock_count(M_BUFFER_COMMIT) == 1 && mock_count(M_COMMIT_TO_PRESENT) == 0);
+    CHECK(mock_count(M_CLIENT_CREATION) == 1 && mock_count(M_BUFFER_COMMIT) == 1);
+    CHECK(mock_count(M_COMMIT_TO_PRESENT) == 0);
     u64 sent = mock_now();
     forget(p);
     mock_run_until(after_vblank());
     drain(p);
     CHECK(came(p, NEXT, 0, NULL) == 1 && came(p, 1, 1, NULL) == 1 && came(p, BUFFER_A, 0, NULL) == 0);
-    CHECK(mock_count(M_COMMIT_TO_PRESENT) == 1 && mock_last(M_COMMIT_TO_PRESENT) <= mock_now() - sent && mock_count(P_FLIP) == 1);
+    CHECK(mock_count(M_COMMIT_TO_PRESENT) == 1 && mock_last(M_COMMIT_TO_PRESENT) <= mock_now() - sent);
+    CHECK(mock_count(P_FLIP) == 1);
     CHECK(mock_on_screen(x, y) == 0x111111 && mock_on_screen(x + 99, y + 49) == 0x111111);
-    CHECK(mock_on_screen(x - 1, y) == desk && mock_on_screen(x + 100, y + 49) == desk && mock_on_screen(x, y + 50) == desk);
+    CHECK(mock_on_screen(x - 1, y) == desk && mock_on_screen(x + 100, y + 49) == desk);
+    CHECK(mock_on_screen(x, y + 50) == desk);
 
     forget(p);
     frame(p, BUFFER_B, 100, 10, 20);
@@ -49,7 +54,8 @@ static void frames_are_shown_and_answered(void)
     mock_run_until(mock_now() + mock_vblank_ns);
     CHECK(mock_count(P_REPAINT) == repaints + 1 && mock_count(P_VBLANK) == idle + 1);
 
-    put(p, TOPLEVEL, 0, ""), put(p, XDG, 0, ""), put(p, SURFACE, 0, ""), put(p, BUFFER_A, 0, ""), put(p, BUFFER_B, 0, ""), put(p, POOL, 1, "");
+    put(p, TOPLEVEL, 0, ""), put(p, XDG, 0, ""), put(p, SURFACE, 0, "");
+    put(p, BUFFER_A, 0, ""), put(p, BUFFER_B, 0, ""), put(p, POOL, 1, "");
     flush(p);
     mock_run_until(after_vblank());
     CHECK(mock_on_screen(x, y) == desk && mock_on_screen(x + 99, y + 49) == desk);
@@ -146,7 +152,8 @@ static void input_comes_and_is_measured(void)
     u32 measured = mock_count(M_INPUT_ROUND_TRIP);
     mock_run_until(mock_now() + mock_gap_ns);
     drain(p);
-    CHECK(came(p, POINTER, 0, NULL) == 1 && came(p, POINTER, 2, NULL) == 1 && came(p, POINTER, 5, NULL) == 1 && came(p, KEYBOARD, 3, NULL) == 0);
+    CHECK(came(p, POINTER, 0, NULL) == 1 && came(p, POINTER, 2, NULL) == 1);
+    CHECK(came(p, POINTER, 5, NULL) == 1 && came(p, KEYBOARD, 3, NULL) == 0);
     mock_run_until(mock_now() + 1000);
     frame(p, BUFFER_B, 64, 0, 8);
     mock_run_until(after_vblank());
@@ -154,11 +161,12 @@ static void input_comes_and_is_measured(void)
     drain(p), forget(p);
     mock_run_until(mock_now() + mock_gap_ns);
     drain(p);
-    CHECK(came(p, KEYBOARD, 1, NULL) == 1 && came(p, KEYBOARD, 3, NULL) == 1 && came(p, POINTER, 0, NULL) == 0 && came(p, POINTER, 2, NULL) == 0);
+    CHECK(came(p, KEYBOARD, 1, NULL) == 1 && came(p, KEYBOARD, 3, NULL) == 1);
+    CHECK(came(p, POINTER, 0, NULL) == 0 && came(p, POINTER, 2, NULL) == 0);
     peer_end(p);
 }
 
-/* Where processors run at once, the answer may be sent before the compositor has come to its next instruction. */
+/* With SMP the client may answer before the compositor executes its next instruction. */
 static void input_may_be_answered_at_once(void)
 {
     struct peer *p = peer_with_input();
@@ -203,7 +211,8 @@ static void a_drop_reaches_the_peer(void)
     u32 words[16], steps = mock_count(P_DRAG);
     start_drag(from);
     drain(to);
-    CHECK(came(to, DEVICE, 0, NULL) == 1 && came(to, OFFER, 0, NULL) == 1 && came(to, OFFER, 1, NULL) == 1 && came(to, DEVICE, 1, words) == 1);
+    CHECK(came(to, DEVICE, 0, NULL) == 1 && came(to, OFFER, 0, NULL) == 1);
+    CHECK(came(to, OFFER, 1, NULL) == 1 && came(to, DEVICE, 1, words) == 1);
     CHECK(words[1] == SURFACE && words[4] == OFFER);
     put(to, OFFER, 0, "us", words[0], mime);
     put(to, OFFER, 4, "uu", 1, 1);
@@ -292,7 +301,10 @@ static void open_string(struct peer *p) { put(p, TOPLEVEL, 2, "uu", 4, 0x4141414
 static void null_string(struct peer *p) { put(p, TOPLEVEL, 2, "u", 0); }
 static void no_handle_sent(struct peer *p) { put(p, SHM, 0, "uu", NEXT + 1, 4096); }
 static void beyond_pool(struct peer *p) { put(p, POOL, 0, "uuuuuu", NEXT + 1, 64 * 64 * 4, 64, 65, 256, 1); }
-static void huge_buffer(struct peer *p) { put(p, POOL, 0, "uuuuuu", NEXT + 1, 0, 0x40000001, 0x40000001, 0x7ffffffc, 1); }
+static void huge_buffer(struct peer *p)
+{
+    put(p, POOL, 0, "uuuuuu", NEXT + 1, 0, 0x40000001, 0x40000001, 0x7ffffffc, 1);
+}
 static void bad_format(struct peer *p) { put(p, POOL, 0, "uuuuuu", NEXT + 1, 0, 64, 64, 256, 77); }
 static void shrink(struct peer *p) { put(p, POOL, 2, "u", 4096); }
 static void second_role(struct peer *p) { put(p, XDG, 1, "u", NEXT + 1); }
@@ -341,18 +353,22 @@ static void bad_action(struct peer *p)
 }
 
 static const struct { void (*put)(struct peer *); u32 object, code; } errors[] = {
-    {bad_method, 1, DISPLAY_INVALID_METHOD}, {bad_object, 1, DISPLAY_INVALID_OBJECT}, {too_new, REGISTRY, DISPLAY_INVALID_OBJECT},
+    {bad_method, 1, DISPLAY_INVALID_METHOD}, {bad_object, 1, DISPLAY_INVALID_OBJECT},
+    {too_new, REGISTRY, DISPLAY_INVALID_OBJECT},
     {used_id, 1, DISPLAY_INVALID_OBJECT}, {far_id, 1, DISPLAY_INVALID_OBJECT}, {server_id, 1, DISPLAY_INVALID_OBJECT},
-    {wrong_type, 1, DISPLAY_INVALID_OBJECT}, {null_object, 1, DISPLAY_INVALID_OBJECT}, {too_short, 1, DISPLAY_INVALID_METHOD},
-    {too_long, 1, DISPLAY_INVALID_METHOD}, {endless_string, 1, DISPLAY_INVALID_METHOD}, {open_string, 1, DISPLAY_INVALID_METHOD},
-    {null_string, 1, DISPLAY_INVALID_METHOD}, {no_handle_sent, 1, DISPLAY_INVALID_METHOD}, {beyond_pool, POOL, SHM_INVALID_STRIDE},
-    {huge_buffer, POOL, SHM_INVALID_STRIDE}, {bad_format, POOL, SHM_INVALID_FORMAT}, {shrink, POOL, SHM_INVALID_FD},
+    {wrong_type, 1, DISPLAY_INVALID_OBJECT}, {null_object, 1, DISPLAY_INVALID_OBJECT},
+    {too_short, 1, DISPLAY_INVALID_METHOD}, {too_long, 1, DISPLAY_INVALID_METHOD},
+    {endless_string, 1, DISPLAY_INVALID_METHOD}, {open_string, 1, DISPLAY_INVALID_METHOD},
+    {null_string, 1, DISPLAY_INVALID_METHOD}, {no_handle_sent, 1, DISPLAY_INVALID_METHOD},
+    {beyond_pool, POOL, SHM_INVALID_STRIDE}, {huge_buffer, POOL, SHM_INVALID_STRIDE},
+    {bad_format, POOL, SHM_INVALID_FORMAT}, {shrink, POOL, SHM_INVALID_FD},
     {second_role, XDG, XDG_SURFACE_ALREADY_CONSTRUCTED}, {role_alive, SURFACE, SURFACE_DEFUNCT_ROLE_OBJECT},
     {toplevel_alive, XDG, XDG_SURFACE_DEFUNCT_ROLE_OBJECT}, {surfaces_alive, WM_BASE, WM_BASE_DEFUNCT_SURFACES},
-    {bad_serial, XDG, XDG_SURFACE_INVALID_SERIAL}, {bad_scale, SURFACE, SURFACE_INVALID_SCALE}, {bad_transform, SURFACE, SURFACE_INVALID_TRANSFORM},
-    {no_touch, SEAT, SEAT_MISSING_CAPABILITY}, {cursor_role, POINTER, POINTER_ROLE}, {buffer_before_configure, NEXT + 2, XDG_SURFACE_UNCONFIGURED_BUFFER},
-    {commit_without_role, NEXT + 2, XDG_SURFACE_NOT_CONSTRUCTED}, {popup, 1, DISPLAY_IMPLEMENTATION}, {used_source, DEVICE, DEVICE_USED_SOURCE},
-    {bad_action, SOURCE, SOURCE_INVALID_ACTION_MASK},
+    {bad_serial, XDG, XDG_SURFACE_INVALID_SERIAL}, {bad_scale, SURFACE, SURFACE_INVALID_SCALE},
+    {bad_transform, SURFACE, SURFACE_INVALID_TRANSFORM}, {no_touch, SEAT, SEAT_MISSING_CAPABILITY},
+    {cursor_role, POINTER, POINTER_ROLE}, {buffer_before_configure, NEXT + 2, XDG_SURFACE_UNCONFIGURED_BUFFER},
+    {commit_without_role, NEXT + 2, XDG_SURFACE_NOT_CONSTRUCTED}, {popup, 1, DISPLAY_IMPLEMENTATION},
+    {used_source, DEVICE, DEVICE_USED_SOURCE}, {bad_action, SOURCE, SOURCE_INVALID_ACTION_MASK},
 };
 
 static void each_bad_request_earns_its_error(void)
@@ -363,7 +379,8 @@ static void each_bad_request_earns_its_error(void)
         u32 words[16], measured = mock_count(M_PROTOCOL_ERROR);
         errors[i].put(bad);
         flush(bad);
-        if (mock_open(bad->socket) || came(bad, 1, 0, words) != 1 || words[0] != errors[i].object || words[1] != errors[i].code) {
+        bool reported = !mock_open(bad->socket) && came(bad, 1, 0, words) == 1;
+        if (!reported || words[0] != errors[i].object || words[1] != errors[i].code) {
             fprintf(stderr, "bad request %u: error for object %u, code %u\n", i, words[0], words[1]);
             exit(1);
         }
@@ -383,7 +400,7 @@ static void each_bad_request_earns_its_error(void)
     peer_end(good);
 }
 
-/* One surface and one pool are the window's; what is destroyed may be made anew. */
+/* One surface and one pool belong to the window; destroyed ones free their share of the limit. */
 static void limits_hold_for_each_client_alone(void)
 {
     mock_limits(3, 2);

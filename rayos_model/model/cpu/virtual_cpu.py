@@ -15,7 +15,7 @@ from rayos_model.model.cpu.thread import (
 from rayos_model.model.pcg32 import STREAM_IPI_DELAY, Random
 
 MAX_IPI_DELAY_NS = 100_000
-"""Where interrupts between processors come late, none is later; as in kernel/smp.c."""
+"""Where interrupts between processors come late, none is later; as in kernel/arch/smp.c."""
 
 IDLE = -1
 """The claim of an idle processor: below every priority."""

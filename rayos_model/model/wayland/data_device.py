@@ -99,7 +99,7 @@ class DataDevice:
         """A selection was set: it is offered to the client's peer."""
         client = sent.client
         if seat.toplevel.offer is not None:
-            self._burst.send(client, wire.COPY_SPACE_SWITCH)
+            self._burst.send(client, wire.COPY_REPLACED)
         self.replace_offer(seat, None)
         peer = self._core.peer(client)
         theirs = None if peer is None else self._seats.get(peer.id)

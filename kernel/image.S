@@ -1,8 +1,0 @@
-/* The client program, page-aligned among the constants: its text pages are mapped into clients as they lie here. */
-    .section .client, "a", @progbits
-    .balign 4096
-    .globl client_image, client_image_end
-client_image:
-    .incbin CLIENT_IMAGE
-client_image_end:
-    .balign 4096
