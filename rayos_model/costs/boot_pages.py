@@ -14,8 +14,8 @@ REFERENCE_MB: Final = 256
 def pages_of_size(memory_mb: int) -> int:
     """Pages that the kernel takes at boot because the machine has so much memory.
 
-    The trace ring (kernel/experiment/trace.c), an octet and a bit a frame for the page allocator (core/page.c), and the window's page
-    tables and map, for twice as many pages as there are frames (arch/vm.c).
+    The trace ring (kernel/experiment/trace.c), an octet and a bit a frame for the page allocator (core/page.c), and
+    the window's page tables and map, for twice as many pages as there are frames (arch/vm.c).
     """
     frames = (memory_mb << 20) // PAGE_BYTES
     ring = ((4 if memory_mb <= 128 else 8) << 20) // PAGE_BYTES
