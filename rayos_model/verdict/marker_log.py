@@ -12,7 +12,6 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
@@ -162,35 +161,61 @@ class _Stress(_Family):
         return iter(())
 
 
+@dataclass(slots=True)
+class _Fault:
+    """An injected fault that is not yet over."""
+
+    line: int
+    detected: bool = False
+    recovering: bool = False
+
+
 class _Failure(_Family):
-    """Each fault goes through INJECT, DETECTED, RECOVERY_START, RECOVERY_COMPLETE, in this order, by target."""
+    """Faults: each is injected, detected and recovered from; those of one target in order of injection."""
 
     name, start, complete = "RAYOS_FAILURE", None, "TEST_COMPLETE"
-    _STEPS: Final = ("INJECT", "DETECTED", "RECOVERY_START", "RECOVERY_COMPLETE")
 
     def __init__(self) -> None:
         super().__init__()
-        self._lines: dict[Value, list[list[int]]] = {}  # target -> per step the lines so far
-        self._timeouts: list[Problem] = []
+        self._open: dict[Value, list[_Fault]] = {}
 
     def _event(self, event: str, marker: Marker) -> Iterator[Problem]:
-        step = self._STEPS.index(event)
         target = marker["target_id" if event == "INJECT" else "id"]
-        lines = self._lines.setdefault(target, [[] for _ in self._STEPS])
-        lines[step].append(marker.line)
-        if step and len(lines[step]) > len(lines[step - 1]):
-            yield Problem(marker.line, f"{marker.name} of {target} without {self._STEPS[step - 1]} before")
-            lines[step - 1].append(marker.line)
-        if event == "RECOVERY_COMPLETE" and marker["result"] != "success":
+        faults = self._open.setdefault(target, [])
+        match event:
+            case "INJECT":
+                faults.append(_Fault(marker.line))
+            case "DETECTED":
+                found = next((fault for fault in faults if not fault.detected), None)
+                if found is None:
+                    yield Problem(marker.line, f"{marker} without RAYOS_FAILURE:INJECT before it")
+                else:
+                    found.detected = True
+            case "RECOVERY_START":
+                found = next((fault for fault in faults if fault.detected and not fault.recovering), None)
+                if found is None:
+                    yield Problem(marker.line, f"{marker} without RAYOS_FAILURE:DETECTED before it")
+                else:
+                    found.recovering = True
+            case _:
+                yield from self._recovered(faults, marker)
+
+    def _recovered(self, faults: list[_Fault], marker: Marker) -> Iterator[Problem]:
+        timeout = marker["result"] != "success"
+        found = next((fault for fault in faults if fault.detected or timeout), None)
+        if found is None:
+            yield Problem(marker.line, f"{marker} without RAYOS_FAILURE:DETECTED before it")
+        else:
+            faults.remove(found)
+        if timeout:
             yield Problem(marker.line, f"{marker} (recovery timed out)", failing=True)
 
     def _ended(self, marker: Marker) -> Iterator[Problem]:
-        for target, lines in self._lines.items():
-            for step, (before, after) in enumerate(pairwise(lines), 1):
-                for line in before[len(after) :]:
-                    yield Problem(
-                        line, f"{self._STEPS[step - 1]} of {target}, but no {self._STEPS[step]}", failing=True
-                    )
+        for target, faults in self._open.items():
+            for fault in faults:
+                lack = "recovered from" if fault.detected else "detected"
+                yield Problem(fault.line, f"the fault injected into {target} was never {lack}", failing=True)
+        self._open = {}
 
 
 class _Integration(_Family):
