@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rayos_model.contract.metric_units import METRIC_UNITS
 from rayos_model.contract.trace_record import TRACE_DTYPE, Records, TraceKind
 from rayos_model.metrics.collector import MetricsCollector
-from rayos_model.metrics.metrics import Metrics
+from rayos_model.metrics.metrics import METRICS_FORM, Metrics
 from rayos_model.scenario.tables import NS
 from rayos_model.trace.parquet import record
 from rayos_model.verdict.verdict import evaluate
@@ -108,7 +108,7 @@ def test_an_empty_trace_measures_nothing_and_passes_nothing() -> None:
 
 def test_metrics_survive_json() -> None:
     metrics = collect(small_trace())
-    assert Metrics.from_dict(json.loads(json.dumps(metrics.to_dict()))).to_dict() == metrics.to_dict()
+    assert Metrics.of(METRICS_FORM.validate_json(json.dumps(metrics.to_dict()))).to_dict() == metrics.to_dict()
     assert set(metrics.values) <= set(METRIC_UNITS)
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, ClassVar, Final
 
+from pydantic import ConfigDict, TypeAdapter
+
+from rayos_model.contract.strict import STRICT
 from rayos_model.metrics.metrics import Metrics
 from rayos_model.scenario.criteria import Criterion, parse_criterion
 from rayos_model.scenario.scenario import Scenario
 from rayos_model.verdict.marker_log import LogJudge
-
-if TYPE_CHECKING:
-    from rayos_model.metrics.metrics import Metrics
-    from rayos_model.scenario.scenario import Scenario
-
 
 SOAK_DEFAULTS: Final = {"clients.refused": "== 0", "crashes": "== 0", "hangs": "== 0", "memory.leak": "== 0 kb"}
 """What every soak, stress test and integration scenario must fulfil besides its own criteria."""
@@ -47,9 +45,14 @@ class Verdict:
     unit: str
     ok: bool
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable form."""
         return asdict(self)
+
+
+VERDICTS_FORM: Final = TypeAdapter(list[Verdict])
 
 
 def evaluate(scenario: Scenario, metrics: Metrics) -> list[Verdict]:
