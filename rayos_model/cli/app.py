@@ -80,7 +80,7 @@ def main() -> None:
     """Entry point: runs a command; errors become one line on standard error and an exit status, never a traceback."""
     _prepare_streams()
     try:
-        status = app(standalone_mode=False) or 0
+        status = _run()
         sys.stdout.flush()
         if status == _INTERRUPTED:
             raise KeyboardInterrupt
@@ -101,6 +101,13 @@ def main() -> None:
             _abandon_output()
             _fail(f"standard output: {error.strerror or error}", StorageFailure.exit_code)
         _fail(_report_unexpected(error), _UNEXPECTED)
+
+
+def _run() -> int:
+    try:
+        return app(standalone_mode=False) or 0
+    except SystemExit:  # so Typer ends where the reader of the output has gone, and nowhere else
+        raise BrokenPipeError from None
 
 
 def _prepare_streams() -> None:
