@@ -61,6 +61,9 @@ class RecordedSystem:
 
     def run(self, scenario: Scenario, writer: RunWriter, progress: ProgressFn) -> None:
         writer.marker(f"RAYOS_SOAK:START:{scenario.client_count}:{scenario.duration_s:.0f}")
+        for event in ("CREATED", "DESTROYED"):
+            for client in range(scenario.client_count):
+                writer.marker(f"RAYOS_SOAK:CLIENT_{event}:{client}")
         writer.trace(self._records)
         progress(Progress(scenario.duration_ns, scenario.duration_ns, 60.0))
         if self._failure is not None:

@@ -80,12 +80,12 @@ def test_an_untidy_log_is_kept_and_judged(make: type, tmp_path: Path) -> None:
 def test_a_malformed_marker_fails_the_run(tmp_path: Path) -> None:
     run = booted(tmp_path, boot_sector(UNTIDY.replace("SNAPSHOT:10", "SNAPSHOT:many")))
     assert not run.passed
-    assert next(verdict.measured for verdict in run.verdicts if verdict.metric == "markers.malformed") == 1
+    assert next(verdict.measured for verdict in run.verdicts if verdict.metric == "markers.problems") >= 1
 
 
 def test_a_log_without_its_end_fails_the_run(tmp_path: Path) -> None:
     run = booted(tmp_path, boot_sector(UNTIDY.partition("RAYOS_SOAK:COMPLETE")[0]), timeout_s=6)
-    assert {verdict.metric for verdict in run.verdicts if not verdict.ok} == {"complete", "markers.out_of_order"}
+    assert {verdict.metric for verdict in run.verdicts if not verdict.ok} == {"complete"}
 
 
 def test_a_silent_image_is_a_boot_hang(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from rayos_model.metrics.histogram import LatencyHistogram, _binomial_quantile, representative
+from rayos_model.metrics.histogram import HistogramForm, LatencyHistogram, _binomial_quantile, representative
 
 latencies = st.lists(st.integers(0, 2**50), min_size=1, max_size=200)
 
@@ -115,13 +115,13 @@ def test_what_a_histogram_would_know_of_a_value_is_its_bins_middle() -> None:
 @given(latencies)
 def test_json_keeps_everything(values: list[int]) -> None:
     histogram = histogram_of(values)
-    assert LatencyHistogram.from_dict(json.loads(json.dumps(histogram.to_dict()))) == histogram
+    assert LatencyHistogram.of(HistogramForm.model_validate_json(json.dumps(histogram.to_dict()))) == histogram
 
 
 def test_an_empty_histogram_says_so() -> None:
     empty = LatencyHistogram()
     empty.add([])
-    assert LatencyHistogram.from_dict(empty.to_dict()) == empty
+    assert LatencyHistogram.of(HistogramForm(**empty.to_dict())) == empty
     assert (empty.count, empty.minimum_ns, empty.maximum_ns) == (0, 0, 0)
     with pytest.raises(ValueError, match="empty"):
         _ = empty.mean_ns

@@ -13,7 +13,7 @@ from rayos_model.contract.abi import TraceKind
 from rayos_model.contract.metric_units import METRIC_UNITS
 from rayos_model.contract.trace_record import TRACE_DTYPE, Records
 from rayos_model.metrics.collector import MetricsCollector
-from rayos_model.metrics.metrics import Metrics
+from rayos_model.metrics.metrics import METRICS_FORM, Metrics
 from rayos_model.scenario.tables import NS
 from rayos_model.trace.parquet import record
 from rayos_model.verdict.verdict import evaluate
@@ -109,7 +109,7 @@ def test_an_empty_trace_measures_nothing_and_passes_nothing() -> None:
 
 def test_metrics_survive_json() -> None:
     metrics = collect(small_trace())
-    assert Metrics.from_dict(json.loads(json.dumps(metrics.to_dict()))).to_dict() == metrics.to_dict()
+    assert Metrics.of(METRICS_FORM.validate_json(json.dumps(metrics.to_dict()))).to_dict() == metrics.to_dict()
     assert set(metrics.values) <= set(METRIC_UNITS)
 
 
@@ -134,5 +134,7 @@ def test_verdicts_follow_the_criteria() -> None:
     assert {verdict.metric: verdict.required for verdict in verdicts}["crashes"] == "<= 2"
 
 
-def test_only_soaks_have_criteria_of_their_own_accord() -> None:
-    assert evaluate(small_scenario(kind="performance"), collect(small_trace())) == []
+@pytest.mark.parametrize("kind", ["soak", "stress", "performance", "integration"])
+def test_every_kind_without_faults_fails_by_a_leak_whatever_its_own_criteria(kind: str) -> None:
+    verdicts = evaluate(small_scenario(kind=kind), collect(small_trace(leak_pages=1)))
+    assert [verdict.metric for verdict in verdicts if not verdict.ok] == ["memory.leak"]

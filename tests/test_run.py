@@ -29,7 +29,12 @@ def test_a_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert read.provenance["platform"] == read.platform == "icount"
     assert {"system", "seed", "date", "package_version", "python", "host_cpu"} <= set(read.provenance)
     assert len(read.trace(TraceKind.M_FLIP)) == 300
-    assert read.markers().splitlines() == ["RAYOS_SOAK:START:1:5", "RAYOS_SOAK:COMPLETE:pass"]
+    assert read.markers().splitlines() == [
+        "RAYOS_SOAK:START:1:5",
+        "RAYOS_SOAK:CLIENT_CREATED:0",
+        "RAYOS_SOAK:CLIENT_DESTROYED:0",
+        "RAYOS_SOAK:COMPLETE:pass",
+    ]
     assert json.dumps(read.to_dict())
     assert [entry.name for entry in (tmp_path / "a").iterdir()] == ["run"]
 

@@ -7,7 +7,6 @@ In a checkout `calibration/<platform>/`, in an installed package `rayos_model/_c
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from rayos_model.contract import strict
 from rayos_model.costs.parameters import Parameters
 from rayos_model.errors import BadInput
-from rayos_model.metrics.metrics import Metrics
+from rayos_model.metrics.metrics import METRICS_FORM, Metrics
+from rayos_model.run.provenance import PROVENANCE_FORM
 from rayos_model.run.run import MARKERS, METRICS, PROVENANCE, SCENARIO, Run
 from rayos_model.scenario.files import load
 from rayos_model.scenario.scenario import Scenario
@@ -75,14 +76,12 @@ def load_recorded(scenario: Scenario, platform: str) -> RecordedRun:
             f"no recorded {platform} run of {scenario.name!r} (recorded: {', '.join(kept) or 'none'}); "
             "run without --recorded where QEMU is installed"
         )
+    recorded = load(path / SCENARIO)
+    provenance = strict.read(path / PROVENANCE, PROVENANCE_FORM).model_dump(exclude_unset=True)
     try:
-        provenance = dict(json.loads((path / PROVENANCE).read_text("utf-8")))
-        if not provenance:
-            raise ValueError(f"{PROVENANCE} says nothing")
-        metrics = Metrics.from_dict(json.loads((path / METRICS).read_text("utf-8")))
-        recorded = load(path / SCENARIO)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path}: damaged recording: {error}") from None
+        metrics = Metrics.of(strict.read(path / METRICS, METRICS_FORM))
+    except ValueError as error:
+        raise BadInput(f"{path / METRICS}: {error}") from None
     if recorded != scenario:
         raise BadInput(f"{path}: recorded for another version of {scenario.name!r}; run without --recorded")
     return RecordedRun(path, recorded, provenance, metrics)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable
 from typing import Annotated, Final, NoReturn
 
@@ -25,9 +30,14 @@ from rayos_model.cli.scenarios import scenarios_app
 from rayos_model.cli.shrink import shrink
 from rayos_model.cli.sweep import sweep
 from rayos_model.cli.trace import trace
-from rayos_model.errors import PlatformFailure, RayosError
+from rayos_model.errors import PlatformFailure, RayosError, StorageFailure
+from rayos_model.toolchain.cache import default_cache
 
+_UNEXPECTED: Final = 70
+"""As sysexits.h has it: an internal error, which no input should cause."""
 _INTERRUPTED: Final = 130
+_OUTPUT_CLOSED: Final = 141
+"""As if by SIGPIPE: the reader of standard output has gone."""
 _COMMANDS: Final[tuple[tuple[Callable[..., None], str], ...]] = (
     (doctor, ""),
     (demo, ""),
@@ -56,7 +66,8 @@ app = typer.Typer(
 
 Start with `rayos doctor`, then `rayos demo`.
 
-Exit status: 0 passed · 1 a criterion failed · 2 bad input · 3 the platform failed · 130 interrupted.
+Exit status: 0 passed · 1 a criterion failed · 2 bad input · 3 the platform failed ·
+70 an internal error · 130 interrupted · 141 the reader of the output has gone.
 """,
 )
 for _command, _example in _COMMANDS:
@@ -67,8 +78,10 @@ app.add_typer(markers_app, name="markers")
 
 def main() -> None:
     """Entry point: runs a command; errors become one line on standard error and an exit status, never a traceback."""
+    _prepare_streams()
     try:
-        status = app(standalone_mode=False) or 0
+        status = _run()
+        sys.stdout.flush()
         if status == _INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(status)
@@ -80,10 +93,55 @@ def main() -> None:
         _fail("\n".join([str(error), *notes]), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted; nothing incomplete is left, and finished points of a sweep are kept", _INTERRUPTED)
+    except BrokenPipeError:
+        _abandon_output()
+        sys.exit(_OUTPUT_CLOSED)
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is None:  # every other one is a failure named by its file
+            _abandon_output()
+            _fail(f"standard output: {error.strerror or error}", StorageFailure.exit_code)
+        _fail(_report_unexpected(error), _UNEXPECTED)
+
+
+def _run() -> int:
+    try:
+        return app(standalone_mode=False) or 0
+    except SystemExit:  # so Typer ends where the reader of the output has gone, and nowhere else
+        raise BrokenPipeError from None
+
+
+def _prepare_streams() -> None:
+    """Makes standard output and error usable on any console, and where they are closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _abandon_output() -> None:
+    """What is still buffered goes nowhere, so that the interpreter does not fail at exit once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report_unexpected(error: Exception) -> str:
+    """Keeps the traceback of an error that nobody expected; the line that says where."""
+    what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    try:
+        folder = default_cache() / "tracebacks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".txt", delete=False, encoding="utf-8") as file:
+            file.write(f"rayos-model {__version__}: {sys.argv[1:]!r}\n")
+            traceback.print_exception(error, file=file)
+    except OSError:
+        return f"unexpected error, please report it: {what}"
+    return f"unexpected error, please report it with the traceback in {file.name}: {what}"
 
 
 def _fail(text: str, status: int) -> NoReturn:
-    print(f"rayos: {text}", file=sys.stderr)
+    with contextlib.suppress(OSError):
+        print(f"rayos: {text}", file=sys.stderr, flush=True)
     sys.exit(status)
 
 

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
-
-from rayos_model.errors import BadInput
 
 markers_app = typer.Typer(no_args_is_help=True, help="The marker lines of serial-console logs.")
 
 
 @markers_app.command("check")
-def markers_check(log: Annotated[Path, typer.Argument(metavar="LOG", help="A serial-console log.")]) -> None:
-    """Check a log against the marker grammar: malformed markers with their lines, counts of all others.
+def markers_check(
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="A serial-console log, UTF-8 text.")],
+    expect: Annotated[
+        Literal["pass", "fail"], typer.Option(help="What the tests in the log must say; with fail, one of them.")
+    ] = "pass",
+    require: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FAMILY", help="Require markers of this family (SOAK, STRESS, …); may be repeated."),
+    ] = None,
+) -> None:
+    """Check a log as a gate: every test in it must have ended, and passed, with nothing malformed or out of order.
 
-    Exit status 1 when a marker is malformed or out of order.
+    A problem is printed with its line: a malformed marker, one glued to other text, one out of order, a panic in any
+    wording, a client that was never destroyed, a second run in the same file, a file that is no text.
+
+    Exit status 0 without problems, 1 with any, 2 when the log cannot be read.
     """
-    from rayos_model.contract.markers import order_problems, parse
+    from rayos_model.verdict.marker_log import judge_file
 
-    try:
-        text = log.read_bytes().decode("utf-8", errors="replace")
-    except OSError as error:
-        raise BadInput(f"{log}: cannot read the log: {error.strerror or error}") from None
-    parsed = parse(text)
-    for name, count in sorted(Counter(marker.name for marker in parsed.markers).items()):
+    judged = judge_file(log)
+    problems = judged.against(expect, require or ())
+    for name, count in sorted(judged.markers.items()):
         print(f"{count:8} {name}")
-    for family, count in sorted(Counter(item.family for item in parsed.unknown).items()):
+    for family, count in sorted(judged.unknown.items()):
         print(f"{count:8} {family} (unknown family)")
-    problems = [*map(str, parsed.malformed), *order_problems(parsed)]
     for problem in problems:
         print(f"{log}: {problem}")
-    print(f"{len(parsed.markers)} markers, {len(parsed.unknown)} unknown, {len(problems)} problems")
+    print(f"{judged.markers.total()} markers, {judged.unknown.total()} unknown, {len(problems)} problems")
     raise typer.Exit(1 if problems else 0)

@@ -6,7 +6,7 @@ A marker is `RAYOS_<FAMILY>:<EVENT>:<field>:…`. Each family's events and field
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,8 +23,9 @@ class FieldType:
 
 
 # A word ends at the separator; free text, last in its marker, ends with the line or where the next marker starts.
-COUNT: Final = FieldType("a whole number", re.compile(r"\d+"), int)
-NUMBER: Final = FieldType("a number", re.compile(r"-?\d+(?:\.\d+)?"), float)
+COUNT: Final = FieldType("a whole number of at most 18 digits", re.compile(r"[0-9]{1,18}"), int)
+SECONDS: Final = FieldType("a whole number of seconds, at most ten digits", re.compile(r"[0-9]{1,10}"), int)
+NUMBER: Final = FieldType("a number of at most 18 digits", re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?"), float)
 WORD: Final = FieldType("a word", re.compile(r"[^\s:\[\]\x00-\x1f\x7f]+"), str)
 TEXT: Final = FieldType("a text", re.compile(r"[^\x00-\x1f\x7f]+"), str)
 
@@ -39,7 +40,7 @@ OUTCOME: Final = _choice("success", "timeout")
 Fields = tuple[tuple[str, FieldType], ...]
 
 GRAMMAR: Final[dict[str, Fields]] = {
-    "RAYOS_SOAK:START": (("clients", COUNT), ("duration_sec", COUNT)),
+    "RAYOS_SOAK:START": (("clients", COUNT), ("duration_sec", SECONDS)),
     "RAYOS_SOAK:CLIENT_CREATED": (("id", COUNT),),
     "RAYOS_SOAK:CLIENT_DESTROYED": (("id", COUNT),),
     "RAYOS_SOAK:METRICS_SNAPSHOT": (("cpup", COUNT), ("mem_kb", COUNT), ("latency_us", COUNT), ("fps", COUNT)),
@@ -72,7 +73,8 @@ GRAMMAR: Final[dict[str, Fields]] = {
 _FAMILIES: Final = frozenset(name.partition(":")[0] for name in GRAMMAR)
 _PLAIN: Final = frozenset(name for name in GRAMMAR if ":" not in name)
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
-_HEAD = re.compile(r"(?<![A-Za-z0-9_])(RAYOS_[A-Z0-9_]+)(?::([A-Z0-9_]+))?")
+_HEAD = re.compile(r"(RAYOS_(?:(?!RAYOS_)[A-Z0-9_])+)(?::([A-Z0-9_]+))?")
+_GLUE = re.compile(r"[A-Za-z0-9_]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ def format_marker(name: str, *values: Value) -> str:
 def parse_line(line: str, number: int = 1) -> list[Item]:
     """All items of one line, in order. Never raises: what does not fit comes back as `Malformed` or `Chatter`."""
     line = _ANSI.sub("", line).strip("\r\n\0")
-    heads = list(_HEAD.finditer(line))
+    heads = [head for head in _HEAD.finditer(line) if head[1] in _FAMILIES or not _is_glued(line, head)]
     starts = [_start(line, head) for head in heads]
     items: list[Item] = []
     at = 0
@@ -186,6 +188,11 @@ def parse(text: str | Iterable[str]) -> Log:
     return Log(tuple(item for number, line in enumerate(lines, 1) for item in parse_line(line, number)))
 
 
+def _is_glued(line: str, head: re.Match[str]) -> bool:
+    """Whether a letter or digit stands right before a marker, so that one of the two was torn."""
+    return bool(_GLUE.match(line[head.start() - 1 : head.start()]))
+
+
 def _start(line: str, head: re.Match[str]) -> int:
     """Where an item starts: an unknown family keeps the bracket it stands in."""
     at = head.start()
@@ -195,6 +202,10 @@ def _start(line: str, head: re.Match[str]) -> int:
 def _parse_at(line: str, head: re.Match[str], end: int, number: int) -> tuple[Item, int]:
     """The item whose head was found, and where the rest of the line goes on."""
     family, event = head[1], head[2]
+    if _is_glued(line, head):
+        before = line[: head.start()].split()[-1]
+        reason = f"a marker that is glued to {before[-16:]!r}"
+        return Malformed(line[head.start() : end].strip(), reason, number), end
     if family not in _FAMILIES:
         return Unknown(family, line[_start(line, head) : end].strip(), number), end
     if family in _PLAIN:
@@ -212,7 +223,7 @@ def _parse_at(line: str, head: re.Match[str], end: int, number: int) -> tuple[It
         stop = end if kind is TEXT else _field_end(line, at, end)
         text = line[at:stop].strip() if kind is TEXT else line[at:stop]
         if not kind.pattern.fullmatch(text):
-            reason = f"{field} must be {kind.description}, got {text!r}"
+            reason = f"{field} must be {kind.description}, got {text[:40]!r}"
             return Malformed(line[head.start() : end].strip(), reason, number), end
         values.append(kind.convert(text))
         at = stop
@@ -231,54 +242,3 @@ def _field_end(line: str, start: int, end: int) -> int:
 def _chatter(items: list[Item], text: str, number: int) -> None:
     if text.strip():
         items.append(Chatter(text.strip(), number))
-
-
-def order_problems(log: Log) -> Iterator[str]:
-    """Breaches of order in a log: one line each, none for families it has no markers of."""
-    yield from _soak_problems(log)
-    yield from _integration_problems(log)
-
-
-def _integration_problems(log: Log) -> Iterator[str]:
-    running: Value | None = None
-    failed = False
-    for marker in log.markers:
-        event = marker.name.removeprefix("RAYOS_INTEGRATION:")
-        if event == marker.name:
-            continue
-        if event == "SCENARIO_START":
-            if running is not None:
-                yield f"line {marker.line}: scenario {marker['name']} starts before {running} is complete"
-            running, failed = marker["name"], False
-        elif running is None:
-            yield f"line {marker.line}: {marker.name} outside a scenario"
-        elif event == "VERIFY":
-            failed |= marker["result"] == "fail"
-        elif event == "SCENARIO_COMPLETE":
-            if marker["name"] != running:
-                yield f"line {marker.line}: scenario {marker['name']} is complete, but {running} was started"
-            if failed and marker["result"] == "pass":
-                yield f"line {marker.line}: scenario {marker['name']} passes with a failed check"
-            running = None
-    if running is not None:
-        yield f"the log ends before scenario {running} is complete"
-
-
-def _soak_problems(log: Log) -> Iterator[str]:
-    soak = [marker for marker in log.markers if marker.name.startswith("RAYOS_SOAK:")]
-    if not soak:
-        return
-    if soak[0].name != "RAYOS_SOAK:START":
-        yield f"line {soak[0].line}: {soak[0].name} before RAYOS_SOAK:START"
-    if soak[-1].name != "RAYOS_SOAK:COMPLETE":
-        yield f"line {soak[-1].line}: the log ends without RAYOS_SOAK:COMPLETE"
-    alive: set[Value] = set()
-    for marker in soak:
-        if marker.name == "RAYOS_SOAK:CLIENT_CREATED":
-            if marker["id"] in alive:
-                yield f"line {marker.line}: client {marker['id']} created twice"
-            alive.add(marker["id"])
-        elif marker.name == "RAYOS_SOAK:CLIENT_DESTROYED":
-            if marker["id"] not in alive:
-                yield f"line {marker.line}: client {marker['id']} destroyed without being created"
-            alive.discard(marker["id"])

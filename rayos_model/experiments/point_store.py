@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from rayos_model.metrics.metrics import Value
+from rayos_model.contract import strict
+from rayos_model.errors import BadInput
+from rayos_model.metrics.metrics import VALUES_FORM, Value
 from rayos_model.toolchain.atomic import written_aside
 
 Values = dict[str, Value]
@@ -22,9 +23,8 @@ class PointStore:
     def get(self, key: str) -> Values | None:
         """A point's metrics; None where it was not computed (or its file is damaged)."""
         try:
-            data = json.loads((self.folder / f"{key}.json").read_text("utf-8"))
-            return {name: Value(**value) for name, value in data.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
+            return strict.read(self.folder / f"{key}.json", VALUES_FORM) or None
+        except BadInput:
             return None
 
     def put(self, key: str, text: str) -> None:

@@ -79,7 +79,7 @@ def shrink(
 
 def _vagueness(failure: str) -> tuple[int, str]:
     """Which of several failures says most: a check or crash before a rule, a rule before the overall verdict."""
-    ranks = {"constraint": 2, "scenario_complete": 3}
+    ranks = {"constraint": 2, "complete": 3}
     return ranks.get(failure, 0 if failure.startswith("verify.") or "." not in failure else 1), failure
 
 

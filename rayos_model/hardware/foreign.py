@@ -9,12 +9,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from rayos_model.contract.markers import Log, order_problems, parse
+from rayos_model.contract.markers import Log, parse
 from rayos_model.metrics.metrics import SECOND_COLUMNS, Metrics, Value
 from rayos_model.run.run import Run
 from rayos_model.run.writer import RunWriter
 from rayos_model.scenario.scenario import Scenario, from_dict
-from rayos_model.verdict.verdict import Verdict, integration_verdicts
 
 _KINDS = {
     "RAYOS_STRESS": "stress",
@@ -22,10 +21,6 @@ _KINDS = {
     "RAYOS_PERF": "performance",
     "RAYOS_INTEGRATION": "integration",
 }
-_ENDS = (
-    *("RAYOS_SOAK:COMPLETE", "RAYOS_STRESS:COMPLETE", "RAYOS_FAILURE:TEST_COMPLETE"),
-    "RAYOS_INTEGRATION:SCENARIO_COMPLETE",
-)
 
 
 def run_image(path: Path, out: Path | None = None, timeout_s: float = 60.0, memory_mb: int = 512) -> Run:
@@ -52,7 +47,7 @@ def run_image(path: Path, out: Path | None = None, timeout_s: float = 60.0, memo
             qemu_arguments=image.command(memory_mb),
             wall_s=round(done.wall_s, 3),
         )
-        writer.outcome(metrics_of(log), verdicts_of(log))
+        writer.outcome(metrics_of(log), ())
     assert writer.run is not None
     return writer.run
 
@@ -96,17 +91,6 @@ def metrics_of(log: Log) -> Metrics:
     for column, known in (("cpu_percent", cpu), ("memory_kb", memory), ("p99_us", p99), ("fps", fps)):
         seconds[column] = [*known]
     return Metrics(values, seconds)
-
-
-def verdicts_of(log: Log) -> list[Verdict]:
-    """Whether a log is whole: no malformed marker, none out of order, and it says that it passed."""
-    ends = [marker for marker in log.markers if marker.name in _ENDS]
-    passed = bool(ends) and all(end["result"] == "pass" for end in ends)
-    counts = {"markers.malformed": len(log.malformed), "markers.out_of_order": len([*order_problems(log)])}
-    verdicts = [Verdict(name, count, "== 0", "", count == 0) for name, count in counts.items()]
-    if log.named("RAYOS_INTEGRATION:SCENARIO_START"):
-        verdicts += integration_verdicts(log)
-    return [*verdicts, Verdict("complete", None, "pass", "", passed)]
 
 
 def _mean(values: Sequence[float]) -> float:

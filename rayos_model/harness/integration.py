@@ -69,8 +69,7 @@ class IntegrationResult:
         moments = timeline(log, run.trace(*KINDS))
         violations = check(run.scenario.constraints, moments)
         checks = {str(marker["check"]): marker["result"] == "pass" for marker in log.named("RAYOS_INTEGRATION:VERIFY")}
-        wrong = [str(problem) for problem in (*log.malformed, *markers.order_problems(log))]
-        wrong += [f"{verdict.metric}: required {verdict.required}" for verdict in run.verdicts if not verdict.ok]
+        wrong = [f"{verdict.metric}: required {verdict.required}" for verdict in run.verdicts if not verdict.ok]
         wrong += map(str, violations)
         milestones = tuple(str(marker["description"]) for marker in log.named("RAYOS_INTEGRATION:MILESTONE"))
         return cls(run, tuple(moments), tuple(violations), checks, milestones, tuple(wrong))

@@ -6,12 +6,14 @@ of 200,000 takes a hundred times as long as counting the array at once, and it g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, Field
 from scipy import special
+
+from rayos_model.contract.strict import STRICT
 
 _BITS: Final = 7
 _LONGEST_NS: Final = (1 << 52) - 1
@@ -39,6 +41,21 @@ _MIDDLE = _LOW + (_WIDTH - 1) / 2
 def representative(values_ns: ArrayLike) -> NDArray[np.float64]:
     """The middle of the bin that each value (ns, not negative) falls into: what a histogram would know of it."""
     return _MIDDLE[_bins(np.minimum(np.asarray(values_ns), _LONGEST_NS).astype(np.int64))]
+
+
+_Count = Annotated[int, Field(ge=0, lt=1 << 62)]
+
+
+class HistogramForm(BaseModel):
+    """The document that `LatencyHistogram.to_dict` makes."""
+
+    model_config = STRICT
+
+    min_ns: _Count
+    max_ns: _Count
+    total_ns: Annotated[int, Field(ge=0)]
+    bins: list[_Count]
+    counts: list[_Count]
 
 
 class LatencyHistogram:
@@ -140,16 +157,15 @@ class LatencyHistogram:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`. Raises `ValueError`, `KeyError` or `IndexError` when `data` is no histogram."""
+    def of(cls, form: HistogramForm) -> Self:
+        """The inverse of `to_dict`. Raises `ValueError` where its parts contradict each other."""
         histogram = cls()
-        bins, counts = np.asarray(data["bins"], dtype=np.int64), np.asarray(data["counts"], dtype=np.int64)
-        if bins.shape != counts.shape or (counts < 0).any() or (bins < 0).any():
-            raise ValueError("bins and counts of a histogram do not match")
-        histogram._counts[bins] = counts
-        histogram._minimum = int(data["min_ns"]) if counts.size else _LONGEST_NS
-        histogram._maximum = int(data["max_ns"])
-        histogram._total = int(data["total_ns"])
+        if len(form.bins) != len(form.counts) or max(form.bins, default=0) >= len(histogram._counts):
+            raise ValueError("expected one count for each bin of a histogram")
+        histogram._counts[np.asarray(form.bins, dtype=np.int64)] = np.asarray(form.counts, dtype=np.int64)
+        histogram._minimum = form.min_ns if form.counts else _LONGEST_NS
+        histogram._maximum = form.max_ns
+        histogram._total = form.total_ns
         return histogram
 
     def __eq__(self, other: object) -> bool:

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from rayos_model.contract.abi import TraceKind
 from rayos_model.contract.metric_units import OPERATIONS
-from rayos_model.metrics.histogram import LatencyHistogram
+from rayos_model.contract.strict import STRICT
+from rayos_model.metrics.histogram import HistogramForm, LatencyHistogram
 
 OPERATION_KIND: Final = {op: TraceKind[f"M_{op.upper()}"] for op in OPERATIONS}
 """Operation → the trace kind of its measurements (arg: ns)."""
@@ -31,6 +34,8 @@ class Value:
     unit: str
     low: float | None = None
     high: float | None = None
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable form."""
@@ -62,10 +67,22 @@ class Metrics:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`. Raises `KeyError`, `TypeError` or `ValueError` when `data` is something else."""
-        return cls(
-            {name: Value(**value) for name, value in data["values"].items()},
-            {name: list(column) for name, column in data["seconds"].items()},
-            {name: LatencyHistogram.from_dict(histogram) for name, histogram in data["histograms"].items()},
-        )
+    def of(cls, form: MetricsForm) -> Self:
+        """The inverse of `to_dict`. Raises `ValueError` for a histogram that contradicts itself."""
+        histograms = {name: LatencyHistogram.of(one) for name, one in form.histograms.items()}
+        return cls(form.values, form.seconds, histograms)
+
+
+class MetricsForm(BaseModel):
+    """The document that `Metrics.to_dict` makes."""
+
+    model_config = STRICT
+
+    values: dict[str, Value]
+    seconds: dict[str, list[float | None]]
+    histograms: dict[str, HistogramForm]
+
+
+METRICS_FORM: Final = TypeAdapter(MetricsForm)
+VALUES_FORM: Final = TypeAdapter(dict[str, Value])
+"""Metric → value, such as a kept point of a sweep."""

@@ -17,32 +17,70 @@ STREAM_IPI_DELAY: Final = 3
 STREAM_HOST: Final = 4  # of the model alone
 
 _MULTIPLIER: Final = 6364136223846793005
+_MULTIPLIER_HIGH: Final = _MULTIPLIER >> 32
+_MULTIPLIER_LOW: Final = _MULTIPLIER & 0xFFFFFFFF
 _MASK64: Final = (1 << 64) - 1
+
+
+class Congruence:
+    """The recurrence x = x * 6364136223846793005 + increment (mod 2^64), in halves of 32 bits.
+
+    Every product here stays below 2^62, a machine word of the compiled model. Products beyond that would be Python's
+    long integers: slow, and a signal handler that raises inside of one aborts a compiled process.
+    """
+
+    __slots__ = ("_increment_high", "_increment_low", "high", "low")
+
+    def __init__(self, start: int, increment: int) -> None:
+        self.high, self.low = start >> 32 & 0xFFFFFFFF, start & 0xFFFFFFFF
+        self._increment_high, self._increment_low = increment >> 32 & 0xFFFFFFFF, increment & 0xFFFFFFFF
+
+    def step(self) -> None:
+        """Goes on to the next x, whose halves are `high` and `low`."""
+        high, low = self.high, self.low
+        part = (low & 0xFFFF) * _MULTIPLIER_LOW + self._increment_low
+        upper = (low >> 16) * _MULTIPLIER_LOW + (part >> 16)
+        self.low = (upper & 0xFFFF) << 16 | part & 0xFFFF
+        crossed = _low_product(high, _MULTIPLIER_LOW) + _low_product(low, _MULTIPLIER_HIGH)
+        self.high = (crossed + (upper >> 16) + self._increment_high) & 0xFFFFFFFF
+
+    def add(self, amount: int) -> None:
+        """Adds to x, modulo 2^64."""
+        low = self.low + (amount & 0xFFFFFFFF)
+        self.low = low & 0xFFFFFFFF
+        self.high = (self.high + (amount >> 32 & 0xFFFFFFFF) + (low >> 32)) & 0xFFFFFFFF
+
+
+def _low_product(one: int, other: int) -> int:
+    """A number that is `one * other` modulo 2^32, of two numbers below 2^32."""
+    return one * (other & 0xFFFF) + ((one * (other >> 16) & 0xFFFF) << 16)
 
 
 class Random:
     """One PCG32 (XSH-RR 64/32) stream, named by (seed, client, generation, stream)."""
 
-    __slots__ = ("_increment", "_state")
+    __slots__ = ("_state",)
 
     def __init__(self, seed: int, client: int = 0, generation: int = 0, stream: int = 0) -> None:
-        self._increment = (((client + generation * 4096) * 4 + stream) << 1 | 1) & _MASK64
-        self._state = 0
+        self._state = Congruence(0, (((client + generation * 4096) * 4 + stream) << 1 | 1) & _MASK64)
         self.next()
-        self._state = (self._state + seed) & _MASK64
+        self._state.add(seed)
         self.next()
 
     def next(self) -> int:
         """The next number, uniform on 0 … 2³² − 1."""
-        old = self._state
-        self._state = (old * _MULTIPLIER + self._increment) & _MASK64
-        word = ((old >> 18 ^ old) >> 27) & 0xFFFFFFFF
-        turn = old >> 59
+        state = self._state
+        high, low = state.high, state.low
+        state.step()
+        word = (high >> 13 ^ (high << 5 | low >> 27)) & 0xFFFFFFFF
+        turn = high >> 27
         return (word >> turn | word << (32 - turn)) & 0xFFFFFFFF
 
     def quantile(self, table: Sequence[int]) -> int:
-        """A draw from a quantile table of 1025 ascending entries (ns), interpolated linearly."""
+        """A draw from a quantile table of 1025 ascending entries (ns, below 2^42), interpolated linearly."""
         drawn = self.next()
-        index = drawn >> 22
+        index, share = drawn >> 22, drawn & 0x3FFFFF
         low = table[index]
-        return low + ((table[index + 1] - low) * (drawn & 0x3FFFFF) >> 22)
+        difference = table[index + 1] - low
+        # difference * share >> 22, in two products below 2^62
+        return low + (difference >> 22) * share + ((difference & 0x3FFFFF) * share >> 22)

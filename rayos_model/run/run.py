@@ -5,19 +5,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
+from rayos_model.contract import strict
 from rayos_model.contract.trace_record import Records
 from rayos_model.errors import BadInput
-from rayos_model.metrics.metrics import Metrics
+from rayos_model.metrics.metrics import METRICS_FORM, Metrics
+from rayos_model.run.provenance import PROVENANCE_FORM
 from rayos_model.scenario.files import load
 from rayos_model.scenario.scenario import Scenario
 from rayos_model.trace.parquet import read_trace
-from rayos_model.verdict.verdict import Verdict
+from rayos_model.verdict.verdict import VERDICTS_FORM, Verdict
 
 SCENARIO: Final = "scenario.json"
 PROVENANCE: Final = "provenance.json"
@@ -49,14 +50,14 @@ class Run:
         missing = [name for name in _REQUIRED if not (path / name).is_file()]
         if missing:
             raise BadInput(f"{path}: not a complete run: {', '.join(missing)} missing")
+        scenario = load(path / SCENARIO)
+        provenance = strict.read(path / PROVENANCE, PROVENANCE_FORM).model_dump(exclude_unset=True)
+        verdicts = strict.read(path / VERDICTS, VERDICTS_FORM)
         try:
-            provenance = dict(json.loads((path / PROVENANCE).read_text()))
-            provenance["system"]
-            metrics = Metrics.from_dict(json.loads((path / METRICS).read_text()))
-            verdicts = tuple(Verdict(**verdict) for verdict in json.loads((path / VERDICTS).read_text()))
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, OSError) as error:
-            raise BadInput(f"{path}: damaged run: {type(error).__name__}: {error}") from None
-        return cls(path, load(path / SCENARIO), provenance, metrics, verdicts)
+            metrics = Metrics.of(strict.read(path / METRICS, METRICS_FORM))
+        except ValueError as error:
+            raise BadInput(f"{path / METRICS}: {error}") from None
+        return cls(path, scenario, provenance, metrics, tuple(verdicts))
 
     @property
     def system(self) -> str:

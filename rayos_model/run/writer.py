@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from rayos_model import __version__
+from rayos_model.contract.markers import parse_line
 from rayos_model.contract.trace_record import Records
 from rayos_model.errors import BadInput
 from rayos_model.metrics.collector import MetricsCollector
@@ -22,7 +23,8 @@ from rayos_model.run.run import MARKERS, METRICS, PROVENANCE, SCENARIO, SCREENSH
 from rayos_model.scenario.scenario import Scenario
 from rayos_model.toolchain.atomic import storage_failure, storing
 from rayos_model.trace.parquet import TraceWriter, read_trace
-from rayos_model.verdict.verdict import Verdict, evaluate, integration_verdicts
+from rayos_model.verdict.marker_log import LogJudge
+from rayos_model.verdict.verdict import Verdict, evaluate, log_verdicts
 
 _WHAT: Final = "the run"
 
@@ -40,6 +42,8 @@ class RunWriter:
         self.target = Path(out) if out else Path("runs", f"{scenario.name}-{system}-{started:%Y%m%d-%H%M%S-%f}")
         self.run: Run | None = None
         self._collector = MetricsCollector(scenario)
+        self._log = LogJudge()
+        self._lines = 0
         self._outcome: tuple[Metrics, tuple[Verdict, ...]] | None = None
         self._provenance: dict[str, Any] = {
             "system": system,
@@ -73,6 +77,9 @@ class RunWriter:
 
     def marker(self, line: str) -> None:
         """Add one line, without its line end, to the marker log."""
+        self._lines += 1
+        for item in parse_line(line, self._lines):
+            self._log.feed(item)
         with storing(self.target, _WHAT):
             self._markers.write(line + "\n")
 
@@ -112,7 +119,9 @@ class RunWriter:
         except OSError:
             self._close(quietly=True)
             raise
+        self._log.finish()
         metrics, verdicts = self._outcome or self._judged()
+        verdicts = (*verdicts, *log_verdicts(self._log, self.scenario.kind))
         self._write(METRICS, json.dumps(metrics.to_dict(), separators=(",", ":")))
         self._write(VERDICTS, json.dumps([verdict.to_dict() for verdict in verdicts], indent=1))
         self._write(PROVENANCE, json.dumps(self._provenance, indent=1))
@@ -121,17 +130,17 @@ class RunWriter:
 
     def _judged(self) -> tuple[Metrics, tuple[Verdict, ...]]:
         metrics = self._collector.result()
-        return metrics, (*evaluate(self.scenario, metrics), *self._story())
+        return metrics, (*evaluate(self.scenario, metrics), *self._rules())
 
-    def _story(self) -> list[Verdict]:
-        """What the run's own markers and the scenario's rules say of it."""
-        if self.scenario.kind != "integration" and not self.scenario.constraints:
+    def _rules(self) -> list[Verdict]:
+        """A verdict on each rule of the scenario about the run's timeline."""
+        if not self.scenario.constraints:
             return []
         from rayos_model.contract import markers
         from rayos_model.verdict.timeline import KINDS, check, describe, timeline
 
         log = markers.parse((self._aside / MARKERS).read_text(encoding="utf-8", errors="replace"))
-        verdicts = integration_verdicts(log) if self.scenario.kind == "integration" else []
+        verdicts = []
         moments = timeline(log, read_trace(self._aside / TRACE, KINDS))
         broken = {violation.constraint for violation in check(self.scenario.constraints, moments)}
         for number, constraint in enumerate(self.scenario.constraints):

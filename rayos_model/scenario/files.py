@@ -18,7 +18,9 @@ def parse(text: str, source: str = "scenario") -> Scenario:
     """Validate a scenario given as TOML text. Raises `BadInput`, with the line for a syntax error."""
     try:
         return from_dict(tomllib.loads(text), source)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise BadInput(f"{source}: not valid TOML: nested too deeply") from None
+    except ValueError as error:  # also a number with more digits than Python converts
         raise BadInput(f"{source}: not valid TOML: {error}") from None
 
 
@@ -39,7 +41,9 @@ def load(name_or_path: str | Path) -> Scenario:
     if path.suffix == ".json":
         try:
             data = json.loads(content)
-        except json.JSONDecodeError as error:
+        except RecursionError:
+            raise BadInput(f"{path}: not valid JSON: nested too deeply") from None
+        except ValueError as error:
             raise BadInput(f"{path}: not valid JSON: {error}") from None
         if not isinstance(data, dict):
             raise BadInput(f"{path}: expected a JSON object")

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, ClassVar, Final
 
-from rayos_model.contract.markers import Log
+from pydantic import ConfigDict, TypeAdapter
+
+from rayos_model.contract.strict import STRICT
 from rayos_model.metrics.metrics import Metrics
 from rayos_model.scenario.criteria import Criterion, parse_criterion
 from rayos_model.scenario.scenario import Scenario
+from rayos_model.verdict.marker_log import LogJudge
 
-if TYPE_CHECKING:
-    from rayos_model.metrics.metrics import Metrics
-    from rayos_model.scenario.scenario import Scenario
-
-
-SOAK_DEFAULTS: Final = {"clients.refused": "== 0", "crashes": "== 0", "hangs": "== 0", "memory.leak": "== 0 kb"}
-"""What every soak, stress test and integration scenario must fulfil besides its own criteria."""
+SOAK_DEFAULTS: Final = {
+    "clients.refused": "== 0",
+    "crashes": "== 0",
+    "hangs": "== 0",
+    "protocol_errors": "== 0",
+    "memory.leak": "== 0 kb",
+}
+"""What every run without injected faults must fulfil besides its own criteria."""
 
 FAILURE_DEFAULTS: Final = {
     "clients.refused": "== 0",
@@ -33,6 +37,7 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {
     "soak": SOAK_DEFAULTS,
     "stress": SOAK_DEFAULTS,
     "integration": SOAK_DEFAULTS,
+    "performance": SOAK_DEFAULTS,
     "failure": FAILURE_DEFAULTS,
 }
 
@@ -47,9 +52,14 @@ class Verdict:
     unit: str
     ok: bool
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable form."""
         return asdict(self)
+
+
+VERDICTS_FORM: Final = TypeAdapter(list[Verdict])
 
 
 def evaluate(scenario: Scenario, metrics: Metrics) -> list[Verdict]:
@@ -63,13 +73,19 @@ def evaluate(scenario: Scenario, metrics: Metrics) -> list[Verdict]:
     return verdicts
 
 
-def integration_verdicts(log: Log) -> list[Verdict]:
-    """A verdict for each check an integration scenario's log tells, and one for how it says it ended."""
-    checks = log.named("RAYOS_INTEGRATION:VERIFY")
-    verdicts = [Verdict(f"verify.{one['check']}", None, "pass", "", one["result"] == "pass") for one in checks]
-    complete = log.named("RAYOS_INTEGRATION:SCENARIO_COMPLETE")
-    passed = len(complete) == 1 and complete[0]["result"] == "pass"
-    return [*verdicts, Verdict("scenario_complete", None, "pass", "", passed)]
+_ENDED_BY: Final = {"stress": "RAYOS_STRESS", "integration": "RAYOS_INTEGRATION"}
+"""Kind of scenario → the family whose COMPLETE its run must have, where that is not RAYOS_SOAK."""
+
+
+def log_verdicts(log: LogJudge, kind: str) -> list[Verdict]:
+    """Whether the marker log of a run of this kind is in order, and whether the system itself says that it passed."""
+    ended = _ENDED_BY.get(kind, "RAYOS_SOAK")
+    wrong = sum(not problem.failing for problem in log.problems)
+    return [
+        Verdict("markers.problems", wrong, "== 0", "", wrong == 0),
+        *(Verdict(f"verify.{check}", None, "pass", "", ok) for check, ok in log.checks.items()),
+        Verdict("complete", None, "pass", "", log.complete and ended in log.outcomes),
+    ]
 
 
 def criteria_of(scenario: Scenario) -> dict[str, Criterion]:

@@ -10,6 +10,7 @@ from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Block, Body, Thread
 from rayos_model.model.disk.calls import flush, get, put
 from rayos_model.model.load.generator import WHOLE_PPM, LoadGenerator
+from rayos_model.model.pcg32 import Congruence
 from rayos_model.model.roles import DiskService
 from rayos_model.model.service_times import AT_BLOCK
 
@@ -17,7 +18,7 @@ GET_EVERY: Final = 4
 CHUNK_PAGES: Final = 64
 STEP_NS: Final = 10_000_000
 CHURN_TURNS: Final = 10
-_WORD: Final = (1 << 64) - 1
+_PICK_INCREMENT: Final = 1442695040888963407
 
 Resize = Generator[int | Block, None, int]
 """A part of a thread's body that returns the pages it holds afterwards."""
@@ -64,14 +65,15 @@ class DiskStressor(Stressor):
 
     def stress(self) -> Body:
         processor = self.core.processor
-        due, n, pick = processor.now, 0, self.core.settings.seed + self.id
+        due, n = processor.now, 0
+        pick = Congruence(self.core.settings.seed + self.id, _PICK_INCREMENT)
         while processor.now < self.end_ns:
             n += 1
             while not (yield from put(self, self._disk, (self.id, n % STRESS_SLOTS))):
                 yield from self.sleep(processor.now + STEP_NS)
             if n % GET_EVERY == 0:
-                pick = (pick * 6364136223846793005 + 1442695040888963407) & _WORD
-                ago = (pick >> 33) % STRESS_SLOTS
+                pick.step()
+                ago = (pick.high >> 1) % STRESS_SLOTS
                 if ago < n:
                     yield from get(self, self._disk, (self.id, (n - ago) % STRESS_SLOTS))
             if n % STRESS_FLUSH_EVERY == 0:
