@@ -24,7 +24,8 @@ texts = st.from_regex(r"\A[A-Za-z0-9(][A-Za-z0-9 ,.:()/-]{0,20}[A-Za-z0-9)]\Z").
     lambda text: "RAYOS_" not in text
 )
 BY_TYPE = {
-    markers.COUNT: st.integers(0, 2**63),
+    markers.COUNT: st.integers(0, 10**18 - 1),
+    markers.SECONDS: st.integers(0, 10**10 - 1),
     markers.NUMBER: st.floats(-1e9, 1e9).map(lambda number: round(number, 6)),
     markers.WORD: words,
     markers.TEXT: texts,
@@ -76,7 +77,7 @@ def test_several_markers_share_a_line_with_chatter() -> None:
     ("text", "reason"),
     [
         ("RAYOS_SOAK:START:4", "duration_sec is missing"),
-        ("RAYOS_SOAK:START:four:60", "clients must be a whole number, got 'four'"),
+        ("RAYOS_SOAK:START:four:60", "clients must be a whole number of at most 18 digits, got 'four'"),
         ("RAYOS_SOAK:COMPLETE:passed", "result must be pass or fail, got 'passed'"),
         ("RAYOS_SOAK:COMPLETE:pass:1", "more than 1 fields"),
         ("RAYOS_SOAK:BEGIN:1", "RAYOS_SOAK has no event 'BEGIN'"),

@@ -127,6 +127,7 @@ def test_verdicts_follow_the_criteria() -> None:
         "clients.refused": True,
         "crashes": True,
         "hangs": True,
+        "protocol_errors": True,
         "memory.leak": False,
         "commit_to_present.p99": True,
         "frame_rate.min": False,
