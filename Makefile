@@ -18,7 +18,7 @@ lint: setup
 	$(BIN)/mypy
 
 soak: setup ## soaks and failures of the specification at full length, on both systems; hours
-	RAYOS_FULL_SOAK=1 $(PYTEST) -vv --durations=0 tests/test_soak_scenarios.py tests/test_failure_scenarios.py
+	RAYOS_FULL_SOAK=1 $(PYTEST) -vv --durations=0 tests/spec/test_soak.py tests/spec/test_failure.py
 
 calibrate: setup ## fit the model's parameters anew
 	$(BIN)/rayos calibrate
