@@ -14,7 +14,7 @@ PYTHON = sorted(path for folder in ("rayos_model", "tests", "benchmarks") for pa
 C = sorted(path for folder in (KERNEL, KERNEL_HOST) for path in folder.rglob("*") if path.suffix in (".c", ".h", ".S"))
 
 
-@pytest.mark.parametrize("module", (ROOT / "tests").rglob("test_*.py"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("module", sorted((ROOT / "tests").rglob("test_*.py")), ids=lambda path: path.stem)
 def test_no_test_module_imports_another(module: Path) -> None:
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests"):
@@ -24,4 +24,4 @@ def test_no_test_module_imports_another(module: Path) -> None:
 @pytest.mark.parametrize("path", [*PYTHON, *C], ids=lambda path: path.name)
 def test_a_long_file_says_why_at_its_top(path: Path) -> None:
     lines = path.read_text().splitlines()
-    assert len(lines) <= LONGEST or any("long because" in line.lower() for line in lines[:12])
+    assert len(lines) <= LONGEST or any("over 450 lines, because" in line.lower() for line in lines[:12])
