@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import signal
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Final
 
 from rayos_model.contract.abi import Detection
@@ -60,8 +64,14 @@ class ModelSystem:
         def on_second(second: int, flips: int) -> None:
             progress(Progress(second * 1_000_000_000, duration, float(flips), "simulating"))
 
-        machine = Machine(image, self.parameters, writer.trace, writer.marker, on_second, self.trace_points, self.disk)
-        machine.run()
+        with deferred_interrupts() as check:
+
+            def records(chunk: Records) -> None:
+                check()
+                writer.trace(chunk)
+
+            machine = Machine(image, self.parameters, records, writer.marker, on_second, self.trace_points, self.disk)
+            machine.run()
         calibration = _identity(self.parameters.provenance)
         writer.provenance(platform=self.parameters.platform, calibration=calibration, trace_points=self.trace_points)
         platform, vcpus = self.parameters.platform, scenario.machine.vcpus
@@ -71,10 +81,41 @@ class ModelSystem:
             writer.provenance(segments_not_calibrated=unseen)
 
 
+@contextmanager
+def deferred_interrupts() -> Iterator[Callable[[], None]]:
+    """Holds Ctrl-C back while compiled code runs; the block calls what it is given now and then, which lets it through.
+
+    A signal handler that raises in the middle of compiled code can abort the process. Where another thread than the
+    main one runs the model, or the handler is not one of Python's, signals are left as they are.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    held: list[tuple[int, FrameType | None]] = []
+
+    def check() -> None:
+        if held:
+            handler(*held.pop())
+
+    signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    check()
+
+
 def simulate(scenario: Scenario, parameters: Parameters) -> Metrics:
     """The metrics that a run of the model has, without keeping the run: for the many runs of a sweep or a search."""
     collector = MetricsCollector(scenario)
-    Machine(build_image(scenario), parameters, collector.feed, lambda line: None, lambda second, flips: None).run()
+    with deferred_interrupts() as check:
+
+        def records(chunk: Records) -> None:
+            check()
+            collector.feed(chunk)
+
+        Machine(build_image(scenario), parameters, records, lambda line: None, lambda second, flips: None).run()
     return collector.result()
 
 

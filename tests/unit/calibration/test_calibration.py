@@ -20,32 +20,12 @@ from rayos_model.calibration.host import slice_ns, switch_ns, turn_ns, wake_ns
 from rayos_model.calibration.memory import fit_memory
 from rayos_model.contract.abi import BatchTag, ThreadId, TraceKind
 from rayos_model.contract.trace_record import TRACE_DTYPE, queued
-from rayos_model.costs.parameters import PROBABILITIES, Memory, Parameters, Scheduling, Segment
+from rayos_model.costs.parameters import PROBABILITIES, Memory, Parameters, Segment
 from rayos_model.scenario import files
 from rayos_model.trace.parquet import record as trace_record
 from rayos_model.trace.points import sizes_key
 from rayos_model.trace.segments import segments
-
-FREE = Scheduling(dispatch_ns=0, interrupt_ns=0, idle_wake_ns=0)
-
-
-def table(rows: int = 60, pair: str = "client.block>receive", seed: int = 1, **sizes: object) -> pd.DataFrame:
-    """Segments of one pair without a cost yet, at one depth; sizes are columns, drawn at random where not given."""
-    rng = np.random.default_rng(seed)
-    columns = {"bytes": rng.integers(8, 4096, rows), "writes": rng.integers(1, 9, rows), **sizes}
-    return pd.DataFrame(
-        {
-            "time_ns": np.arange(rows),
-            "thread": 16,
-            "cpu_ns": 0.0,
-            "irqs": 0.0,
-            "dispatches": 0.0,
-            "depth": 1.0,
-            "pair": pair,
-            "kind": pair.partition(".")[0] + "." + pair.partition(">")[2],
-            **{name: np.broadcast_to(np.asarray(column, np.float64), rows) for name, column in columns.items()},
-        }
-    )
+from tests.support.segments import FREE, table
 
 
 def predicted(data: pd.DataFrame, segment: Segment) -> np.ndarray:

@@ -11,12 +11,11 @@ import pytest
 from rayos_model.calibration import load_calibration, load_recorded, record, store
 from rayos_model.calibration.fit import fit_pairs
 from rayos_model.calibration.memory import fit_memory
-from rayos_model.costs.parameters import Parameters, Scheduling
+from rayos_model.costs.parameters import Parameters
 from rayos_model.errors import BadInput
 from rayos_model.run.system import execute
+from tests.support.segments import FREE, table
 from tests.support.small import RecordedSystem, small_scenario, small_trace
-
-FREE = Scheduling(dispatch_ns=0, interrupt_ns=0, idle_wake_ns=0)
 
 
 @pytest.fixture
