@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from rayos_model.calibration import load_calibration
-from rayos_model.calibration.circumstances import circumstances
+from rayos_model.calibration.cache_classes import cache_classes
 from rayos_model.costs.cache_state import CACHE_STATES, NOT_SET, CacheState, by_cache_state
 from rayos_model.costs.parameters import PROBABILITIES
 from rayos_model.hardware import KernelSystem
@@ -28,7 +28,7 @@ COMPOSITOR, CLIENT, OTHER = 2, 16, 17
 def classes(*rows: tuple[str, int, int, int, int]) -> list[str]:
     """Of a table of (pair, thread, time_ns, cpu_ns, dispatches), with a quantum of 10 ms."""
     table = pd.DataFrame(rows, columns=["pair", "thread", "time_ns", "cpu_ns", "dispatches"])
-    return circumstances(table, 10 * MS)["warmth"].tolist()
+    return cache_classes(table, 10 * MS)["cache_state"].tolist()
 
 
 def test_a_class_says_how_long_ago_and_whether_another_address_space_was_loaded_since() -> None:
@@ -134,7 +134,7 @@ def test_a_walk_meets_the_circumstances_that_a_trace_of_the_same_shows(
     """Both systems do the same under icount: what differs is until when who sleeps, which a trace tells afterwards."""
     what = files.load_shipped("mixed-16").with_overrides(duration_s=2)
     table = segments(execute(KernelSystem("icount", trace_points=True), what, tmp_path / "kernel").trace())
-    warmth = circumstances(table, what.machine.quantum_us * 1000)["warmth"]
+    warmth = cache_classes(table, what.machine.quantum_us * 1000)["cache_state"]
     seen = Counter(zip(table["pair"], warmth, strict=True))
     walked: Counter[tuple[str, str]] = Counter()
     pass_by = CacheState.pass_by

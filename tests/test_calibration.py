@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from rayos_model.calibration import fit as fitting
 from rayos_model.calibration import load_calibration, load_recorded, record, store
+from rayos_model.calibration.cache_classes import space_switches
 from rayos_model.calibration.calibrate import SEGMENTS, aggregate, calibration_scenarios, fit_parallel, fit_smp
-from rayos_model.calibration.circumstances import replaced_spaces
 from rayos_model.calibration.delays import handovers, kernel_locked
 from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_scheduling
 from rayos_model.calibration.host import slice_ns, switch_ns, turn_ns, wake_ns
@@ -186,13 +186,17 @@ def test_what_replacing_an_address_space_costs_is_told_from_the_work(
     rng = np.random.default_rng(7)
     data = table(rows=600, bytes=rng.choice([8, 64, 512], 600), writes=1)
     data["dispatches"] = 1.0
-    data["replaced"] = rng.choice([0, 1, 1], len(data)).astype(float)
-    data["replaced_used"] = data["replaced"] * rng.choice([0, 1], len(data))
-    data["replaced_mapped"] = data["replaced_used"] * rng.integers(10, 200, len(data))
-    data["replaced_drawn"] = data["replaced_used"] * rng.integers(1, 60, len(data))
+    data["space_switch"] = rng.choice([0, 1, 1], len(data)).astype(float)
+    data["space_switch_used"] = data["space_switch"] * rng.choice([0, 1], len(data))
+    data["space_switch_mapped_page"] = data["space_switch_used"] * rng.integers(10, 200, len(data))
+    data["space_switch_drawn_page"] = data["space_switch_used"] * rng.integers(1, 60, len(data))
     work = 700 + 3 * data["bytes"]
-    space = replaced * data["replaced"] + mapped * data["replaced_mapped"] + drawn * data["replaced_drawn"]
-    data["cpu_ns"] = work + space + 40 * data["replaced_used"]
+    space = (
+        replaced * data["space_switch"]
+        + mapped * data["space_switch_mapped_page"]
+        + drawn * data["space_switch_drawn_page"]
+    )
+    data["cpu_ns"] = work + space + 40 * data["space_switch_used"]
     scheduling = fit_scheduling(data, np.array([]))
     assert scheduling.space_switch_ns == pytest.approx(replaced, rel=1e-3)
     assert scheduling.space_switch_used_ns == pytest.approx(40, abs=2)
@@ -219,7 +223,7 @@ def test_a_replaced_address_space_is_that_of_the_client_before_with_what_it_has_
             for at, (thread, kind, subject, arg) in enumerate(points, 1)
         ]
     )
-    rows = replaced_spaces(segments(trace))
+    rows = space_switches(segments(trace))
     assert rows.to_numpy().tolist() == [[0] * 4] * 4 + [[1, 1, 40, 10], [1, 0, 0, 0], [0] * 4, [0] * 4]
 
 

@@ -32,7 +32,7 @@ def test_what_was_measured_is_spread_around_what_is_fitted_where_the_platform_is
     cpu = np.random.default_rng(4).lognormal(np.log(1000.0), 0.3, 5000)
     table = pd.DataFrame({"pair": "client.a>b", "kind": "client.b", "cpu_ns": cpu, "irqs": 0.0, "dispatches": 0.0})
     table = table.assign(time_ns=0, thread=16, depth=0.0, run=0, activity=0.0)
-    table["warmth"] = ["first", *["longer"] * 4999]
+    table["cache_state"] = ["first", *["longer"] * 4999]
     quiet, noisy = (fit_pairs(table, SCHEDULING, {}, noisy=one)["client.a>b"] for one in (False, True))
     assert quiet.spread == ()
     median = noisy.fixed_ns * noisy.spread[PROBABILITIES.index(0.5)]
@@ -47,7 +47,7 @@ def varying(costs: dict[tuple[int, int, str], float], sigma: float = 0.2) -> pd.
     rng, tables = np.random.default_rng(6), []
     for (run, size, warm), median in costs.items():
         cpu = rng.lognormal(np.log(median), sigma, 500)
-        tables.append(pd.DataFrame({"cpu_ns": cpu, "bytes": float(size), "run": run, "warmth": warm}))
+        tables.append(pd.DataFrame({"cpu_ns": cpu, "bytes": float(size), "run": run, "cache_state": warm}))
     table = pd.concat(tables, ignore_index=True).assign(pair="client.a>receive", kind="client.receive")
     return table.assign(time_ns=0, thread=16, depth=0.0, irqs=0.0, dispatches=0.0, activity=0.0)
 
@@ -55,7 +55,7 @@ def varying(costs: dict[tuple[int, int, str], float], sigma: float = 0.2) -> pd.
 def test_sizes_and_circumstances_that_go_together_are_told_apart() -> None:
     """Long messages come when it is cold, but for some: they cost twice as much, and the cold three times."""
     table = varying({(0, 8, "0.3ms"): 1000, (0, 64, "longer"): 6000, (1, 8, "longer"): 3000, (1, 64, "0.3ms"): 2000})
-    scarce = (table["bytes"] == 64) & (table["warmth"] == "0.3ms") & (table.index % 10 > 0)
+    scarce = (table["bytes"] == 64) & (table["cache_state"] == "0.3ms") & (table.index % 10 > 0)
     found = fit_pairs(table[~scarce], SCHEDULING, {}, noisy=True)["client.a>receive"]
     short, long = found.by_sizes_ns["bytes=8"], found.by_sizes_ns["bytes=64"]
     warm, cold = (found.spread_by_cache_state[name][PROBABILITIES.index(0.5)] for name in ("0.3ms", "longer"))
@@ -102,7 +102,7 @@ def test_a_long_pass_varies_by_a_lesser_share_than_a_short_one() -> None:
     cpu = 300.0 * steps * rng.lognormal(0.0, 0.05, len(steps)) + 500_000.0 * (rng.random(len(steps)) < 0.02)
     table = pd.DataFrame({"pair": "compositor.a>composite", "kind": "compositor.composite", "cpu_ns": cpu})
     table = table.assign(steps=steps, time_ns=0, thread=2, depth=0.0, irqs=0.0, dispatches=0.0, run=0, activity=0.0)
-    table["warmth"] = rng.choice(["3ms", "longer"], len(table))
+    table["cache_state"] = rng.choice(["3ms", "longer"], len(table))
     kinds = fit_kinds(table, SCHEDULING, noisy=True)
     found = fit_pairs(table, SCHEDULING, kinds, noisy=True)["compositor.a>composite"]
     assert sorted(found.spread_by_length) == ["0.25ms", "longer"], "one of 0.25 to 1 ms was never seen"
@@ -123,7 +123,7 @@ def test_a_long_pass_varies_by_a_lesser_share_than_a_short_one() -> None:
 
 def test_what_is_passed_first_is_known_though_it_is_interrupted_and_seldom() -> None:
     table = varying({(0, 8, "longer"): 1000})
-    first = table.head(4).assign(warmth="first", cpu_ns=2_000_000.0, irqs=1.0)
+    first = table.head(4).assign(cache_state="first", cpu_ns=2_000_000.0, irqs=1.0)
     found = fit_pairs(pd.concat([table, first], ignore_index=True), SCHEDULING, {}, noisy=True)["client.a>receive"]
     assert found.spread_by_cache_state["first"][PROBABILITIES.index(0.5)] == pytest.approx(2000, rel=0.1)
 
@@ -143,7 +143,9 @@ def test_what_was_drawn_so_is_found_again() -> None:
     noise, spread = Noise(3, 4, shares), norm.ppf(np.clip(PROBABILITIES, 1e-4, 1 - 1e-4)).tolist()
     instants = np.cumsum(np.random.default_rng(5).exponential(20_000, 30_000)).astype(np.int64)
     costs = [1000 * np.exp(0.2 * noise.draw(spread, now)) for now in instants.tolist()]
-    table = pd.DataFrame({"time_ns": instants, "cpu_ns": costs, "run": 0, "pair": "client.a>b", "warmth": "longer"})
+    table = pd.DataFrame(
+        {"time_ns": instants, "cpu_ns": costs, "run": 0, "pair": "client.a>b", "cache_state": "longer"}
+    )
     found = fit_persistence(table.assign(irqs=0.0), pd.Series(1000.0, table.index))
     for tau_ns in (10**4, 10**5, 10**6, 10**7, 10**8):
         assert found.get(tau_ns, 0.0) == pytest.approx(shares.get(tau_ns, 0.0), abs=0.1)

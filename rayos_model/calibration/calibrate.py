@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rayos_model.calibration.circumstances import circumstances, replaced_spaces
+from rayos_model.calibration.cache_classes import cache_classes, space_switches
 from rayos_model.calibration.delays import handovers, idle_wake_delays, kernel_locked
 from rayos_model.calibration.expected import OF_ONE_SEGMENT, expected_ns
 from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_persistence, fit_scheduling, quantiles
@@ -84,11 +84,11 @@ def calibrate(
                     at_once.append(then.taken_from(table))
                     locked.append(kernel_locked(trace) / then.general)
                 continue
-            table = table.join(replaced_spaces(table))
+            table = table.join(space_switches(table))
             wakes = idle_wake_delays(trace)
             if noisy:
                 then = pace_around(paces, number)
-                table = table.join(circumstances(table, scenario.machine.quantum_us * 1000))
+                table = table.join(cache_classes(table, scenario.machine.quantum_us * 1000))
                 table = then.taken_from(table).assign(run=number)
                 wakes = wakes / then.general
             if scenario.kind == "failure":

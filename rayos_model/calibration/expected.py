@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from rayos_model.calibration.circumstances import REPLACED
+from rayos_model.calibration.cache_classes import SPACE_SWITCH
 from rayos_model.costs.parameters import Parameters, Scheduling, Segment
 from rayos_model.trace.points import sizes_key
 
-OF_ONE_SEGMENT = {"time_ns", "thread", "cpu_ns", "net_ns", "kind", "warmth", "activity", "run"}
+OF_ONE_SEGMENT = {"time_ns", "thread", "cpu_ns", "net_ns", "kind", "cache_state", "activity", "run"}
 """Columns of a table of segments by which segments of one pair, with equal sizes and scheduling, differ."""
-NOT_SIZES = {*OF_ONE_SEGMENT, "irqs", "dispatches", "pair", *REPLACED}
+NOT_SIZES = {*OF_ONE_SEGMENT, "irqs", "dispatches", "pair", *SPACE_SWITCH}
 """Columns of a table of segments that are no sizes."""
 
 
@@ -31,7 +31,7 @@ def expected_ns(table: pd.DataFrame, parameters: Parameters) -> pd.Series:
 def scheduling_ns(table: pd.DataFrame, scheduling: Scheduling) -> pd.Series:
     """What scheduling costs within each segment, ns; replaced address spaces where the table tells of them."""
     cost = scheduling.interrupt_ns * table["irqs"] + scheduling.dispatch_ns * table["dispatches"]
-    for column in REPLACED:
+    for column in SPACE_SWITCH:
         if column in table:
             cost = cost + getattr(scheduling, f"{column}_ns") * table[column].fillna(0)
     return cost

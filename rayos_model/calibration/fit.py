@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import nnls
 
-from rayos_model.calibration.circumstances import REPLACED
+from rayos_model.calibration.cache_classes import SPACE_SWITCH
 from rayos_model.calibration.expected import NOT_SIZES, cost_ns, line_ns, scheduling_ns
 from rayos_model.costs.cache_state import CACHE_STATES, FIRST
 from rayos_model.costs.parameters import LENGTHS, LENGTHS_NS, MEDIAN, PROBABILITIES, Scheduling, Segment
@@ -53,13 +53,13 @@ def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array, *, noisy: bool = Fa
     sizes = [column for column in table.columns if column not in NOT_SIZES]
     key = table[sizes].fillna(-1.0).assign(pair=table["pair"])
     group = key.groupby(list(key.columns), sort=False).ngroup()
-    counts = ["irqs", "dispatches", *(column for column in REPLACED if column in table)]
-    load = table["irqs"] * 1000 + table["dispatches"] + (table["replaced"] / 2 if "replaced" in table else 0)
+    counts = ["irqs", "dispatches", *(column for column in SPACE_SWITCH if column in table)]
+    load = table["irqs"] * 1000 + table["dispatches"] + (table["space_switch"] / 2 if "space_switch" in table else 0)
     lightest = load.groupby(group).transform("min")
     base = table[load == lightest].groupby(group[load == lightest])[["cpu_ns", *counts]].median()
     like = base.reindex(group).reset_index(drop=True)
     excess = table[["cpu_ns", *counts]].reset_index(drop=True) - like
-    replaced = _fit_replaced(excess) if "replaced" in table and not noisy else {}
+    replaced = _fit_space_switch(excess) if "space_switch" in table and not noisy else {}
     heavy = (load > lightest).to_numpy()
     of_spaces = Scheduling(dispatch_ns=0, interrupt_ns=0, idle_wake_ns=0).model_copy(update=replaced)
     y = (excess["cpu_ns"] - scheduling_ns(excess, of_spaces)).to_numpy()[heavy]
@@ -81,13 +81,13 @@ def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array, *, noisy: bool = Fa
     )
 
 
-def _fit_replaced(excess: pd.DataFrame) -> dict[str, float]:
+def _fit_space_switch(excess: pd.DataFrame) -> dict[str, float]:
     """Costs of a replaced address space, by name in `Scheduling`, from what its segments take more than their like."""
-    alone = excess[(excess["irqs"] == 0) & (excess["dispatches"] == 0) & (excess["replaced"] == 1)]
+    alone = excess[(excess["irqs"] == 0) & (excess["dispatches"] == 0) & (excess["space_switch"] == 1)]
     if len(alone) < _LEAST_FOR_INTERVAL:
         return {}
-    costs = _solve_median(alone[list(REPLACED)].to_numpy(np.float64), alone["cpu_ns"].to_numpy(np.float64))
-    return {f"{column}_ns": float(cost) for column, cost in zip(REPLACED, costs, strict=True)}
+    costs = _solve_median(alone[list(SPACE_SWITCH)].to_numpy(np.float64), alone["cpu_ns"].to_numpy(np.float64))
+    return {f"{column}_ns": float(cost) for column, cost in zip(SPACE_SWITCH, costs, strict=True)}
 
 
 def _median_interval(values: Array) -> tuple[float, float] | None:
@@ -202,7 +202,7 @@ def _vary(group: pd.DataFrame, fit_one: Callable[[pd.DataFrame], Segment]) -> Se
     differences from each class's median; nothing gets dearer the livelier it is. Interrupted segments are left out
     where others are known: what an interrupt takes varies as well. Not those passed first, which are long and few.
     """
-    first = group["warmth"] == CACHE_STATES[FIRST]
+    first = group["cache_state"] == CACHE_STATES[FIRST]
     undisturbed = group[(group["irqs"] == 0) | first]
     group = undisturbed if len(undisturbed) >= _LEAST_FOR_INTERVAL else group
     factor = pd.Series(1.0, group.index)
@@ -210,23 +210,23 @@ def _vary(group: pd.DataFrame, fit_one: Callable[[pd.DataFrame], Segment]) -> Se
         segment = fit_one(group.assign(net_ns=group["net_ns"] / factor))
         cost = cost_ns(group, segment)
         ratio = (group["net_ns"].clip(lower=0.0) / cost.where(cost > 0)).dropna()
-        rows = group.loc[ratio.index, ["run", "warmth", "activity"]].assign(ratio=ratio)
+        rows = group.loc[ratio.index, ["run", "cache_state", "activity"]].assign(ratio=ratio)
         activity_slope = _warming(rows)
         rows["ratio"] /= np.exp(activity_slope * rows["activity"])
-        classes = {str(name): _within_runs(alike) for name, alike in rows.groupby("warmth")}
+        classes = {str(name): _within_runs(alike) for name, alike in rows.groupby("cache_state")}
         levels = {name: spread[MEDIAN] for name, spread in classes.items() if spread and spread[MEDIAN] > 0}
-        factor = group["warmth"].map(levels).fillna(1.0) * np.exp(activity_slope * group["activity"])
+        factor = group["cache_state"].map(levels).fillna(1.0) * np.exp(activity_slope * group["activity"])
     spreads = {name: spread for name, spread in classes.items() if spread}
     varied = {"spread": _within_runs(rows), "spread_by_cache_state": spreads, "activity_slope": activity_slope}
     if _paints(group):
-        rows["ratio"] /= rows["warmth"].map(levels)
+        rows["ratio"] /= rows["cache_state"].map(levels)
         varied["spread_by_length"] = _by_length(rows, cost)
     return segment.model_copy(update=varied)
 
 
 def _by_length(rows: pd.DataFrame, cost: pd.Series) -> dict[str, tuple[float, ...]]:
     """Quantiles about the median of ratios, by how long the segments take; those passed first left out."""
-    known = rows[rows["ratio"].notna() & (rows["warmth"] != CACHE_STATES[FIRST])]
+    known = rows[rows["ratio"].notna() & (rows["cache_state"] != CACHE_STATES[FIRST])]
     length = np.searchsorted(LENGTHS_NS, cost[known.index], side="right")
     of_length = {name: _within_runs(known[length == at]) for at, name in enumerate(LENGTHS)}
     return {
@@ -238,11 +238,11 @@ def _by_length(rows: pd.DataFrame, cost: pd.Series) -> dict[str, tuple[float, ..
 
 def _warming(rows: pd.DataFrame) -> float:
     """By how much the logarithm of a ratio changes with activity, other things alike; 0 where too few tell."""
-    known = rows[(rows["ratio"] > 0) & (rows["warmth"] != CACHE_STATES[FIRST])]
+    known = rows[(rows["ratio"] > 0) & (rows["cache_state"] != CACHE_STATES[FIRST])]
     if len(known) < _LEAST_FOR_INTERVAL:
         return 0.0
     scores = pd.DataFrame({"x": known["activity"], "y": np.log(known["ratio"])})
-    scores -= scores.groupby(known["warmth"]).transform("median")
+    scores -= scores.groupby(known["cache_state"]).transform("median")
     scores = scores[scores["y"].abs() < _OUTLYING]
     square = float((scores["x"] ** 2).sum())
     return min(float((scores["x"] * scores["y"]).sum()) / square, 0.0) if square > 0 else 0.0
@@ -262,7 +262,7 @@ def _within_runs(rows: pd.DataFrame) -> tuple[float, ...]:
     many = ratios[of_run.transform("size") >= _MANY]
     runs = [np.quantile(run, PROBABILITIES) for _, run in many.groupby(rows["run"])]
     if len(runs) < _SEVERAL:
-        passed_first = bool((rows["warmth"] == CACHE_STATES[FIRST]).all())  # at most once in a run
+        passed_first = bool((rows["cache_state"] == CACHE_STATES[FIRST]).all())  # at most once in a run
         return quantiles(ratios.to_numpy(np.float64), _LEAST_PASSED_FIRST if passed_first else _LEAST_FOR_INTERVAL)
     return tuple(np.median(runs, axis=0).tolist())
 
@@ -275,9 +275,9 @@ def fit_persistence(table: pd.DataFrame, expected: pd.Series) -> dict[int, float
     constants (non-negative least squares; what is left at no distance is independent from segment to segment).
     """
     rows = table.assign(ratio=table["cpu_ns"] / expected)[(table["irqs"] == 0) & (expected > 0)]
-    alike = rows.groupby(["run", "pair", "warmth"])["ratio"]
+    alike = rows.groupby(["run", "pair", "cache_state"])["ratio"]
     rows = rows[alike.transform("size") >= _SCORED]
-    alike = rows.groupby(["run", "pair", "warmth"])["ratio"]
+    alike = rows.groupby(["run", "pair", "cache_state"])["ratio"]
     scores = stats.norm.ppf((alike.rank() - 0.5) / alike.transform("size"))
     products, apart, pairs = (np.zeros(len(_DISTANCES_NS) - 1) for _ in range(3))
     for _, run in pd.DataFrame({"run": rows["run"], "time": rows["time_ns"], "score": scores}).groupby("run"):

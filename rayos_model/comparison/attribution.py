@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rayos_model.calibration.circumstances import replaced_spaces
+from rayos_model.calibration.cache_classes import space_switches
 from rayos_model.calibration.expected import OF_ONE_SEGMENT, expected_ns
 from rayos_model.comparison.blocks import Rates, block_count, block_of
 from rayos_model.costs.parameters import Parameters
@@ -58,7 +58,7 @@ def attribute_to_calibration(parameters: Parameters, run: Run) -> tuple[Operatio
     """
     table = segments(run.trace())
     if run.scenario.machine.vcpus == 1:
-        table = table.join(replaced_spaces(table))
+        table = table.join(space_switches(table))
     residual_std = {pair: segment.residual_std_ns for pair, segment in parameters.segments.items()}
     unexplained = table["pair"].map(residual_std).fillna(0.0).groupby(table["kind"]).mean().to_dict()
     changes = _ranked(table, expected_ns(table, parameters), run)

@@ -71,15 +71,15 @@ class Segment(Frozen):
         nearest = (min(known, key=lambda other: abs(other - at)) for at in range(len(LENGTHS)) if known)
         return tuple(self.spread_by_length[LENGTHS[at]] for at in nearest)
 
-    def scaled(self, pace: float) -> Segment:
-        """The same where everything takes `pace` times as long."""
+    def scaled(self, factor: float) -> Segment:
+        """The same segment where everything takes `factor` times as long, also what SMP adds."""
         return self.model_copy(
             update={
-                "fixed_ns": self.fixed_ns * pace,
-                "per_size_ns": {name: rate * pace for name, rate in self.per_size_ns.items()},
-                "per_depth_ns": self.per_depth_ns * pace,
-                "by_sizes_ns": {sizes: cost * pace for sizes, cost in self.by_sizes_ns.items()},
-                "smp_ns": self.smp_ns * pace,
+                "fixed_ns": self.fixed_ns * factor,
+                "per_size_ns": {name: rate * factor for name, rate in self.per_size_ns.items()},
+                "per_depth_ns": self.per_depth_ns * factor,
+                "by_sizes_ns": {sizes: cost * factor for sizes, cost in self.by_sizes_ns.items()},
+                "smp_ns": self.smp_ns * factor,
             }
         )
 

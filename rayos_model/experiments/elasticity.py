@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from rayos_model.contract.metric_units import OPERATIONS
-from rayos_model.costs.parameters import Parameters, Segment
+from rayos_model.costs.parameters import Parameters
 from rayos_model.metrics.metrics import Metrics
 from rayos_model.model import simulate
 from rayos_model.scenario.scenario import Scenario
@@ -70,22 +70,8 @@ def variations(parameters: Parameters, factor: float) -> Iterator[tuple[str, Par
     for kind in sorted(parameters.kinds):
         thread, _, label = kind.partition(".")
         segments = {
-            pair: _scaled(segment, factor) if pair.startswith(f"{thread}.") and pair.endswith(f">{label}") else segment
+            pair: segment.scaled(factor) if pair.startswith(f"{thread}.") and pair.endswith(f">{label}") else segment
             for pair, segment in parameters.segments.items()
         }
-        kinds = parameters.kinds | {kind: _scaled(parameters.kinds[kind], factor)}
+        kinds = parameters.kinds | {kind: parameters.kinds[kind].scaled(factor)}
         yield kind, parameters.model_copy(update={"segments": segments, "kinds": kinds})
-
-
-def _scaled(segment: Segment, factor: float) -> Segment:
-    def all_of(costs: Mapping[str, float]) -> dict[str, float]:
-        return {name: cost * factor for name, cost in costs.items()}
-
-    return segment.model_copy(
-        update={
-            "fixed_ns": segment.fixed_ns * factor,
-            "per_depth_ns": segment.per_depth_ns * factor,
-            "per_size_ns": all_of(segment.per_size_ns),
-            "by_sizes_ns": all_of(segment.by_sizes_ns),
-        }
-    )

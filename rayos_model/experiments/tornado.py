@@ -26,18 +26,8 @@ COSTS: Final = ("compositor", "client")
 def scaled(parameters: Parameters, thread: str, factor: float) -> Parameters:
     """Parameters in which every segment of a class of threads costs `factor` times as much."""
 
-    def times(segment: Segment) -> Segment:
-        return segment.model_copy(
-            update={
-                "fixed_ns": segment.fixed_ns * factor,
-                "per_depth_ns": segment.per_depth_ns * factor,
-                "per_size_ns": {name: rate * factor for name, rate in segment.per_size_ns.items()},
-                "by_sizes_ns": {name: cost * factor for name, cost in segment.by_sizes_ns.items()},
-            }
-        )
-
     def all_of(table: Mapping[str, Segment]) -> dict[str, Segment]:
-        return {name: times(s) if name.startswith(f"{thread}.") else s for name, s in table.items()}
+        return {name: s.scaled(factor) if name.startswith(f"{thread}.") else s for name, s in table.items()}
 
     return parameters.model_copy(update={"segments": all_of(parameters.segments), "kinds": all_of(parameters.kinds)})
 

@@ -12,8 +12,8 @@ from rayos_model.contract.abi import ThreadId
 from rayos_model.costs.address_space import AddressSpaceUse
 from rayos_model.costs.cache_state import CACHE_STATES, NOT_SET, CacheState
 
-REPLACED = ("replaced", "replaced_used", "replaced_mapped", "replaced_drawn")
-"""Columns of `replaced_spaces`; each has its cost in `Scheduling`."""
+SPACE_SWITCH = ("space_switch", "space_switch_used", "space_switch_mapped_page", "space_switch_drawn_page")
+"""Columns of `space_switches`; each has its cost in `Scheduling`."""
 #: What a thread does first that a timer has woken.
 _BY_TIMER = (
     *("wake", "snapshot", "disk_done", "inject", "mend", "scrub"),
@@ -21,10 +21,10 @@ _BY_TIMER = (
 )
 
 
-def replaced_spaces(table: pd.DataFrame) -> pd.DataFrame:
+def space_switches(table: pd.DataFrame) -> pd.DataFrame:
     """Of each segment of a run on one processor, whether another client's address space was replaced in it.
 
-    Columns `REPLACED`: 1 or 0, and what `AddressSpaceUse.forget` says of that client.
+    Columns `SPACE_SWITCH`: 1 or 0, and what `AddressSpaceUse.forget` says of that client.
     """
     touched: defaultdict[int, AddressSpaceUse] = defaultdict(AddressSpaceUse)
     space = 0  # the client whose own is loaded
@@ -48,10 +48,10 @@ def replaced_spaces(table: pd.DataFrame) -> pd.DataFrame:
             elif label.startswith("enter"):
                 touched[thread].draw(drew)
         rows.append(replaced)
-    return pd.DataFrame(rows, table.index, REPLACED, dtype=np.float64)
+    return pd.DataFrame(rows, table.index, SPACE_SWITCH, dtype=np.float64)
 
 
-def circumstances(table: pd.DataFrame, quantum_ns: int) -> pd.DataFrame:
+def cache_classes(table: pd.DataFrame, quantum_ns: int) -> pd.DataFrame:
     """Of each segment of a run on one processor, in what circumstances it was passed.
 
     Columns `warmth`, one of `CACHE_STATES`, and `activity`, as in `CacheState`.
@@ -66,7 +66,7 @@ def circumstances(table: pd.DataFrame, quantum_ns: int) -> pd.DataFrame:
         if thread >= ThreadId.CLIENT0 and thread != space:
             space, loads = thread, loads + 1
         found.append((CACHE_STATES[passed.pass_by(pair, thread, begin_ns, loads, timer_ns)], passed.activity))
-    return pd.DataFrame(found, table.index, ["warmth", "activity"])
+    return pd.DataFrame(found, table.index, ["cache_state", "activity"])
 
 
 def _timer_set(table: pd.DataFrame, quantum_ns: int) -> list[int]:
