@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-_MOST_BATCHES: Final = 40
-_FEWEST_BATCHES: Final = 10
+_MAX_BATCHES: Final = 40
+_MIN_BATCHES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,32 +89,32 @@ def batch_quantile(series: ArrayLike, p: float, confidence: float = 0.95) -> Est
     A batch has at least 10 / (1 − p) values (1000 for a p99); the quantile of a smaller one is biased. With too few
     values for ten such batches the estimate is not `independent`.
     """
-    least = math.ceil(10 / (1 - p) - 1e-6)
-    return batches(series, lambda part: float(np.quantile(part, p, method="inverted_cdf")), confidence, least)
+    min_size = math.ceil(10 / (1 - p) - 1e-6)
+    return batches(series, lambda part: float(np.quantile(part, p, method="inverted_cdf")), confidence, min_size)
 
 
 def batches(
-    series: ArrayLike, statistic: Callable[[NDArray[np.float64]], float], confidence: float, least: int = 2
+    series: ArrayLike, statistic: Callable[[NDArray[np.float64]], float], confidence: float, min_size: int = 2
 ) -> Estimate:
     """A statistic of a correlated series, with Student's interval from its spread over equal batches.
 
     The interval is centred at the statistic of the whole series (sectioning; Asmussen and Glynn, "Stochastic
-    Simulation", III.5). The number of batches b is the largest from 40 down to 10 with at least `least` values per
+    Simulation", III.5). The number of batches b is the largest from 40 down to 10 with at least `min_size` values per
     batch and statistics that pass as independent: lag-1 autocorrelation at most 1.28/√b, the one-sided 10 % point under
     independence (only positive correlation makes an interval too short). If none passes, b is 10 and `independent` is
     False. Raises `ValueError` for fewer than 20 values.
     """
     values = np.asarray(series, dtype=np.float64)
-    if len(values) < 2 * _FEWEST_BATCHES:
-        raise ValueError(f"expected at least {2 * _FEWEST_BATCHES} values, got {len(values)}")
-    for count in range(_MOST_BATCHES, _FEWEST_BATCHES - 1, -5):
+    if len(values) < 2 * _MIN_BATCHES:
+        raise ValueError(f"expected at least {2 * _MIN_BATCHES} values, got {len(values)}")
+    for count in range(_MAX_BATCHES, _MIN_BATCHES - 1, -5):
         size = len(values) // count
-        if size < least and count > _FEWEST_BATCHES:
+        if size < min_size and count > _MIN_BATCHES:
             continue
         used = values[len(values) - size * count :]
         results = np.array([statistic(part) for part in used.reshape(count, size)])
         lag1 = lag1_autocorrelation(results)
-        independent = size >= least and lag1 <= stats.norm.ppf(0.9) / math.sqrt(count)
+        independent = size >= min_size and lag1 <= stats.norm.ppf(0.9) / math.sqrt(count)
         if independent:
             break
     centre = statistic(values)
@@ -136,17 +136,17 @@ def until_precise(
     relative_half_width: float,
     *,
     confidence: float = 0.95,
-    least: int = 5,
-    most: int = 100,
+    min_samples: int = 5,
+    max_samples: int = 100,
 ) -> Estimate:
     """Replicates until the half-width is at most this share of the mean; `sample(r)` is the value of replication r.
 
-    Stops after `most` replications, possibly with a wider interval. Sequential stopping lowers the coverage slightly,
-    the less the larger `least` is.
+    Starts with `min_samples` replications and stops after `max_samples`, possibly with a wider interval. Sequential
+    stopping lowers the coverage slightly, the less the larger `min_samples` is.
     """
-    values = [sample(r) for r in range(max(2, least))]
+    values = [sample(r) for r in range(max(2, min_samples))]
     while (estimate := replications(values, confidence)).relative_half_width > relative_half_width:
-        if len(values) >= most:
+        if len(values) >= max_samples:
             break
         values.append(sample(len(values)))
     return estimate

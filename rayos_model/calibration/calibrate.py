@@ -196,8 +196,8 @@ def fit_parallel(parameters: Parameters, table: pd.DataFrame, locked: pd.DataFra
     """
     undisturbed = table[table["irqs"] == 0]
     events = undisturbed.loc[undisturbed["pair"] == "compositor.events>events", "cpu_ns"]
-    bql_hold_ns, told = _two_groups(events.to_numpy(np.float64))
-    undisturbed = undisturbed.drop(events.index[told])
+    bql_hold_ns, with_ipi = _two_groups(events.to_numpy(np.float64))
+    undisturbed = undisturbed.drop(events.index[with_ipi])
     ratio = undisturbed["cpu_ns"] / expected_ns(undisturbed, parameters)
     of_pair = ratio[np.isfinite(ratio)].groupby(undisturbed["pair"])
     spreads = {str(pair): quantiles(ratios.to_numpy(), SEVERAL_OBSERVATIONS) for pair, ratios in of_pair}

@@ -22,7 +22,7 @@ Indices = NDArray[np.int64]
 
 _RESAMPLES: Final = 400
 _SWAPS: Final = 2000
-_MOST_LEVELS: Final = 2000
+_MAX_LEVELS: Final = 2000
 _SEED: Final = 24
 
 
@@ -112,10 +112,10 @@ class Latencies(Stream):
     def of(cls, samples: tuple[Array, Array], blocks: tuple[Indices, Indices], rows: int) -> Self:
         """From the samples of both runs, ns, and their blocks.
 
-        Levels are the values themselves, or histogram bins if there are more than `_MOST_LEVELS` values.
+        Levels are the values themselves, or histogram bins if there are more than `_MAX_LEVELS` values.
         """
         levels, at = np.unique(np.concatenate(samples), return_inverse=True)
-        if len(levels) > _MOST_LEVELS:
+        if len(levels) > _MAX_LEVELS:
             levels, at = np.unique(representative(np.concatenate(samples)), return_inverse=True)
         columns = np.split(at, [len(samples[0])])
         tables = [count_table(block, part, rows, len(levels)) for block, part in zip(blocks, columns, strict=True)]

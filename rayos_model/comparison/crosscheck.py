@@ -79,7 +79,7 @@ def crosscheck(
             if host is None:
                 predicted = [run(model, "model", number, runs) for number in range(runs)]
                 measured = [run(kernel, "kernel", number, runs) for number in range(runs)]
-                told: tuple[str, ...] = ()
+                pace_notices: tuple[str, ...] = ()
             else:
                 paces, measured = [host.pace(progress)], []
                 for number in range(runs):
@@ -87,12 +87,12 @@ def crosscheck(
                     paces.append(host.pace(progress))
                 paced = host.model(paces)
                 predicted = [run(paced, "model", number, runs) for number in range(runs)]
-                told = (_pace_notice(scenario, [pace.general for pace in paces]),)
+                pace_notices = (_pace_notice(scenario, [pace.general for pace in paces]),)
             if runs == 1:
                 result = check_runs(measured[0], predicted[0], calibrated_kernel)
             else:
                 result = check_repeated(measured, predicted, calibrated_kernel)
-            return replace(result, notices=(*told, *result.notices))
+            return replace(result, notices=(*pace_notices, *result.notices))
 
     return CrossCheck(platform, tuple(map(check, scenarios)))
 

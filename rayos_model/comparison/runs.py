@@ -28,7 +28,7 @@ from rayos_model.trace.parquet import select
 Verdict = Literal["regressed", "improved", "same", "not judged"]
 
 FALSE_DISCOVERY_RATE: Final = 0.05
-_LEAST_ABOVE: Final = 5
+_MIN_ABOVE: Final = 5
 """Fewest samples above a quantile that is judged; with fewer it depends on single events."""
 
 
@@ -218,7 +218,7 @@ def _streams(baseline: Run, current: Run) -> tuple[dict[str, Stream], tuple[Effe
     for operation, kind in OPERATION_KIND.items():
         since = 0 if operation == "client_creation" else scenario.warmup_ns
         samples = _Samples.of([select(trace, kind) for trace in traces], (since, scenario.duration_ns))
-        if samples.least >= 2 * _LEAST_ABOVE:
+        if samples.smaller >= 2 * _MIN_ABOVE:
             streams |= {f"{operation}.{name}": stream for name, stream in samples.statistics()}
             effects.append(samples.effect(operation))
     tables = [_flips(trace, window) for trace in traces]
@@ -253,7 +253,7 @@ class _Samples:
         return cls(values, blocks, block_count(window), int(np.count_nonzero(both)))
 
     @property
-    def least(self) -> int:
+    def smaller(self) -> int:
         """Number of samples of the run with fewer."""
         return min(int(np.count_nonzero(block >= 0)) for block in self.blocks)
 
@@ -261,7 +261,7 @@ class _Samples:
         mean = Latencies.of(self.values, self.blocks, self.rows)
         yield "mean", mean
         for name, p in QUANTILE_OF.items():
-            if self.least * (1 - p) >= _LEAST_ABOVE:
+            if self.smaller * (1 - p) >= _MIN_ABOVE:
                 yield name, mean.quantile(p)
 
     def effect(self, operation: str) -> Effect:
