@@ -1,25 +1,25 @@
-"""What can go wrong, as one clear line and an exit status each. Knows nothing of the rest of the package."""
+"""Errors that a user may see: one line of text and an exit status each. Must not know the rest of the package."""
 
 
 class RayosError(Exception):
-    """Base of every error a user may see; its text is one line that says what to do about it."""
+    """Base of all errors that a user may see. The text is one line: what is wrong, where, and what to do."""
 
     exit_code = 1
 
 
 class BadInput(RayosError):
-    """The user's scenario, option or file is wrong."""
+    """A scenario, option or file is wrong."""
 
     exit_code = 2
 
 
 class PlatformFailure(RayosError):
-    """The platform failed: QEMU missing, boot hang, guest panic, lost trace records."""
+    """The platform failed: QEMU is missing, the boot hangs, the guest panics, trace records are lost."""
 
     exit_code = 3
 
 
 class StorageFailure(RayosError):
-    """A run could not be written: disk full, no permission."""
+    """A run or result cannot be written: disk full, no permission."""
 
     exit_code = 3

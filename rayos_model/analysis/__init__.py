@@ -1,1 +1,4 @@
-"""Analysis of runs: what their numbers are worth, where time goes, what matters. Must not know who made them."""
+"""Analysis of single runs: where CPU time and latency go, contention, degradation, analytic bounds, output statistics.
+
+Must not know which system made a run, nor how two runs compare.
+"""

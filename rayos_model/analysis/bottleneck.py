@@ -1,4 +1,4 @@
-"""Where the processor's time and each frame's latency go, from the trace of a run. Must not know who made it."""
+"""Breakdown of CPU time and frame latency, from the trace of a run. Must not know which system made it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rayos_model.errors import BadInput
 from rayos_model.run.run import Run
 
 PARTS: Final = ("queueing", "service", "repaint_wait", "composition", "preemption", "vblank_wait")
-"""What commit-to-present consists of, in order of time; columns of `latency_split`."""
+"""Parts of commit-to-present in order of time; columns of `latency_split`."""
 
 BANDS: Final = {
     "up to p50": (0.0, 0.5),
@@ -23,14 +23,14 @@ BANDS: Final = {
 }
 
 _APART_NS: Final = 1_000_000
-"""Records of one instant are written one after the other; a client's commits are further apart than this."""
+"""Tolerance when matching records of one instant, ns; a client's commits are further apart."""
 
 
 def utilisation(run: Run) -> pd.DataFrame:
-    """Who uses the processor, for what: one row a thread class and operation, the largest share first.
+    """CPU utilisation in the measured time: one row per thread class and operation, the largest share first.
 
-    Columns: thread, operation, segments, cpu_percent (of the measured time), mean_us. Times are those of the measured
-    part. Raises `BadInput` for a run without points.
+    Columns: thread, operation, segments, cpu_percent (of the measured time), mean_us (per segment). Raises `BadInput`
+    for a run without points.
     """
     from rayos_model.trace.segments import segments
 
@@ -47,12 +47,12 @@ def utilisation(run: Run) -> pd.DataFrame:
 
 
 def latency_split(run: Run) -> pd.DataFrame:
-    """Every commit-to-present of the measured part, split: one row a sample, times in ns.
+    """Commit-to-present split into its parts, one row per sample of the measured time, times in ns.
 
-    Columns: time_ns (of the flip), client, then what it consists of, which adds up to total:
-    queueing (the batch waits for the compositor), service (handled up to the commit), repaint_wait (until the pass that
-    paints it), composition (CPU time of that pass), preemption (of that pass), vblank_wait (from its end to the flip).
-    Raises `BadInput` for a run without points.
+    Columns: time_ns (of the flip); client; queueing (the batch waits for the compositor); service (requests handled up
+    to the commit); repaint_wait (until the pass that paints it starts); composition (CPU time of that pass); preemption
+    (of that pass); vblank_wait (from the pass's end to the flip); total, the sum of the parts. Raises `BadInput` for a
+    run without points.
     """
     trace = _with_points(run)
     trace = trace[np.argsort(trace["time_ns"], kind="stable")]
@@ -96,7 +96,7 @@ def latency_split(run: Run) -> pd.DataFrame:
 
 
 def split_by_band(split: pd.DataFrame) -> pd.DataFrame:
-    """Means of the parts, ms, over the samples of each band of the total's distribution; one row a band."""
+    """Mean of each part, ms, over the samples in each quantile band (`BANDS`) of the total; one row per band."""
     order = split.sort_values("total", kind="stable")
     rows: dict[str, Any] = {}
     for name, (low, high) in BANDS.items():

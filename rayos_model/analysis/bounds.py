@@ -1,4 +1,4 @@
-"""What operational laws and queueing theory say, beside what a run measured: a sanity line, not a prediction.
+"""Analytic bounds: operational laws and queueing formulas beside the measured values of a run. Not predictions.
 
 Sources: Denning and Buzen (1978), operational analysis; Kleinrock, Queueing Systems I (Pollaczek and Khinchine) and II
 (priorities); Kingman (1961). The frame cycle follows from docs/mechanism.md, "Repaint" and "Vblank".
@@ -18,33 +18,33 @@ from rayos_model.scenario.tables import NS
 
 
 def pollaczek_khinchine(rate: float, services: np.ndarray) -> float:
-    """Mean wait in an M/G/1 queue: λ E[S²] / (2 (1 − ρ)); times in one unit, `rate` per unit. Infinite from ρ = 1."""
+    """Mean wait in an M/G/1 queue, λ E[S²] / (2 (1 − ρ)), in the unit of `services`; infinite for ρ ≥ 1."""
     load = rate * float(services.mean())
     return rate * float((services.astype(np.float64) ** 2).mean()) / (2 * (1 - load)) if load < 1 else math.inf
 
 
 def kingman(gaps: np.ndarray, services: np.ndarray) -> float:
-    """Kingman's approximation of the mean wait in G/G/1: ρ/(1 − ρ) · (c_a² + c_s²)/2 · E[S]. Infinite from ρ = 1."""
+    """Mean wait in a G/G/1 queue by Kingman's approximation, ρ/(1 − ρ) · (c_a² + c_s²)/2 · E[S]; infinite for ρ ≥ 1."""
     load = float(services.mean() / gaps.mean())
     variation = (gaps.std() / gaps.mean()) ** 2 + (services.std() / services.mean()) ** 2
     return load / (1 - load) * float(variation) / 2 * float(services.mean()) if load < 1 else math.inf
 
 
 def frame_cycle_ns(composition_ns: float, window_ns: float, period_ns: float) -> float:
-    """Time between flips when every client waits for its frame: (1 + ⌈(C − w) / T⌉) T, at least T.
+    """Time between flips when every client waits for its frame: (1 + ⌈(C − w) / T⌉) T, at least T, in ns.
 
-    A pass of C begins w before a vblank and is shown at the first vblank after its end; what the clients then commit
-    is painted w before the next.
+    C is the duration of a pass, w the repaint window, T the refresh period. A pass starts w before a vblank and is
+    shown at the first vblank after its end; the clients' next commits are painted w before the following vblank.
     """
     return (1 + max(0, math.ceil((composition_ns - window_ns) / period_ns))) * period_ns
 
 
 def bounds(run: Run) -> pd.DataFrame:
-    """One row a law: quantity, unit, measured, analytic, law. Raises `BadInput` for a run without points.
+    """Measured and analytic values, one row per law. Columns: quantity, unit, measured, analytic, law.
 
-    An analytic value assumes what its law does. M/G/1 takes Poisson arrivals, and both waits know of nothing but
-    queueing: at light load what is measured is the way into the compositor (system call, switch). The cycle takes
-    clients paced by the display.
+    Each law has assumptions. M/G/1 assumes Poisson arrivals. Both waits model queueing only: at light load the measured
+    wait is the path into the compositor (system call, context switch). The frame cycle assumes clients paced by the
+    display. Raises `BadInput` for a run without points.
     """
     scenario = run.scenario
     seconds = (scenario.duration_ns - scenario.warmup_ns) / NS

@@ -1,4 +1,4 @@
-"""The clients of a run as it saw them: when each instance lived, and why it ended."""
+"""Diagnosis of each client of a run: instances, latency, failures and reasons of exit. Must not know the system."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DEPARTURES = ("left", "fault", "killed", "protocol error")
 
 @dataclass(frozen=True, slots=True)
 class VirtualClient:
-    """One client of a scenario; `group` is its index in `scenario.clients`."""
+    """One client of a scenario; `group` is the index of its group in `scenario.clients`."""
 
     id: int
     group: int
@@ -29,21 +29,25 @@ class VirtualClient:
 
 @dataclass(frozen=True, slots=True)
 class ClientDiagnosis:
-    """What a run's trace tells of one client, warm-up included; latency is commit-to-present."""
+    """One client in a run's trace, warm-up included."""
 
     client: VirtualClient
     lives: int
+    """Number of instances that were created."""
     commits: int
     latency: LatencyHistogram
+    """Commit-to-present."""
     crashes: int
     hangs: int
     protocol_errors: int
     departures: tuple[str, ...]
+    """How each instance ended: left, fault, killed or protocol error."""
     refused: bool
+    """Whether an instance failed to start, or ended early, for lack of memory."""
 
     @property
     def healthy(self) -> bool:
-        """Lived, and neither was refused memory, crashed, hung, broke the protocol nor was killed."""
+        """Whether the client ran without refused memory, crash, hang, protocol error or kill."""
         return (
             self.lives > 0
             and not self.refused
@@ -53,13 +57,13 @@ class ClientDiagnosis:
 
 
 def virtual_clients(scenario: Scenario) -> list[VirtualClient]:
-    """The clients of a scenario, by id."""
+    """The clients of a scenario, in order of id."""
     groups = [(index, group) for index, group in enumerate(scenario.clients) for _ in range(group.count)]
     return [VirtualClient(id, index, group.workload, group) for id, (index, group) in enumerate(groups)]
 
 
 def diagnose_clients(run: Run) -> list[ClientDiagnosis]:
-    """What the trace of a run tells of each of its clients, by id."""
+    """The diagnosis of each client of a run, in order of id."""
     kinds = TraceKind
     records = run.trace(
         *(kinds.M_COMMIT_TO_PRESENT, kinds.M_BUFFER_COMMIT, kinds.M_CRASH, kinds.M_HANG, kinds.M_PROTOCOL_ERROR),

@@ -1,6 +1,6 @@
-"""Contention of a run: how long locks were held and waited for, and how long threads that could run had to wait.
+"""Contention in a run: hold and wait times of the kernel's locks, and waits of ready threads for a CPU.
 
-Must not know which system made the trace; the model has no locks.
+The model writes no such records: it has no locks. Must not know which system made the trace.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _COLUMNS: Final = ("times", "total_ns", "mean_ns", "longest_ns")
 
 
 def contention(run: Run) -> pd.DataFrame:
-    """One row a lock held, a lock waited for (`… wait`), and `ready threads`: of the whole seconds after warm-up.
+    """Totals over the whole seconds after warm-up: one row per lock, contended lock (`… wait`), and `ready threads`.
 
-    Columns: times, total_ns, mean_ns, longest_ns. Empty for a run without such records.
+    Columns: times (number of holds or waits), total_ns, mean_ns, longest_ns. Empty for a run without such records.
     """
     records = run.trace(TraceKind.M_LOCK_HOLD, TraceKind.M_LOCK_WAIT, TraceKind.M_READY_WAIT)
     records = records[records["time_ns"] > run.scenario.warmup_ns]

@@ -1,4 +1,4 @@
-"""The degradation curve of a stress run: latency against load, and whether it is graceful."""
+"""Degradation curve of a stress run: latency over load, and whether it is graceful. Must not know the system."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from rayos_model.run.run import Run
 from rayos_model.scenario.tables import NS
 
 NOISE: Final = 0.05
-"""Relative; a rise or fall of latency below it is no degradation and no improvement: what predictions are held to."""
+"""Relative change of latency below which it counts as unchanged: the tolerance of predictions."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceMonitor:
-    """What a run used, second by second: columns second (from 1), level, settled, cpu_percent, memory_kb, p99_us.
+    """Resource use per second: columns second (from 1), level, settled, cpu_percent, memory_kb, p99_us.
 
-    A second is settled when the level was the same in the second before it, or when steps last one second.
+    A second is settled if the level was the same in the second before, or if steps last one second.
     """
 
     seconds: pd.DataFrame
@@ -45,12 +45,12 @@ class ResourceMonitor:
 
     @property
     def levels(self) -> list[float]:
-        """The levels that were held for a settled second, ascending."""
+        """The levels with at least one settled second, ascending."""
         return sorted(float(level) for level in self.seconds.loc[self.seconds["settled"], "level"].unique())
 
 
 def _levels(run: Run) -> list[float]:
-    """The level of each second: LOAD_APPLIED follows the first snapshot of its level."""
+    """The level of each second. LOAD_APPLIED follows the first snapshot at its level."""
     levels: list[float] = []
     level = 0.0
     for marker in parse(run.markers()).markers:
@@ -70,7 +70,7 @@ class Estimate:
     high: float
 
     def over(self, base: Estimate) -> Estimate:
-        """Their ratio; relative errors of independent estimates add in squares."""
+        """The ratio to `base`; relative errors of independent estimates add in quadrature."""
         if not base.value or math.isinf(self.value):
             return Estimate(math.inf, math.inf, math.inf)
         ratio = self.value / base.value
@@ -84,7 +84,7 @@ _NEVER: Final = Estimate(math.inf, math.inf, math.inf)
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """Commit-to-present latency at a level, µs, and relative to that at the lowest. Infinite: no frame was shown."""
+    """Commit-to-present at a level, and its ratio to that at the lowest level; infinite if no frame was shown."""
 
     level: float
     samples: int
@@ -99,8 +99,8 @@ class CurvePoint:
 class DegradationAnalyzer:
     """The degradation curve of a run, lowest level first, and whether it is graceful.
 
-    Graceful: from each level to the next the p99 ratio falls by no more than the noise (monotone), and rises by no more
-    than `max_slope` times the difference of levels (no cliff).
+    Graceful means: from each level to the next the p99 ratio does not fall by more than `NOISE` (monotone), and does
+    not rise by more than `max_slope` times the difference of levels (no cliff).
     """
 
     points: tuple[CurvePoint, ...]
@@ -108,7 +108,7 @@ class DegradationAnalyzer:
 
     @classmethod
     def of(cls, run: Run) -> Self:
-        """From a finished run. Raises `ValueError` when no level was held long enough to be measured."""
+        """From a finished run. Raises `ValueError` when no level has a settled second."""
         monitor = ResourceMonitor.of(run)
         records = run.trace(TraceKind.M_COMMIT_TO_PRESENT)
         ended = records["time_ns"] // NS + 1
@@ -132,22 +132,22 @@ class DegradationAnalyzer:
                 )
             )
         if not points:
-            raise ValueError("no level of load was held for a whole second after its first")
+            raise ValueError("no level of load lasted two whole seconds; expected longer steps (load.step_s)")
         return cls(tuple(points), run.scenario.load.max_slope)
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """Why the curve is not graceful, a line each."""
+        """Reasons why the curve is not graceful, one line each."""
         lines = []
         for before, after in zip(self.points, self.points[1:], strict=False):
             where = f"from level {before.level:g} to {after.level:g}"
             slope = (after.p99_ratio.value - before.p99_ratio.value) / (after.level - before.level)
             if math.isinf(after.p99_ratio.value):
-                lines.append(f"{where} frames stop being shown")
+                lines.append(f"{where} no more frames are shown")
             elif slope > self.max_slope:
                 lines.append(f"{where} the p99 ratio rises by {slope:.2f} per unit of load, above {self.max_slope:g}")
             if after.p99_ratio.high < before.p99_ratio.low * (1 - NOISE):
-                lines.append(f"{where} latency falls beyond noise")
+                lines.append(f"{where} latency falls by more than the noise")
         return tuple(lines)
 
     @property
@@ -156,10 +156,10 @@ class DegradationAnalyzer:
 
     @property
     def knee(self) -> float | None:
-        """The level at which latency begins to rise: the bend of the hinge that fits the p99 ratios best.
+        """The level at which latency starts to rise: the knee of the hinge function that best fits the p99 ratios.
 
-        A hinge is flat up to its bend and straight after it; least squares over all bends but the last level. None when
-        latency rises nowhere above the noise.
+        A hinge function is constant up to its knee and linear after it; least squares over all levels but the last.
+        None if latency never rises above the noise.
         """
         levels = np.array([point.level for point in self.points])
         ratios = np.array([point.p99_ratio.value for point in self.points])
@@ -175,7 +175,7 @@ class DegradationAnalyzer:
         return float(min(levels[:-1], key=misfit))
 
     def table(self) -> pd.DataFrame:
-        """A row a level: samples, CPU, p50 and p99 in µs, both ratios with their intervals."""
+        """One row per level: samples, CPU, p50 and p99 in µs, both ratios, the interval of the p99 ratio."""
         return pd.DataFrame(
             {
                 "level": point.level,

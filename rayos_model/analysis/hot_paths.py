@@ -1,4 +1,4 @@
-"""Where a run's virtual CPU time went, by operation: the segments of a run with points, summed. Judges nothing."""
+"""CPU time of a run by operation: its segments, summed. Must not judge it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from rayos_model.trace.segments import segments
 
 
 def has_points(run: Run) -> bool:
-    """Whether the run's trace holds control-flow points."""
+    """Whether the run's trace has control-flow points."""
     return bool(run.provenance.get("trace_points"))
 
 
 def hot_paths(run: Run) -> pd.DataFrame:
-    """One row an operation (thread and point), the most CPU time first; the run has points.
+    """CPU time per operation (thread and point), the largest first. The run must have points.
 
-    Columns: operation ('compositor.request.wl_surface.commit'), calls, total_ns (self time: up to this point from the
-    one before, interrupts and dispatch included), share (of all threads' CPU time), mean_ns, max_ns (of a call).
+    Columns: operation ('compositor.request.wl_surface.commit'), calls, total_ns (self time from the previous point to
+    this one, interrupts and dispatches included), share (of all threads' CPU time), mean_ns, max_ns (per call).
     """
     cost = segments(run.trace()).groupby("kind")["cpu_ns"]
     table = cost.agg(calls="size", total_ns="sum", mean_ns="mean", max_ns="max").reset_index()

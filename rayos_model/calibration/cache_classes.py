@@ -1,4 +1,4 @@
-"""Cache-state classes of a segment: how warm the caches are when it runs."""
+"""Address-space switches and cache-state classes of the segments of a trace. Must not know what they cost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def space_switches(table: pd.DataFrame) -> pd.DataFrame:
     Columns `SPACE_SWITCH`: 1 or 0, and what `AddressSpaceUse.forget` says of that client.
     """
     touched: defaultdict[int, AddressSpaceUse] = defaultdict(AddressSpaceUse)
-    space = 0  # the client whose own is loaded
+    space = 0  # thread of the client whose address space is loaded
     rows = []
     steps, pages = (table[name].fillna(0).astype(int) for name in ("steps", "pages"))
     for thread, pair, drew, shared in zip(table["thread"], table["pair"], steps, pages, strict=True):
@@ -38,7 +38,7 @@ def space_switches(table: pd.DataFrame) -> pd.DataFrame:
                     replaced = (1, *touched[space].forget())
                 space = thread
             label = pair.partition(">")[2]
-            if label == "exit":  # the launcher frees it next
+            if label == "exit":  # the launcher frees the address space next
                 space = 0
                 touched.pop(thread, None)
             elif label == "shm":
@@ -54,9 +54,8 @@ def space_switches(table: pd.DataFrame) -> pd.DataFrame:
 def cache_classes(table: pd.DataFrame, quantum_ns: int) -> pd.DataFrame:
     """Of each segment of a run on one processor, in what circumstances it was passed.
 
-    Columns `warmth`, one of `CACHE_STATES`, and `activity`, as in `CacheState`.
-
-    Clients have an address space each; kernel threads run in whichever is loaded.
+    Columns `cache_state`, one of `CACHE_STATES`, and `activity`, as in `CacheState`. Each client has an address space;
+    kernel threads run in the one that is loaded.
     """
     passed, loads, space = CacheState(), 0, 0
     found = []
@@ -70,10 +69,10 @@ def cache_classes(table: pd.DataFrame, quantum_ns: int) -> pd.DataFrame:
 
 
 def _timer_set(table: pd.DataFrame, quantum_ns: int) -> list[int]:
-    """When the processor was handed over within each segment, if its timer is to be set to another instant for that.
+    """Time of the dispatch within each segment that sets the CPU's timer to another instant; else `NOT_SET`.
 
-    The timer is set for the end of a quantum or the earliest sleeper. What a thread slept until is known afterwards:
-    from the next time that it was woken for that.
+    The timer is set for the end of the quantum or the earliest sleeper's deadline. A sleeper's deadline is taken from
+    the next wake-up of the thread by a timer.
     """
     points = table[["pair", "thread", "time_ns", "cpu_ns", "dispatches"]]
     points = points.assign(

@@ -1,4 +1,4 @@
-"""`rayos calibrate`: run the calibration scenarios on the kernel, fit, and keep the result with its provenance."""
+"""Calibration run: runs the calibration scenarios on the kernel, fits all parameters, stores them with provenance."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from rayos_model.trace.segments import segments
 
 SEGMENTS = "segments.csv"
 SEVERAL_OBSERVATIONS = 20
-"""Segments of a pair that tell what it costs more on several processors."""
+"""Fewest segments of a pair from which its additional cost on several CPUs is estimated."""
 
 _SCENARIOS = Path(__file__).resolve().parents[1] / "scenarios" / "calibration"
 
 
 def calibration_scenarios() -> list[Scenario]:
-    """The scenarios that parameters are fitted from, in order of name; none of them is ever used for validation."""
+    """The scenarios that parameters are fitted to, in order of name. None of them is used for validation."""
     return [load(path) for path in sorted(_SCENARIOS.glob("*.toml"))]
 
 
@@ -48,10 +48,10 @@ def calibrate(
     *,
     noisy: bool = False,
 ) -> Parameters:
-    """Runs every calibration scenario on `kernel` (which must keep points in its trace) and fits all parameters.
+    """Runs every calibration scenario on `kernel` and fits all parameters. `kernel` must keep points in its trace.
 
-    `noisy`: the platform does not repeat itself, so the spread of costs is kept as well, and how long it lasts; what a
-    run took is corrected for the pace that the host had about then (pace.py).
+    `noisy`: the platform is not deterministic. Then the spread of costs and its persistence are fitted as well, and CPU
+    times are corrected for the host's pace around each run (pace.py).
 
     Writes parameters.json and segments.csv (aggregated segments) to `out` (default: calibration/<platform>).
     Raises what running raises (`PlatformFailure`, `StorageFailure`).
@@ -131,9 +131,9 @@ def fit(
     *,
     noisy: bool = False,
 ) -> Parameters:
-    """All parameters from the segments, memory snapshots and idle wake-ups of the calibration runs.
+    """Fits all parameters to the segments, memory snapshots and idle wake-ups of the calibration runs.
 
-    `failures` are segments of pairs that only injected failures show; scheduling is not fitted to them.
+    `failures` are segments of pairs that occur only with injected failures; scheduling costs are not fitted to them.
     """
     scheduling = fit_scheduling(table, idle_wake_ns, noisy=noisy)
     table = pd.concat([table, failures], ignore_index=True)
@@ -150,13 +150,15 @@ def fit(
 
 
 def fit_smp(parameters: Parameters, vcpus: int, table: pd.DataFrame, handovers: pd.DataFrame) -> Parameters:
-    """Adds what is only to be seen on several processors, from segments of a run on `vcpus` of them.
+    """Adds the parameters that only a machine with several CPUs shows, from segments of a run on `vcpus` CPUs.
 
-    `cpu_search_ns`: events queued for a client cost more where a CPU has to be found for it, which is clearly the case
-    or not: the distance of the two groups, for each processor beyond the first. `smp_ns` of each pair seen often
-    enough: the median of what else it costs more. Segments of twice the cost and more are left out of both: a turn of
-    another processor falls into them. `handovers`, of the function so named: what passes from the end of a turn to the
-    switch on an idle processor that was told, after a client's send and, more by `syscall_exit_ns`, after its recv.
+    * `cpu_search_ns`: queueing events for a client costs more where the kernel has to find a CPU for it. Costs form two
+      clear groups; the parameter is their distance per CPU beyond the first.
+    * `smp_ns` of each pair with enough observations: the median of the remaining additional cost.
+    * `ipi_wake_ns`, `syscall_exit_ns`: from `handovers` (the function of that name), the delay from the end of a turn
+      to the switch on an idle CPU that receives an IPI: after a client's send, and how much longer after its recv.
+
+    Segments that cost twice as much or more are left out: another CPU's turn falls into them.
     """
     undisturbed = table[table["irqs"] == 0]
     once = expected_ns(undisturbed, parameters)
@@ -184,17 +186,18 @@ def fit_smp(parameters: Parameters, vcpus: int, table: pd.DataFrame, handovers: 
 
 
 def fit_parallel(parameters: Parameters, table: pd.DataFrame, locked: pd.DataFrame) -> Parameters:
-    """Adds what is only to be seen on processors that run at once, from segments of runs in which each had a core.
+    """Adds the parameters that only CPUs running in parallel show, from runs in which each CPU had a host core.
 
-    `bql_hold_ns`: events queued for a client cost more where a CPU has to be interrupted for it, which is clearly the
-    case or not: the distance of the two groups. All that passes through QEMU is taken to keep its lock as long as that.
-    `parallel_spread` of each pair seen often enough: of measured over fitted cost; of those events the cheaper ones'.
-    `locked` has a column a run, of what `kernel_locked` says of it: the parameters of that name are its means.
+    * `bql_hold_ns`: queueing events for a client costs more where a CPU has to receive an IPI. Costs form two clear
+      groups; the parameter is their distance. Every exit to QEMU is assumed to hold the Big QEMU Lock for that time.
+    * `parallel_spread` of each pair with enough observations: quantiles of measured over fitted cost; of queued events
+      only the cheaper group.
+    * Hold times of the kernel lock: means over the runs of `locked`, which has one column of `kernel_locked` per run.
     """
     undisturbed = table[table["irqs"] == 0]
     events = undisturbed.loc[undisturbed["pair"] == "compositor.events>events", "cpu_ns"]
-    bql_hold_ns, told = _two_groups(events.to_numpy(np.float64))
-    undisturbed = undisturbed.drop(events.index[told])
+    bql_hold_ns, with_ipi = _two_groups(events.to_numpy(np.float64))
+    undisturbed = undisturbed.drop(events.index[with_ipi])
     ratio = undisturbed["cpu_ns"] / expected_ns(undisturbed, parameters)
     of_pair = ratio[np.isfinite(ratio)].groupby(undisturbed["pair"])
     spreads = {str(pair): quantiles(ratios.to_numpy(), SEVERAL_OBSERVATIONS) for pair, ratios in of_pair}
@@ -209,7 +212,7 @@ def fit_parallel(parameters: Parameters, table: pd.DataFrame, locked: pd.DataFra
 
 
 def _two_groups(values: NDArray[np.float64]) -> tuple[float, NDArray[np.bool_]]:
-    """Of two groups, which k-means tells from each other: how far their medians are apart, and who is in the upper."""
+    """Splits values into two groups by k-means: (distance of their medians, mask of the upper group)."""
     from scipy.cluster.vq import kmeans2
 
     _, group = kmeans2(values, np.quantile(values, (0.05, 0.95)), minit="matrix")
@@ -218,16 +221,17 @@ def _two_groups(values: NDArray[np.float64]) -> tuple[float, NDArray[np.bool_]]:
 
 
 def only_in_failures(ordinary: pd.DataFrame, failures: list[pd.DataFrame]) -> pd.DataFrame:
-    """From runs with injected failures, the segments of pairs that no ordinary run shows.
+    """Segments of pairs that occur only in runs with injected failures.
 
-    What clients cost that come anew every moment, into a machine that has run for a while, says nothing of others.
+    Other segments of those runs are left out: the costs of clients that are respawned all the time, on a machine that
+    has run for a while, are not representative.
     """
     known = set(ordinary["pair"].unique())
     return pd.concat([table[~table["pair"].isin(known)] for table in failures], ignore_index=True)
 
 
 def aggregate(table: pd.DataFrame) -> pd.DataFrame:
-    """Equal segments as one row: pair, sizes, irqs and dispatches; their number, their CPU time's mean and range."""
+    """Groups equal segments into one row: pair, sizes, irqs, dispatches; n, mean_ns, min_ns and max_ns of CPU time."""
     keys = [column for column in table.columns if column not in OF_ONE_SEGMENT]
     grouped = table.groupby(keys, dropna=False, sort=True)["cpu_ns"]
     return grouped.agg(n="size", mean_ns="mean", min_ns="min", max_ns="max").reset_index().dropna(axis=1, how="all")

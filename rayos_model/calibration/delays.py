@@ -11,9 +11,9 @@ from rayos_model.contract.trace_record import FIRST_MEASUREMENT, Records, unpack
 
 
 def kernel_locked(trace: Records) -> pd.Series:
-    """Medians of how long the kernel lock is held, ns, by the names that `Scheduling` has for them.
+    """Median hold times of the kernel lock, ns, by their names in `Scheduling`.
 
-    What is held by somebody who loses his core meanwhile is not its cost; it is seldom.
+    Medians, because an owner that loses its host core meanwhile holds the lock much longer; that is rare.
     """
     kind = trace["kind"]
     blocks = (kind == TraceKind.P_BLOCK) & (trace["thread"] >= ThreadId.CLIENT0)
@@ -26,9 +26,9 @@ def kernel_locked(trace: Records) -> pd.Series:
 
 
 def idle_wake_delays(trace: Records) -> NDArray[np.float64]:
-    """From each timer deadline that found the CPU idle to the switch it caused, ns.
+    """Delay from each timer deadline on an idle CPU to the switch that it causes, ns.
 
-    The switch instant is where the first segment of the thread that got the CPU began.
+    The time of the switch is the start of the first segment of the thread that is dispatched.
     """
     timer = np.flatnonzero(trace["kind"] == TraceKind.M_TIMER)
     points = np.flatnonzero(trace["kind"] < FIRST_MEASUREMENT)
@@ -42,10 +42,10 @@ def idle_wake_delays(trace: Records) -> NDArray[np.float64]:
 
 
 def handovers(trace: Records) -> pd.DataFrame:
-    """From the last point of a client's turn to the switch on an idle processor that was told; columns after, gap_ns.
+    """Delays from the last point of a client's turn to the switch on an idle CPU that receives an IPI.
 
-    `after` is "send", when that processor takes what was sent, or "recv", when it wakes another client. Both are
-    instants of one clock, and no other processor runs between them.
+    Columns: after ("send": that CPU takes the batch sent; "recv": it wakes another client), gap_ns. Both instants are
+    of one clock, and no other CPU runs between them.
     """
     points = trace[trace["kind"] < FIRST_MEASUREMENT]
     before, then = points[:-1], points[1:]
@@ -62,5 +62,5 @@ def handovers(trace: Records) -> pd.DataFrame:
 
 
 def _began_ns(points: Records) -> NDArray[np.int64]:
-    """When the segments began that points close; of a thread's first on a processor: the switch to it."""
+    """Start times, ns, of the segments that end at these points; after a dispatch: the time of the switch."""
     return np.asarray(points["time_ns"].astype(np.int64) - points["cpu_ns"].astype(np.int64), np.int64)

@@ -1,6 +1,6 @@
-"""How well a calibration is known: what its fits leave unexplained, and which parameters its runs cannot tell apart.
+"""Diagnostics of a calibration: residuals of its fits, and parameters that its runs cannot identify.
 
-Reads what calibration kept (`parameters.json`, `segments.csv`); runs nothing.
+Reads the stored `parameters.json` and `segments.csv`; runs nothing.
 """
 
 from __future__ import annotations
@@ -19,29 +19,30 @@ from rayos_model.costs.parameters import Parameters
 from rayos_model.errors import BadInput
 
 CONDITION_LIMIT: Final = 30.0
-"""Condition number of the scaled design from which coefficients trade places (Belsley, Kuh and Welsch, 1980)."""
+"""Condition number of the scaled design above which coefficients are collinear (Belsley, Kuh and Welsch, 1980)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identifiability:
-    """Which sizes of one pair the calibration runs tell apart.
-
-    `aliased` sizes varied, but only as a linear function of those fitted: their cost is part of theirs. `condition` is
-    the condition number of the fitted columns, each scaled to length 1; `closest` are the two columns most alike, and
-    `correlation` how alike (cosine). Where costs are looked up by their sizes, the line matters for other sizes only.
-    """
+    """Which size coefficients of one pair the calibration runs identify."""
 
     pair: str
     fitted: tuple[str, ...]
+    """Sizes with a coefficient."""
     aliased: tuple[str, ...]
+    """Sizes that varied, but only as a linear function of fitted ones: their cost is part of those coefficients."""
     condition: float
+    """Condition number of the fitted columns, each scaled to length 1."""
     closest: tuple[str, str] | None
+    """The two columns with the highest correlation; None without a fitted size."""
     correlation: float
+    """Cosine of the angle between these two columns."""
     looked_up: bool
+    """Whether costs are looked up by sizes; the coefficients then matter only for sizes never observed."""
 
     @property
     def ok(self) -> bool:
-        """Whether every size that varied has a coefficient of its own that the data determine."""
+        """Whether every size that varied has its own, well-determined coefficient."""
         return not self.aliased and self.condition <= CONDITION_LIMIT
 
     def to_dict(self) -> dict[str, Any]:
@@ -50,9 +51,9 @@ class Identifiability:
 
 
 def load_segments(folder: Path) -> pd.DataFrame:
-    """What a calibration was fitted to: a row for equal segments, `n` of them, with their mean as `cpu_ns`.
+    """The segments that a calibration was fitted to: one row per `n` equal segments, with their mean as `cpu_ns`.
 
-    The other columns are those of `calibration.segments.segments`. Raises `BadInput`.
+    The other columns are those of `trace.segments.segments`. Raises `BadInput` when the file cannot be read.
     """
     path = folder / "segments.csv"
     try:
@@ -60,11 +61,11 @@ def load_segments(folder: Path) -> pd.DataFrame:
         parts = table["pair"].str.extract(r"^(?P<thread>[^.]*)\..*>(?P<label>.*)$")
         return table.assign(kind=parts["thread"] + "." + parts["label"], cpu_ns=table["mean_ns"])
     except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"{path}: cannot read what was fitted: {error}") from None
+        raise BadInput(f"{path}: cannot read the segments of the calibration: {error}") from None
 
 
 def identifiability(table: pd.DataFrame, parameters: Parameters) -> Iterator[Identifiability]:
-    """For each pair whose sizes vary; `table` is what `load_segments` gives."""
+    """Identifiability of each pair whose sizes vary; `table` is the result of `load_segments`."""
     for pair, group in table.groupby("pair", sort=True):
         sizes = group.drop(columns=["n", "mean_ns", "min_ns", "max_ns"])
         names, x = design(sizes)
@@ -88,16 +89,16 @@ def identifiability(table: pd.DataFrame, parameters: Parameters) -> Iterator[Ide
 
 
 def residuals(table: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
-    """`table` of `load_segments` with expected_ns and residual_ns (measured less expected, of the mean of equals)."""
+    """`table` (of `load_segments`) with columns expected_ns and residual_ns: mean measured minus expected CPU time."""
     expected = expected_ns(table, parameters)
     return table.assign(expected_ns=expected, residual_ns=table["cpu_ns"] - expected)
 
 
 def fits(table: pd.DataFrame, parameters: Parameters) -> pd.DataFrame:
-    """One row a pair, the most CPU time first: how well its cost is known.
+    """Quality of fit, one row per pair, the largest share of CPU time first.
 
-    Columns: pair, observations, share (of all CPU time), mean_ns, bias (mean residual, relative), rms_ns (of residuals,
-    equal segments averaged).
+    Columns: pair, observations, share (of all CPU time), mean_ns, bias (relative mean residual), rms_ns (root mean
+    square of the residuals of `n` equal segments' means).
     """
     rows = residuals(table, parameters)
     n = rows["n"]

@@ -1,4 +1,4 @@
-"""What segments should cost by the calibrated parameters: the model's formula over a whole table at once."""
+"""Expected CPU time of segments by the calibrated parameters: the model's formula, vectorised over a table."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ NOT_SIZES = {*OF_ONE_SEGMENT, "irqs", "dispatches", "pair", *SPACE_SWITCH}
 
 
 def expected_ns(table: pd.DataFrame, parameters: Parameters) -> pd.Series:
-    """CPU time of each segment of `calibration.segments.segments`, ns, scheduling included.
+    """Expected CPU time of each segment of `trace.segments.segments`, ns, scheduling included.
 
-    NaN where neither the pair nor its last point was ever calibrated.
+    NaN where neither the pair nor its last point is calibrated.
     """
     result = pd.Series(np.nan, index=table.index)
     for pair, group in table.groupby("pair", sort=False):
@@ -29,7 +29,7 @@ def expected_ns(table: pd.DataFrame, parameters: Parameters) -> pd.Series:
 
 
 def scheduling_ns(table: pd.DataFrame, scheduling: Scheduling) -> pd.Series:
-    """What scheduling costs within each segment, ns; replaced address spaces where the table tells of them."""
+    """Cost of scheduling within each segment, ns; with address-space switches if the table has their columns."""
     cost = scheduling.interrupt_ns * table["irqs"] + scheduling.dispatch_ns * table["dispatches"]
     for column in SPACE_SWITCH:
         if column in table:
@@ -38,14 +38,14 @@ def scheduling_ns(table: pd.DataFrame, scheduling: Scheduling) -> pd.Series:
 
 
 def line_ns(group: pd.DataFrame, segment: Segment) -> pd.Series:
-    """The linear part of the formula alone: what each row of `group` costs whatever was seen at its very sizes, ns."""
+    """Linear part of the formula for each row of `group`, ns, regardless of mean costs at frequent sizes."""
     by_sizes = sum(rate * group[name].fillna(0.0) for name, rate in segment.per_size_ns.items() if name in group)
     line = segment.fixed_ns + by_sizes + segment.per_depth_ns * group["depth"]
     return pd.Series(line, index=group.index, dtype=np.float64)
 
 
 def cost_ns(group: pd.DataFrame, segment: Segment) -> pd.Series:
-    """What each row of `group`, segments of one pair or kind, costs, scheduling apart, ns."""
+    """Cost of each row of `group` (segments of one pair or kind) without scheduling, ns."""
     cost = line_ns(group, segment)
     names = [name for name in group.columns if name not in NOT_SIZES and name != "depth" and group[name].notna().any()]
     if segment.by_sizes_ns and names:

@@ -1,4 +1,7 @@
-"""Fits service times to segments: scheduling overheads first, then fixed and per-size costs of every pair of points."""
+"""Fit of service times to segments: first scheduling costs, then fixed and per-size costs of every pair of points.
+
+Must not know where the segments come from.
+"""
 
 from __future__ import annotations
 
@@ -40,15 +43,17 @@ Array = NDArray[np.float64]
 
 
 def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array, *, noisy: bool = False) -> Scheduling:
-    """Costs of an interrupt, a dispatch and a replaced address space, from segments that differ in nothing else.
+    """Costs of an interrupt, a dispatch and an address-space switch, from segments that are otherwise equal.
 
-    Segments of one pair and equal sizes are compared with the cheapest-scheduled ones among them (fewest interrupts and
-    dispatches, no address space replaced); the excess CPU time is regressed on the excess counts by non-negative least
-    squares. That of segments with an address space replaced and nothing else is regressed on that by least absolute
-    deviations: a few of them replaced two.
-    `idle_wake_ns` are the measured delays from a timer deadline to the switch away from idle; where the platform is
-    noisy, their spread is kept. There neither a dispatch nor an address space costs anything of its own, and an
-    interrupt the median excess of short segments that had one: long ones are interrupted because the host held them up.
+    Segments of one pair with equal sizes are compared with those among them that have the fewest interrupts,
+    dispatches and address-space switches. The excess CPU time is regressed on the excess counts by non-negative least
+    squares. Segments whose only excess is an address-space switch are regressed on its columns by least absolute
+    deviations, because a few contain two switches.
+
+    `idle_wake_ns` are the measured delays from a timer deadline to the switch away from idle.
+
+    On a `noisy` platform their spread is kept, dispatches and address-space switches cost nothing, and an interrupt
+    costs the median excess of short segments with one: long segments are interrupted because the host delayed them.
     """
     sizes = [column for column in table.columns if column not in NOT_SIZES]
     key = table[sizes].fillna(-1.0).assign(pair=table["pair"])
@@ -91,7 +96,7 @@ def _fit_space_switch(excess: pd.DataFrame) -> dict[str, float]:
 
 
 def _median_interval(values: Array) -> tuple[float, float] | None:
-    """95 % order-statistics interval of the median; None where there are too few values."""
+    """95 % confidence interval of the median from order statistics; None for too few values."""
     if len(values) < _LEAST_FOR_INTERVAL:
         return None
     low, high = (int(rank) for rank in stats.binom.interval(0.95, len(values), 0.5))
@@ -100,15 +105,15 @@ def _median_interval(values: Array) -> tuple[float, float] | None:
 
 
 def quantiles(values: Array, least: int = _LEAST_FOR_INTERVAL) -> tuple[float, ...]:
-    """At `PROBABILITIES`; none where there are too few values."""
+    """Quantiles at `PROBABILITIES`; empty for fewer than `least` values."""
     return tuple(np.quantile(values, PROBABILITIES).tolist()) if len(values) >= least else ()
 
 
 def fit_kinds(table: pd.DataFrame, scheduling: Scheduling, *, noisy: bool = False) -> dict[str, Segment]:
-    """One cost per kind of point, whatever came before; CPU time net of interrupts and dispatches.
+    """One cost per kind of point, regardless of the previous point; CPU time net of scheduling costs.
 
-    Where the platform is noisy, medians are fitted in place of means, which a host that is busy elsewhere multiplies,
-    and the spread of what was measured around them is kept.
+    On a `noisy` platform medians are fitted, because delays by the host inflate means, and the spread around them is
+    kept.
     """
     return _fit_each("kind", _net(table, scheduling), partial(_fit_one, noisy=noisy), noisy)
 
@@ -116,7 +121,7 @@ def fit_kinds(table: pd.DataFrame, scheduling: Scheduling, *, noisy: bool = Fals
 def fit_pairs(
     table: pd.DataFrame, scheduling: Scheduling, kinds: Mapping[str, Segment], *, noisy: bool = False
 ) -> dict[str, Segment]:
-    """One cost per pair of points, as those of each kind; `kinds` are those of `fit_kinds`."""
+    """One cost per pair of points, fitted as `fit_kinds` does; `kinds` is its result."""
 
     def fit_one(rows: pd.DataFrame) -> Segment:
         return _fit_alike(rows, kinds[str(rows["kind"].iloc[0])], noisy) if _paints(rows) else _fit_one(rows, noisy)
@@ -136,12 +141,12 @@ def _net(table: pd.DataFrame, scheduling: Scheduling) -> pd.DataFrame:
 
 
 def _paints(group: pd.DataFrame) -> bool:
-    """Whether these segments move pixels: hardly ever twice the same number, by the same code whatever came before."""
+    """Whether these segments move pixels: sizes hardly repeat, and the code does not depend on the previous point."""
     return "steps" in group and bool(group["steps"].notna().any())
 
 
 def _fit_alike(group: pd.DataFrame, kind: Segment, noisy: bool) -> Segment:
-    """The cost of the pair's kind, moved by the pair's mean (noisy: median) difference from it where that is known."""
+    """The cost of the pair's kind, shifted by the pair's mean (noisy: median) residual if there are enough segments."""
     y = group["net_ns"].to_numpy(np.float64)
     predicted = line_ns(group, kind).to_numpy(np.float64)
     residual = y - predicted
@@ -160,7 +165,7 @@ def _fit_alike(group: pd.DataFrame, kind: Segment, noisy: bool) -> Segment:
 
 
 def _weights(predicted: Array) -> Array:
-    """Errors count as shares of the cost: a pass of microseconds must be as right as one of milliseconds."""
+    """Weights for relative errors: a pass of microseconds counts as much as one of milliseconds."""
     return np.asarray(1 / np.maximum(predicted, max(float(np.median(predicted)) / 100, 1.0)), np.float64)
 
 
@@ -195,12 +200,12 @@ def _fit_one(group: pd.DataFrame, noisy: bool) -> Segment:
 
 
 def _vary(group: pd.DataFrame, fit_one: Callable[[pd.DataFrame], Segment]) -> Segment:
-    """What `fit_one` finds, with its spread: a cost by sizes, times a factor by warmth, times one by activity.
+    """The fit of `fit_one` with its spread: cost by sizes × factor of the cache state × factor of recent activity.
 
-    All are fitted in turns, to what the others leave (backfitting; Hastie and Tibshirani, 1986): messages of one size
-    come mostly in circumstances of their own. The logarithm of the last factor is a line, by least squares of
-    differences from each class's median; nothing gets dearer the livelier it is. Interrupted segments are left out
-    where others are known: what an interrupt takes varies as well. Not those passed first, which are long and few.
+    The three are fitted in turn to the residuals of the others (backfitting; Hastie and Tibshirani, 1986), because
+    sizes and cache states are correlated. The logarithm of the activity factor is linear, with a slope of at most 0,
+    fitted by least squares to deviations from each class's median. Interrupted segments are left out where there are
+    enough others, because the cost of an interrupt varies too; first executions, which are long and few, are kept.
     """
     first = group["cache_state"] == CACHE_STATES[FIRST]
     undisturbed = group[(group["irqs"] == 0) | first]
@@ -249,11 +254,11 @@ def _warming(rows: pd.DataFrame) -> float:
 
 
 def _within_runs(rows: pd.DataFrame) -> tuple[float, ...]:
-    """Quantiles of ratios as they vary within a run, about the median of the runs' medians.
+    """Quantiles of the within-run variation of ratios, centred at the median of the runs' medians.
 
-    How runs differ from each other is no variation that a run has. Where several have many segments, each quantile is
-    the median of theirs: some runs fall into noisier minutes than others. Else all are pooled, each about its median;
-    those of runs with few segments as they are.
+    Between-run differences are removed: only within-run variation is a property of the cost. Where at least three runs
+    have many segments, each quantile is the median over those runs, because some run in noisier minutes. Otherwise all
+    ratios are pooled, each run centred at its median; runs with few segments are not centred.
     """
     of_run = rows.groupby("run")["ratio"]
     medians = of_run.transform("median").where(of_run.transform("size") >= _LEAST_FOR_INTERVAL)
@@ -268,11 +273,11 @@ def _within_runs(rows: pd.DataFrame) -> tuple[float, ...]:
 
 
 def fit_persistence(table: pd.DataFrame, expected: pd.Series) -> dict[int, float]:
-    """How long what makes costs vary lasts: shares of their variance, by time constant in ns.
+    """Autocorrelation of cost variation: time constant, ns → share of the variance.
 
-    Of each run, measured over `expected` CPU time becomes normal scores among segments of one pair and warmth. The mean
-    product of two scores, by the time between their segments, is taken to be a sum of exponentials with these time
-    constants (non-negative least squares; what is left at no distance is independent from segment to segment).
+    In each run, ratios of measured to `expected` CPU time become normal scores among segments of one pair and cache
+    state. The mean product of two scores as a function of the time between them is fitted by a sum of exponentials with
+    fixed time constants (non-negative least squares); the remainder is independent from segment to segment.
     """
     rows = table.assign(ratio=table["cpu_ns"] / expected)[(table["irqs"] == 0) & (expected > 0)]
     alike = rows.groupby(["run", "pair", "cache_state"])["ratio"]
@@ -296,7 +301,7 @@ def fit_persistence(table: pd.DataFrame, expected: pd.Series) -> dict[int, float
 
 
 def design(group: pd.DataFrame) -> tuple[list[str], Array]:
-    """The intercept and every size that varies and is not a linear function of those taken before it."""
+    """Names and columns of the design: intercept, then each size that varies and is linearly independent."""
     columns: list[Array] = [np.ones(len(group))]
     names: list[str] = []
     for name in size_columns(group):
@@ -312,11 +317,12 @@ def design(group: pd.DataFrame) -> tuple[list[str], Array]:
 
 
 def size_columns(group: pd.DataFrame) -> Iterator[str]:
+    """Columns of sizes that occur in a table of segments."""
     return (column for column in group.columns if column not in NOT_SIZES and group[column].notna().any())
 
 
 def _averages(group: pd.DataFrame, average: str) -> dict[str, float]:
-    """Mean or median cost at each combination of sizes seen often, where a few combinations are all there is."""
+    """Mean or median cost at each frequent combination of sizes; empty where sizes take too many combinations."""
     columns = [column for column in size_columns(group) if column != "depth"]
     if not columns or "steps" in columns:
         return {}
@@ -336,7 +342,7 @@ def _solve(x: Array, y: Array) -> Array:
 
 
 def _solve_median(x: Array, y: Array) -> Array:
-    """Least absolute deviations, by iteratively reweighted least squares: half of the rows lie above the fit."""
+    """Least absolute deviations by iteratively reweighted least squares."""
     every = -(-len(y) // _MEDIAN_ROWS)
     x, y = x[::every], y[::every]
     beta, least = _solve(x, np.minimum(y, np.median(y))), max(1e-3 * float(np.median(np.abs(y))), 1e-9)
@@ -348,10 +354,10 @@ def _solve_median(x: Array, y: Array) -> Array:
 
 
 def bootstrap(x: Array, y: Array) -> Array:
-    """2.5 % and 97.5 % percentiles of the coefficients over resampled rows, shape (2, coefficients)."""
+    """2.5 % and 97.5 % percentiles of the coefficients over bootstrap samples of rows, shape (2, coefficients)."""
     rng = np.random.default_rng(0)
     rows = min(len(y), _BOOTSTRAP_ROWS)
-    width = np.sqrt(rows / len(y))  # resampling fewer rows widens the spread; undo it
+    width = np.sqrt(rows / len(y))  # fewer rows widen the spread; correct for it
     full = _solve(x, y)
     draws = np.empty((_BOOTSTRAPS, x.shape[1]))
     for draw in draws:

@@ -1,6 +1,6 @@
-"""How the host shares its cores among busy threads: what the model needs of processors that run at once.
+"""Measurements of the host's scheduler: time slice, preemption, wake-up and context-switch times.
 
-Must not run the kernel.
+The model needs them for CPUs that run in parallel (MTTCG). Must not run the kernel.
 """
 
 from __future__ import annotations
@@ -51,9 +51,7 @@ def _python(code: str) -> list[str]:
 
 
 def turn_ns(seconds: float = SECONDS) -> int:
-    """For how long a thread keeps a core that others wait for, ns: the median over `seconds` of twice as many busy
-    processes as this one may use cores.
-    """
+    """Time for which a thread keeps a contended core, ns: median over `seconds`, with two busy processes per core."""
     command = _python(_SPIN.format(seconds=seconds))
     number = _PROCESSES_A_CORE * len(os.sched_getaffinity(0))
     busy = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(number)]
@@ -66,7 +64,7 @@ def turn_ns(seconds: float = SECONDS) -> int:
 
 
 def slice_ns() -> int:
-    """The slice that Linux' scheduler gives a thread (`base_slice_ns`); what is usual where it does not tell."""
+    """Time slice of Linux's scheduler (`base_slice_ns`), ns; 4 ms where the kernel does not report it."""
     try:
         found = re.search(r"se\.slice\s*:\s*(\d+)", Path("/proc/self/sched").read_text("utf-8"))
     except OSError:
@@ -76,7 +74,7 @@ def slice_ns() -> int:
 
 @contextmanager
 def _answering(core: int, answer: str) -> Iterator[tuple[int, int]]:
-    """Where to write a byte to a process on a core, and to read its answer; meanwhile this one is on the first."""
+    """File descriptors to write to and to read from a process pinned to `core`; this process is pinned to the first."""
     cores = os.sched_getaffinity(0)
     command = _python(_ANSWER.format(core=core, answer=answer))
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as other:
@@ -91,7 +89,7 @@ def _answering(core: int, answer: str) -> Iterator[tuple[int, int]]:
 
 
 def wake_ns() -> int:
-    """How long an idle core takes to run a thread that was woken from another one, ns: a median; 0 on a single core."""
+    """Delay from waking a thread on an idle core to its running, ns: median; 0 on a host with one core."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         return 0
@@ -106,7 +104,7 @@ def wake_ns() -> int:
 
 
 def _exchange_ns(ask: int, answer: int) -> float:
-    """How long it takes to write a byte here and read one there, ns: a mean."""
+    """Time of one write and one read of a byte, ns: mean over a round."""
     began = time.perf_counter_ns()
     for _ in range(_TIMES):
         os.write(ask, b"?")
@@ -115,8 +113,10 @@ def _exchange_ns(ask: int, answer: int) -> float:
 
 
 def switch_ns() -> int:
-    """How long a core takes to run another thread, ns: half of what two processes on one core need to ask and answer,
-    but for what the pipes cost (as in lmbench's lat_ctx, McVoy and Staelin 1996); the median of some rounds.
+    """Context-switch time of a core, ns: median over rounds.
+
+    Half of a round trip between two processes on one core, less the cost of the pipes (as lmbench's lat_ctx; McVoy and
+    Staelin, 1996).
     """
     read, write = os.pipe()
     try:

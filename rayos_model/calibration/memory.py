@@ -1,4 +1,4 @@
-"""Fit of the memory parameters: pages in use by settings and number of clients."""
+"""Fit of the memory parameters: pages in use as a function of live clients and shared memory."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rayos_model.scenario.scenario import Scenario
 
 
 def memory_table(trace: Records, scenario: Scenario) -> pd.DataFrame:
-    """Pages in use at each snapshot beside what explains them: clients alive, shared pages; and the base.
+    """Pages in use above the baseline at each snapshot, with live clients, shared pages and the base.
 
-    The base is that of the reference machine (`model.memory.REFERENCE_MB`), without framebuffers.
-    No rows for a scenario whose disk or load takes pages of its own: those are known, not fitted.
+    Columns: base, pages, clients, shared. The base is that of the reference machine (`costs.boot_pages.REFERENCE_MB`),
+    without framebuffers. No rows for a scenario with a disk or a load: the pages of those are known, not fitted.
     """
     if scenario.machine.disk_mb or scenario.load.any:
         return pd.DataFrame(columns=["base", "pages", "clients", "shared"], dtype=np.float64)
@@ -55,7 +55,7 @@ def memory_table(trace: Records, scenario: Scenario) -> pd.DataFrame:
 
 
 def fit_memory(table: pd.DataFrame) -> Memory:
-    """Least squares of pages above the baseline on live clients and shared pages."""
+    """Least-squares fit of pages above the baseline to live clients and shared pages."""
     x = table[["clients", "shared"]].to_numpy(np.float64)
     y = table["pages"].to_numpy(np.float64)
     beta = np.linalg.lstsq(x, y, rcond=None)[0]

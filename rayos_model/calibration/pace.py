@@ -1,8 +1,8 @@
-"""How fast a host is now, against when it was calibrated: on platforms that run against the wall clock.
+"""Pace of a host: the factor by which its CPU times differ now from those at calibration.
 
-What else a host does, for whom nobody here knows, makes everything on it slower or faster at once, from minute to
-minute (docs/calibration.md, "Pace"). Short runs of one calibration scenario, between those that a prediction is
-compared with, tell how much. Must not see any other run.
+Needed on platforms that run against the wall clock: other load on the same hardware slows everything down or speeds it
+up from minute to minute (docs/calibration.md, "Pace"). It is measured with short runs of one calibration scenario,
+between the runs that a prediction is compared with. Must not see any other run.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _OFTEN: Final = 50
 
 
 def pace_scenario() -> Scenario:
-    """What is run to tell the pace: the calibration scenario with some of everything, for four seconds."""
+    """The scenario that measures the pace: the calibration scenario with all workloads, `DURATION_S` long."""
     return load_shipped(SCENARIO).with_overrides(duration_s=DURATION_S)
 
 
 def run_pace_scenario(kernel: System, progress: Callable[[str], ProgressFn] | None = None) -> pd.DataFrame:
-    """The segments of one run on `kernel`, which must keep points in its trace. Raises what running raises."""
+    """Segments of one run on `kernel`, which must keep points in its trace. Raises what running raises."""
     with tempfile.TemporaryDirectory(prefix="rayos-pace-") as scratch:
         run = execute(kernel, pace_scenario(), Path(scratch, "run"), progress and progress("the host's pace"))
         return segments(run.trace())
 
 
 def median_costs(tables: Iterable[pd.DataFrame]) -> dict[str, float]:
-    """Of each pair of points seen often, the median CPU time of its segments that nothing interrupted, ns."""
+    """Pair → median CPU time of its uninterrupted segments, ns, for pairs with at least 50 of them."""
     undisturbed = [table[table["irqs"] == 0] for table in tables]
     if not undisturbed:
         return {}
@@ -50,61 +50,63 @@ def median_costs(tables: Iterable[pd.DataFrame]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Pace:
-    """How many times as long as in calibration things take: in general, and `of_pair` what moves pixels.
-
-    That is bound by memory more than by instructions, and drifts less.
-    """
+    """Ratio of CPU times now to those at calibration; above 1 the host is slower."""
 
     of_pair: Mapping[str, float]
+    """Pair → ratio, for segments that move pixels: they are bound by memory and drift less."""
     general: float
+    """Ratio of all other segments."""
 
     def of(self, pairs: pd.Series) -> pd.Series:
-        """That of each pair of a table of segments."""
+        """The ratio of each pair in a column of pairs."""
         return pairs.map(dict(self.of_pair)).astype(np.float64).fillna(self.general)
 
     def taken_from(self, table: pd.DataFrame) -> pd.DataFrame:
-        """A table of segments with the CPU time that they would have taken at the pace of calibration."""
+        """A table of segments with their CPU times at the pace of calibration."""
         return table.assign(cpu_ns=table["cpu_ns"] / self.of(table["pair"]))
 
 
 def pace(table: pd.DataFrame, pace_ns: Mapping[str, float]) -> Pace:
-    """The pace of one run of `pace_scenario`, against `pace_ns` (of `median_costs`); in general the median over pairs.
+    """The pace in one run of `pace_scenario`, relative to `pace_ns` (of `median_costs`).
 
-    Raises `ValueError` where `table` and `pace_ns` have no pair in common.
+    `general` is the median over pairs. Raises `ValueError` where `table` and `pace_ns` have no pair in common.
     """
     now = median_costs([table])
     ratios = {pair: now[pair] / then for pair, then in pace_ns.items() if now.get(pair, 0.0) > 0 and then > 0}
     if not ratios:
-        raise ValueError("nothing is known of the host's pace in calibration")
+        raise ValueError("the host's pace at calibration is unknown; run `rayos calibrate` again")
     painting = set(table.loc[table["steps"].notna(), "pair"])
     of_pair = {pair: ratio for pair, ratio in ratios.items() if pair in painting}
     return Pace(of_pair, float(np.median(list(ratios.values()))))
 
 
 def mean_pace(paces: Sequence[Pace]) -> Pace:
-    """The geometric mean of several; of a pair, over those that know it."""
+    """Geometric mean of several paces; per pair, over those that have it."""
     of_pair = np.exp(np.log(pd.DataFrame([one.of_pair for one in paces])).mean())
     return Pace(of_pair.to_dict(), float(np.exp(np.mean(np.log([one.general for one in paces])))))
 
 
 def pace_around(paces: Sequence[Pace], at: int) -> Pace:
-    """The pace between the runs numbered `at` and `at + 1`: the mean of two before and two after."""
+    """The pace between pace runs `at` and `at + 1`: mean of the two before and the two after."""
     return mean_pace(paces[max(at - 1, 0) : at + 3])
 
 
 @dataclass(frozen=True)
 class Host:
-    """A calibrated host: `kernel` (which keeps points in its trace) tells its pace, `model_of` is the model of it."""
+    """A calibrated host."""
 
     kernel: System
+    """Measures the pace; must keep points in its trace."""
     parameters: Parameters
+    """Calibrated on this host."""
     model_of: Callable[[Parameters], System]
+    """Makes a model with given parameters."""
 
     def pace(self, progress: Callable[[str], ProgressFn] | None = None) -> Pace:
-        """How many times as long as in calibration things take now. Raises what running the kernel raises."""
+        """Measures the pace now. Raises what running the kernel raises."""
         return pace(run_pace_scenario(self.kernel, progress), self.parameters.pace_ns)
 
     def model(self, paces: Sequence[Pace]) -> System:
-        """The model of the host at the mean of these paces."""
+        """The model with parameters scaled to the mean of these paces."""
         mean = mean_pace(paces)
         return self.model_of(self.parameters.scaled(mean.general, mean.of_pair))

@@ -1,7 +1,7 @@
-"""Where calibrations and recorded kernel runs live, and how they are found again.
+"""Store of calibrations and recorded kernel runs.
 
-In a checkout `calibration/<platform>/`, in an installed package `rayos_model/_calibration/<platform>/`. Text only:
-`parameters.json` (the fit), `segments.csv` (what was fitted, aggregated), `recorded/<scenario>/`
+It is `calibration/<platform>/` in a checkout, `rayos_model/_calibration/<platform>/` in an installed package, and holds
+text only: `parameters.json` (the fit), `segments.csv` (the segments fitted, aggregated), `recorded/<scenario>/`
 (validation runs of the kernel, without their traces).
 """
 
@@ -30,13 +30,13 @@ RECORDED = "recorded"
 
 
 def calibration_root() -> Path:
-    """The directory that holds one sub-directory a platform."""
+    """The directory with one sub-directory per platform."""
     checkout = PACKAGE.parent / "calibration"
     return checkout if checkout.is_dir() else PACKAGE / "_calibration"
 
 
 def load_calibration(platform: str = "icount") -> Parameters:
-    """The shipped or last made calibration of a platform. Raises `BadInput` when there is none or it is damaged."""
+    """The stored calibration of a platform. Raises `BadInput` when there is none or it is damaged."""
     path = calibration_root() / platform / PARAMETERS
     try:
         return Parameters.load(path)
@@ -51,7 +51,7 @@ def load_calibration(platform: str = "icount") -> Parameters:
 
 @dataclass(frozen=True, slots=True)
 class RecordedRun:
-    """A kernel run kept without its trace: enough to compare every metric."""
+    """A kernel run stored without its trace; every metric can be compared."""
 
     path: Path
     scenario: Scenario
@@ -60,7 +60,7 @@ class RecordedRun:
 
 
 def record(run: Run, root: Path) -> None:
-    """Keeps a run's text files below `root`, replacing an older recording of the same scenario."""
+    """Stores a run's text files below `root`; replaces an older recording of the same scenario."""
     target = root / RECORDED / run.scenario.name
     with folder_aside(target, "the recorded run") as aside:
         for name in (SCENARIO, PROVENANCE, MARKERS, METRICS):
@@ -68,7 +68,10 @@ def record(run: Run, root: Path) -> None:
 
 
 def load_recorded(scenario: Scenario, platform: str) -> RecordedRun:
-    """The recorded kernel run of a scenario. Raises `BadInput` when none was kept or the scenario has changed since."""
+    """The recorded kernel run of a scenario.
+
+    Raises `BadInput` when there is none, when it is damaged, or when the scenario has changed since.
+    """
     path = calibration_root() / platform / RECORDED / scenario.name
     if not path.is_dir():
         kept = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []

@@ -1,4 +1,4 @@
-"""Verdicts of model against kernel: one metric, one pair of events, one scenario, a whole cross-check."""
+"""Agreement of model and kernel: verdicts per metric, comparison of paired events, results per scenario."""
 
 from __future__ import annotations
 
@@ -16,35 +16,40 @@ from rayos_model.trace.pairing import pair
 from rayos_model.trace.parquet import select
 
 SATURATED_PERCENT: Final = 99.0
-"""CPU of a level of load from which on it saturates the machine."""
+"""CPU utilisation from which on a level of load saturates the machine, %."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetricCheck:
-    """One metric on both systems. `error` is relative to the measured value, or in points for percentages.
-
-    `low` and `high` are the 95 % interval of a measured quantile (order statistics). Where the measured distribution
-    has a step at that rank, values far apart are equally good readings of it; a prediction between them is no error.
-    """
+    """One metric on both systems."""
 
     name: str
     unit: str
     measured: float
     predicted: float
     error: float
+    """Predicted minus measured: relative to the measured value, or in percentage points."""
     tolerance: float
+    """Largest error, in the unit of `error`."""
     ok: bool
+    """Whether the error is within the tolerance, or the prediction within `low` and `high`."""
     low: float | None = None
+    """Lower end of the 95 % interval of a measured quantile (order statistics).
+
+    Where the measured distribution has a step at that rank, its quantile may lie anywhere in the step, so a prediction
+    inside the interval is correct.
+    """
     high: float | None = None
+    """Upper end of that interval."""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-serialisable form: the documented fields, without the interval."""
+        """JSON-serialisable form, without the interval."""
         return {name: getattr(self, name) for name in self.__slots__ if name not in ("low", "high")}
 
 
 @dataclass(frozen=True, slots=True)
 class PairedCheck:
-    """Event by event: the n-th event of each client on both systems. Informative; has no verdict."""
+    """Comparison event by event: the n-th event of each client on both systems. Informative, without a verdict."""
 
     operation: str
     measured_count: int
@@ -60,7 +65,7 @@ class PairedCheck:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioCheck:
-    """One scenario's comparison."""
+    """The comparison of one scenario."""
 
     scenario: str
     metrics: tuple[MetricCheck, ...]
@@ -89,7 +94,7 @@ class ScenarioCheck:
 
 @dataclass(frozen=True, slots=True)
 class CrossCheck:
-    """The comparison of several scenarios on one platform."""
+    """The comparisons of several scenarios on one platform."""
 
     platform: str
     scenarios: tuple[ScenarioCheck, ...] = field(default_factory=tuple)
@@ -119,7 +124,7 @@ class Measured(Protocol):
 
 
 def compare(measured: Metrics, predicted: Metrics) -> tuple[MetricCheck, ...]:
-    """Every metric of `TOLERANCES` that the kernel measured, worst first (error as a share of its tolerance)."""
+    """Every metric of `TOLERANCES` measured on the kernel; largest error relative to its tolerance first."""
     checks = []
     for name, tolerance in TOLERANCES.items():
         if name not in measured.values:
@@ -131,11 +136,11 @@ def compare(measured: Metrics, predicted: Metrics) -> tuple[MetricCheck, ...]:
 
 
 def compare_repeated(measured: Sequence[Metrics], predicted: Sequence[Metrics]) -> tuple[MetricCheck, ...]:
-    """The metrics of `TOLERANCES` of repeated runs, worst first: the means over both systems' runs.
+    """The metrics of `TOLERANCES` as means over repeated runs of both systems, worst first.
 
-    A prediction also agrees within `low` and `high`, the 95 % interval in which one more run of the kernel would lie
-    (Student's t of logarithms, as latencies are skewed). p999 is left out: the few events it hangs on are met by
-    chance. Raises `ValueError` for less than three runs of the kernel.
+    A prediction also agrees within `low` and `high`, the 95 % prediction interval of one more run of the kernel
+    (Student's t of logarithms, because latencies are skewed). p999 is left out: it depends on a few chance events.
+    Raises `ValueError` for fewer than three runs of the kernel.
     """
     if len(measured) < 3:
         raise ValueError(f"expected at least 3 runs, got {len(measured)}")
@@ -155,9 +160,9 @@ def compare_repeated(measured: Sequence[Metrics], predicted: Sequence[Metrics]) 
 def compare_curves(
     measured: Sequence[DegradationAnalyzer], predicted: Sequence[DegradationAnalyzer], *, noisy: bool = False
 ) -> tuple[MetricCheck, ...]:
-    """The degradation curve, means over runs: commit-to-present at each level, and the knee, within one level.
+    """Degradation curves as means over runs: commit-to-present at each level, and the knee to within one level.
 
-    `noisy`: the platform has noise, so a prediction also agrees within the 95 % interval of one more run of the kernel.
+    On a `noisy` platform a prediction also agrees within the 95 % prediction interval of one more run of the kernel.
     """
     steps = zip(*(curve.points for curve in measured), strict=True), zip(*(c.points for c in predicted), strict=True)
     checks = []
@@ -180,7 +185,7 @@ def compare_curves(
 def _check(
     name: str, unit: str, value: float, guess: float, tolerance: Tolerance, low: float | None, high: float | None
 ) -> MetricCheck:
-    """Whether a prediction is within its tolerance, or in the interval of what was measured where there is one."""
+    """Compare a prediction with its tolerance, or with the interval of the measured value if there is one."""
     error = _error(value, guess, tolerance.relative)
     inside = low is not None and high is not None and low <= guess <= high
     ok = bool(inside or abs(error) <= tolerance.size)
@@ -192,7 +197,7 @@ def _at(points: Sequence[CurvePoint], quantile: str) -> list[float]:
 
 
 def _knee(curve: DegradationAnalyzer) -> float:
-    """The level of the knee; the last one where latency rises nowhere."""
+    """The level of the knee; the last level if latency never rises."""
     return curve.points[-1].level if curve.knee is None else curve.knee
 
 
@@ -204,12 +209,12 @@ def _error(measured: float, predicted: float, relative: bool) -> float:
 
 
 def _worst_first(checks: Iterable[MetricCheck]) -> tuple[MetricCheck, ...]:
-    """By the error as a share of its tolerance, those that fail before all others."""
+    """Failed checks first, then by error relative to the tolerance, descending."""
     return tuple(sorted(checks, key=lambda check: (check.ok, -abs(check.error) / (check.tolerance or 1.0))))
 
 
 def interval_of_one_more(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean, and the 95 % prediction interval, of values taken to be lognormal (normal where one is not positive)."""
+    """Mean and 95 % prediction interval of one more value, lognormal (normal if a value is not positive)."""
     from scipy.stats import t
 
     positive = min(values) > 0
@@ -221,7 +226,7 @@ def interval_of_one_more(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def pair_events(measured: Records, predicted: Records) -> tuple[PairedCheck, ...]:
-    """Compares the n-th event of each client, operation by operation, where both systems have one."""
+    """Compare the n-th events of each client, per operation, where both systems have one."""
     result = []
     for operation, kind in OPERATION_KIND.items():
         left, right = select(measured, kind), select(predicted, kind)

@@ -1,7 +1,8 @@
-"""Which operation a slow-down comes from: the CPU time of a run's segments against what they cost before.
+"""Attribution of a slow-down to operations: CPU times of a run's segments against their expected values.
 
-A segment is compared with those of the baseline run that differ in nothing but their cost (same points, sizes, heap
-depth, interrupts and dispatches), or with its calibrated cost: a run that merely does more of something is not slower.
+The expected value is the mean of equal segments of the baseline run (same points, sizes, heap depth, interrupts and
+dispatches), or the calibrated cost. A run that executes more of the same segments is therefore not slower. Must not
+know how a change is judged.
 """
 
 from __future__ import annotations
@@ -22,23 +23,26 @@ from rayos_model.trace.segments import segments
 
 @dataclass(frozen=True, slots=True)
 class OperationChange:
-    """One operation (thread and point): how its CPU time a call differs from what was expected.
-
-    `expected_ns` is what its calls would have cost before, at their own sizes; `change` is relative, with its 95 %
-    interval (bootstrap over blocks of time). `contribution_ns` is the difference over all calls, `share` its part of
-    the sum of all operations' differences, signs aside. `compared` is the share of calls for which there is a like.
-    """
+    """Change of the CPU time per call of one operation (thread and point)."""
 
     operation: str
     calls: int
     compared: float
+    """Share of calls with an expected value."""
     expected_ns: float
+    """Mean expected CPU time per call, at the sizes of the current run."""
     measured_ns: float
+    """Mean measured CPU time per call."""
     change: float
+    """Relative change."""
     low: float
+    """Lower end of its 95 % interval (bootstrap over blocks of time)."""
     high: float
+    """Upper end of that interval."""
     contribution_ns: float
+    """Difference over all calls."""
     share: float
+    """Absolute contribution relative to the sum of all operations' absolute contributions."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable form."""
@@ -46,15 +50,15 @@ class OperationChange:
 
 
 def attribute(baseline: Run, current: Run) -> tuple[OperationChange, ...]:
-    """The operations whose cost changed from one run to the other, the largest contribution first. Both have points."""
+    """Operations whose cost changed between two runs with points, the largest contribution first."""
     table = segments(current.trace())
     return _ranked(table, _like(segments(baseline.trace()), table), current)
 
 
 def attribute_to_calibration(parameters: Parameters, run: Run) -> tuple[OperationChange, ...]:
-    """The operations of a run with points that cost something else than calibrated, the largest contribution first.
+    """Operations of a run with points whose cost differs from the calibrated one, the largest contribution first.
 
-    Left out are those whose mean difference is within what the fit left unexplained (its residual standard deviation).
+    Operations whose mean difference is within the residual standard deviation of the fit are left out.
     """
     table = segments(run.trace())
     if run.scenario.machine.vcpus == 1:
@@ -68,7 +72,7 @@ def attribute_to_calibration(parameters: Parameters, run: Run) -> tuple[Operatio
 
 
 def _like(before: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
-    """For each segment of `table` the mean cost of its like in `before`; NaN where there is none."""
+    """Mean cost of equal segments in `before`, for each segment of `table`; NaN without any."""
     keys = [name for name in table.columns if name not in OF_ONE_SEGMENT]
     known = before.reindex(columns=[*keys, "cpu_ns"]).fillna(-1.0)
     costs = known.groupby(keys, sort=False)["cpu_ns"].mean().rename("like_ns")

@@ -1,6 +1,7 @@
-"""The run that later ones are compared with, one for each scenario, system and platform: below `runs/baselines/`.
+"""Baselines: the run of each scenario, system and platform that later runs are compared with, in `runs/baselines/`.
 
-A baseline's name is a symbolic link to a hidden copy of the run, so that it is replaced in one step.
+A baseline is a symbolic link to a hidden copy of the run, so that it is replaced atomically. Must not know how runs are
+compared.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from rayos_model.run.run import Run
 
 
 def baseline_path(run: Run) -> Path:
-    """Where the baseline of a run's scenario, system and platform is."""
+    """Path of the baseline of a run's scenario, system and platform."""
     return Path("runs", "baselines", f"{run.scenario.name}-{run.system}-{run.platform or 'unknown'}")
 
 
 def save(run: Run) -> Path:
-    """Keeps a copy of the run as the baseline, instead of an older one. Raises `StorageFailure`."""
+    """Stores a copy of the run as the baseline, in place of an older one. Raises `StorageFailure`."""
     link = baseline_path(run)
     token = uuid.uuid4().hex
     copy, new_link = (link.with_name(f".{link.name}-{token}{end}") for end in ("", ".link"))
@@ -39,7 +40,7 @@ def save(run: Run) -> Path:
 
 
 def load_baseline(run: Run) -> Run:
-    """The baseline of a run's scenario, system and platform. Raises `BadInput` when none was kept."""
+    """The baseline of a run's scenario, system and platform. Raises `BadInput` when there is none."""
     path = baseline_path(run)
     if not path.exists():
         raise BadInput(

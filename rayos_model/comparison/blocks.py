@@ -1,9 +1,9 @@
-"""Two runs cut into blocks of time, and what chance can do to a metric of them. Must not know which metric it is.
+"""Tests of a metric's change between two runs that are divided into blocks of time. Must not know which metric it is.
 
-A `Stream` holds a row a block of each run; its `statistic` turns sums of rows into the metric. If nothing changed
-between the runs, swapping their halves of any blocks leaves them as likely as they are (a permutation test), and
-resampling blocks, the same in both, shows how well the change is known (a bootstrap). Blocks, not samples: neighbouring
-samples depend on each other.
+A `Stream` has one row per block of each run; its `statistic` computes the metric from sums of rows. If nothing changed,
+exchanging the two runs' rows of any blocks gives an equally likely result (permutation test). Resampling blocks, the
+same in both runs, gives the interval of the change (bootstrap). Blocks are used in place of samples because successive
+samples are correlated.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Indices = NDArray[np.int64]
 
 _RESAMPLES: Final = 400
 _SWAPS: Final = 2000
-_MOST_LEVELS: Final = 2000
+_MAX_LEVELS: Final = 2000
 _SEED: Final = 24
 
 
 def block_count(window: tuple[int, int]) -> int:
-    """Number of blocks for a window of time (start, end), ns: one a second, but from 40 to 120."""
+    """Number of blocks of a time window (start, end), ns: one per second, at least 40, at most 120."""
     return int(np.clip((window[1] - window[0]) // 1_000_000_000, 40, 120))
 
 
@@ -40,7 +40,7 @@ def block_of(times: NDArray[np.uint64], window: tuple[int, int]) -> Indices:
 
 
 def count_table(blocks: Indices, columns: Indices, rows: int, width: int) -> Array:
-    """How often each pair of block and column occurs, shape (rows, width); block −1 does not count."""
+    """Counts of each pair of block and column, shape (rows, width); block −1 is ignored."""
     inside = blocks >= 0
     flat = np.bincount(blocks[inside] * width + columns[inside], minlength=rows * width)
     return flat.reshape(rows, width).astype(np.float64)
@@ -48,21 +48,21 @@ def count_table(blocks: Indices, columns: Indices, rows: int, width: int) -> Arr
 
 @dataclass(frozen=True)
 class Stream(ABC):
-    """One metric of two runs: `baseline` and `current` have a row a block and equal columns."""
+    """One metric of two runs: `baseline` and `current` have one row per block and the same columns."""
 
     baseline: Array
     current: Array
 
     @abstractmethod
     def statistic(self, sums: Array) -> Array:
-        """The metric of each row of sums over blocks; NaN where there is nothing to compute it from."""
+        """The metric of each row of sums over blocks; NaN where it is undefined."""
 
     @abstractmethod
     def moved(self, by: float) -> Self:
-        """The same with a baseline whose metric is larger by the change `by`."""
+        """The stream with the baseline's metric increased by the change `by`."""
 
     def difference(self, baseline: Array, current: Array) -> Array:
-        """The change from one value of the metric to another: relative."""
+        """The change between two values of the metric; relative unless a subclass overrides it."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(current == baseline, 0.0, current / baseline - 1)
 
@@ -72,7 +72,7 @@ class Stream(ABC):
         return float(self.difference(*map(self.statistic, sums))[0])
 
     def interval(self) -> tuple[float, float]:
-        """95 % bootstrap interval of the change; infinite where the baseline may have nothing."""
+        """95 % bootstrap interval of the change; infinite where the baseline's metric may be 0."""
         if np.array_equal(self.baseline, self.current):
             return 0.0, 0.0
         blocks = len(self.baseline)
@@ -82,12 +82,12 @@ class Stream(ABC):
         return float(low), float(high)
 
     def p_beyond(self, floor: float) -> float:
-        """p of "the current metric is at most `floor` off the baseline's", two-sided."""
+        """Two-sided p of the hypothesis that the metric changed by at most `floor`."""
         sign = 1.0 if self.change() > 0 else -1.0
         return min(1.0, 2 * self.moved(sign * floor)._p_of(sign))
 
     def _p_of(self, sign: float) -> float:
-        """One-sided p of "nothing changed" by how far current is above baseline (below, for a negative sign)."""
+        """One-sided p of the hypothesis of no change against an increase (`sign` < 0: a decrease)."""
 
         def excess(baseline: Array, current: Array) -> Array:
             return sign * (self.statistic(current) - self.statistic(baseline))
@@ -103,26 +103,26 @@ class Stream(ABC):
 
 @dataclass(frozen=True)
 class Latencies(Stream):
-    """Counts of latencies, a column a level (ns, ascending); the metric is their p-quantile, or mean if `p` is None."""
+    """Counts of latencies, one column per level (ns, ascending). The metric is the p-quantile, or the mean."""
 
     levels: Array
     p: float | None = None
 
     @classmethod
     def of(cls, samples: tuple[Array, Array], blocks: tuple[Indices, Indices], rows: int) -> Self:
-        """From the samples of both runs, ns, and the block that each lies in.
+        """From the samples of both runs, ns, and their blocks.
 
-        Levels are the values themselves, or the histogram's bins where there are too many.
+        Levels are the values themselves, or histogram bins if there are more than `_MAX_LEVELS` values.
         """
         levels, at = np.unique(np.concatenate(samples), return_inverse=True)
-        if len(levels) > _MOST_LEVELS:
+        if len(levels) > _MAX_LEVELS:
             levels, at = np.unique(representative(np.concatenate(samples)), return_inverse=True)
         columns = np.split(at, [len(samples[0])])
         tables = [count_table(block, part, rows, len(levels)) for block, part in zip(blocks, columns, strict=True)]
         return cls(tables[0], tables[1], levels)
 
     def quantile(self, p: float) -> Self:
-        """The same samples, read at their p-quantile."""
+        """The same samples, with their p-quantile as the metric."""
         return replace(self, p=p)
 
     def statistic(self, sums: Array) -> Array:
@@ -144,7 +144,7 @@ class Latencies(Stream):
         )
 
     def shift(self) -> float:
-        """Hodges–Lehmann estimate of the shift, ns: median of the means of all pairs of blocks' mean differences."""
+        """Hodges–Lehmann estimate of the shift, ns: median over pairs of blocks of their mean difference's average."""
         both = self.baseline.any(axis=1) & self.current.any(axis=1)
         means = [table[both] @ self.levels / table[both].sum(axis=1) for table in (self.baseline, self.current)]
         difference = means[1] - means[0]
@@ -154,7 +154,7 @@ class Latencies(Stream):
 
 @dataclass(frozen=True)
 class Rates(Stream):
-    """Two columns, of which the metric is the ratio: a number of something, and of what it is counted by."""
+    """Two columns, numerator and denominator; the metric is their ratio."""
 
     def statistic(self, sums: Array) -> Array:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -166,7 +166,7 @@ class Rates(Stream):
 
 @dataclass(frozen=True)
 class Percentages(Rates):
-    """A ratio in per cent, whose changes are points: it may be nothing at all in the baseline."""
+    """A ratio in per cent. Changes are in percentage points, because the baseline may be 0."""
 
     def statistic(self, sums: Array) -> Array:
         return 100 * super().statistic(sums)

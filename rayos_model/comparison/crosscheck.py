@@ -1,6 +1,6 @@
-"""Model against kernel: the same scenario on both, metric by metric and event by event.
+"""Cross-check: the same scenario on model and kernel, compared per metric and per event.
 
-The prediction is made from calibrated parameters before the kernel's run is looked at; nothing is fitted here.
+Predictions use calibrated parameters only. Must not fit anything to the runs that it compares.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from rayos_model.run.system import ProgressFn, System, execute
 from rayos_model.scenario.scenario import Scenario
 
 RUNS: Final = 5
-"""Of each system, where one run is as good as another: on several processors, and where a platform has noise."""
+"""Runs of each system where runs vary: on several CPUs, and on a platform with noise."""
 
 DETERMINISTIC: Final = "icount"
-"""The platform without noise."""
+"""The platform without noise, on which a run repeats exactly."""
 
 
 def runs_needed(scenario: Scenario, platform: str) -> int:
-    """How many runs of each system a comparison takes where nobody says it.
+    """Default number of runs of each system in a comparison.
 
-    On one processor of `icount` a run and its prediction follow each other event by event. On several, which thread
-    runs where is decided within nanoseconds, and elsewhere there is noise: there only distributions can be compared.
+    With one CPU on `icount`, a run and its prediction can be compared event by event. With several CPUs, nanoseconds
+    decide which thread runs where; on other platforms there is noise. There only distributions can be compared.
     """
     return 1 if scenario.machine.vcpus == 1 and platform == DETERMINISTIC else RUNS
 
@@ -56,13 +56,13 @@ def crosscheck(
     repeat: int | None = None,
     host: Host | None = None,
 ) -> CrossCheck:
-    """Runs each scenario on the model, then on the kernel (or takes its recorded run), and compares.
+    """Runs each scenario on the model and on the kernel, and compares. Raises what running raises.
 
-    `kernel` is a system, or a function that gives the recorded run of a scenario. `calibrated_kernel` is the hash of
-    the kernel that the model was calibrated on; a run of another is noticed loudly. `repeat` (1, or at least 3;
-    default: `runs_needed`) is how often both run, each time with the next seed. `host`, where the kernel runs against
-    the wall clock, tells its pace before each of the kernel's runs and after the last; predictions are made for that
-    pace, by a model of its own in place of `model`. Raises what running raises.
+    * `kernel`: a system, or a function that returns the recorded run of a scenario.
+    * `calibrated_kernel`: hash of the kernel that the model is calibrated on; a run of another one adds a notice.
+    * `repeat`: number of runs of each system, each with the next seed: 1, or at least 3; default `runs_needed`.
+    * `host`: for a kernel that runs against the wall clock. Its pace is measured before each kernel run and after the
+      last one; its model at the mean pace replaces `model`.
     """
 
     def check(scenario: Scenario) -> ScenarioCheck:
@@ -79,7 +79,7 @@ def crosscheck(
             if host is None:
                 predicted = [run(model, "model", number, runs) for number in range(runs)]
                 measured = [run(kernel, "kernel", number, runs) for number in range(runs)]
-                told: tuple[str, ...] = ()
+                pace_notices: tuple[str, ...] = ()
             else:
                 paces, measured = [host.pace(progress)], []
                 for number in range(runs):
@@ -87,12 +87,12 @@ def crosscheck(
                     paces.append(host.pace(progress))
                 paced = host.model(paces)
                 predicted = [run(paced, "model", number, runs) for number in range(runs)]
-                told = (_pace_notice(scenario, [pace.general for pace in paces]),)
+                pace_notices = (_pace_notice(scenario, [pace.general for pace in paces]),)
             if runs == 1:
                 result = check_runs(measured[0], predicted[0], calibrated_kernel)
             else:
                 result = check_repeated(measured, predicted, calibrated_kernel)
-            return replace(result, notices=(*told, *result.notices))
+            return replace(result, notices=(*pace_notices, *result.notices))
 
     return CrossCheck(platform, tuple(map(check, scenarios)))
 
@@ -100,13 +100,13 @@ def crosscheck(
 def _pace_notice(scenario: Scenario, paces: Sequence[float]) -> str:
     pace = float(np.exp(np.mean(np.log(paces))))
     return (
-        f"{scenario.name}: predicted for a host on which things take {pace:.2f} times as long as when it was "
-        f"calibrated ({len(paces)} short runs between those compared: {min(paces):.2f} to {max(paces):.2f})"
+        f"{scenario.name}: predicted for a host that takes {pace:.2f} times as long as at calibration "
+        f"({len(paces)} short runs between those compared: {min(paces):.2f} to {max(paces):.2f})"
     )
 
 
 def check_runs(measured: Measured, predicted: Run, calibrated_kernel: str | None = None) -> ScenarioCheck:
-    """The comparison of two runs of one scenario; event by event where the kernel's run has kept its trace."""
+    """Compare two runs of one scenario; also event by event if the kernel's run has its trace."""
     kinds = tuple(OPERATION_KIND.values())
     curves = _curves([measured], [predicted]) if isinstance(measured, Run) else ()
     return ScenarioCheck(
@@ -122,7 +122,7 @@ def check_runs(measured: Measured, predicted: Run, calibrated_kernel: str | None
 def check_repeated(
     measured: Sequence[Run], predicted: Sequence[Run], calibrated_kernel: str | None = None
 ) -> ScenarioCheck:
-    """The comparison of several runs of one scenario on both systems."""
+    """Compare several runs of one scenario on both systems."""
     kernel, model = measured[0].provenance, predicted[0].provenance
     spread = compare_repeated([run.metrics for run in measured], [run.metrics for run in predicted])
     return ScenarioCheck(
@@ -131,8 +131,8 @@ def check_repeated(
         (),
         (
             *notices(kernel, model, calibrated_kernel),
-            f"means of {len(measured)} runs of each system, each with a seed of its own; a prediction also agrees "
-            "within the 95 % interval of one more run of the kernel",
+            f"means of {len(measured)} runs of each system, each with another seed; a prediction also agrees "
+            "within the 95 % prediction interval of one more run of the kernel",
         ),
         predicted[0].scenario.duration_s,
         str(kernel.get("kernel_sha256", "")),
@@ -140,7 +140,7 @@ def check_repeated(
 
 
 def _curves(measured: Sequence[Run], predicted: Sequence[Run]) -> tuple[MetricCheck, ...]:
-    """The comparison of the degradation curves, where the load goes in steps."""
+    """Compare the degradation curves; nothing for a load without steps."""
     if len(predicted[0].scenario.load.steps) < 2:
         return ()
     kernel, model = ([DegradationAnalyzer.of(run) for run in runs] for runs in (measured, predicted))
@@ -150,7 +150,7 @@ def _curves(measured: Sequence[Run], predicted: Sequence[Run]) -> tuple[MetricCh
 def notices(
     measured: Mapping[str, Any], predicted: Mapping[str, Any], calibrated_kernel: str | None
 ) -> tuple[str, ...]:
-    """What a reader of a comparison must know, from the provenance of both runs: a stale calibration above all."""
+    """Notices about a comparison from the provenance of both runs, such as a stale calibration."""
     found = []
     kernel = measured.get("kernel_sha256")
     if calibrated_kernel and kernel and kernel != calibrated_kernel:
@@ -162,5 +162,5 @@ def notices(
         found.append(f"extrapolation: {extrapolation}")
     unseen = predicted.get("segments_not_calibrated")
     if unseen:
-        found.append(f"{len(unseen)} kinds of segments were never seen in calibration and cost their kind's average")
+        found.append(f"{len(unseen)} kinds of segments are not calibrated and cost the average of their last point")
     return tuple(found)

@@ -1,7 +1,8 @@
-"""The results of all cross-checks, so that a trend shows before a tolerance is broken.
+"""History of cross-checks: results over time, so that a trend shows before a tolerance is violated.
 
-A history is a directory of small Parquet files, one a cross-check, which any Parquet reader takes as one table. Each is
-written aside and renamed: writers need no lock, and a file that was cut off is left out and named, not fatal.
+A history is a directory of small Parquet files, one per cross-check, which any Parquet reader reads as one table. Each
+file is written atomically, so writers need no lock. A damaged file is skipped and reported. Must not know how results
+are computed.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ _SCHEMA: Final = pa.schema(
     ]
 )
 SERIES: Final = ["platform", "scenario", "duration_s", "metric"]
-"""Columns whose values must be equal for results to be of one trend."""
+"""Columns that identify a series."""
 
 
 def append(check: CrossCheck, folder: Path) -> Path:
-    """Adds a cross-check's results: a file of its own, which is returned. Raises `StorageFailure`."""
+    """Adds a cross-check's results as a new file; returns its path. Raises `StorageFailure`."""
     now = datetime.now(UTC)
     rows = [
         {
@@ -61,14 +62,14 @@ def append(check: CrossCheck, folder: Path) -> Path:
 
 
 def load(folder: Path) -> tuple[pd.DataFrame, list[Path]]:
-    """All results in order of time, one row a metric, and the files that are damaged and were left out.
+    """All results in order of time, one row per metric, and the paths of damaged files, which are skipped.
 
     Columns: time, platform, scenario, duration_s, metric, unit, measured, predicted, error, tolerance, ok,
     kernel_sha256, package_version; error as in a cross-check. Raises `BadInput` when there is no history.
     """
     files = sorted(folder.glob("[!.]*.parquet")) if folder.is_dir() else []
     if not files:
-        raise BadInput(f"{folder}: no history; `rayos crosscheck` begins one")
+        raise BadInput(f"{folder}: no history of cross-checks; `rayos crosscheck` starts one")
     tables, damaged = [], []
     for file in files:
         try:
@@ -80,21 +81,21 @@ def load(folder: Path) -> tuple[pd.DataFrame, list[Path]]:
 
 
 def chosen(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """The results of these metrics, of all where none is named. Raises `BadInput` when one was never checked."""
+    """The results of these metrics, or of all if none is given. Raises `BadInput` for a metric without results."""
     known = sorted(set(results["metric"]))
     for metric in metrics:
         if metric not in known:
             raise BadInput(
-                f"no cross-check in the history has a metric {metric!r}; it has {', '.join(known) or 'none'}"
+                f"no cross-check in the history has the metric {metric!r}; known: {', '.join(known) or 'none'}"
             )
     return results[results["metric"].isin(metrics)] if metrics else results
 
 
 def trends(results: pd.DataFrame) -> pd.DataFrame:
-    """One row a series (platform, scenario, duration, metric), the one nearest to its tolerance first.
+    """One row per series (`SERIES`), the one whose last error is closest to its tolerance first.
 
-    Columns besides: checks, failures, kernels (different ones), first, last, worst (errors), drift (last − first),
-    tolerance (the last).
+    Further columns: unit, tolerance (the last), checks, failures, kernels (number of different ones), first, last and
+    worst (errors), drift (last − first).
     """
     results = results.assign(failed=~results["ok"].astype(bool), size=results["error"].abs())
     groups = results.groupby(SERIES, sort=True)

@@ -1,9 +1,8 @@
-"""Two runs of one scenario on one system: which metrics changed, by how much, and is that more than noise?
+"""Comparison of two runs of one scenario on one system: significant changes of metrics beyond their noise floors.
 
-A metric has *regressed* when it is worse than the baseline's by more than its noise floor, and chance does not explain
-that. Chance is judged against a baseline made worse by the floor, so that what is rejected is "worse by no more than
-the floor"; the false discovery rate over all metrics is 5 % (Benjamini and Hochberg, 1995). Must not know what made the
-runs.
+A metric has *regressed* if it is worse than the baseline's by more than its noise floor and the change is significant.
+The null hypothesis is "worse by no more than the floor", tested against a baseline shifted by the floor; the false
+discovery rate over all metrics is 5 % (Benjamini and Hochberg, 1995). Must not know which system made the runs.
 """
 
 from __future__ import annotations
@@ -30,23 +29,23 @@ from rayos_model.trace.parquet import select
 Verdict = Literal["regressed", "improved", "same", "not judged"]
 
 FALSE_DISCOVERY_RATE: Final = 0.05
-_LEAST_ABOVE: Final = 5
-"""With fewer samples above it, a quantile is a reading of single events."""
+_MIN_ABOVE: Final = 5
+"""Fewest samples above a quantile that is judged; with fewer it depends on single events."""
 
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """What a change must exceed: a share of the baseline, or points for a percentage of frames."""
+    """Noise floor: the size that a change must exceed, relative to the baseline, or in percentage points of frames."""
 
     size: float
     reason: str
 
 
-_EXACT = Floor(0.01, "instructions are counted: any change is real, and less than 1 % is nobody's concern")
+_EXACT = Floor(0.01, "instructions are counted, so any change is real; less than 1 % is irrelevant")
 _POINT = Floor(0.5, "half a point is one frame in 200")
 _MEDIAN = Floor(0.5, "medians of equal runs on a busy host of two cores differed by up to 56 %")
 _PACE = Floor(0.2, "paces of equal runs on a busy host of two cores differed by up to 15 %")
-_PAGES = Floor(0.01, "pages are counted, and less than 1 % is nobody's concern")
+_PAGES = Floor(0.01, "pages are counted; less than 1 % is irrelevant")
 _NONE = Floor(0.0, "must not grow at all")
 
 _COUNTED: Final = ("memory.peak", "memory.leak", "clients.refused", "crashes", "hangs", "protocol_errors")
@@ -54,9 +53,9 @@ _MORE_IS_BETTER: Final = ("frame_rate", "throughput")
 
 
 def floor_of(metric: str, deterministic: bool) -> Floor | None:
-    """The noise floor of a metric on a deterministic system or one that runs against the wall clock.
+    """The noise floor of a metric on a deterministic system, or on one that runs against the wall clock.
 
-    None where the host's noise leaves nothing to be said.
+    None if the host's noise prevents any judgement.
     """
     if metric in _COUNTED:
         return _PAGES if metric == "memory.peak" else _NONE
@@ -69,22 +68,24 @@ def floor_of(metric: str, deterministic: bool) -> Floor | None:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One metric in both runs. `change` is relative to the baseline, or in points for a percentage of frames.
-
-    It is computed from the samples; the values are those of the runs' metrics, known to a histogram's bin. `low` and
-    `high` are its 95 % interval; `p` is that of a change within the floor, adjusted for the number of metrics. What is
-    counted rather than sampled has neither.
-    """
+    """One metric in both runs."""
 
     name: str
     unit: str
     baseline: float
+    """Value in the baseline's metrics, known to a histogram's bin."""
     current: float
+    """Value in the current run's metrics, likewise."""
     change: float
+    """Relative to the baseline, or in percentage points of frames; computed from the samples."""
     low: float | None
+    """Lower end of the 95 % interval of the change; None for a metric that is counted, not sampled."""
     high: float | None
+    """Upper end of that interval."""
     p: float | None
+    """p of a change within the floor, adjusted for the number of metrics; None for a counted metric."""
     floor: float | None
+    """Noise floor; None if the metric is not judged."""
     verdict: Verdict
 
     def to_dict(self) -> dict[str, Any]:
@@ -94,19 +95,20 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """How far an operation's latencies lie apart as a whole.
-
-    `cliffs_delta` is the share of all pairs of samples in which the current one is longer, less the share in which it
-    is shorter (Cliff, 1993; from Mann and Whitney's U). `shift_us` is the Hodges–Lehmann estimate over blocks. `paired`
-    is the number of events that both runs have.
-    """
+    """Effect size of the change of an operation's latency distribution."""
 
     operation: str
     baseline_count: int
     current_count: int
     paired: int
+    """Number of events common to both runs."""
     cliffs_delta: float
+    """Share of pairs of samples in which the current one is longer, minus the share in which it is shorter.
+
+    Cliff, 1993; computed from the Mann–Whitney U.
+    """
     shift_us: float
+    """Hodges–Lehmann estimate of the shift, over blocks."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable form."""
@@ -115,7 +117,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All metrics, the worst first, and the operations that explain the change where both runs kept their points."""
+    """All metrics, regressions first, and the operations that explain the change if both runs have points."""
 
     scenario: str
     system: str
@@ -126,7 +128,7 @@ class Comparison:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing regressed."""
+        """Whether no metric regressed."""
         return not any(change.verdict == "regressed" for change in self.changes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -144,7 +146,7 @@ class Comparison:
 
 
 def compare_runs(baseline: Run, current: Run) -> Comparison:
-    """Compares two runs. Raises `BadInput` when they are not of one scenario, system and platform."""
+    """Compare two runs. Raises `BadInput` unless scenario, system and platform are equal."""
     _require_comparable(baseline, current)
     deterministic = current.system == "model" or current.platform == "icount"
     streams, effects = _streams(baseline, current)
@@ -175,7 +177,7 @@ def _require_comparable(baseline: Run, current: Run) -> None:
     if baseline.scenario != current.scenario:
         raise BadInput(
             f"{baseline.path} and {current.path} are not comparable: "
-            "the scenarios differ; name, duration, seed and everything else must be equal"
+            "the scenarios differ; name, duration, seed and all other keys must be equal"
         )
 
 
@@ -207,7 +209,7 @@ def _counted_change(before: float, after: float) -> float:
 
 
 def _streams(baseline: Run, current: Run) -> tuple[dict[str, Stream], tuple[Effect, ...]]:
-    """Every metric that is sampled, by blocks of both runs; and each operation's effect as a whole."""
+    """Every sampled metric in blocks of both runs, and the effect size of each operation."""
     scenario = current.scenario
     window = (scenario.warmup_ns, scenario.duration_ns)
     kinds = (*OPERATION_KIND.values(), TraceKind.M_FLIP, TraceKind.M_DROPPED)
@@ -217,7 +219,7 @@ def _streams(baseline: Run, current: Run) -> tuple[dict[str, Stream], tuple[Effe
     for operation, kind in OPERATION_KIND.items():
         since = 0 if operation == "client_creation" else scenario.warmup_ns
         samples = _Samples.of([select(trace, kind) for trace in traces], (since, scenario.duration_ns))
-        if samples.least >= 2 * _LEAST_ABOVE:
+        if samples.smaller >= 2 * _MIN_ABOVE:
             streams |= {f"{operation}.{name}": stream for name, stream in samples.statistics()}
             effects.append(samples.effect(operation))
     tables = [_flips(trace, window) for trace in traces]
@@ -234,7 +236,7 @@ def _streams(baseline: Run, current: Run) -> tuple[dict[str, Stream], tuple[Effe
 
 @dataclass(frozen=True)
 class _Samples:
-    """One operation's latencies in both runs, ns, with the block of each; `paired` events lie in the same block."""
+    """One operation's latencies in both runs, ns, with their blocks; paired events are in the same block."""
 
     values: tuple[np.ndarray, np.ndarray]
     blocks: tuple[np.ndarray, np.ndarray]
@@ -252,15 +254,15 @@ class _Samples:
         return cls(values, blocks, block_count(window), int(np.count_nonzero(both)))
 
     @property
-    def least(self) -> int:
-        """Samples of the run that has fewer."""
+    def smaller(self) -> int:
+        """Number of samples of the run with fewer."""
         return min(int(np.count_nonzero(block >= 0)) for block in self.blocks)
 
     def statistics(self) -> Iterator[tuple[str, Latencies]]:
         mean = Latencies.of(self.values, self.blocks, self.rows)
         yield "mean", mean
         for name, p in QUANTILE_OF.items():
-            if self.least * (1 - p) >= _LEAST_ABOVE:
+            if self.smaller * (1 - p) >= _MIN_ABOVE:
                 yield name, mean.quantile(p)
 
     def effect(self, operation: str) -> Effect:
@@ -272,7 +274,7 @@ class _Samples:
 
 
 def _flips(trace: Records, window: tuple[int, int]) -> np.ndarray:
-    """Columns: flips, drops, seconds, flips and drops; a row a block."""
+    """One row per block. Columns: flips, drops, seconds, sum of flips and drops."""
     rows = block_count(window)
     both = select(trace, TraceKind.M_FLIP, TraceKind.M_DROPPED)
     dropped = (both["kind"] == TraceKind.M_DROPPED).astype(np.int64)
@@ -286,7 +288,7 @@ def _per_block(counts: np.ndarray) -> np.ndarray:
 
 
 def _busy(run: Run) -> np.ndarray:
-    """CPU per cent of each whole second after warm-up that has a snapshot, beside 1."""
+    """CPU utilisation, %, of each whole second after warm-up with a snapshot; second column: 1."""
     cpu = np.array(run.metrics.seconds["cpu_percent"], np.float64)
     index = np.arange(len(cpu))
     whole = (index * 1e9 >= run.scenario.warmup_ns) & ((index + 1) * 1e9 <= run.scenario.duration_ns)

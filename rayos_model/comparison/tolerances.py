@@ -1,4 +1,4 @@
-"""How far a prediction may be from the measurement, metric by metric."""
+"""Tolerances of predictions, per metric, each with its reason. Must not know how predictions are made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rayos_model.contract.metric_units import OPERATIONS, QUANTILE_OF
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How far a prediction may be off: a share of the measured value, or points for percentages."""
+    """Largest error of a prediction: relative to the measured value, or in percentage points."""
 
     size: float
     relative: bool
@@ -19,16 +19,16 @@ class Tolerance:
 
 
 PLANNING = Tolerance(0.05, True, "a planner's decision does not change within 5 %")
-TAIL = Tolerance(0.10, True, "a thousandth of the samples: few, so that one rank more or less is several per cent")
+TAIL = Tolerance(0.10, True, "a thousandth of the samples: so few that one rank is several per cent")
 _RATE = Tolerance(0.01, True, "fps are counted, not sampled: 1 % is less than one frame in a second")
-_POINTS = Tolerance(2.0, False, "shares of frames or of CPU time are read in whole points")
+_POINTS = Tolerance(2.0, False, "percentages of frames or CPU time are read in whole points")
 _RECOVERY = Tolerance(0.10, True, "far below the five seconds within which any failure must be recovered from")
 
 TOLERANCES: Final[Mapping[str, Tolerance]] = {
     **{
         f"{operation}.{quantile}": TAIL if quantile == "p999" else PLANNING
         for operation in OPERATIONS
-        if operation != "presentation_jitter"  # multiples of the refresh but for nanoseconds: a ratio says nothing
+        if operation != "presentation_jitter"  # multiples of the refresh to within ns: a ratio is meaningless
         for quantile in QUANTILE_OF
     },
     "frame_rate.mean": _RATE,
@@ -40,4 +40,4 @@ TOLERANCES: Final[Mapping[str, Tolerance]] = {
     "throughput.disk": PLANNING,
     "cache.hit_ratio": _POINTS,
 }
-"""The metrics compared, in the order shown, and why each tolerance has its size."""
+"""Metric → tolerance, in the order shown."""

@@ -1,4 +1,4 @@
-"""The kinds of injected failures and their variants, by the names that scenarios use."""
+"""Kinds of injected failures and their variants, by their names in scenario files."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ FAULT_VARIANTS: Final[dict[str, tuple[str, ...]]] = {
     "disk_error": ("read", "write", "bad_block"),
     "disk_outage": ("reads", "writes"),
 }
-"""Kind → its variants, in the order of their numbers in the scenario image."""
+"""Kind → its variants, in order of their numbers in the scenario image."""
 
 LASTING: Final = ("network_partition", "disk_outage")
-"""Kinds that last: `duration_s`."""
+"""Kinds with a duration, `duration_s`."""
 CLIENTLESS: Final = ("network_partition", "disk_error", "disk_outage")
-"""Kinds that strike no client."""
+"""Kinds that strike no client; they take neither target nor group."""

@@ -1,4 +1,7 @@
-"""The scenario image: a scenario compiled to the layout of `kernel/abi.h`; what kernel and model both start from."""
+"""The scenario image: a scenario in the layout of `kernel/abi.h`, from which both kernel and model start.
+
+Must not know scenario files.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from rayos_model.contract import abi, macros
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`struct image_settings`; fields in its order."""
+    """`struct image_settings`; fields in its order, documented in kernel/abi.h."""
 
     seed: int
     duration_ns: int
@@ -47,7 +50,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`struct image_load`; fields in its order. `steps_ppm` holds as many levels as there are steps."""
+    """`struct image_load`; fields in its order. `steps_ppm` has one level per step."""
 
     step_ns: int = 0
     latency_limit_ns: int = 0
@@ -67,7 +70,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """`struct image_disk`; fields in its order. All zero: there is no disk."""
+    """`struct image_disk`; fields in its order. All zero: no disk."""
 
     latency_ns: int = 0
     bytes_per_s: int = 0
@@ -78,7 +81,7 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """`struct image_network`; fields in its order. All zero: there is no network."""
+    """`struct image_network`; fields in its order. All zero: no network."""
 
     heartbeat_ns: int = 0
     timeout_ns: int = 0
@@ -131,13 +134,13 @@ class Event:
     count: int
 
     def concerns(self, client: int) -> bool:
-        """Whether it is about this client."""
+        """Whether the event applies to this client."""
         return self.first_client <= client < self.first_client + self.count
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A whole image; events in order of time; a table is 1025 quantiles, ns."""
+    """A complete image. Events are in order of time; each table has `QUANTILES` quantiles, ns."""
 
     settings: Settings
     load: Load
@@ -150,18 +153,18 @@ class Image:
 
     @property
     def client_count(self) -> int:
-        """Clients over all groups."""
+        """Number of clients in all groups."""
         return sum(group.count for group in self.groups)
 
     def group_of(self, client: int) -> Group:
-        """The group a client id belongs to. Raises `IndexError` beyond the last client."""
+        """The group of a client id. Raises `IndexError` beyond the last client."""
         for group in self.groups:
             if group.first_client <= client < group.first_client + group.count:
                 return group
         raise IndexError(f"no client {client}")
 
     def pack(self) -> bytes:
-        """The bytes the kernel reads through fw_cfg."""
+        """The bytes that the kernel reads through fw_cfg."""
         settings = astuple(self.settings)
         body = abi.IMAGE_SETTINGS.pack(*settings[:-1], self.settings.name.encode("ascii"))
         body += self.load.pack()
@@ -177,7 +180,7 @@ class Image:
 
 
 def parse_image(data: bytes) -> Image:
-    """Read an image back. Raises `ValueError` when magic, version, length or CRC is wrong."""
+    """Parse an image. Raises `ValueError` when magic, version, length or CRC is wrong."""
     if len(data) < abi.IMAGE_HEADER.size:
         raise ValueError(f"image of {len(data)} bytes is shorter than its header")
     magic, version, length, crc, group_count, table_count, fault_count, event_count, _ = abi.IMAGE_HEADER.unpack_from(

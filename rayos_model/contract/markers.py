@@ -1,6 +1,6 @@
-"""The marker lines of the serial console: one grammar, one parser, one writer. Must not know what a marker is used for.
+"""Marker lines of the serial console: grammar, parser and writer. Must not know what a marker is used for.
 
-A marker is `RAYOS_<FAMILY>:<EVENT>:<field>:…`. Each family's events and fields are rows of `GRAMMAR`.
+A marker is `RAYOS_<FAMILY>:<EVENT>:<field>:…`; `GRAMMAR` has one row per event with its fields.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Value = str | int | float
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """A kind of field: what matches it in the text, and what it becomes."""
+    """A type of field: description for messages, pattern of its text, conversion to a value."""
 
     description: str
     pattern: re.Pattern[str]
@@ -68,7 +68,7 @@ GRAMMAR: Final[dict[str, Fields]] = {
     "RAYOS_BOOT": (("message", TEXT),),
     "RAYOS_DIAG": (("message", TEXT),),
 }
-"""Marker → its fields. `RAYOS_PANIC`, `RAYOS_BOOT` and `RAYOS_DIAG` have no event and a text that may be missing."""
+"""Marker → its fields. `RAYOS_PANIC`, `RAYOS_BOOT` and `RAYOS_DIAG` have no event and an optional text."""
 
 _FAMILIES: Final = frozenset(name.partition(":")[0] for name in GRAMMAR)
 _PLAIN: Final = frozenset(name for name in GRAMMAR if ":" not in name)
@@ -79,14 +79,14 @@ _GLUE = re.compile(r"[A-Za-z0-9_]")
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A well-formed marker: `name` is a key of `GRAMMAR`, `values` are in the order of its fields, `line` from 1."""
+    """A well-formed marker. `name` is a key of `GRAMMAR`, `values` are in its order, `line` counts from 1."""
 
     name: str
     values: tuple[Value, ...]
     line: int = 0
 
     def __getitem__(self, field: str) -> Value:
-        """A field by name. Raises `KeyError` when the marker has no such field."""
+        """The value of a field by name. Raises `KeyError` when the marker has no such field."""
         for (name, _), value in zip(GRAMMAR[self.name], self.values, strict=False):
             if name == field:
                 return value
@@ -98,7 +98,7 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Text that looks like a marker of a family outside the grammar."""
+    """Text in the form of a marker, of a family outside the grammar."""
 
     family: str
     text: str
@@ -107,7 +107,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """Text of a known family that its grammar does not allow, and why."""
+    """Text of a known family that violates the grammar, with the reason."""
 
     text: str
     reason: str
@@ -119,7 +119,7 @@ class Malformed:
 
 @dataclass(frozen=True, slots=True)
 class Chatter:
-    """Anything else on a line."""
+    """Any other text on a line."""
 
     text: str
     line: int
@@ -130,7 +130,7 @@ Item = Marker | Unknown | Malformed | Chatter
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A parsed log; `items` in order hold all of its text but line ends, colours and surrounding blanks."""
+    """A parsed log. `items`, in order, hold its text without line ends, colour codes and surrounding blanks."""
 
     items: tuple[Item, ...]
 
@@ -152,7 +152,7 @@ class Log:
 
 
 def format_marker(name: str, *values: Value) -> str:
-    """The line of a marker, without line end. Raises `ValueError` when name or values do not fit the grammar."""
+    """The text of a marker, without line end. Raises `ValueError` when name or values violate the grammar."""
     if name not in GRAMMAR:
         raise ValueError(f"unknown marker {name!r}")
     fields = GRAMMAR[name]
@@ -168,7 +168,7 @@ def format_marker(name: str, *values: Value) -> str:
 
 
 def parse_line(line: str, number: int = 1) -> list[Item]:
-    """All items of one line, in order. Never raises: what does not fit comes back as `Malformed` or `Chatter`."""
+    """All items of one line, in order. Never raises: other text is returned as `Malformed` or `Chatter`."""
     line = _ANSI.sub("", line).strip("\r\n\0")
     heads = [head for head in _HEAD.finditer(line) if head[1] in _FAMILIES or not _is_glued(line, head)]
     starts = [_start(line, head) for head in heads]
@@ -183,7 +183,7 @@ def parse_line(line: str, number: int = 1) -> list[Item]:
 
 
 def parse(text: str | Iterable[str]) -> Log:
-    """A whole log, as text or lines (CR LF, colours and several markers on a line allowed). Never raises."""
+    """Parse a log (text or lines). CR LF, colour codes and several markers per line are allowed. Never raises."""
     lines = text.split("\n") if isinstance(text, str) else text
     return Log(tuple(item for number, line in enumerate(lines, 1) for item in parse_line(line, number)))
 
@@ -194,13 +194,13 @@ def _is_glued(line: str, head: re.Match[str]) -> bool:
 
 
 def _start(line: str, head: re.Match[str]) -> int:
-    """Where an item starts: an unknown family keeps the bracket it stands in."""
+    """Start of an item; that of an unknown family includes an opening bracket before it."""
     at = head.start()
     return at - 1 if head[1] not in _FAMILIES and line[at - 1 : at] == "[" else at
 
 
 def _parse_at(line: str, head: re.Match[str], end: int, number: int) -> tuple[Item, int]:
-    """The item whose head was found, and where the rest of the line goes on."""
+    """The item at a head, and the position after it."""
     family, event = head[1], head[2]
     if _is_glued(line, head):
         before = line[: head.start()].split()[-1]

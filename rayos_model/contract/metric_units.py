@@ -1,4 +1,4 @@
-"""The names of all metrics with their units, and conversion between units of one dimension."""
+"""Names and units of all metrics, and conversion between units of one dimension. Must not know how any is computed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ OPERATIONS: Final = (
     *("commit_to_present", "buffer_commit", "event_delivery"),
     *("client_creation", "input_round_trip", "composition", "disk_request", "presentation_jitter", "configure"),
 )
-"""Operations with a latency histogram; docs/metrics.md defines each."""
+"""Operations with a latency histogram; docs/metrics.md defines them."""
 
 STATISTICS: Final = ("mean", "p50", "p95", "p99", "p999", "max", "count")
 
@@ -50,7 +50,7 @@ METRIC_UNITS: Final[dict[str, str]] = {
     "throughput.events": "/s",
     "throughput.clients": "/s",
 }
-"""Every metric → the unit its value is kept in; "" is a plain count."""
+"""Metric → unit of its stored value; "" for a plain count."""
 
 _SCALES: Final[dict[str, dict[str, float]]] = {
     "us": {"us": 1.0, "µs": 1.0, "ns": 1e-3, "ms": 1e3, "s": 1e6},
@@ -64,5 +64,5 @@ _SCALES: Final[dict[str, dict[str, float]]] = {
 
 
 def accepted_units(unit: str) -> dict[str, float]:
-    """Units in which a metric kept in `unit` may be written → factor to `unit`. Only plain rates may omit theirs."""
+    """Unit in which a metric stored in `unit` may be written → factor to `unit`. Only counts and rates may omit it."""
     return _SCALES[unit]

@@ -1,4 +1,7 @@
-"""Trace records: their NumPy layout, their kinds, and how sizes are packed into arguments."""
+"""Trace records as NumPy arrays, and the packing of sizes into their arguments.
+
+Must not know which records a run writes, or why.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ Records = NDArray[np.void]
 
 
 FIRST_MEASUREMENT: Final = 64
-"""Trace kinds from here on are measurements, below it points."""
+"""Lowest trace kind of a measurement; lower kinds are points."""
 
 
 def pack(low: int, high: int) -> int:
@@ -35,7 +38,7 @@ def queued(size: int, events: int, locked_ns: int = 0) -> int:
 
 
 def unpack_queued(arg: NDArray[np.uint64]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """The inverse of `queued`, for a whole column: bytes, events, for how long the kernel lock had been held, ns."""
+    """The inverse of `queued`, for a whole column: bytes, events, hold time of the kernel lock so far, ns."""
     return arg & 0xFFFF, arg >> 16 & 0xFFFF, arg >> 32
 
 
@@ -55,10 +58,10 @@ def unpack(arg: int) -> tuple[int, int]:
 
 
 def records_from_bytes(data: bytes | bytearray | memoryview) -> Records:
-    """Trace records as they lie in the ring. Raises `ValueError` when the length is no multiple of 32."""
+    """Trace records from the bytes of the ring. Raises `ValueError` when the length is not a multiple of 32."""
     return np.frombuffer(data, dtype=TRACE_DTYPE)
 
 
 def row_steps(width: int) -> int:
-    """Steps it takes to move one row of `width` pixels; kernel/abi.h."""
+    """`ROW_STEPS`: steps that move one row of `width` pixels."""
     return -(-width // STEP_PIXELS)

@@ -1,8 +1,9 @@
-"""What the kernel has to forget of a client's buffers when it replaces the client's address space by another.
+"""TLB footprint of a client's buffers: the work of an address-space switch.
 
-It forgets, one by one, the translations that were used since the address space was loaded (docs/kernel.md, "Address
-spaces"). Those of the program are about the same each time; those of buffers are of the pages drawn to, for which the
-kernel looks through as many pages as were ever mapped at once. Calibration asks this of a trace, the model of its walk.
+On a switch the kernel invalidates, one by one, the translations used since the address space was loaded
+(docs/kernel.md, "Address spaces"). The program's own translations are about as many each time. Those of buffers are
+the pages drawn to; to find them the kernel scans as many page-table entries as were ever mapped at the same time.
+Calibration computes the footprint from a trace, the model from its walk.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ from __future__ import annotations
 from typing import Final
 
 _PAGE_STEPS: Final = 32
-"""Steps in a page: each has 32 pixels of 4 bytes."""
+"""Drawing steps per page: a step is 32 pixels of 4 bytes."""
 
 _MOST: Final = 68
 """No more pages are forgotten one by one: what kernel/arch/vm.c's FLUSH_MAX leaves to buffers."""
 
 _TABLE_PAGES: Final = 512
-"""No more are looked through: one page table, which is where a buffer is."""
+"""Most page-table entries scanned: the one page table that holds the buffers."""
 
 
 class AddressSpaceUse:
-    """Of one process: what it has mapped, and drawn since its address space was loaded."""
+    """Shared memory that one process has mapped, and drawn to since its address space was loaded."""
 
     def __init__(self) -> None:
         self._mapped = 0
@@ -28,19 +29,19 @@ class AddressSpaceUse:
         self._steps = 0
 
     def draw(self, steps: int) -> None:
-        """It draws: steps of pixels."""
+        """The process draws `steps` steps of pixels."""
         self._steps += steps
 
     def map(self, pages: int) -> None:
-        """It maps pages of shared memory."""
+        """The process maps pages of shared memory."""
         self._mapped += pages
         self._most_mapped = max(self._most_mapped, self._mapped)
 
     def unmap(self, pages: int) -> None:
-        """It unmaps pages of shared memory."""
+        """The process unmaps pages of shared memory."""
         self._mapped -= pages
 
     def forget(self) -> tuple[int, int, int]:
-        """Its address space is replaced: 1 if it has drawn, the pages to look through then, those of them to forget."""
+        """Switch to another address space: (1 if this process has drawn, pages scanned, pages invalidated)."""
         pages, self._steps = -(-self._steps // _PAGE_STEPS), 0
         return (1, min(self._most_mapped, _TABLE_PAGES), min(pages, _MOST)) if pages else (0, 0, 0)

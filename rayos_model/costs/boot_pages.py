@@ -1,4 +1,4 @@
-"""Pages that a machine uses at boot, by its size."""
+"""Pages in use at boot, as a function of the machine's memory size."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ PAGE_BYTES = 4096
 ENTRIES: Final = 512
 
 REFERENCE_MB: Final = 256
-"""The machine whose base the calibration keeps."""
+"""Memory size of the machine whose base the calibration keeps, MB (1 MB = 2^20 bytes)."""
 
 
 def pages_of_size(memory_mb: int) -> int:
-    """Pages that the kernel takes at boot because the machine has so much memory.
+    """Pages that the kernel allocates at boot in proportion to the memory size.
 
     The trace ring (kernel/experiment/trace.c), an octet and a bit a frame for the page allocator (core/page.c), and
     the window's page tables and map, for twice as many pages as there are frames (arch/vm.c).
@@ -24,9 +24,10 @@ def pages_of_size(memory_mb: int) -> int:
 
 
 def beyond_reference(memory_mb: int) -> int:
-    """By how many pages a machine's base differs from the reference machine's."""
+    """Pages that a machine uses at boot beyond the reference machine; negative for a smaller machine."""
     return pages_of_size(memory_mb) - pages_of_size(REFERENCE_MB)
 
 
 def pages_for(octets: int) -> int:
+    """Pages that hold this many bytes, rounded up."""
     return -(-octets // PAGE_BYTES)

@@ -1,6 +1,7 @@
-"""In what circumstances a segment is passed: classes by which the spread of its cost is kept (docs/calibration.md).
+"""Cache-state classes of a segment: how warm the host's caches are when it runs (docs/calibration.md).
 
-Calibration asks of a trace, the model of its walk, both in the order in which points are passed. Must not know costs.
+The spread of a segment's cost is kept per class. Calibration derives the class from a trace, the model from its walk,
+both in the order in which segments run. Must not know costs.
 """
 
 from __future__ import annotations
@@ -14,18 +15,19 @@ from typing import Final
 from rayos_model.contract.abi import ThreadId
 
 RECENT_NS: Final = (40_000, 300_000, 3_000_000)
-"""Where the time since a pair of points was passed before is cut, ns."""
+"""Bounds of the age classes, ns; the age is the time since the same pair of points was last executed."""
 
 COLD_NS: Final = 1_000_000
-"""A client that has not run for so long comes back from far away: others had the host's caches meanwhile, ns."""
+"""A client that has not run for this long, ns, is cache-cold: others have used the host's caches meanwhile."""
 
 ACTIVITY_NS: Final = 1_000_000
-"""How long a point that was passed counts for the activity of a processor, ns: it fades exponentially."""
+"""Time constant, ns, with which executed points decay exponentially in the recent activity of a CPU."""
 
 AWAKE_NS: Final = 30_000
-"""Setting the timer again so soon does not cost what it does else: QEMU's main loop has not gone to sleep, ns."""
+"""Within this time, ns, of an earlier one, setting the timer is cheap: QEMU's main loop is still awake."""
 
 NOT_SET: Final = -1
+"""In place of a time: the segment does not set the timer."""
 _AGES: Final = ("0.04ms", "0.3ms", "3ms", "longer")
 _FLUSHED: Final = len(_AGES)
 _AWAY: Final = 2 * _FLUSHED
@@ -35,12 +37,13 @@ CACHE_STATES: Final = (
     "first",
     *("".join(parts) for parts in product(("", "timer,"), ("", "cold,"), ("", "flushed,"), _AGES)),
 )
-"""The classes: the first time in a run; else by whether setting the timer woke QEMU, whether a client comes back from
-far away, whether another address space was loaded meanwhile, and how long ago the pair was passed before."""
+"""Names of the classes. `first`: the first execution of the pair in a run. The others combine four properties: setting
+the timer wakes QEMU's main loop (`timer`), the client is cache-cold (`cold`), another address space was loaded since
+(`flushed`), and the age class."""
 
 
 _ELSEWHERE: Final = (-(10**18), -1)
-"""When, and the loads then, of what this processor has not seen."""
+"""(Last time, address-space switches) of a pair or client that this CPU has never executed."""
 
 
 def _from_block(pair: str) -> bool:
@@ -48,28 +51,28 @@ def _from_block(pair: str) -> bool:
 
 
 class CacheState:
-    """What has been passed in one run.
+    """Execution history of one run, from which the class of each segment follows.
 
-    `activity` is that of the processor when the segment of the last `pass_by` began: the decimal logarithm of one
-    more than the points passed in the last millisecond. The more is done, the warmer are the host's caches.
+    `activity` is the recent activity of the CPU at the start of the segment last given to `pass_by`: log10(1 + points
+    executed in the last millisecond). The higher it is, the warmer are the host's caches.
     """
 
     def __init__(self) -> None:
         self.activity = 0.0
-        self._lively: dict[int, tuple[float, int]] = {}  # of each processor: points, and as of when
+        self._lively: dict[int, tuple[float, int]] = {}  # per CPU: decayed number of points, time
         self._passed: set[str] = set()
-        self._last: dict[tuple[int, str], tuple[int, int]] = {}  # on each processor: when, and its loads then
-        self._ran: dict[int, tuple[int, int, int]] = {}  # each client: where, when, and the loads there then
-        self._setting: set[int] = set()  # threads that set the timer on their way out of a system call
-        self._set_ns = -AWAKE_NS  # when the timer was last set
+        self._last: dict[tuple[int, str], tuple[int, int]] = {}  # per CPU and pair: last time, switches then
+        self._ran: dict[int, tuple[int, int, int]] = {}  # per client: CPU, last time, switches then
+        self._setting: set[int] = set()  # threads that set the timer on return from a system call
+        self._set_ns = -AWAKE_NS  # last time the timer was set
 
     def pass_by(
         self, pair: str, thread: int, now_ns: int, loads: int, timer_ns: int = NOT_SET, processor: int = 0
     ) -> int:
-        """The class, an index into `CACHE_STATES`, of the segment that a thread begins now.
+        """The class, an index into `CACHE_STATES`, of the segment that a thread starts now.
 
-        `loads` is how often the processor has been given another address space; `timer_ns`: when it was handed
-        to the thread within the segment, if its timer is to be set to another instant for that.
+        `loads` is the number of address-space switches of the CPU so far. `timer_ns` is the time at which the CPU
+        switches to the thread within the segment, if that sets its timer to another instant; else `NOT_SET`.
         """
         self._enliven(processor, now_ns)
         timer = timer_ns >= self._set_ns + AWAKE_NS
@@ -100,7 +103,7 @@ class CacheState:
         self._lively[processor] = points + 1.0, as_of
 
     def _leaves_kernel(self, pair: str, thread: int, timer: bool) -> bool:
-        """A client sets the timer when it leaves the kernel, where it has blocked after the point that it comes to."""
+        """Whether a client's segment sets the timer: it does so on its way out of the kernel, one segment later."""
         owed = thread in self._setting
         self._setting.discard(thread)
         if timer and _from_block(pair):
@@ -110,7 +113,7 @@ class CacheState:
 
 
 def by_cache_state(known: Mapping[str, tuple[float, ...]], general: tuple[float, ...]) -> tuple[tuple[float, ...], ...]:
-    """What is known of each class; or else of the nearest one with the timer alike; or else what holds of all."""
+    """The spread of each class: its own; else that of the nearest class with equal `timer`; else `general`."""
     found = [known.get(CACHE_STATES[FIRST], general)]
     for at in range(1, len(CACHE_STATES)):
         begin = 1 if at <= _TIMER else 1 + _TIMER
@@ -120,7 +123,7 @@ def by_cache_state(known: Mapping[str, tuple[float, ...]], general: tuple[float,
 
 
 def _distance(one: int, other: int) -> int:
-    """Between two classes with the timer alike: what was loaded matters more than who was away, and that than when."""
+    """Distance of two classes with equal `timer`: `flushed` weighs more than `cold`, `cold` more than the age."""
     a, b = one - 1, other - 1
     flushed, away = (a // _FLUSHED % 2 != b // _FLUSHED % 2), (a // _AWAY % 2 != b // _AWAY % 2)
     return _AWAY * flushed + _FLUSHED * away + abs(a % _FLUSHED - b % _FLUSHED)

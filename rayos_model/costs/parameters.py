@@ -1,8 +1,9 @@
-"""Calibrated parameters: what the model spends. Written by calibration, read by the model, edited by nobody.
+"""Calibrated parameters: the costs that the model spends. Calibration writes them, the model reads them.
 
-A point is a tuple ``(label, *sizes)``; the segment between two points of one thread costs
-``fixed_ns + Σ coefficient · size`` over the sizes named in :data:`SIZES` (this point's, then the previous point's)
-and ``depth``, the depth of the scheduler's heap of sleepers: a thread that sleeps or is woken moves through it.
+A point is a tuple ``(label, *sizes)``. The segment between two points of one thread costs
+``fixed_ns + Σ coefficient · size`` over the sizes in :data:`rayos_model.trace.points.SIZES` (of this point and of the
+previous one) and ``depth``, the depth of the scheduler's heap of sleepers, through which a thread that sleeps or wakes
+moves. Never edited by hand. Must not know how parameters are fitted.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ PROBABILITIES = (
 
 MEDIAN = PROBABILITIES.index(0.5)
 
-#: By how long they take, ns, segments that move pixels have a spread of their own: what holds a long one up is a lesser
-#: share of it.
+#: Bounds, ns, of the length classes of segments that move pixels. Each class has its own spread: a delay of the same
+#: size is a smaller share of a longer segment.
 LENGTHS_NS = (250_000, 1_000_000)
 LENGTHS = ("0.25ms", "1ms", "longer")
 
@@ -35,31 +36,35 @@ class Frozen(BaseModel):
 
 
 class Segment(Frozen):
-    """Cost of one kind of segment, with how well it is known."""
+    """Cost of one kind of segment, with its uncertainty."""
 
     fixed_ns: float
-    per_size_ns: dict[str, float] = Field(default_factory=dict, description="ns per unit; previous point's as prev_*")
+    per_size_ns: dict[str, float] = Field(
+        default_factory=dict, description="ns per unit of a size; sizes of the previous point as prev_*"
+    )
     per_depth_ns: float = Field(default=0.0, description="ns per level of the scheduler's heap of sleepers")
     by_sizes_ns: dict[str, float] = Field(
-        default_factory=dict, description="mean cost at sizes seen often: messages of one size are of one type"
+        default_factory=dict,
+        description="mean cost, ns, at frequent combinations of sizes; messages of one size are usually of one type",
     )
     spread: tuple[float, ...] = Field(
-        default=(), description="quantiles, at PROBABILITIES, of measured over fitted cost; none where costs repeat"
+        default=(),
+        description="quantiles, at PROBABILITIES, of measured over fitted cost; empty on a deterministic platform",
     )
     spread_by_cache_state: dict[str, tuple[float, ...]] = Field(
         default_factory=dict,
-        description="its quantiles for each of rayos_model.costs.cache_state.CACHE_STATES that was seen often",
+        description="spread per class of rayos_model.costs.cache_state.CACHE_STATES with enough observations",
     )
     spread_by_length: dict[str, tuple[float, ...]] = Field(
-        default_factory=dict, description="where pixels are moved, its quantiles about the median for each of LENGTHS"
+        default_factory=dict, description="segments that move pixels: spread around the median, per class of LENGTHS"
     )
     activity_slope: float = Field(
         default=0.0,
-        description="change of the cost's logarithm with activity (rayos_model.costs.cache_state), where it varies",
+        description="slope of the cost's logarithm over recent activity (rayos_model.costs.cache_state)",
     )
-    smp_ns: float = Field(default=0.0, description="what it costs more where there are several processors")
+    smp_ns: float = Field(default=0.0, description="additional cost on a machine with several CPUs")
     parallel_spread: tuple[float, ...] = Field(
-        default=(), description="its spread where several processors run at once, whatever the circumstances"
+        default=(), description="spread where CPUs run in parallel (MTTCG), regardless of the cache state"
     )
     observations: int
     residual_std_ns: float = 0.0
@@ -68,7 +73,7 @@ class Segment(Frozen):
     per_size_ci95_ns: dict[str, tuple[float, float]] = Field(default_factory=dict)
 
     def by_length(self) -> tuple[tuple[float, ...], ...]:
-        """For each of `LENGTHS`, the spread of segments that long, or else of those nearest to it; none if none is."""
+        """Spread for each of `LENGTHS`: its own, else that of the nearest known length; empty if none is known."""
         known = [at for at, length in enumerate(LENGTHS) if length in self.spread_by_length]
         nearest = (min(known, key=lambda other: abs(other - at)) for at in range(len(LENGTHS)) if known)
         return tuple(self.spread_by_length[LENGTHS[at]] for at in nearest)
@@ -86,7 +91,7 @@ class Segment(Frozen):
         )
 
     def on_smp(self) -> Segment:
-        """The same on a machine with several processors."""
+        """The segment on a machine with several CPUs: `smp_ns` and `parallel_spread` applied."""
         changes: dict[str, Any] = {}
         if self.smp_ns:
             by_sizes = {sizes: cost + self.smp_ns for sizes, cost in self.by_sizes_ns.items()}
@@ -102,44 +107,47 @@ class Segment(Frozen):
 
 
 class Scheduling(Frozen):
-    """Costs of scheduling itself, ns; see :class:`rayos_model.model.processor.Overheads`."""
+    """Costs of scheduling itself, ns; see :class:`rayos_model.model.cpu.thread.Overheads`."""
 
-    dispatch_ns: float
-    interrupt_ns: float
-    idle_wake_ns: float
-    idle_wake_spread_ns: tuple[float, ...] = Field(default=(), description="its quantiles at PROBABILITIES, likewise")
-    space_switch_ns: float = Field(default=0.0, description="replacing a client's address space by another's")
-    space_switch_used_ns: float = Field(default=0.0, description="... more if the client has drawn since it was loaded")
+    dispatch_ns: float = Field(description="dispatching a thread")
+    interrupt_ns: float = Field(description="handling an interrupt")
+    idle_wake_ns: float = Field(description="from a timer deadline on an idle CPU to the switch away from idle; median")
+    idle_wake_spread_ns: tuple[float, ...] = Field(default=(), description="quantiles of idle_wake_ns at PROBABILITIES")
+    space_switch_ns: float = Field(default=0.0, description="switching to another client's address space")
+    space_switch_used_ns: float = Field(default=0.0, description="added if the client before has drawn")
     space_switch_mapped_page_ns: float = Field(
-        default=0.0, description="... then more for each page of shared memory it has"
+        default=0.0, description="then added per page of shared memory that it has mapped"
     )
-    space_switch_drawn_page_ns: float = Field(default=0.0, description="... and for each of them that it drew to")
-    cpu_search_ns: float = Field(
-        default=0.0, description="looking at one further processor for a thread that was woken"
-    )
+    space_switch_drawn_page_ns: float = Field(default=0.0, description="and per page that it has drawn to")
+    cpu_search_ns: float = Field(default=0.0, description="examining one more CPU on behalf of a woken thread")
     ipi_wake_ns: float = Field(
-        default=0.0, description="an idle processor told by another: from the end of that one's turn to the switch"
+        default=0.0, description="an idle CPU woken by an IPI: from the end of the sender's turn to the switch"
     )
-    syscall_exit_ns: float = Field(default=0.0, description="from the end of a client's recv to the end of its turn")
-    bql_hold_ns: float = Field(default=0.0, description="for how long what passes through QEMU keeps its lock")
-    block_lock_hold_ns: float = Field(
-        default=0.0, description="how long the kernel lock is held before a client blocks"
+    syscall_exit_ns: float = Field(default=0.0, description="from the end of recv() in a client to the end of its turn")
+    bql_hold_ns: float = Field(default=0.0, description="hold time of the Big QEMU Lock (BQL) per exit to QEMU")
+    block_lock_hold_ns: float = Field(default=0.0, description="hold time of the kernel lock before a client blocks")
+    service_lock_hold_ns: float = Field(
+        default=0.0, description="hold time of the kernel lock until the compositor has queued events"
     )
-    service_lock_hold_ns: float = Field(default=0.0, description="... before the compositor has queued events")
-    idle_lock_hold_ns: float = Field(default=0.0, description="... from a block that leaves a processor idle on")
+    idle_lock_hold_ns: float = Field(
+        default=0.0, description="hold time of the kernel lock after a block that leaves a CPU idle"
+    )
     dispatch_ci95_ns: tuple[float, float] | None = None
     interrupt_ci95_ns: tuple[float, float] | None = None
     idle_wake_ci95_ns: tuple[float, float] | None = None
 
     def scaled(self, pace: float) -> Scheduling:
-        """The same where everything takes `pace` times as long; its intervals are left as they were fitted."""
+        """The costs on a host on which everything takes `pace` times as long; confidence intervals are not scaled."""
         costs = {name: cost * pace for name, cost in self if isinstance(cost, float)}
         spread = tuple(ns * pace for ns in self.idle_wake_spread_ns)
         return self.model_copy(update={**costs, "idle_wake_spread_ns": spread})
 
 
 class Memory(Frozen):
-    """Pages in use = base + framebuffers + per client + per shared-memory page; the base of a machine with 256 MB."""
+    """Pages in use = base + framebuffers + pages per client + pages per page of shared memory.
+
+    The base is that of a machine with 256 MB.
+    """
 
     base_pages: float
     pages_per_client: float
@@ -150,7 +158,7 @@ class Memory(Frozen):
 
 
 class Parameters(Frozen):
-    """Everything the model takes from calibration for one platform."""
+    """All calibrated parameters of one platform."""
 
     platform: str
     provenance: dict[str, Any]
@@ -158,28 +166,30 @@ class Parameters(Frozen):
     memory: Memory
     segments: dict[str, Segment] = Field(description="'thread.previous>this' -> cost")
     kinds: dict[str, Segment] = Field(
-        description="'thread.this' -> cost whatever came before; for pairs never observed"
+        description="'thread.this' -> cost regardless of the previous point; for pairs never observed"
     )
     persistence: dict[int, float] = Field(
         default_factory=dict,
-        description="time constant, ns -> share of the variance of costs (of their normal scores) that lasts so long",
+        description="time constant, ns -> share of the variance of the costs' normal scores that decays with it",
     )
     pace_ns: dict[str, float] = Field(
-        default_factory=dict, description="median CPU time of segments in the runs that told the host's pace"
+        default_factory=dict, description="pair -> median CPU time, ns, in the runs that measured the host's pace"
     )
-    host_parallelism: int = Field(default=1, description="processors that run at once; 1: they take turns")
-    host_slice_ns: int = Field(default=4_000_000, description="slice of the host's scheduler")
-    host_tick_ns: int = Field(default=4_000_000, description="after which the host takes a core from who had its slice")
-    host_wake_ns: int = Field(default=0, description="until an idle core of the host runs a thread that was woken")
-    host_switch_ns: int = Field(default=0, description="that a core of the host takes to run another thread")
+    host_parallelism: int = Field(default=1, description="CPUs that run in parallel (MTTCG); 1: they take turns")
+    host_slice_ns: int = Field(default=4_000_000, description="time slice of the host's scheduler")
+    host_tick_ns: int = Field(
+        default=4_000_000, description="time after which the host preempts a thread on a busy core"
+    )
+    host_wake_ns: int = Field(default=0, description="delay from waking a thread to running it on an idle host core")
+    host_switch_ns: int = Field(default=0, description="context switch of a host core")
 
     def on_smp(self) -> Parameters:
-        """The parameters of a machine with several processors, whose kernel does more between some points."""
+        """The parameters of a machine with several CPUs, on which some segments cost more."""
         segments = {pair: segment.on_smp() for pair, segment in self.segments.items()}
         return self.model_copy(update={"segments": segments})
 
     def scaled(self, pace: float, of_pair: Mapping[str, float] | None = None) -> Parameters:
-        """The parameters of the same host while things take `pace` times as long, or what `of_pair` says of a pair."""
+        """The parameters of the host while everything takes `pace` times as long; `of_pair` overrides it per pair."""
         known = of_pair or {}
         return self.model_copy(
             update={
@@ -192,7 +202,7 @@ class Parameters(Frozen):
 
     @classmethod
     def load(cls, path: Path) -> Parameters:
-        """Reads a parameters file; raises OSError or ValueError (pydantic) when it is missing or malformed."""
+        """Reads a parameters file. Raises `OSError` when it cannot be read, `ValueError` (pydantic) when malformed."""
         return cls.model_validate_json(path.read_text("utf-8"))
 
     def dump(self, path: Path) -> None:

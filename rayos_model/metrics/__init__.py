@@ -1,1 +1,4 @@
-"""Metrics of a run, computed from its trace. Must not know which system made it."""
+"""Metrics of a run: trackers that read its trace as it is written, and the collector that feeds them.
+
+Must not know which system made the run, nor which values are good ones.
+"""

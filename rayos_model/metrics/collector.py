@@ -1,4 +1,4 @@
-"""The collector: feeds a run's trace records to all trackers and gathers their metrics."""
+"""The collector: feeds a run's trace records to all trackers and collects their metrics. Must not judge them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from rayos_model.scenario.tables import NS
 
 
 class MetricsCollector:
-    """Feed it trace records in the order written, in chunks of any size; memory does not grow with their number.
+    """Computes all metrics from trace records, fed in the order written, in chunks of any size.
 
-    It keeps a histogram of each operation, a few numbers for each second of the scenario and the last two seconds'
-    latencies.
+    Memory does not grow with the number of records: it holds one histogram per operation, a few numbers per second of
+    the scenario, and the latencies of the last two seconds.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -51,7 +51,7 @@ class MetricsCollector:
         self._faults = FaultLedger() if scenario.kind == "failure" else None
 
     def feed(self, records: Records) -> None:
-        """Count records (one-dimensional, `TRACE_DTYPE`)."""
+        """Process records (one-dimensional, `TRACE_DTYPE`)."""
         if not len(records):
             return
         kinds = records["kind"]
@@ -88,7 +88,7 @@ class MetricsCollector:
             self._p99_us[second] = values[math.ceil(0.99 * len(values)) - 1] / 1000
 
     def result(self) -> Metrics:
-        """The metrics of what was fed so far."""
+        """The metrics of the records fed so far."""
         self._close_seconds(before=len(self._p99_us) + 1)
         values: dict[str, Value] = {}
 
@@ -143,7 +143,7 @@ _THROUGHPUT: Final = {
     "events": TraceKind.M_EVENT_DELIVERY,
     "clients": TraceKind.M_CLIENT_CREATION,
 }
-"""Operations a second, from the counts of their measurements; an event is one queue-write to a client."""
+"""Name in `throughput.<name>` → kind of the records counted. An event is one queue-write to a client."""
 
 
 def _column(values: NDArray[np.float64]) -> list[float | None]:

@@ -1,4 +1,4 @@
-"""What became of each injected fault, from a trace as it streams by. Must not know which system made the trace."""
+"""Ledger of injected faults: detection, recovery and cascades, from a trace. Must not know which system made it."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _LOSSES: Final = (TraceKind.M_CLIENT_DESTROYED, TraceKind.M_PROTOCOL_ERROR, Trac
 
 @dataclass(slots=True)
 class InjectedFault:
-    """One fault; `target` is a client id, or one of `FAULT_TARGET_…`. Times are ns since its injection; None: never.
-
-    A partition or an outage lasts a while: recovery from it is counted from its end.
-    """
+    """One injected fault."""
 
     kind: FaultKind
     variant: int
     target: int
+    """Client id, or one of `FAULT_TARGET_…`."""
     injected_ns: int
     detected_after_ns: int | None = None
+    """Since the injection; None: not detected."""
     recovered_after_ns: int | None = None
+    """Since the injection, of a partition or outage since its end; None: not recovered from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """A failure of somebody whom nothing had struck: at what time, ns, and what was seen."""
+    """A failure of a target without an open injected fault; `seen` is the record that shows it."""
 
     time_ns: int
     target: int
@@ -39,7 +39,7 @@ class Cascade:
 
 
 class FaultLedger:
-    """Feed it trace records in the order written. Memory grows with the number of faults, not of records."""
+    """Follows faults through trace records, fed in the order written. Memory grows with the number of faults only."""
 
     def __init__(self) -> None:
         self.faults: list[InjectedFault] = []
@@ -47,7 +47,7 @@ class FaultLedger:
         self._open: dict[int, InjectedFault] = {}
 
     def feed(self, records: Records) -> None:
-        """Take in records (one-dimensional, `TRACE_DTYPE`)."""
+        """Process records (one-dimensional, `TRACE_DTYPE`)."""
         for row in records[np.isin(records["kind"], (*_OUTCOMES, *_LOSSES))]:
             kind, time_ns, arg = TraceKind(int(row["kind"])), int(row["time_ns"]), int(row["arg"])
             target = int(row["subject"])
@@ -73,7 +73,7 @@ class FaultLedger:
             del self._open[target]
 
     def _cascade(self, time_ns: int, target: int, seen: TraceKind) -> None:
-        """One failure is seen more than once, by its cause and by its client's end: within a second it is the same."""
+        """Count a cascade. Records of one target within a second show the same failure: its cause, its client's end."""
         last = next((c for c in reversed(self.cascades) if c.target == target), None)
         if last is None or time_ns - last.time_ns > 1_000_000_000:
             self.cascades.append(Cascade(time_ns, target, seen))

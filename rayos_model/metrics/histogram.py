@@ -1,7 +1,7 @@
-"""A log-linear histogram of latencies: constant memory for runs of any length, quantiles within 0.4 %.
+"""Log-linear histogram of latencies: constant memory for runs of any length, quantiles within 0.4 %.
 
-The package `hdrhistogram` (at two significant digits, with as many counters) takes one value a call, which for an array
-of 200,000 takes a hundred times as long as counting the array at once, and it gives no intervals.
+The package `hdrhistogram` (two significant digits, as many counters) takes one value per call, which for an array of
+200,000 values takes a hundred times as long as counting the whole array in NumPy, and has no confidence intervals.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _BINS: Final = ((52 - _BITS) << _BITS) + (1 << _BITS)
 
 
 def _bins(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Bin of each value: exact below 256, then 128 bins an octave."""
+    """Bin of each value: exact below 256, then 128 bins per octave."""
     exponent = np.frexp(values.astype(np.float64))[1].astype(np.int64) - 1
     shift = np.maximum(exponent - _BITS, 0)
     return (shift << _BITS) + (values >> shift)
 
 
 def _bounds() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Smallest value of each bin and the bin's width."""
+    """Lower bound and width of each bin."""
     bins = np.arange(_BINS, dtype=np.int64)
     shift = np.maximum((bins >> _BITS) - 1, 0)
     return (bins - (shift << _BITS)) << shift, np.int64(1) << shift
@@ -39,7 +39,7 @@ _MIDDLE = _LOW + (_WIDTH - 1) / 2
 
 
 def representative(values_ns: ArrayLike) -> NDArray[np.float64]:
-    """The middle of the bin that each value (ns, not negative) falls into: what a histogram would know of it."""
+    """Middle of the bin of each value (ns, not negative): its value as a histogram represents it."""
     return _MIDDLE[_bins(np.minimum(np.asarray(values_ns), _LONGEST_NS).astype(np.int64))]
 
 
@@ -59,9 +59,10 @@ class HistogramForm(BaseModel):
 
 
 class LatencyHistogram:
-    """Counts whole nanoseconds (0 … 2⁵² − 1; longer ones count as that); mean, minimum and maximum are exact.
+    """Counts of latencies in whole nanoseconds, 0 … 2⁵² − 1 (longer ones count as that).
 
-    A quantile is the order statistic of rank ⌈p·n⌉, known to its bin: relative error at most 1/256.
+    Mean, minimum and maximum are exact. A quantile is the order statistic of rank ⌈p·n⌉, known to its bin: its relative
+    error is at most 1/256.
     """
 
     __slots__ = ("_counts", "_maximum", "_minimum", "_total")
@@ -118,20 +119,20 @@ class LatencyHistogram:
         if not 0 <= p <= 1:
             raise ValueError(f"expected a probability from 0 to 1, got {p}")
         count = self.count
-        # The tiny allowance keeps p·n just above a whole number, by rounding, from asking for one rank too many.
+        # The factor keeps p·n that rounding puts just above a whole number from giving one rank too many.
         return self._order_statistic(max(1, int(np.ceil(p * count * (1 - 1e-15)))))
 
     def interval(self, p: float, confidence: float = 0.95) -> tuple[float, float]:
         """Distribution-free confidence interval of the p-quantile, ns, from order statistics.
 
-        Assumes independent values. Where the sample is too small for the upper rank, the end is the maximum.
+        Assumes independent values. The upper end is the maximum where the sample is too small for the upper rank.
         """
         count = self.count
         low, high = (_binomial_quantile((1 + side * confidence) / 2, count, p) for side in (-1, 1))
         return self._order_statistic(max(1, low)), self._order_statistic(min(count, high + 1))
 
     def distribution(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The empirical distribution function: (values ns ascending, share of values ≤ each)."""
+        """Empirical distribution function: (values in ns, ascending; share of values ≤ each)."""
         used = np.flatnonzero(self._counts)
         values = np.clip(_MIDDLE[used], self.minimum_ns, self.maximum_ns)
         return values, np.cumsum(self._counts[used]) / max(1, self.count)
@@ -175,9 +176,9 @@ class LatencyHistogram:
 
 
 def _binomial_quantile(share: float, count: int, p: float) -> int:
-    """The least number of successes in `count` trials that is not exceeded with probability `share`.
+    """Smallest number of successes in `count` trials that is not exceeded with probability `share`.
 
-    As scipy.stats.binom.ppf, without loading all of scipy.stats in every worker of a sweep.
+    Equals scipy.stats.binom.ppf, without importing scipy.stats in every worker of a sweep.
     """
     found = int(np.ceil(special.bdtrik(share, count, p)))
     lower = max(found - 1, 0)

@@ -1,9 +1,8 @@
-"""Metrics of a run, collected from its trace as it streams by. Must not know which system made the trace.
+"""Metrics of a run: values with units and intervals, a per-second table, latency histograms.
 
-Measured is what happens from the end of warm-up to the scenario's duration. Client creation, of which warm-up mostly
-consists, counts from the start; refusals, crashes, hangs, protocol errors and the memory balance count for the whole
-run.
-Intervals are 95 % order-statistics intervals.
+Most metrics cover the time from the end of warm-up to the scenario's duration. Client creation, which mostly happens
+during warm-up, is covered from the start; refusals, crashes, hangs, protocol errors and the memory balance are those of
+the whole run. Intervals are 95 % intervals from order statistics. Must not know which system made the run.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from rayos_model.contract.strict import STRICT
 from rayos_model.metrics.histogram import HistogramForm, LatencyHistogram
 
 OPERATION_KIND: Final = {op: TraceKind[f"M_{op.upper()}"] for op in OPERATIONS}
-"""Operation → the trace kind of its measurements (arg: ns)."""
+"""Operation → trace kind of its measurements (arg: ns)."""
 
 SECOND_COLUMNS: Final = ("time_s", "cpu_percent", "memory_kb", "p99_us", "fps", "dropped")
-"""Columns of the per-second table; `time_s` is the end of the second, `p99_us` that of commit-to-present."""
+"""Columns of the per-second table. `time_s` is the end of the second, `p99_us` is of commit-to-present."""
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A metric's value in its unit, with the confidence interval where there is one."""
+    """A metric's value in its unit, with its 95 % interval if known."""
 
     value: float
     unit: str
@@ -45,21 +44,21 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Metric name → value (a metric without measurements is absent), the per-second table and latency histograms.
-
-    `seconds` maps each of `SECOND_COLUMNS` to one value a second, over the whole run; a p99 without samples is None.
-    """
+    """All metrics of one run."""
 
     values: Mapping[str, Value]
+    """Metric name → value; a metric without measurements is absent."""
     seconds: Mapping[str, list[float | None]] = field(default_factory=dict)
+    """Each of `SECOND_COLUMNS` → one value per second of the whole run; None for a p99 without samples."""
     histograms: Mapping[str, LatencyHistogram] = field(default_factory=dict)
+    """Operation → its latencies."""
 
     def __getitem__(self, name: str) -> float:
-        """A metric's value in its unit. Raises `KeyError` when it has no measurements."""
+        """A metric's value in its unit. Raises `KeyError` for a metric without measurements."""
         return self.values[name].value
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-serialisable form, complete."""
+        """JSON-serialisable form, without loss."""
         return {
             "values": {name: value.to_dict() for name, value in self.values.items()},
             "seconds": {name: list(column) for name, column in self.seconds.items()},

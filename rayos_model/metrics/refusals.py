@@ -1,7 +1,8 @@
-"""Clients that memory was refused to, from a trace as it streams by. Must not know which system made the trace.
+"""Client instances that fail to start, or end early, for lack of memory, from a trace.
 
-A client that cannot be created leaves no record, and one whose buffers are refused leaves of its own accord: what a run
-lacks shows only beside what its scenario asks for.
+A client that cannot be created leaves no record, and a client whose buffers are refused exits normally. Refusals are
+therefore the difference between what the scenario asks for and what the trace shows. Must not know which system made
+the trace.
 """
 
 from __future__ import annotations
@@ -21,20 +22,21 @@ _LEFT, _PROTOCOL_ERROR = 0, 3
 _NO_MEMORY: Final = 2
 """wl_display.error.no_memory"""
 _SLACK_NS: Final = 1_000_000
-"""Creating a process takes well below a millisecond, so much later than its plan a client may come and go."""
+"""Tolerance for the start and end of a client, ns; creating a process takes well below a millisecond."""
 
 
 class RefusalTracker:
-    """Feed it trace records in the order written. Memory grows with the number of clients, not of records.
+    """Counts refused client instances in trace records, fed in the order written.
 
-    Refused is a life that was due and did not begin, or that ended before its time though neither a fault nor the
-    timeline ended it. Where faults are injected, an error `no_memory` is what they provoke, and no refusal.
+    An instance is refused if it was due and did not start, or ended early without a fault or a timeline event. In a
+    scenario with faults the protocol error `no_memory` is provoked and does not count. Memory grows with the number of
+    clients, not of records.
     """
 
     def __init__(self, scenario: Scenario) -> None:
         self._duration_ns = scenario.duration_ns
         self._groups = [group for group in scenario.clients for _ in range(group.count)]
-        self._due_ns = _first_lives(scenario.clients, scenario.duration_ns)
+        self._due_ns = _first_starts(scenario.clients, scenario.duration_ns)
         self._closed_ns = _closings(scenario)
         self._respawn_ns = round(scenario.machine.respawn_ms * 1e6) if scenario.kind == "failure" else None
         self._tolerant = bool(scenario.faults)
@@ -44,16 +46,16 @@ class RefusalTracker:
 
     @property
     def refused(self) -> int:
-        """Lives refused so far, those that did not begin included."""
+        """Client instances refused so far, including those that did not start."""
         return len(self._cut_short) + len(self._due_ns)
 
     @property
     def clients(self) -> list[int]:
-        """Whose lives they were: client ids, in order."""
+        """Client ids of the refused instances, ascending."""
         return sorted({*self._cut_short, *self._due_ns})
 
     def feed(self, records: Records) -> None:
-        """Take in records (one-dimensional, `TRACE_DTYPE`); those of other kinds and of background load are ignored."""
+        """Process records (one-dimensional, `TRACE_DTYPE`); other kinds and background load are ignored."""
         for row in records[np.isin(records["kind"], _KINDS)]:
             client, time_ns, arg = int(row["subject"]), int(row["time_ns"]), int(row["arg"])
             if client >= len(self._groups):
@@ -83,8 +85,8 @@ class RefusalTracker:
                 self._due_ns[client] = next_ns
 
 
-def _first_lives(groups: tuple[ClientGroup, ...], duration_ns: int) -> dict[int, int]:
-    """Client → when it is to be started, ns; without those that are to start after the end."""
+def _first_starts(groups: tuple[ClientGroup, ...], duration_ns: int) -> dict[int, int]:
+    """Client → time of its first start, ns; without clients that start after the end."""
     starts = [
         round(group.start_s * NS) + index * round(group.stagger_ms * 1e6)
         for group in groups
@@ -94,7 +96,7 @@ def _first_lives(groups: tuple[ClientGroup, ...], duration_ns: int) -> dict[int,
 
 
 def _closings(scenario: Scenario) -> dict[int, int]:
-    """Client → when the timeline first asks it to close its window, ns."""
+    """Client → time of the first `close` event for it, ns."""
     closings: dict[int, int] = {}
     asked = [(round(event.at_s * NS), event.group) for event in scenario.timeline if event.action == "close"]
     for at_ns, group in sorted(asked, key=lambda one: one[0], reverse=True):

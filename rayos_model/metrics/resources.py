@@ -1,4 +1,4 @@
-"""CPU and memory of a run, from the snapshots in its trace. Must not know which system made the trace."""
+"""CPU and memory metrics, from the snapshots in a trace. Must not know which system made the trace."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _KINDS: Final = [
 
 
 class ResourceTracker:
-    """Memory does not grow with the number of records: a few numbers for each second of the scenario.
+    """Computes CPU and memory metrics from snapshots; keeps a few numbers per second of the scenario.
 
-    `cpu_percent` and `memory_kb` have shape (⌈duration⌉,): a value a second, NaN where there was no snapshot.
+    `cpu_percent` and `memory_kb` have shape (⌈duration in s⌉,), one value per second, NaN without a snapshot.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -42,7 +42,7 @@ class ResourceTracker:
         self._leak_kb: float | None = None
 
     def feed(self, records: Records) -> None:
-        """Takes in trace records (one-dimensional, `TRACE_DTYPE`); those of other kinds are ignored."""
+        """Process records (one-dimensional, `TRACE_DTYPE`); other kinds are ignored."""
         for row in records[np.isin(records["kind"], _KINDS)]:
             self._take(TraceKind(int(row["kind"])), int(row["time_ns"]), int(row["subject"]), int(row["arg"]))
 
@@ -66,7 +66,7 @@ class ResourceTracker:
             case TraceKind.M_BASELINE:
                 self._baseline_pages = arg
             case TraceKind.M_LEAK:
-                # The heap lives in pages: the larger of the two, so that nothing counts twice.
+                # Heap objects lie in pages: the larger of the two, so that nothing counts twice.
                 self._leak_kb = max(arg * PAGE_KB, subject / 1024)
 
     @property
@@ -78,7 +78,7 @@ class ResourceTracker:
         return self._pages * PAGE_KB
 
     def values(self) -> dict[str, float]:
-        """Metric → value, those of which there were measurements; units as in `units.METRIC_UNITS`."""
+        """Metric → value, for metrics with measurements; units as in `METRIC_UNITS`."""
         values: dict[str, float | None] = {
             "memory.baseline": _kb(self._baseline_pages),
             "memory.peak": _kb(self._most_pages if self._peak_pages is None else self._peak_pages),
@@ -110,6 +110,6 @@ def _known(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _rate(totals: NDArray[np.float64]) -> float | None:
-    """Mean growth a second of a running total sampled once a second."""
+    """Mean growth per second of a running total sampled once per second."""
     known = _known(totals)
     return float((known[-1] - known[0]) / (len(known) - 1)) if len(known) >= 2 else None

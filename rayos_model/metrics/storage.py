@@ -1,4 +1,4 @@
-"""What a run's trace tells of the disk, its cache, and memory that was reclaimed or refused. Knows no system."""
+"""Metrics of the disk, its buffer cache, and reclaimed or refused memory. Must not know which system made the trace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rayos_model.scenario.scenario import Scenario
 
 
 class StorageTracker:
-    """Counts over the whole run; the cache's hit ratio from the end of warm-up to the scenario's end."""
+    """Counts over the whole run; the cache's hit ratio covers warm-up's end to the scenario's end."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._disk = scenario.machine.disk_mb > 0
@@ -23,7 +23,7 @@ class StorageTracker:
         self._hits = self._misses = self._reclaimed_pages = self._wrong = self._verified = 0
 
     def feed(self, records: Records) -> None:
-        """Takes in trace records (one-dimensional, `TRACE_DTYPE`); those of other kinds are ignored."""
+        """Process records (one-dimensional, `TRACE_DTYPE`); other kinds are ignored."""
         kinds = records["kind"]
         for kind in _COUNTED:
             self._counts[kind] += int(np.count_nonzero(kinds == kind))
@@ -39,7 +39,7 @@ class StorageTracker:
         self._misses += int(cache["arg"].sum())
 
     def values(self) -> dict[str, float]:
-        """Metric → value; units as in `units.METRIC_UNITS`. Nothing of what the scenario has not."""
+        """Metric → value, units as in `METRIC_UNITS`; only those of devices and load in the scenario."""
         values: dict[str, float] = {}
         counts = self._counts
         if self._disk:
@@ -57,4 +57,4 @@ class StorageTracker:
 
 _COUNTED: Final = (TraceKind.M_DISK_RETRY, TraceKind.M_DISK_ERROR, TraceKind.M_CORRUPT, TraceKind.M_REFUSED)
 _SNAPSHOT_NS: Final = 10_000_000
-"""A second's snapshot is written a little after its end."""
+"""A snapshot is written shortly after the end of its second."""

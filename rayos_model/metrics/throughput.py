@@ -1,4 +1,4 @@
-"""Counts of events by second of the scenario. Must not know which system made the trace."""
+"""Counts of records per second of the scenario. Must not know which system made the trace."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from rayos_model.scenario.tables import NS
 
 
 class ThroughputCounter:
-    """How many records of one kind came in each second, and within the measured part.
+    """Counts records of one kind, per second and within the measured time.
 
-    `seconds` has shape (⌈duration⌉,): the count of each second, over the whole run. `measured` counts from
+    `seconds`, of shape (⌈duration in s⌉,), has the count of each second of the whole run. `measured` is the count from
     `start_ns` (default: the end of warm-up) to the scenario's duration.
     """
 
@@ -29,7 +29,7 @@ class ThroughputCounter:
         self._end_ns = scenario.duration_ns
 
     def feed(self, records: Records) -> None:
-        """Counts trace records (one-dimensional, `TRACE_DTYPE`); those of other kinds are ignored."""
+        """Process records (one-dimensional, `TRACE_DTYPE`); other kinds are ignored."""
         times = records["time_ns"][records["kind"] == self.kind].astype(np.int64)
         times = times[times < self._end_ns]
         self.seconds += np.bincount(times // NS, minlength=len(self.seconds))
@@ -37,5 +37,5 @@ class ThroughputCounter:
 
     @property
     def per_second(self) -> float:
-        """Mean rate over the measured part, 1/s."""
+        """Mean rate over the measured time, 1/s."""
         return self.measured * NS / (self._end_ns - self._start_ns)

@@ -1,1 +1,4 @@
-"""Scenarios: the file format, its tables and messages, and the image that both systems start from."""
+"""Scenarios: file format, tables with defaults and bounds, messages, criteria, compilation into the image.
+
+Must not know how a system runs a scenario, nor how a run of it is judged.
+"""

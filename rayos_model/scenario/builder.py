@@ -1,4 +1,4 @@
-"""A fluent builder of scenarios, and their text as TOML."""
+"""Fluent builder of scenarios, and their text as TOML. Must not know what a scenario is for."""
 
 from __future__ import annotations
 
@@ -11,46 +11,52 @@ from rayos_model.scenario.tables import ActionName, WorkloadName
 
 
 class ScenarioBuilder:
-    """Builds a scenario step by step; every step returns the builder. Groups of clients may have names."""
+    """Builds a scenario step by step; every step returns the builder.
+
+    >>> ScenarioBuilder("two", "soak").lasting(10).clients("rendering", 2).build().client_count
+    2
+
+    A group of clients is named by `named`, or else by its workload.
+    """
 
     def __init__(self, name: str, kind: str = "integration") -> None:
         self._data: dict[str, Any] = {"name": name, "kind": kind}
         self._groups: dict[str, int] = {}
 
     def described(self, description: str) -> Self:
-        """Says what it is for."""
+        """Sets the description."""
         self._data["description"] = description
         return self
 
     def lasting(self, duration_s: float) -> Self:
-        """Its duration."""
+        """Sets the duration, s."""
         self._data["duration_s"] = duration_s
         return self
 
     def seeded(self, seed: int) -> Self:
-        """The seed of all random draws."""
+        """Sets the seed of all random numbers."""
         self._data["seed"] = seed
         return self
 
     def machine(self, **keys: Any) -> Self:
-        """Keys of `[machine]`."""
+        """Sets keys of `[machine]`."""
         self._data["machine"] = {**self._data.get("machine", {}), **keys}
         return self
 
     def display(self, **keys: Any) -> Self:
-        """Keys of `[display]`."""
+        """Sets keys of `[display]`."""
         self._data["display"] = {**self._data.get("display", {}), **keys}
         return self
 
     def clients(self, workload: WorkloadName, count: int = 1, *, named: str | None = None, **keys: Any) -> Self:
-        """A group of clients alike; `keys` are further keys of `[[clients]]`."""
+        """Adds a group of equal clients; `keys` are further keys of `[[clients]]`."""
         groups = self._data.setdefault("clients", [])
         self._groups[named or workload] = len(groups)
         groups.append({"workload": workload, "count": count, **keys})
         return self
 
     def at(self, time_s: float, action: ActionName, group: str | None = None, value: int | None = None) -> Self:
-        """Something that happens to a group, by its name, or to all. Raises `KeyError` when no group has that name."""
+        """Adds a timeline event for the named group, or for all clients. Raises `KeyError` for an unknown name."""
         event: dict[str, Any] = {"at_s": time_s, "action": action}
         if group is not None:
             event["group"] = self._groups[group]
@@ -60,15 +66,15 @@ class ScenarioBuilder:
         return self
 
     def before(self, first: str, then: str) -> Self:
-        """A rule: `first` comes before `then`, and both come."""
+        """Adds a rule: `first` and `then` both occur, in this order."""
         return self._rule(first=first, then=then)
 
     def within(self, time_s: float, first: str, then: str) -> Self:
-        """A rule: each `first` is followed by a `then` that soon."""
+        """Adds a rule: each `first` is followed by a `then` within `time_s`, s."""
         return self._rule(first=first, then=then, within_s=time_s)
 
     def never(self, what: str, first: str, then: str) -> Self:
-        """A rule: `what` does not come between a `first` and the next `then`."""
+        """Adds a rule: `what` does not occur between a `first` and the next `then`."""
         return self._rule(first=first, then=then, never=what)
 
     def _rule(self, **rule: Any) -> Self:
@@ -76,19 +82,19 @@ class ScenarioBuilder:
         return self
 
     def requires(self, metric: str, criterion: str) -> Self:
-        """A pass criterion such as `"frame_rate.min", ">= 59"`."""
+        """Adds a pass criterion such as `"frame_rate.min", ">= 59"`."""
         self._data.setdefault("criteria", {})[metric] = criterion
         return self
 
     def build(self) -> Scenario:
-        """The scenario. Raises `BadInput` when it is not a valid one."""
+        """The scenario. Raises `BadInput` when it is invalid."""
         return from_dict(self._data, str(self._data["name"]))
 
     def to_toml(self) -> str:
-        """The scenario as a file that `rayos run` takes. Raises `BadInput` when it is not a valid one."""
+        """The scenario as text of a file for `rayos run`. Raises `BadInput` when it is invalid."""
         return to_toml(self.build())
 
 
 def to_toml(scenario: Scenario) -> str:
-    """A scenario as TOML: what was given, not the defaults; `scenario.parse` reads it back."""
+    """A scenario as TOML, without defaults; `files.parse` reads it back."""
     return tomli_w.dumps(scenario.model_dump(mode="json", exclude_unset=True, exclude_none=True))

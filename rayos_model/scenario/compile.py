@@ -1,4 +1,4 @@
-"""Compilation of a scenario into the image that both systems start from."""
+"""Compilation of a scenario into the image from which both systems start. Must not know how they use it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ def build_image(
     power_cut_ns: int = 0,
     recorded: bool = False,
 ) -> Image:
-    """Compile a scenario. `trace_points` keeps every control-flow point in the trace; `abi.TRACE_WIRE` the wire too.
+    """Compile a scenario.
 
-    `detectors_off` blinds detectors, which proves that a test that relies on them can fail. `power_cut_ns` is when the
-    machine stops for good, so that a test can look at what the disk then holds; 0: it does not. `recorded`: QEMU
-    records or replays the run.
+    * `trace_points`: 1 also traces all control-flow points, `abi.TRACE_WIRE` also the bytes on the wire.
+    * `provoke`: the bug to plant, in tests of the detectors.
+    * `detectors_off`: detectors to disable, to prove that a test fails without them.
+    * `power_cut_ns`: time at which the machine stops, in tests of the disk's content; 0: never.
+    * `recorded`: QEMU records or replays the run.
     """
     tables: dict[tuple[int, ...], int] = {}
 
@@ -92,7 +94,7 @@ def build_image(
 
 
 def _faults(scenario: Scenario) -> Iterator[Fault]:
-    """The sources of faults; a target range is a client, a group or everybody."""
+    """The sources of faults. A range of targets is one client, one group or all clients."""
     for fault in scenario.faults:
         first, count = scenario.targets(fault)
         variants = FAULT_VARIANTS[fault.kind]
@@ -111,7 +113,7 @@ def _faults(scenario: Scenario) -> Iterator[Fault]:
 
 
 def _events(scenario: Scenario, groups: Sequence[Group]) -> tuple[Event, ...]:
-    """The timeline in order of time. A theme change without a value turns to the other theme; the first is 2."""
+    """The timeline in order of time. A theme change without a value toggles the theme, which is 2 at the start."""
     clients, theme, events = sum(group.count for group in groups), 2, []
     for entry in sorted(scenario.timeline, key=lambda entry: entry.at_s):
         first, count = (0, clients) if entry.group is None else _clients_of(groups[entry.group])
@@ -165,7 +167,7 @@ def _load(scenario: Scenario) -> Load:
 
 
 def _period_ns(rate_hz: float) -> int:
-    """Rounded down, as the display's refresh period is, so that equal rates have equal periods; 0 for no rate."""
+    """Period of a rate, ns, rounded down like the refresh period, so that equal rates are equal; 0 for no rate."""
     return int(NS / rate_hz) if rate_hz else 0
 
 

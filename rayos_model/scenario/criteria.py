@@ -1,4 +1,4 @@
-"""Pass criteria as a scenario writes them: metric, operator, value, unit. Judging a run by them is `verdict/`."""
+"""Pass criteria of a scenario: metric, operator, value, unit. Must not know how a run is judged (`verdict/`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CRITERION = re.compile(r"\s*(<=|>=|==|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One requirement; `value` is in the unit the metric is kept in (`unit`), `text` as the scenario wrote it."""
+    """One criterion. `value` is in `unit`, the metric's stored unit; `text` is as written in the scenario."""
 
     metric: str
     op: str
@@ -32,12 +32,12 @@ class Criterion:
     text: str
 
     def holds(self, measured: float) -> bool:
-        """Whether a measured value, in `unit`, fulfils this."""
+        """Whether a measured value, in `unit`, satisfies the criterion."""
         return _OPERATORS[self.op](measured, self.value)
 
 
 def parse_criterion(metric: str, text: str) -> Criterion:
-    """Parse `"op value unit"` for a metric. Raises `ValueError` with one line when name, form or unit is wrong."""
+    """Parse `"op value unit"` for a metric. Raises `ValueError` with a one-line text for a wrong name, form or unit."""
     if metric not in METRIC_UNITS:
         near = difflib.get_close_matches(metric, METRIC_UNITS, n=1, cutoff=0.5)
         raise ValueError(f"unknown metric {metric!r}" + (f"; did you mean {near[0]!r}?" if near else ""))

@@ -1,6 +1,7 @@
-"""Distributions a scenario may name, each compiled to the quantile table both systems draw from.
+"""Distributions of times in a scenario, compiled to the quantile tables from which both systems draw.
 
-Tables hold 1025 ascending whole nanoseconds: entry i is the quantile at i/1024, the last one that at 1 − 1/8192.
+A table has 1025 whole nanoseconds in ascending order: entry i is the quantile at i/1024, the last at 1 − 1/8192. Must
+not know what the times are for.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from rayos_model.contract.abi import QUANTILES
 _PROBABILITIES: Final = np.append(np.arange(QUANTILES - 1) / (QUANTILES - 1), 1 - 1 / 8192)
 
 LONGEST_NS: Final = 1 << 42
-"""Upper bound of a table entry (73 minutes): keeps the interpolation's product within 64 bits."""
+"""Upper bound of a table entry (73 minutes): the product in the interpolation then fits in 64 bits."""
 
 
 class _Distribution(BaseModel):
-    """A distribution of times, µs. `quantiles_us` gives its quantiles at an array of probabilities."""
+    """A distribution of times, µs. A subclass defines `quantiles_us`, the quantiles at an array of probabilities."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -29,10 +30,10 @@ class _Distribution(BaseModel):
         raise NotImplementedError
 
     def table(self) -> tuple[int, ...]:
-        """The quantile table, ns. Raises `ValueError` when a quantile exceeds 2⁴² ns."""
+        """The quantile table, ns. Raises `ValueError` for a quantile of 2⁴² ns or more."""
         ns = np.maximum(np.rint(self.quantiles_us(_PROBABILITIES) * 1000.0), 0.0)
         if not np.all(np.isfinite(ns)) or ns.max() >= LONGEST_NS:
-            raise ValueError(f"expected times below {LONGEST_NS / 1e9:.0f} s, got a longer one in the distribution")
+            raise ValueError(f"expected times below {LONGEST_NS / 1e9:.0f} s, got a longer quantile")
         return tuple(np.maximum.accumulate(ns.astype(np.int64)).tolist())
 
     @model_validator(mode="after")
@@ -91,7 +92,7 @@ class Gamma(_Distribution):
 
 
 class Empirical(_Distribution):
-    """Quantiles at evenly spaced probabilities from 0 to 1, ascending; linear in between."""
+    """Quantiles at evenly spaced probabilities from 0 to 1, ascending; interpolated linearly."""
 
     dist: Literal["empirical"] = "empirical"
     quantiles: tuple[Annotated[float, Field(ge=0)], ...] = Field(
@@ -109,7 +110,7 @@ class Empirical(_Distribution):
 
 
 Distribution = Annotated[Constant | Exponential | Uniform | Lognormal | Gamma | Empirical, Field(discriminator="dist")]
-"""`{ dist = "exponential", mean_us = 500 }` and its like."""
+"""Any of them, such as `{ dist = "exponential", mean_us = 500 }`."""
 
 DISTRIBUTIONS: Final[dict[str, type[_Distribution]]] = {
     "constant": Constant,

@@ -1,4 +1,4 @@
-"""Scenario files: reading, the shipped ones, the JSON Schema."""
+"""Scenario files: reading, the scenarios shipped with the package, the JSON Schema."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rayos_model.scenario.scenario import Scenario, from_dict
 
 
 def parse(text: str, source: str = "scenario") -> Scenario:
-    """Validate a scenario given as TOML text. Raises `BadInput`, with the line for a syntax error."""
+    """Parse and validate TOML text. Raises `BadInput`, for a syntax error with its line."""
     try:
         return from_dict(tomllib.loads(text), source)
     except RecursionError:
@@ -25,7 +25,7 @@ def parse(text: str, source: str = "scenario") -> Scenario:
 
 
 def load(name_or_path: str | Path) -> Scenario:
-    """A shipped scenario by name, or one from a `.toml` file (or a run's `scenario.json`). Raises `BadInput`."""
+    """A shipped scenario by name, or one from a `.toml` file or a run's `scenario.json`. Raises `BadInput`."""
     text = str(name_or_path)
     path = Path(name_or_path)
     if "/" not in text and path.suffix not in (".toml", ".json"):
@@ -55,13 +55,13 @@ _CATEGORIES: Final = ("calibration", "validation")
 
 
 def shipped(category: str = "") -> list[str]:
-    """Names of the scenarios in the package: `""` those for users, else `"calibration"` or `"validation"`."""
+    """Names of the shipped scenarios of a category: `""` (for users), `"calibration"` or `"validation"`."""
     folder = resources.files("rayos_model").joinpath("scenarios", *([category] if category else []))
     return sorted((e.name.removesuffix(".toml") for e in folder.iterdir() if e.name.endswith(".toml")), key=_natural)
 
 
 def load_shipped(name: str) -> Scenario:
-    """A scenario of the package by name. Raises `BadInput` that suggests near names."""
+    """A shipped scenario by name. Raises `BadInput` with a suggestion for an unknown name."""
     everything: list[str] = []
     for category in ("", *_CATEGORIES):
         names = shipped(category)
@@ -70,7 +70,7 @@ def load_shipped(name: str) -> Scenario:
             text = resources.files("rayos_model").joinpath("scenarios", *parts).read_text(encoding="utf-8")
             return parse(text, f"{name}.toml")
         everything += names
-    hint = suggest(name, everything) or "; `rayos scenarios list` shows them, a path must end in .toml"
+    hint = suggest(name, everything) or "; `rayos scenarios list` shows all names; a path must end in .toml"
     raise BadInput(f"no scenario is named {name!r}{hint}")
 
 

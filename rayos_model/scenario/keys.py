@@ -1,7 +1,7 @@
-"""Dotted keys into a scenario, such as `machine.quantum_us` or `clients.0.rate_hz`: read from text, set, validated.
+"""Dotted keys of a scenario, such as `machine.quantum_us` or `clients.0.rate_hz`: parsing, reading, changing.
 
-`clients` alone is the number of clients in all, shared out over the groups in the proportions the scenario has;
-`clients.*.KEY` sets KEY of every group. Must not know what the varied scenarios are for.
+`clients` is the total number of clients, distributed over the groups in the scenario's proportions; `clients.*.KEY` is
+KEY of every group. Must not know why a scenario is changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TOTAL_CLIENTS = "clients"
 
 
 def parse_value(text: str) -> Any:
-    """A value as TOML writes it (`60`, `0.5`, `[256, 128]`, `"input"`); a bare word is a string."""
+    """A value in TOML syntax (`60`, `0.5`, `[256, 128]`, `"input"`); a bare word is a string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -25,7 +25,7 @@ def parse_value(text: str) -> Any:
 
 
 def split_values(text: str) -> list[Any]:
-    """Values separated by commas outside brackets and braces, each read by `parse_value`."""
+    """Values separated by commas outside brackets and braces, each parsed by `parse_value`."""
     parts, depth, start = [], 0, 0
     for at, character in enumerate(text):
         depth += (character in "[{") - (character in "]}")
@@ -36,12 +36,12 @@ def split_values(text: str) -> list[Any]:
 
 
 def share_out(total: int, counts: list[int]) -> list[int]:
-    """`total` clients over groups in the proportions of `counts`, at least one each (method of Sainte-Laguë).
+    """Distribute `total` clients over groups in the proportions of `counts`, at least one each (Sainte-Laguë method).
 
-    Raises `ValueError` when there are fewer clients than groups.
+    Raises `ValueError` for fewer clients than groups.
     """
     if total < len(counts):
-        raise ValueError(f"expected at least {len(counts)}, one client a group, got {total}")
+        raise ValueError(f"expected at least {len(counts)}, one per group, got {total}")
     shares = [1] * len(counts)
     for _ in range(total - len(counts)):
         shares[max(range(len(counts)), key=lambda i: counts[i] / (2 * shares[i] + 1))] += 1
@@ -49,7 +49,7 @@ def share_out(total: int, counts: list[int]) -> list[int]:
 
 
 def with_changes(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
-    """The scenario with these keys changed. Raises `BadInput`: one line with scenario, key and what was expected."""
+    """The scenario with these keys changed. Raises `BadInput` with scenario, key and expectation."""
     data = scenario.model_dump(exclude_unset=True)
     for key, value in changes.items():
         _set(data, key, value, scenario)
@@ -57,7 +57,7 @@ def with_changes(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
 
 
 def value_of(scenario: Scenario, key: str) -> Any:
-    """What a key is in a scenario, defaults included. Raises `BadInput` when it has no such key."""
+    """The value of a key in a scenario, possibly a default. Raises `BadInput` for an unknown key."""
     if key == TOTAL_CLIENTS:
         return scenario.client_count
     where: Any = scenario.model_dump()
@@ -74,7 +74,7 @@ def value_of(scenario: Scenario, key: str) -> Any:
 
 
 def describe(changes: Mapping[str, Any]) -> str:
-    """`key=value` pairs on one line."""
+    """The changes as `key=value` pairs on one line."""
     texts = {key: f"{value:g}" if isinstance(value, float) else value for key, value in changes.items()}
     return ", ".join(f"{key}={text}" for key, text in texts.items())
 
@@ -108,7 +108,7 @@ def _put(table: dict[str, Any], path: list[str], value: Any, key: str, scenario:
     for part in path[:-1]:
         inner = table.get(part, {})
         if not isinstance(inner, dict):
-            raise BadInput(f"{scenario.name}: {key}: {part} is no table; see `rayos scenarios schema`")
+            raise BadInput(f"{scenario.name}: {key}: {part} is not a table; see `rayos scenarios schema`")
         table[part] = inner = dict(inner)
         table = inner
     table[path[-1]] = value

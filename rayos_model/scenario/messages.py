@@ -1,4 +1,4 @@
-"""Messages for mistakes in a scenario file: what, where, and what was expected."""
+"""Messages for errors in a scenario file: key, expectation, value found."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pydantic_core import ErrorDetails
 
 
 def suggest(name: str, candidates: Iterable[str]) -> str:
-    """`; did you mean …?` with the nearest of the candidates, or nothing where none is near."""
+    """`; did you mean …?` with the closest candidate, or an empty text if none is close."""
     near = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def causes(errors: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Leave out errors that only follow from one inside the same value."""
+    """The errors without those that only follow from an error inside the same value."""
     inside = {error["loc"][:n] for error in errors for n in range(len(error["loc"]))}
     return [error for error in errors if error["type"] != "too_short" or error["loc"] not in inside]
 
 
 def describe(error: ErrorDetails, known: Iterable[str]) -> str:
-    """One line for a pydantic error: key, what was expected, what was found. `known` are the keys allowed there."""
+    """One line for a pydantic error: key, expectation, value found. `known` are the keys allowed at its location."""
     location = error["loc"]
     key = ".".join(str(part) for i, part in enumerate(location) if not (i and location[i - 1] in ("think", "gap")))
     value = error["input"]

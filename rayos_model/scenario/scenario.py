@@ -1,4 +1,4 @@
-"""The scenario: a TOML file, validated; what both systems run. Must not know how either of them runs it."""
+"""The scenario: a validated TOML file, which both systems run. Must not know how either runs it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from rayos_model.scenario.tables import (
 
 
 class Scenario(_Part):
-    """A complete scenario; `load` reads one, `with_overrides` varies it."""
+    """A complete scenario. `files.load` reads one; `with_overrides` changes duration or seed."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
     kind: KindName = "soak"
@@ -40,26 +40,30 @@ class Scenario(_Part):
     duration_s: float = Field(gt=0, le=30 * 86400)
     seed: int = Field(default=1, ge=0, lt=1 << 63)
     warmup_s: float | None = Field(
-        default=None, ge=0, description="metrics start here; default: last client's start + 1 s, at most half the run"
+        default=None,
+        ge=0,
+        description="start of measured time; default: last client's start + 1 s, at most half the run",
     )
     machine: Machine = Machine()
     display: Display = Display()
     input: Input = Input()
     clients: tuple[ClientGroup, ...] = Field(min_length=1)
     load: Load = Load()
-    network: Network | None = Field(default=None, description="default: there is none")
+    network: Network | None = Field(default=None, description="default: no network")
     limits: Limits = Limits()
     faults: tuple[Fault, ...] = Field(default=(), max_length=64, description="injected failures")
     timeline: tuple[TimelineEvent, ...] = Field(
-        default=(), max_length=MAX_EVENTS, description="what happens to clients at certain times"
+        default=(), max_length=MAX_EVENTS, description="events for clients at given times"
     )
-    constraints: tuple[Constraint, ...] = Field(default=(), description="order and deadlines of the run's moments")
+    constraints: tuple[Constraint, ...] = Field(
+        default=(), description="rules about order and deadlines of the run's moments"
+    )
     criteria: dict[str, str] = Field(default_factory=dict, description='metric → "operator value unit"')
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.machine.ipi_delay_seed and self.machine.vcpus == 1:
-            raise ValueError("machine.ipi_delay_seed: expected vcpus of at least 2: one alone interrupts nobody")
+            raise ValueError("machine.ipi_delay_seed: expected vcpus of at least 2, because one CPU receives no IPIs")
         if self.load.disk_iops and not self.machine.disk_mb:
             raise ValueError("load.disk_iops: expected a machine with a disk; machine.disk_mb is 0")
         if self.input.source == "device" and self.machine.vcpus > 1:
@@ -68,7 +72,7 @@ class Scenario(_Part):
             raise ValueError(f"warmup_s: expected less than duration_s ({self.duration_s:g}), got {self.warmup_s:g}")
         if self.client_count + self.load.processes > MAX_CLIENTS:
             raise ValueError(
-                f"clients: expected at most {MAX_CLIENTS} in all, those of the load included, "
+                f"clients: expected at most {MAX_CLIENTS} in total, including processes of the load, "
                 f"got {self.client_count + self.load.processes}"
             )
         for i, group in enumerate(self.clients):
@@ -114,27 +118,27 @@ class Scenario(_Part):
         start_s, end_s = self.fault_window(fault)
         if not start_s < end_s <= self.duration_s:
             raise ValueError(
-                f"{key}: expected it to strike before the last {RECOVERY_LIMIT_S:g} s, in which it must be recovered "
-                f"from, got {start_s:g} s of {self.duration_s:g} s"
+                f"{key}: expected a time before the last {RECOVERY_LIMIT_S:g} s, which are left for recovery, "
+                f"got {start_s:g} s of {self.duration_s:g} s"
             )
 
     def _check_partition(self, key: str, fault: Fault) -> None:
         if self.network is None:
-            raise ValueError(f"{key}: expected a network to part; the scenario has no table network")
+            raise ValueError(f"{key}: expected a scenario with a table [network]")
         if fault.duration_s is not None and fault.duration_s * 1000 <= self.network.timeout_ms:
             raise ValueError(
                 f"{key}.duration_s: expected more than network.timeout_ms ({self.network.timeout_ms:g}), after which a "
-                f"partition is noticed, got {fault.duration_s:g} s"
+                f"partition is detected, got {fault.duration_s:g} s"
             )
 
     def fault_window(self, fault: Fault) -> tuple[float, float]:
-        """When a source of faults strikes: from and up to, s."""
+        """Start and end of the time in which a source of faults strikes, s."""
         last_s = self.duration_s - RECOVERY_LIMIT_S - (fault.duration_s or 0)
         end_s = last_s if fault.end_s is None else fault.end_s
         return (fault.start_s if fault.at_s is None else fault.at_s), end_s
 
     def targets(self, fault: Fault) -> tuple[int, int]:
-        """The clients whom a source of faults may strike: the first and their number."""
+        """The clients that a source of faults may strike: (first id, number)."""
         if isinstance(fault.target, int):
             return fault.target, 1
         if fault.group is None:
@@ -143,7 +147,7 @@ class Scenario(_Part):
 
     @property
     def client_count(self) -> int:
-        """Clients over all groups."""
+        """Number of clients in all groups."""
         return sum(group.count for group in self.clients)
 
     @property
@@ -152,17 +156,17 @@ class Scenario(_Part):
 
     @property
     def last_start_s(self) -> float:
-        """When the last of all clients is started."""
+        """Start time of the last client, s."""
         return max(group.last_start_s for group in self.clients)
 
     @property
     def settled_s(self) -> float:
-        """When every client has had a second since its start."""
+        """Time at which every client has run for one second, s."""
         return self.last_start_s + 1
 
     @property
     def warmup_ns(self) -> int:
-        """Start of the measured part, ns; see `warmup_s`."""
+        """Start of the measured time, ns; see `warmup_s`."""
         warmup_s = min(self.settled_s, self.duration_s / 2) if self.warmup_s is None else self.warmup_s
         return round(warmup_s * NS)
 
@@ -172,9 +176,9 @@ class Scenario(_Part):
         return round(self.display.refresh_hz * 1000)
 
     def with_overrides(self, *, duration_s: float | None = None, seed: int | None = None) -> Scenario:
-        """The same scenario for another duration or seed. Raises `BadInput`.
+        """The scenario with another duration or seed. Raises `BadInput`.
 
-        An explicit warm-up that the new duration leaves no room for shrinks to half of it.
+        An explicit warm-up of at least the new duration becomes half of it.
         """
         changed = self.model_dump(exclude_unset=True)
         if seed is not None:
@@ -187,7 +191,7 @@ class Scenario(_Part):
 
 
 def from_dict(data: Mapping[str, Any], source: str = "scenario") -> Scenario:
-    """Validate a scenario given as a mapping. Raises `BadInput` whose line names `source`, key and expectation."""
+    """Validate a scenario given as a mapping. Raises `BadInput` with `source`, key and expectation."""
     try:
         return Scenario.model_validate(data)
     except ValidationError as error:
@@ -197,7 +201,7 @@ def from_dict(data: Mapping[str, Any], source: str = "scenario") -> Scenario:
 
 
 def _fields_at(location: tuple[int | str, ...]) -> list[str]:
-    """Keys known in the table a location lies in."""
+    """Keys allowed in the table of a location."""
     tables: dict[str, type[BaseModel]] = {
         "machine": Machine,
         "display": Display,

@@ -1,7 +1,7 @@
-"""The same event in two runs: the n-th measurement of a client. Must not know what a difference between them means.
+"""Pairing of events in two runs: the n-th measurement of a client in both. Must not know what differences mean.
 
-Both systems, and every run of one scenario, draw the same random numbers, so that a client does the same in the same
-order; only when and how fast may differ.
+All runs of one scenario, on either system, draw the same random numbers. A client therefore does the same things in the
+same order; only times differ.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ Indices = NDArray[np.int64]
 
 
 def pair(first: Records, second: Records) -> tuple[Indices, Indices]:
-    """Where the events that both traces have lie in each: two arrays of one length; all records are of one kind."""
+    """Indices of the events common to both traces, as two arrays of equal length. All records must be of one kind."""
     keys = _keys(first), _keys(second)
     _, at_first, at_second = np.intersect1d(*keys, assume_unique=True, return_indices=True)
     return at_first, at_second
 
 
 def _keys(records: Records) -> Indices:
-    """Client and ordinal of each record as one number."""
+    """Key of each record: its client and its ordinal among that client's records."""
     order = np.argsort(records["subject"], kind="stable")
     subjects = records["subject"][order].astype(np.int64)
     keys = np.empty(len(records), np.int64)

@@ -1,4 +1,4 @@
-"""Trace records as Parquet and as numpy arrays or data frames. Must not know what the records mean for a verdict."""
+"""Trace records in Parquet files, NumPy arrays and data frames. Must not know what the records mean."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCHEMA: Final = pa.schema([(name, pa.from_numpy_dtype(TRACE_DTYPE[name])) for n
 
 
 class TraceWriter:
-    """Writes records to a Parquet file as they come; a context manager. Raises `OSError` when the disk does."""
+    """Context manager that writes records to a Parquet file in groups. Raises `OSError` when writing fails."""
 
     def __init__(self, path: Path, rows_per_group: int = 1 << 16) -> None:
         self._writer = pq.ParquetWriter(path, _SCHEMA, compression="zstd")
@@ -33,7 +33,7 @@ class TraceWriter:
         self._pending_rows = 0
 
     def append(self, records: Records) -> None:
-        """Add records (one-dimensional, `TRACE_DTYPE`); they are written in groups of some ten thousand."""
+        """Add records (one-dimensional, `TRACE_DTYPE`); they are written in groups of `rows_per_group`."""
         if len(records):
             self._pending.append(records)
             self._pending_rows += len(records)
@@ -41,7 +41,7 @@ class TraceWriter:
             self._flush()
 
     def close(self) -> None:
-        """Write what is pending and the footer."""
+        """Write pending records and the footer."""
         self._flush()
         self._writer.close()
 
@@ -61,7 +61,7 @@ class TraceWriter:
 
 
 def iter_trace(path: Path, kinds: Collection[int] | None = None) -> Iterator[Records]:
-    """Records of a Parquet trace in chunks of bounded size, in the order written; `kinds` selects."""
+    """Records of a Parquet trace in chunks of bounded size, in the order written; only `kinds`, if given."""
     wanted = None if kinds is None else pa.array([int(kind) for kind in kinds], pa.uint16())
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=1 << 18):
@@ -74,7 +74,7 @@ def iter_trace(path: Path, kinds: Collection[int] | None = None) -> Iterator[Rec
 
 
 def read_trace(path: Path, kinds: Collection[int] | None = None) -> Records:
-    """A whole Parquet trace as one structured array, in the order written; `kinds` selects."""
+    """A Parquet trace as one structured array, in the order written; only `kinds`, if given."""
     chunks = list(iter_trace(path, kinds))
     return np.concatenate(chunks) if chunks else np.zeros(0, dtype=TRACE_DTYPE)
 
@@ -112,7 +112,7 @@ def frame(records: Records) -> pd.DataFrame:
 
 
 def record(time_ns: int, kind: int, subject: int = 0, arg: int = 0, thread: int = 0, cpu_ns: int = 0) -> Records:
-    """One record as an array of length 1; for tests and small tools."""
+    """One record, as an array of length 1."""
     records = np.zeros(1, dtype=TRACE_DTYPE)
     records[0] = (time_ns, arg, subject, cpu_ns, kind, thread, 0, 0, 0, 0)
     return records

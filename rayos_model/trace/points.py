@@ -1,7 +1,7 @@
-"""Points as trace records: what the kernel writes for a point that the model comes to.
+"""Points: labels, sizes and trace records of the places in a thread's control flow at which a segment ends.
 
-A point is a tuple `(label, *sizes)`, such as `("request.wl_surface.commit",)` or `("receive", bytes, writes)`; the
-sizes of each label are those of `rayos_model.parameters.SIZES`.
+A point is a tuple `(label, *sizes)`, such as `("request.wl_surface.commit",)` or `("receive", bytes, writes)`; `SIZES`
+names the sizes of each label. Must not know what a segment costs.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ _PIPE_IO = ("pipe_read", "pipe_write", "close")
 
 
 def thread_name(thread: int) -> str:
-    """What a thread is called: 'compositor', 'client 3' …"""
+    """Name of a thread: 'compositor', 'client 3' …"""
     if thread >= ThreadId.CLIENT0:
         return f"client {thread - ThreadId.CLIENT0}"
     return next((known.name.lower() for known in ThreadId if known == thread), f"thread {thread}")
 
 
 def record_of(label: str, sizes: tuple[Any, ...], subject: int) -> tuple[TraceKind, int, int]:
-    """(kind, subject, arg) of the record that the kernel writes for a point; `subject` where no size takes its place.
+    """(kind, subject, arg) of the record that the kernel writes for a point; `subject` unless a size takes its place.
 
-    Raises `KeyError` when no point has that label.
+    Raises `KeyError` for an unknown label.
     """
     name, _, detail = label.partition(".")
     if sizes and size_names(label)[0] in OF_THEMSELVES:
-        sizes = ()  # other records tell them
+        sizes = ()  # carried by other records
     if label == "request.none":
         return TraceKind.P_REQUEST, subject, pack(request_id(0, 0), 0)
     if name == "request":
@@ -95,7 +95,7 @@ REQUESTS: dict[Interface, tuple[str, ...]] = {
 _PIPE_IO = ("pipe_read", "pipe_write", "close")
 _OPERATIONS = ("read", "write", "flush")
 _SIDES = tuple(side.name.lower() for side in NetSide)
-#: Points whose subject says which of several things they are: 'disk_done.write', 'memory.map'.
+#: Kinds of points whose subject is part of the label: 'disk_done.write', 'memory.map'.
 POINT_DETAILS: dict[TraceKind, tuple[str, ...]] = {
     TraceKind.P_DISK_SUBMIT: _OPERATIONS,
     TraceKind.P_DISK_DONE: _OPERATIONS,
@@ -116,7 +116,7 @@ THREAD_CLASSES = {
 
 
 def request_label(identity: int) -> str:
-    """The label of a request: 'request.<interface>.<request>'; of one to nobody or for nothing: 'request.none'."""
+    """Label of a request: 'request.<interface>.<request>'; 'request.none' for an unknown object or opcode."""
     if identity >> 8 == 0:
         return "request.none"
     interface, opcode = Interface(identity >> 8), identity & 0xFF
@@ -128,6 +128,7 @@ def request_label(identity: int) -> str:
 
 
 def label_of(kind: int, detail: int) -> str:
+    """Label of a point; `detail` is the subject or argument that is part of it."""
     if kind == TraceKind.P_REQUEST:
         return request_label(detail)
     if kind == TraceKind.P_PIPE_IO:
@@ -144,7 +145,7 @@ def label_of(kind: int, detail: int) -> str:
     return f"{name}.{BatchTag(detail).name.lower()}" if kind in (TraceKind.P_ENTER, TraceKind.P_SEND) else name
 
 
-#: Sizes that accompany a point, by its label or the label's first part.
+#: Sizes of a point, by its label or the first part of its label.
 SIZES: Mapping[str, tuple[str, ...]] = {
     "enter": ("steps", "rows"),
     "receive": ("bytes", "writes"),
@@ -171,16 +172,16 @@ SIZES: Mapping[str, tuple[str, ...]] = {
 }
 
 OF_THEMSELVES = ("dropped", "awaited")
-"""Sizes that make only the segment that ends at their point dearer, not the one after it."""
+"""Sizes that affect only the segment ending at their point, not the one after it."""
 
 
 def size_names(label: str) -> tuple[str, ...]:
-    """The names of the sizes that points called `label` carry."""
+    """Names of the sizes of points with this label."""
     return SIZES.get(label) or SIZES.get(label.partition(".")[0], ())
 
 
 def heap_depth(sleepers: int) -> int:
-    """Levels of a binary heap that holds `sleepers` threads."""
+    """Levels of a binary heap with `sleepers` threads."""
     return sleepers.bit_length()
 
 

@@ -1,6 +1,6 @@
-"""From a trace with points to a table of segments: who, from which point to which, at what sizes, at what cost.
+"""Table of the segments of a trace with points: thread, pair of points, sizes, CPU time.
 
-The labels are those of :mod:`rayos_model.parameters`; the model walks the same points.
+The labels are those of :mod:`rayos_model.trace.points`; the model passes the same points. Must not know expected costs.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def _labels(points: Records) -> pd.Series:
     return pd.Series(key).map({value: label_of(value >> 32, value & 0xFFFFFFFF) for value in np.unique(key).tolist()})
 
 
-def _blocks_told_apart(label: pd.Series, thread: NDArray[np.uint16]) -> pd.Series:
-    """Who blocks in a call of the store has done some of its work by then: such blocks are named after the call.
+def _named_after_calls(label: pd.Series, thread: NDArray[np.uint16]) -> pd.Series:
+    """Labels with blocks inside a store call named after the call, because part of its work precedes them.
 
-    Which call it was is known from the point at its end, the thread's next one.
+    The call is known from the thread's next point, which ends it.
     """
     call = label.groupby(thread).shift(-1).map(_STORE_CALLS)
     return label.where((label != "block") | call.isna(), call)
@@ -50,7 +50,7 @@ def _depth(sleepers: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _sizes(points: Records, label: pd.Series) -> pd.DataFrame:
-    """Size columns a to e, whose meaning :data:`rayos_model.parameters.SIZES` gives by label."""
+    """Size columns a to e; :data:`rayos_model.trace.points.SIZES` names them per label."""
     low, high = points["arg"] & 0xFFFFFFFF, points["arg"] >> 32
     kind, subject = points["kind"], points["subject"]
     packed = kind == TraceKind.P_ENTER
@@ -73,7 +73,7 @@ def _sizes(points: Records, label: pd.Series) -> pd.DataFrame:
 
 
 def _dropped(trace: Records, points: Records) -> np.ndarray:
-    """Blocks that the buffer cache gave up for the thread of each point since its point before."""
+    """Blocks that the buffer cache dropped on behalf of each point's thread since its previous point."""
     columns = {"time": np.int64, "thread": np.int64}
     reclaims, every = (
         pd.DataFrame({"time": records["time_ns"], "thread": records["thread"]}).astype(columns)
@@ -86,9 +86,9 @@ def _dropped(trace: Records, points: Records) -> np.ndarray:
 
 
 def _awaited(trace: Records, points: Records) -> np.ndarray:
-    """Of each delivery among the points, whether the device had to be waited for: 1 or 0.
+    """For each completion among the points: 1 if the disk thread had to wait for the device, else 0.
 
-    It has, when the request was submitted after the last such wait, which was for all that were under way.
+    It had to if the request was submitted after the last such wait, which covered all requests in flight.
     """
     requests = trace[trace["kind"] == TraceKind.M_DISK_REQUEST]
     latest = np.searchsorted(requests["time_ns"], points["time_ns"], side="right") - 1
@@ -101,7 +101,7 @@ def _awaited(trace: Records, points: Records) -> np.ndarray:
 
 
 def _pages_of_last_shm(points: Records, where: np.ndarray) -> np.ndarray:
-    """Pages of the shared memory that the client of each selected record created last before it."""
+    """Pages of the last shared memory created by the client of each selected record before it."""
     made = points[points["kind"] == TraceKind.P_SHM]
     left = pd.DataFrame(
         {"time": points["time_ns"][where].astype(np.int64), "client": points["subject"][where].astype(np.int64)}
@@ -118,15 +118,15 @@ def _pages_of_last_shm(points: Records, where: np.ndarray) -> np.ndarray:
 
 
 def segments(trace: Records) -> pd.DataFrame:
-    """One row a segment.
+    """One row per segment, in the order of the trace.
 
-    Columns: time_ns (of its end), thread, depth (of the heap of sleepers), pair ('client.block>receive'),
-    kind ('client.receive'), cpu_ns, irqs,
-    dispatches, and one column for each size name, with the previous point's as prev_<name>; NaN where not carried.
+    Columns: time_ns (of its end), thread, cpu_ns, irqs, dispatches, depth (of the heap of sleepers), pair
+    ('client.block>receive'), kind ('client.receive'), and one column per size, with that of the previous point as
+    prev_<name>; NaN where the point has no such size.
     """
     points = trace[trace["kind"] < FIRST_MEASUREMENT]
     label = _labels(points)
-    label = _blocks_told_apart(label, points["thread"])
+    label = _named_after_calls(label, points["thread"])
     sizes = _sizes(points, label)
     frame = pd.DataFrame(
         {
@@ -145,9 +145,9 @@ def segments(trace: Records) -> pd.DataFrame:
         for name in of.dropna().unique():
             target = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
             frame[name] = target.where(of != name, sizes[column])
-    for name, told_elsewhere in (("dropped", _dropped), ("awaited", _awaited)):
+    for name, from_other_records in (("dropped", _dropped), ("awaited", _awaited)):
         if name in frame:
-            frame[name] = frame[name].where(frame[name].isna(), told_elsewhere(trace, points))
+            frame[name] = frame[name].where(frame[name].isna(), from_other_records(trace, points))
     own = list(frame.columns[7:])
     before = frame.groupby("thread")[["label", *own]].shift()
     before["label"] = before["label"].where(before["label"].notna(), "start")

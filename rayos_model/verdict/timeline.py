@@ -1,9 +1,9 @@
-"""A run's timeline: its markers and measurements as moments, and rules about their order and distance.
+"""Timeline of a run: its markers and measurements as moments, and rules about their order and distance in time.
 
-Must not know which system made the run. A moment is named by its marker without `RAYOS_`
-(`INTEGRATION:MILESTONE:all windows shown`, `SOAK:CLIENT_CREATED:3`) or by its measurement and client
-(`commit_to_present:3`, `hang:0`); those of no client by their name alone (`flip`, `dropped`).
-Patterns are shell patterns.
+The name of a moment is its marker without `RAYOS_` (`INTEGRATION:MILESTONE:all windows shown`,
+`SOAK:CLIENT_CREATED:3`), or its measurement and client (`commit_to_present:3`, `hang:0`), or the measurement alone
+where it has no client (`flip`, `dropped`). Rules name moments by shell patterns. Must not know which system made the
+run.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _TIMES_OF_MARKERS: Final = {
     "RAYOS_SOAK:METRICS_SNAPSHOT": TraceKind.M_IDLE,
     "RAYOS_SOAK:COMPLETE": TraceKind.M_LEAK,
 }
-"""The n-th marker of a name was printed at the time of the n-th record of its kind."""
+"""Marker → kind of record; the n-th marker was printed at the time of the n-th record."""
 KINDS: Final = (*_OF_CLIENTS, *_OF_NOBODY, *_TIMES_OF_MARKERS.values(), TraceKind.M_MARKER)
-"""The trace records that a timeline is made from."""
+"""Kinds of the trace records from which a timeline is built."""
 _CONTEXT: Final = 3
 _LONGEST_SLICE: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Something that happened, ns after the scenario's start."""
+    """A named event; `time_ns` is relative to the start of the scenario."""
 
     time_ns: int
     name: str
@@ -56,7 +56,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule that a timeline breaks, why, and the moments around the breach."""
+    """A violated rule, the reason, and the moments around the violation."""
 
     constraint: Constraint
     why: str
@@ -67,7 +67,7 @@ class Violation:
 
 
 def describe(constraint: Constraint) -> str:
-    """A rule in words, milestones without their family."""
+    """A rule in words; milestones are named without their family."""
     first, then, never = (
         None if pattern is None else repr(re.sub(r"^INTEGRATION:(MILESTONE:)?", "", pattern))
         for pattern in (constraint.first, constraint.then, constraint.never)
@@ -80,9 +80,9 @@ def describe(constraint: Constraint) -> str:
 
 
 def timeline(log: Log, records: Records) -> list[Moment]:
-    """All moments of a run in order of time, from its marker log and its trace (`KINDS` of it are enough).
+    """All moments of a run in order of time, from its marker log and its trace records of `KINDS`.
 
-    Markers whose time the trace does not tell, as in a run without one, are left out.
+    Markers without a corresponding record, hence without a known time, are left out.
     """
     times = _times_of_markers(records)
     moments = []
@@ -108,7 +108,7 @@ def _times_of_markers(records: Records) -> defaultdict[TraceKind, Iterator[int]]
 
 
 def check(constraints: Iterable[Constraint], moments: Sequence[Moment]) -> list[Violation]:
-    """The first breach of each rule that the moments, in order of time, break."""
+    """The first violation of each rule that is violated; `moments` are in order of time."""
     found = (_check(constraint, moments) for constraint in constraints)
     return [violation for violation in found if violation is not None]
 
@@ -124,20 +124,20 @@ def _check(constraint: Constraint, moments: Sequence[Moment]) -> Violation | Non
         for first in firsts:
             then = next((place for place in thens if place > first), None)
             if then is None:
-                return broken("it never came", first, first)
+                return broken("it never occurred", first, first)
             took_ns = moments[then].time_ns - moments[first].time_ns
             if took_ns > limit_ns:
                 return broken(f"it took {took_ns / NS:.6g} s", first, then)
-        return None if firsts else broken(f"there is no {constraint.first!r}", 0, 0)
+        return None if firsts else broken(f"no moment matches {constraint.first!r}", 0, 0)
     if constraint.never is not None:
         for never in _places(constraint.never, moments):
             since = max((place for place in firsts if place < never), default=None)
             if since is not None and not any(since < then < never for then in thens):
-                return broken(f"{moments[never].name} came", since, never)
+                return broken(f"{moments[never].name} occurred", since, never)
         return None
     if not firsts or not thens:
-        return broken(f"there is no {constraint.then if firsts else constraint.first!r}", 0, 0)
-    return None if firsts[0] < thens[0] else broken("the other way round", thens[0], firsts[0])
+        return broken(f"no moment matches {constraint.then if firsts else constraint.first!r}", 0, 0)
+    return None if firsts[0] < thens[0] else broken("they occurred in the opposite order", thens[0], firsts[0])
 
 
 def _places(pattern: str, moments: Sequence[Moment]) -> list[int]:
@@ -146,7 +146,7 @@ def _places(pattern: str, moments: Sequence[Moment]) -> list[int]:
 
 
 def _slice(moments: Sequence[Moment], start: int, end: int) -> tuple[Moment, ...]:
-    """The moments from `start` to `end` with some around them; a long stretch without its middle."""
+    """The moments from `start` to `end` with three on either side; a long slice without its middle."""
     around = moments[max(0, start - _CONTEXT) : end + _CONTEXT + 1]
     half = _LONGEST_SLICE // 2
     return tuple(around) if len(around) <= _LONGEST_SLICE else (*around[:half], *around[-half:])

@@ -1,4 +1,4 @@
-"""Verdicts on a run's metrics: each criterion with its value and limit."""
+"""Verdicts on a run: every criterion with measured value and limit, and the checks of its marker log."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FAILURE_DEFAULTS: Final = {
     "cascades": "== 0",
     "memory.leak": "== 0 kb",
 }
-"""What every failure test must fulfil besides its own criteria."""
+"""Criteria of every failure test, in addition to its scenario's."""
 
 _DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {
     "soak": SOAK_DEFAULTS,
@@ -44,7 +44,7 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A criterion and what was measured; `measured` is None when the run has no such measurement, which fails it."""
+    """A criterion with the measured value. `measured` is None where the run has no measurement; then `ok` is False."""
 
     metric: str
     measured: float | None
@@ -63,7 +63,7 @@ VERDICTS_FORM: Final = TypeAdapter(list[Verdict])
 
 
 def evaluate(scenario: Scenario, metrics: Metrics) -> list[Verdict]:
-    """Judge a run's metrics, one verdict a criterion, in the scenario's order after the defaults of its kind."""
+    """Judge a run's metrics: one verdict per criterion, defaults of the scenario's kind first."""
     verdicts = []
     for metric, criterion in criteria_of(scenario).items():
         found = metrics.values.get(metric)
@@ -89,7 +89,7 @@ def log_verdicts(log: LogJudge, kind: str) -> list[Verdict]:
 
 
 def criteria_of(scenario: Scenario) -> dict[str, Criterion]:
-    """The scenario's criteria, with the defaults of its kind where it has none of its own for that metric."""
+    """The scenario's criteria, and the defaults of its kind for other metrics."""
     defaults = dict(_DEFAULTS.get(scenario.kind, {}))
     if not scenario.faults:
         defaults.pop("recovery.time.max", None)  # there is nothing to recover from

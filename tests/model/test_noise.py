@@ -123,7 +123,7 @@ def test_a_long_pass_varies_by_a_lesser_share_than_a_short_one() -> None:
 
 def test_what_is_passed_first_is_known_though_it_is_interrupted_and_seldom() -> None:
     table = varying({(0, 8, "longer"): 1000})
-    first = table.head(4).assign(warmth="first", cpu_ns=2_000_000.0, irqs=1.0)
+    first = table.head(4).assign(cache_state="first", cpu_ns=2_000_000.0, irqs=1.0)
     found = fit_pairs(pd.concat([table, first], ignore_index=True), SCHEDULING, {}, noisy=True)["client.a>receive"]
     assert found.spread_by_cache_state["first"][PROBABILITIES.index(0.5)] == pytest.approx(2000, rel=0.1)
 

@@ -116,10 +116,10 @@ def test_autocorrelation_is_that_of_the_process() -> None:
 def test_replication_goes_on_until_the_interval_is_as_narrow_as_asked() -> None:
     rng = np.random.default_rng(5)
     draws = rng.normal(100, 10, 1000)
-    estimate = until_precise(lambda r: float(draws[r]), 0.02, most=1000)
+    estimate = until_precise(lambda r: float(draws[r]), 0.02, max_samples=1000)
     assert estimate.relative_half_width <= 0.02
     assert estimate.samples == pytest.approx((1.96 * 10 / 2) ** 2, rel=0.5)
-    assert until_precise(lambda r: float(draws[r]), 0.001, most=20).samples == 20
+    assert until_precise(lambda r: float(draws[r]), 0.001, max_samples=20).samples == 20
     assert until_precise(lambda r: 5.0, 0.01).samples == 5
 
 

@@ -12,8 +12,9 @@ from rayos_model.calibration import load_calibration
 from rayos_model.calibration.diagnostics import Identifiability, fits, identifiability, load_segments, residuals
 from rayos_model.calibration.fit import fit_kinds, fit_pairs, fit_scheduling
 from rayos_model.calibration.store import calibration_root
-from rayos_model.costs.parameters import Memory, Parameters, Scheduling
+from rayos_model.costs.parameters import Memory, Parameters, Scheduling, Segment
 from rayos_model.errors import BadInput
+from rayos_model.experiments import tornado
 from rayos_model.experiments.calibration_quality import Diagnosis
 from rayos_model.experiments.elasticity import STEP, elasticities, variations
 from rayos_model.metrics.metrics import Metrics, Value
@@ -140,6 +141,25 @@ def test_a_variation_changes_one_parameter_and_the_model_notices() -> None:
     base, slow = simulate(what, shipped), simulate(what, varied["compositor.composite"])
     assert slow["composition.mean"] == pytest.approx(2 * base["composition.mean"], rel=0.05)
     assert slow["buffer_commit.p50"] == base["buffer_commit.p50"], "a commit does not wait for a pass in this scenario"
+
+
+def test_a_segment_is_scaled_alike_by_a_pace_an_elasticity_and_a_tornado() -> None:
+    """What SMP adds is scaled as well: 1.1 × (233.4 + 207.7) ns, not 1.1 × 233.4 + 207.7 = 464.4 ns."""
+    segment = Segment(fixed_ns=233.4, smp_ns=207.7, by_sizes_ns={"bytes=32": 300.0}, observations=9)
+    shipped = load_calibration()
+    alone = shipped.model_copy(
+        update={"segments": {"compositor.block>repaint": segment}, "kinds": {"compositor.repaint": segment}}
+    )
+    scaled = (
+        alone.scaled(1.1),
+        dict(variations(alone, 1.1))["compositor.repaint"],
+        tornado.scaled(alone, "compositor", 1.1),
+    )
+    for parameters in scaled:
+        found = parameters.on_smp().segments["compositor.block>repaint"]
+        assert found.fixed_ns == pytest.approx(485.2, abs=0.05)
+        assert found.by_sizes_ns == {"bytes=32": pytest.approx(1.1 * 507.7)}
+        assert parameters.kinds["compositor.repaint"] == segment.scaled(1.1)
 
 
 def test_the_page_shows_parameters_residuals_and_what_cannot_be_told_apart() -> None:

@@ -53,7 +53,7 @@ def test_each_form_of_rule_holds_and_breaks(constraint: Constraint, text: str, h
 def test_a_breach_shows_the_moments_around_it() -> None:
     (violation,) = check([rule(never="c")], moments("p q r s a x c y z w v"))
     assert [moment.name for moment in violation.slice] == ["q", "r", "s", "a", "x", "c", "y", "z", "w"]
-    assert "never 'c' between 'a' and 'b': c came" in str(violation)
+    assert "never 'c' between 'a' and 'b': c occurred" in str(violation)
     assert "4.000000 s  a" in str(violation)
 
 
