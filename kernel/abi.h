@@ -48,7 +48,7 @@ struct image_settings { /* follows the header */
     u32 memory_mb;
     u32 width;         /* pixels */
     u32 height;
-    u32 refresh_mhz;   /* millihertz */
+    u32 refresh_millihertz;
     u32 trace_points;  /* 0: keep measurements only; 1: also points (kinds < 64); TRACE_WIRE: also bytes on the wire */
     u32 compositor_priority;
     u32 socket_bytes;  /* capacity of each direction of a client's socket */

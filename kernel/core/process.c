@@ -144,7 +144,7 @@ static bool map_config(struct process *p, u64 end_ns)
         _Alignas(CLIENT_EVENTS - CLIENT_CONFIG) struct image_event events[MAX_EVENTS];
     } page;                                    /* static: only the launcher creates processes */
     page.config = (struct client_config){
-        .seed = s->seed, .end_ns = end_ns, .refresh_ns = 1000000000000ull / s->refresh_mhz,
+        .seed = s->seed, .end_ns = end_ns, .refresh_ns = 1000000000000ull / s->refresh_millihertz,
         .epoch_tsc = time_epoch_tsc(), .tsc_mult = time_tsc_mult(), .id = p->client, .generation = p->generation,
     };
     if (is_load(p))

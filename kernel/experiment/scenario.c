@@ -98,9 +98,9 @@ static const char *check_settings(const struct image_settings *s)
         return "duration_ns";
     if (!within(s->quantum_ns, 10000, 1000000000))
         return "quantum_ns";
-    if (!within(s->refresh_mhz, 1000, 1000000))
-        return "refresh_mhz";
-    if (s->repaint_window_ns >= 1000000000000ull / s->refresh_mhz)
+    if (!within(s->refresh_millihertz, 1000, 1000000))
+        return "refresh_millihertz";
+    if (s->repaint_window_ns >= 1000000000000ull / s->refresh_millihertz)
         return "repaint_window_ns";
     if (s->ping_interval_ns > MAX_TIME_NS)
         return "ping_interval_ns";

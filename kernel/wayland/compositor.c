@@ -25,7 +25,7 @@ u32 event_time(void)
 /* (2k + 1) * 10^12 / (2 * refresh rate in millihertz), without overflow. */
 static u64 vblank_time(u64 k)
 {
-    u64 refresh_millihertz = scenario()->refresh_mhz, divisor = 2 * refresh_millihertz, odd = 2 * k + 1;
+    u64 refresh_millihertz = scenario()->refresh_millihertz, divisor = 2 * refresh_millihertz, odd = 2 * k + 1;
     return odd * (1000000000000 / divisor) + odd * (1000000000000 % divisor) / divisor;
 }
 

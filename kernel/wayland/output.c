@@ -7,7 +7,7 @@ void output_bound(struct object *object)
 {
     const struct image_settings *s = scenario();
     event(object->client, object->id, EVENT_OUTPUT_GEOMETRY, 0, 0, 0, 0, 0, "RAYOS", "virtual", 0);
-    u32 flags = MODE_CURRENT | MODE_PREFERRED, refresh_millihertz = s->refresh_mhz;
+    u32 flags = MODE_CURRENT | MODE_PREFERRED, refresh_millihertz = s->refresh_millihertz;
     event(object->client, object->id, EVENT_OUTPUT_MODE, flags, s->width, s->height, refresh_millihertz);
     if (object->version < 2)
         return;

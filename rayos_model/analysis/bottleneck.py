@@ -108,7 +108,7 @@ def split_by_band(split: pd.DataFrame) -> pd.DataFrame:
 def _with_points(run: Run) -> Records:
     trace = run.trace()
     if not (trace["kind"] < FIRST_MEASUREMENT).any():
-        raise BadInput(f"{run.path}: has no control-flow points; run it with --trace-points (trace_points=True)")
+        raise BadInput(f"{run.path}: the trace has no control-flow points; run with --trace-points (trace_points=True)")
     return trace
 
 

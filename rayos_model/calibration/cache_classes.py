@@ -13,8 +13,8 @@ from rayos_model.costs.address_space import AddressSpaceUse
 from rayos_model.costs.cache_state import CACHE_STATES, NOT_SET, CacheState
 
 SPACE_SWITCH = ("space_switch", "space_switch_used", "space_switch_mapped_page", "space_switch_drawn_page")
-"""Columns of `space_switches`; each has its cost in `Scheduling`."""
-#: What a thread does first that a timer has woken.
+"""Columns of `space_switches`; the cost of each is the field of `Scheduling` named `<column>_ns`."""
+#: First points of a thread that a timer has woken.
 _BY_TIMER = (
     *("wake", "snapshot", "disk_done", "inject", "mend", "scrub"),
     *("repaint", "flip", "vblank", "input", "device", "drag", "ping", "resize", "action"),
@@ -22,20 +22,21 @@ _BY_TIMER = (
 
 
 def space_switches(table: pd.DataFrame) -> pd.DataFrame:
-    """Of each segment of a run on one processor, whether another client's address space was replaced in it.
+    """Address-space switches in each segment of a run on one CPU.
 
-    Columns `SPACE_SWITCH`: 1 or 0, and what `AddressSpaceUse.forget` says of that client.
+    Columns `SPACE_SWITCH`: 1 where the CPU switches away from another client's address space, else 0; then the three
+    numbers of `AddressSpaceUse.forget` for that client.
     """
     touched: defaultdict[int, AddressSpaceUse] = defaultdict(AddressSpaceUse)
     space = 0  # thread of the client whose address space is loaded
     rows = []
     steps, pages = (table[name].fillna(0).astype(int) for name in ("steps", "pages"))
     for thread, pair, drew, shared in zip(table["thread"], table["pair"], steps, pages, strict=True):
-        replaced = (0, 0, 0, 0)
+        switch = (0, 0, 0, 0)
         if thread >= ThreadId.CLIENT0:
             if thread != space:
                 if space:
-                    replaced = (1, *touched[space].forget())
+                    switch = (1, *touched[space].forget())
                 space = thread
             label = pair.partition(">")[2]
             if label == "exit":  # the launcher frees the address space next
@@ -47,12 +48,12 @@ def space_switches(table: pd.DataFrame) -> pd.DataFrame:
                 touched[thread].unmap(shared)
             elif label.startswith("enter"):
                 touched[thread].draw(drew)
-        rows.append(replaced)
+        rows.append(switch)
     return pd.DataFrame(rows, table.index, SPACE_SWITCH, dtype=np.float64)
 
 
 def cache_classes(table: pd.DataFrame, quantum_ns: int) -> pd.DataFrame:
-    """Of each segment of a run on one processor, in what circumstances it was passed.
+    """Cache state at each segment of a run on one CPU.
 
     Columns `cache_state`, one of `CACHE_STATES`, and `activity`, as in `CacheState`. Each client has an address space;
     kernel threads run in the one that is loaded.

@@ -10,9 +10,9 @@ from rayos_model.costs.parameters import Parameters, Scheduling, Segment
 from rayos_model.trace.points import sizes_key
 
 OF_ONE_SEGMENT = {"time_ns", "thread", "cpu_ns", "net_ns", "kind", "cache_state", "activity", "run"}
-"""Columns of a table of segments by which segments of one pair, with equal sizes and scheduling, differ."""
+"""Columns of a table of segments that differ between segments of one pair with equal sizes and scheduling."""
 NOT_SIZES = {*OF_ONE_SEGMENT, "irqs", "dispatches", "pair", *SPACE_SWITCH}
-"""Columns of a table of segments that are no sizes."""
+"""Columns of a table of segments that are not sizes."""
 
 
 def expected_ns(table: pd.DataFrame, parameters: Parameters) -> pd.Series:

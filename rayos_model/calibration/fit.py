@@ -22,11 +22,11 @@ from rayos_model.trace.points import sizes_key
 
 _BOOTSTRAPS = 200
 _BOOTSTRAP_ROWS = 2000
-_MOST_COMBINATIONS = 64
+_MAX_COMBINATIONS = 64
 _OFTEN = 5
 _REWEIGHTINGS = 3
-_LEAST_FOR_INTERVAL = 20
-_LEAST_PASSED_FIRST = 3
+_MIN_FOR_INTERVAL = 20
+_MIN_FIRST_EXECUTIONS = 3
 _MEDIAN_ROWS = 5000
 _MEDIAN_REWEIGHTINGS = 15
 _BACKFITS = 3
@@ -64,22 +64,22 @@ def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array, *, noisy: bool = Fa
     base = table[load == lightest].groupby(group[load == lightest])[["cpu_ns", *counts]].median()
     like = base.reindex(group).reset_index(drop=True)
     excess = table[["cpu_ns", *counts]].reset_index(drop=True) - like
-    replaced = _fit_space_switch(excess) if "space_switch" in table and not noisy else {}
+    switch_costs = _fit_space_switch(excess) if "space_switch" in table and not noisy else {}
     heavy = (load > lightest).to_numpy()
-    of_spaces = Scheduling(dispatch_ns=0, interrupt_ns=0, idle_wake_ns=0).model_copy(update=replaced)
+    of_spaces = Scheduling(dispatch_ns=0, interrupt_ns=0, idle_wake_ns=0).model_copy(update=switch_costs)
     y = (excess["cpu_ns"] - scheduling_ns(excess, of_spaces)).to_numpy()[heavy]
     x = excess[["irqs", "dispatches"]].to_numpy()[heavy]
     interrupt_ns, dispatch_ns = nnls(x, y)[0] if len(y) >= 2 and not noisy else (0.0, 0.0)
-    bounds = bootstrap(x, y) if len(y) >= _LEAST_FOR_INTERVAL and not noisy else None
+    bounds = bootstrap(x, y) if len(y) >= _MIN_FOR_INTERVAL and not noisy else None
     if noisy:
         short = excess[(like["cpu_ns"] < _SHORT_NS) & (excess["irqs"] == 1) & (excess["dispatches"] == 0)]
-        interrupt_ns = max(short["cpu_ns"].median(), 0.0) if len(short) >= _LEAST_FOR_INTERVAL else 0.0
+        interrupt_ns = max(short["cpu_ns"].median(), 0.0) if len(short) >= _MIN_FOR_INTERVAL else 0.0
     return Scheduling(
         dispatch_ns=float(dispatch_ns),
         interrupt_ns=float(interrupt_ns),
         idle_wake_ns=float(np.median(idle_wake_ns)) if len(idle_wake_ns) else 0.0,
         idle_wake_spread_ns=quantiles(np.maximum(idle_wake_ns, 0.0)) if noisy else (),
-        **replaced,
+        **switch_costs,
         interrupt_ci95_ns=None if bounds is None else (float(bounds[0, 0]), float(bounds[1, 0])),
         dispatch_ci95_ns=None if bounds is None else (float(bounds[0, 1]), float(bounds[1, 1])),
         idle_wake_ci95_ns=_median_interval(idle_wake_ns),
@@ -87,9 +87,9 @@ def fit_scheduling(table: pd.DataFrame, idle_wake_ns: Array, *, noisy: bool = Fa
 
 
 def _fit_space_switch(excess: pd.DataFrame) -> dict[str, float]:
-    """Costs of a replaced address space, by name in `Scheduling`, from what its segments take more than their like."""
+    """Costs of an address-space switch by name in `Scheduling`, from the excess over equal segments without one."""
     alone = excess[(excess["irqs"] == 0) & (excess["dispatches"] == 0) & (excess["space_switch"] == 1)]
-    if len(alone) < _LEAST_FOR_INTERVAL:
+    if len(alone) < _MIN_FOR_INTERVAL:
         return {}
     costs = _solve_median(alone[list(SPACE_SWITCH)].to_numpy(np.float64), alone["cpu_ns"].to_numpy(np.float64))
     return {f"{column}_ns": float(cost) for column, cost in zip(SPACE_SWITCH, costs, strict=True)}
@@ -97,16 +97,16 @@ def _fit_space_switch(excess: pd.DataFrame) -> dict[str, float]:
 
 def _median_interval(values: Array) -> tuple[float, float] | None:
     """95 % confidence interval of the median from order statistics; None for too few values."""
-    if len(values) < _LEAST_FOR_INTERVAL:
+    if len(values) < _MIN_FOR_INTERVAL:
         return None
     low, high = (int(rank) for rank in stats.binom.interval(0.95, len(values), 0.5))
     ordered = np.sort(values)
     return float(ordered[max(low - 1, 0)]), float(ordered[min(high, len(values) - 1)])
 
 
-def quantiles(values: Array, least: int = _LEAST_FOR_INTERVAL) -> tuple[float, ...]:
-    """Quantiles at `PROBABILITIES`; empty for fewer than `least` values."""
-    return tuple(np.quantile(values, PROBABILITIES).tolist()) if len(values) >= least else ()
+def quantiles(values: Array, min_count: int = _MIN_FOR_INTERVAL) -> tuple[float, ...]:
+    """Quantiles at `PROBABILITIES`; empty for fewer than `min_count` values."""
+    return tuple(np.quantile(values, PROBABILITIES).tolist()) if len(values) >= min_count else ()
 
 
 def fit_kinds(table: pd.DataFrame, scheduling: Scheduling, *, noisy: bool = False) -> dict[str, Segment]:
@@ -150,7 +150,7 @@ def _fit_alike(group: pd.DataFrame, kind: Segment, noisy: bool) -> Segment:
     y = group["net_ns"].to_numpy(np.float64)
     predicted = line_ns(group, kind).to_numpy(np.float64)
     residual = y - predicted
-    often = len(y) >= _LEAST_FOR_INTERVAL
+    often = len(y) >= _MIN_FOR_INTERVAL
     weights = _weights(predicted) ** 2
     moved = float(np.median(residual) if noisy else np.average(residual, weights=weights)) if often else 0.0
     return kind.model_copy(
@@ -176,7 +176,7 @@ def _fit_one(group: pd.DataFrame, noisy: bool) -> Segment:
     for _ in range(0 if noisy else _REWEIGHTINGS):
         weights = _weights(x @ beta)
         beta = _solve(x * weights[:, None], y * weights)
-    if len(y) >= _LEAST_FOR_INTERVAL and np.ptp(y) > 0 and not noisy:
+    if len(y) >= _MIN_FOR_INTERVAL and np.ptp(y) > 0 and not noisy:
         bounds = bootstrap(x * weights[:, None], y * weights)
     residual = y - x @ beta
     rates = {name: float(rate) for name, rate in zip(names, beta[1:], strict=True)}
@@ -209,7 +209,7 @@ def _vary(group: pd.DataFrame, fit_one: Callable[[pd.DataFrame], Segment]) -> Se
     """
     first = group["cache_state"] == CACHE_STATES[FIRST]
     undisturbed = group[(group["irqs"] == 0) | first]
-    group = undisturbed if len(undisturbed) >= _LEAST_FOR_INTERVAL else group
+    group = undisturbed if len(undisturbed) >= _MIN_FOR_INTERVAL else group
     factor = pd.Series(1.0, group.index)
     for _ in range(_BACKFITS):
         segment = fit_one(group.assign(net_ns=group["net_ns"] / factor))
@@ -230,7 +230,7 @@ def _vary(group: pd.DataFrame, fit_one: Callable[[pd.DataFrame], Segment]) -> Se
 
 
 def _by_length(rows: pd.DataFrame, cost: pd.Series) -> dict[str, tuple[float, ...]]:
-    """Quantiles about the median of ratios, by how long the segments take; those passed first left out."""
+    """Quantiles of ratios relative to their median, per length class; without first executions."""
     known = rows[rows["ratio"].notna() & (rows["cache_state"] != CACHE_STATES[FIRST])]
     length = np.searchsorted(LENGTHS_NS, cost[known.index], side="right")
     of_length = {name: _within_runs(known[length == at]) for at, name in enumerate(LENGTHS)}
@@ -242,9 +242,9 @@ def _by_length(rows: pd.DataFrame, cost: pd.Series) -> dict[str, tuple[float, ..
 
 
 def _warming(rows: pd.DataFrame) -> float:
-    """By how much the logarithm of a ratio changes with activity, other things alike; 0 where too few tell."""
+    """Slope of the ratios' logarithm over activity within cache-state classes; 0 for too few segments."""
     known = rows[(rows["ratio"] > 0) & (rows["cache_state"] != CACHE_STATES[FIRST])]
-    if len(known) < _LEAST_FOR_INTERVAL:
+    if len(known) < _MIN_FOR_INTERVAL:
         return 0.0
     scores = pd.DataFrame({"x": known["activity"], "y": np.log(known["ratio"])})
     scores -= scores.groupby(known["cache_state"]).transform("median")
@@ -261,14 +261,14 @@ def _within_runs(rows: pd.DataFrame) -> tuple[float, ...]:
     ratios are pooled, each run centred at its median; runs with few segments are not centred.
     """
     of_run = rows.groupby("run")["ratio"]
-    medians = of_run.transform("median").where(of_run.transform("size") >= _LEAST_FOR_INTERVAL)
+    medians = of_run.transform("median").where(of_run.transform("size") >= _MIN_FOR_INTERVAL)
     level = medians.groupby(rows["run"]).first().median()
     ratios = rows["ratio"] * (level / medians).fillna(1.0)
     many = ratios[of_run.transform("size") >= _MANY]
     runs = [np.quantile(run, PROBABILITIES) for _, run in many.groupby(rows["run"])]
     if len(runs) < _SEVERAL:
-        passed_first = bool((rows["cache_state"] == CACHE_STATES[FIRST]).all())  # at most once in a run
-        return quantiles(ratios.to_numpy(np.float64), _LEAST_PASSED_FIRST if passed_first else _LEAST_FOR_INTERVAL)
+        passed_first = bool((rows["cache_state"] == CACHE_STATES[FIRST]).all())  # at most one per run
+        return quantiles(ratios.to_numpy(np.float64), _MIN_FIRST_EXECUTIONS if passed_first else _MIN_FOR_INTERVAL)
     return tuple(np.median(runs, axis=0).tolist())
 
 
@@ -327,7 +327,7 @@ def _averages(group: pd.DataFrame, average: str) -> dict[str, float]:
     if not columns or "steps" in columns:
         return {}
     means = group.groupby(columns, dropna=False)["net_ns"].agg([average, "size"])
-    if not 1 < len(means) <= _MOST_COMBINATIONS:
+    if not 1 < len(means) <= _MAX_COMBINATIONS:
         return {}
     often = means[means["size"] >= _OFTEN]
     return {

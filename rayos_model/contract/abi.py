@@ -77,7 +77,7 @@ IMAGE_SETTINGS_FIELDS: Final = (
     "memory_mb",
     "width",
     "height",
-    "refresh_mhz",
+    "refresh_millihertz",
     "trace_points",
     "compositor_priority",
     "socket_bytes",

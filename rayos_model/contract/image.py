@@ -32,7 +32,7 @@ class Settings:
     memory_mb: int
     width: int
     height: int
-    refresh_mhz: int
+    refresh_millihertz: int
     trace_points: int
     compositor_priority: int
     socket_bytes: int

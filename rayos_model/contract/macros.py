@@ -1,4 +1,4 @@
-"""What goes with the layouts of `abi.py`: the header's macros as functions, names of files, reading of a struct."""
+"""Companions of `abi.py`: the header's macros as functions, the image's fw_cfg name, the page size, struct reading."""
 
 from __future__ import annotations
 

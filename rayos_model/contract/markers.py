@@ -22,7 +22,7 @@ class FieldType:
     convert: type[str] | type[int] | type[float]
 
 
-# A word ends at the separator; free text, last in its marker, ends with the line or where the next marker starts.
+# A word ends at the separator. Text is the last field of its marker and ends at the line's end or the next marker.
 COUNT: Final = FieldType("a whole number of at most 18 digits", re.compile(r"[0-9]{1,18}"), int)
 SECONDS: Final = FieldType("a whole number of seconds, at most ten digits", re.compile(r"[0-9]{1,10}"), int)
 NUMBER: Final = FieldType("a number of at most 18 digits", re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?"), float)

@@ -1,7 +1,7 @@
-"""Strict reading of JSON files from elsewhere: what is read has the declared form, or is refused in one line.
+"""Strict reading of JSON files: the content has the declared form, or is refused with a one-line message.
 
-A number is a finite number, never a text or a truth value; nothing is missing, nothing unknown is ignored. Runs,
-baselines, calibrations and kept points all come through here. Must not know what the files mean.
+Numbers are finite, and neither text nor boolean; no key is missing, no unknown key is ignored. Runs, baselines,
+calibrations and stored points of sweeps are read here. Must not know what the files mean.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pydantic_core import ErrorDetails
 from rayos_model.errors import BadInput
 
 STRICT: Final = ConfigDict(strict=True, allow_inf_nan=False, extra="forbid")
-"""The configuration of every form; a data class takes it as `__pydantic_config__`."""
+"""Pydantic configuration of every form; a data class takes it as `__pydantic_config__`."""
 
 LONGEST_BYTES: Final = 256 << 20
-"""A larger file is refused unread: the metrics of a run of 30 days take less."""
+"""Size limit of a file; the metrics of a run of 30 days take less."""
 
 _SHOWN: Final = 60
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def read(path: Path, form: TypeAdapter[T], *, longest_bytes: int = LONGEST_BYTES) -> T:
-    """A JSON file's content in the given form. Raises `BadInput` naming file, key and expectation."""
+    """The content of a JSON file in the given form. Raises `BadInput` with file, key and expectation."""
     try:
         with path.open("rb") as file:
             text = file.read(longest_bytes + 1)
@@ -38,7 +38,7 @@ def read(path: Path, form: TypeAdapter[T], *, longest_bytes: int = LONGEST_BYTES
 
 
 def parse(text: str | bytes, form: TypeAdapter[T], source: str) -> T:
-    """JSON text in the given form; `source` begins the line of a `BadInput`."""
+    """JSON text in the given form. Raises `BadInput`, whose text starts with `source`."""
     try:
         return form.validate_json(text, strict=True)
     except ValidationError as error:
@@ -46,14 +46,14 @@ def parse(text: str | bytes, form: TypeAdapter[T], source: str) -> T:
 
 
 def describe(error: ValidationError) -> str:
-    """The first mistake that a validation found, as one line: key, what was expected, what was found."""
+    """The first error of a validation as one line: key, expectation, value found."""
     first = error.errors(include_url=False)[0]
     key = ".".join(map(str, first["loc"]))
     return f"{key}: {_expectation(first)}" if key else _expectation(first)
 
 
 def shown(value: Any) -> str:
-    """A value as it appears in a message: on one line, and not longer than a line has room for."""
+    """A value as shown in a message: one line, shortened to `_SHOWN` characters."""
     text = repr(value) if len(str(value)) <= 4 * _SHOWN else f"{str(value)[: 4 * _SHOWN]!r}"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
 

@@ -13,8 +13,8 @@ from typing import Final
 _PAGE_STEPS: Final = 32
 """Drawing steps per page: a step is 32 pixels of 4 bytes."""
 
-_MOST: Final = 68
-"""No more pages are forgotten one by one: what kernel/arch/vm.c's FLUSH_MAX leaves to buffers."""
+_MAX_PAGES: Final = 68
+"""Most pages invalidated one by one: the part of FLUSH_MAX (kernel/arch/vm.c) that is left for buffers."""
 
 _TABLE_PAGES: Final = 512
 """Most page-table entries scanned: the one page table that holds the buffers."""
@@ -25,7 +25,7 @@ class AddressSpaceUse:
 
     def __init__(self) -> None:
         self._mapped = 0
-        self._most_mapped = 0
+        self._max_mapped = 0
         self._steps = 0
 
     def draw(self, steps: int) -> None:
@@ -35,7 +35,7 @@ class AddressSpaceUse:
     def map(self, pages: int) -> None:
         """The process maps pages of shared memory."""
         self._mapped += pages
-        self._most_mapped = max(self._most_mapped, self._mapped)
+        self._max_mapped = max(self._max_mapped, self._mapped)
 
     def unmap(self, pages: int) -> None:
         """The process unmaps pages of shared memory."""
@@ -44,4 +44,4 @@ class AddressSpaceUse:
     def forget(self) -> tuple[int, int, int]:
         """Switch to another address space: (1 if this process has drawn, pages scanned, pages invalidated)."""
         pages, self._steps = -(-self._steps // _PAGE_STEPS), 0
-        return (1, min(self._most_mapped, _TABLE_PAGES), min(pages, _MOST)) if pages else (0, 0, 0)
+        return (1, min(self._max_mapped, _TABLE_PAGES), min(pages, _MAX_PAGES)) if pages else (0, 0, 0)

@@ -14,8 +14,9 @@ REFERENCE_MB: Final = 256
 def pages_of_size(memory_mb: int) -> int:
     """Pages that the kernel allocates at boot in proportion to the memory size.
 
-    The trace ring (kernel/experiment/trace.c), an octet and a bit a frame for the page allocator (core/page.c), and
-    the window's page tables and map, for twice as many pages as there are frames (arch/vm.c).
+    They hold the trace ring (kernel/experiment/trace.c); one byte and one bit per frame for the page allocator
+    (core/page.c); and the page tables and the map of the window, which has twice as many pages as there are frames
+    (arch/vm.c).
     """
     frames = (memory_mb << 20) // PAGE_BYTES
     ring = ((4 if memory_mb <= 128 else 8) << 20) // PAGE_BYTES

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rayos_model.toolchain.atomic import written_aside
 
-#: Where the quantiles of a spread are kept, tails closely.
+#: Probabilities at which the quantiles of a spread are kept, densely in the tails.
 PROBABILITIES = (
     *(0.0, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85),
     *(0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.993, 0.996, 0.998, 0.999, 0.9995, 0.9999, 1.0),
@@ -79,7 +79,7 @@ class Segment(Frozen):
         return tuple(self.spread_by_length[LENGTHS[at]] for at in nearest)
 
     def scaled(self, factor: float) -> Segment:
-        """The same segment where everything takes `factor` times as long, also what SMP adds."""
+        """The segment on a host on which everything takes `factor` times as long, `smp_ns` included."""
         return self.model_copy(
             update={
                 "fixed_ns": self.fixed_ns * factor,
@@ -206,6 +206,6 @@ class Parameters(Frozen):
         return cls.model_validate_json(path.read_text("utf-8"))
 
     def dump(self, path: Path) -> None:
-        """Writes the file, readable for people. Raises `StorageFailure`."""
+        """Writes the file as indented JSON with sorted keys. Raises `StorageFailure`."""
         with written_aside(path, "the parameters") as aside:
             aside.write_text(json.dumps(self.model_dump(), indent=1, sort_keys=True) + "\n", "utf-8")

@@ -47,7 +47,7 @@ _Count = Annotated[int, Field(ge=0, lt=1 << 62)]
 
 
 class HistogramForm(BaseModel):
-    """The document that `LatencyHistogram.to_dict` makes."""
+    """The document of `LatencyHistogram.to_dict`."""
 
     model_config = STRICT
 

@@ -67,13 +67,13 @@ class Metrics:
 
     @classmethod
     def of(cls, form: MetricsForm) -> Self:
-        """The inverse of `to_dict`. Raises `ValueError` for a histogram that contradicts itself."""
+        """The inverse of `to_dict`. Raises `ValueError` for an inconsistent histogram."""
         histograms = {name: LatencyHistogram.of(one) for name, one in form.histograms.items()}
         return cls(form.values, form.seconds, histograms)
 
 
 class MetricsForm(BaseModel):
-    """The document that `Metrics.to_dict` makes."""
+    """The document of `Metrics.to_dict`."""
 
     model_config = STRICT
 
@@ -84,4 +84,4 @@ class MetricsForm(BaseModel):
 
 METRICS_FORM: Final = TypeAdapter(MetricsForm)
 VALUES_FORM: Final = TypeAdapter(dict[str, Value])
-"""Metric → value, such as a kept point of a sweep."""
+"""Metric → value, as in a stored point of a sweep."""

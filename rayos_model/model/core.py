@@ -44,7 +44,7 @@ class Core:
         self.tables = image.tables
         self.events = image.events
         self.load = image.load
-        self.refresh_ns = 10**12 // image.settings.refresh_mhz
+        self.refresh_ns = 10**12 // image.settings.refresh_millihertz
         self.client_costs = CostModel(parameters, "client")
         self.compositor_costs = CostModel(parameters, "compositor")
         self.launcher_costs = CostModel(parameters, "launcher")

@@ -74,7 +74,7 @@ def build_image(
         memory_mb=machine.memory_mb,
         width=display.width,
         height=display.height,
-        refresh_mhz=scenario.refresh_mhz,
+        refresh_millihertz=scenario.refresh_millihertz,
         trace_points=int(trace_points),
         compositor_priority=machine.compositor_priority,
         socket_bytes=machine.socket_bytes,

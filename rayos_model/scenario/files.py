@@ -20,7 +20,7 @@ def parse(text: str, source: str = "scenario") -> Scenario:
         return from_dict(tomllib.loads(text), source)
     except RecursionError:
         raise BadInput(f"{source}: not valid TOML: nested too deeply") from None
-    except ValueError as error:  # also a number with more digits than Python converts
+    except ValueError as error:  # also for a number with too many digits
         raise BadInput(f"{source}: not valid TOML: {error}") from None
 
 

@@ -171,7 +171,7 @@ class Scenario(_Part):
         return round(warmup_s * NS)
 
     @property
-    def refresh_mhz(self) -> int:
+    def refresh_millihertz(self) -> int:
         """Refresh rate, millihertz."""
         return round(self.display.refresh_hz * 1000)
 

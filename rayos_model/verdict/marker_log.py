@@ -1,7 +1,7 @@
-"""The judge of a marker log: whether it is whole and in order, and what the system that wrote it says of itself.
+"""The judge of a marker log: checks that it is complete and in order, and collects the results that it reports.
 
-A log passes only if nothing is wrong with it *and* every test in it says that it passed. Must not know which system
-wrote the log, nor the scenario it ran.
+A log passes only if it has no problem *and* every test in it reports a pass. Must not know which system wrote the log,
+nor the scenario that it ran.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ FAMILIES: Final = tuple(dict.fromkeys(name.partition(":")[0] for name in GRAMMAR
 """Families of markers that report a test."""
 
 _LONGEST_LINE_BYTES: Final = 1 << 16
-"""A longer line is read in pieces of this size, so that memory stays constant whatever the file holds."""
+"""A longer line is read in pieces of this size, so that memory stays constant for any file."""
 
 _SHOWN: Final = 100
-"""Characters of a line that a problem shows."""
+"""Characters of a line shown in a problem."""
 
 _HEAD_BYTES: Final = 1 << 16
 _BINARY_SHARE: Final = 0.1
-"""A log whose head has a larger share of control characters and undecodable bytes is not a text. A serial line with
-noise stays far below; UTF-16 has one half, compressed data a third."""
+"""A log is not text if its head has a larger share of control characters and undecodable bytes. A noisy serial line
+has a far smaller share, UTF-16 one half, compressed data one third."""
 
 _SIGNATURES: Final = (
     (b"\x1f\x8b", "gzip data; decompress it first"),
@@ -50,10 +50,10 @@ _PANIC: Final = re.compile(r"(?<!no )(?<!without )\b(?:kernel panic\b|panic\s*[:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong in a log; `line` counts from 1, and is 0 where it concerns the log as a whole.
+    """A problem in a log. `line` counts from 1; 0 stands for the log as a whole.
 
-    `failing` problems are what a failed test leaves (it says fail, it panicked, clients are missing, it has no end);
-    the others mean that the log cannot be trusted, whatever it says.
+    A `failing` problem is the trace of a failed test: reported failure, panic, missing clients, no end. Any other
+    problem means that the log cannot be trusted.
     """
 
     line: int
@@ -65,7 +65,7 @@ class Problem:
 
 
 class _Family:
-    """The order of one family's markers. `feed` and `end` yield the problems found."""
+    """Checks the order of one family's markers; `feed` and `end` yield problems."""
 
     name: str
     start: str | None
@@ -77,7 +77,7 @@ class _Family:
         self.last_line = 0
 
     def feed(self, marker: Marker) -> Iterator[Problem]:
-        """One marker of this family, in order."""
+        """Process the next marker of this family."""
         event, self.last_line = marker.name.partition(":")[2], marker.line
         if event == self.start:
             yield from self._begins(marker)
@@ -92,7 +92,7 @@ class _Family:
             yield from self._event(event, marker)
 
     def end(self) -> Iterator[Problem]:
-        """The end of the log."""
+        """Process the end of the log."""
         if self.last_line and not self.completed_line:
             yield Problem(self.last_line, f"the log ends without {self.name}:{self.complete}", failing=True)
 
@@ -109,15 +109,15 @@ class _Family:
         self.completed_line = marker.line
         yield from self._ended(marker)
         if marker["result"] != "pass":
-            yield Problem(marker.line, f"{marker} (the test says that it failed)", failing=True)
+            yield Problem(marker.line, f"{marker} (the test reports a failure)", failing=True)
 
     @abstractmethod
     def _event(self, event: str, marker: Marker) -> Iterator[Problem]:
-        """Any other marker of the family."""
+        """Process any other marker of the family."""
 
     @abstractmethod
     def _ended(self, marker: Marker) -> Iterator[Problem]:
-        """What is missing where the test is complete."""
+        """Problems of a completed test: what it announced and did not do."""
 
 
 class _Soak(_Family):
@@ -163,7 +163,7 @@ class _Stress(_Family):
 
 @dataclass(slots=True)
 class _Fault:
-    """An injected fault that is not yet over."""
+    """An injected fault without recovery so far."""
 
     line: int
     detected: bool = False
@@ -171,7 +171,7 @@ class _Fault:
 
 
 class _Failure(_Family):
-    """Faults: each is injected, detected and recovered from; those of one target in order of injection."""
+    """Faults: each is injected, detected and recovered from, per target in order of injection."""
 
     name, start, complete = "RAYOS_FAILURE", None, "TEST_COMPLETE"
 
@@ -219,7 +219,7 @@ class _Failure(_Family):
 
 
 class _Integration(_Family):
-    """Scenarios one after the other; in each, checks and milestones."""
+    """Scenarios in sequence, each with checks and milestones."""
 
     name, start, complete = "RAYOS_INTEGRATION", "SCENARIO_START", "SCENARIO_COMPLETE"
 
@@ -249,22 +249,22 @@ class _Integration(_Family):
 
 
 class LogJudge:
-    """Reads the items of a log in order, keeping counts and problems only: memory does not grow with the log."""
+    """Processes the items of a log in order. It keeps counts and problems only: memory does not grow with the log."""
 
     def __init__(self) -> None:
         self.markers: Counter[str] = Counter()
         """Well-formed markers by name."""
         self.unknown: Counter[str] = Counter()
-        """Lines of families outside the grammar, by family."""
+        """Number of lines of families outside the grammar, by family."""
         self.problems: list[Problem] = []
         self.checks: dict[str, bool] = {}
-        """Checks of integration scenarios: whether each passed, every time it was made."""
+        """Check of an integration scenario → whether it passed every time."""
         self.outcomes: dict[str, list[Outcome]] = {}
-        """What the tests in the log say, by family, in order."""
+        """Family → results reported by its tests, in order."""
         self._families = {family.name: family for family in (_Soak(), _Stress(), _Failure(), _Integration())}
 
     def feed(self, item: Item) -> None:
-        """Takes in one item of the log."""
+        """Process the next item of the log."""
         if isinstance(item, Marker):
             self._marker(item)
         elif isinstance(item, Unknown):
@@ -289,30 +289,30 @@ class LogJudge:
             self.problems.append(Problem(marker.line, f"the system panicked: {marker}", failing=True))
 
     def finish(self) -> None:
-        """The log has ended."""
+        """Process the end of the log."""
         for family in self._families.values():
             self.problems += family.end()
         if not self.markers:
             self.problems.append(Problem(0, "the log has no known marker"))
         elif not self.outcomes:
-            self.problems.append(Problem(0, "no test in the log says how it ended", failing=True))
+            self.problems.append(Problem(0, "no test in the log reports a result", failing=True))
 
     @property
     def complete(self) -> bool:
-        """Whether the system says that it passed: at least one test ended, none failed, nothing panicked."""
+        """Whether the log reports a pass: at least one test completed, none failed, nothing panicked."""
         return bool(self.outcomes) and not any(problem.failing for problem in self.problems)
 
     def against(self, expect: Outcome, require: Sequence[str] = ()) -> list[Problem]:
-        """The problems of a log that is expected to say `expect` and to have markers of the families in `require`.
+        """The problems of a log that is expected to report `expect` and to have markers of the families in `require`.
 
-        Where a failure is expected, what a failed test leaves is no problem, but its absence is one.
-        Raises `BadInput` for a family that the grammar does not know.
+        Where a failure is expected, `failing` problems are left out, and their absence is a problem. Raises `BadInput`
+        for a family outside the grammar.
         """
         found = list(self.problems)
         if expect == "fail":
             found = [problem for problem in found if not problem.failing]
             if len(found) == len(self.problems):
-                found.append(Problem(0, "expected a failure, but the log says that every test passed"))
+                found.append(Problem(0, "expected a failure, but every test in the log reports a pass"))
         for name in require:
             family = name.upper() if name.upper().startswith("RAYOS_") else f"RAYOS_{name.upper()}"
             if family not in FAMILIES:
@@ -324,7 +324,7 @@ class LogJudge:
 
 
 def judge_lines(lines: Iterable[str]) -> LogJudge:
-    """Judges a log given as its lines."""
+    """Judges a log given as lines."""
     judge = LogJudge()
     for number, line in enumerate(lines, 1):
         for item in parse_line(line, number):
@@ -336,7 +336,7 @@ def judge_lines(lines: Iterable[str]) -> LogJudge:
 def judge_file(path: Path) -> LogJudge:
     """Judges a log file in constant memory. Raises `BadInput` when it cannot be read.
 
-    A file that is no text at all has that as its only problem.
+    A file that is not text has that as its only problem.
     """
     try:
         with path.open("rb") as file:
@@ -368,7 +368,7 @@ def _shortened(text: str) -> str:
 
 
 def _not_a_text(head: bytes) -> str | None:
-    """Why a file that begins like this is no text log; None where it is one."""
+    """Reason why a file with this head is not a text log; None if it is one."""
     if not head:
         return "the log is empty"
     for signature, what in _SIGNATURES:

@@ -21,7 +21,7 @@ SOAK_DEFAULTS: Final = {
     "protocol_errors": "== 0",
     "memory.leak": "== 0 kb",
 }
-"""What every run without injected faults must fulfil besides its own criteria."""
+"""Criteria of every run without injected faults, in addition to its scenario's."""
 
 FAILURE_DEFAULTS: Final = {
     "clients.refused": "== 0",
@@ -74,11 +74,11 @@ def evaluate(scenario: Scenario, metrics: Metrics) -> list[Verdict]:
 
 
 _ENDED_BY: Final = {"stress": "RAYOS_STRESS", "integration": "RAYOS_INTEGRATION"}
-"""Kind of scenario → the family whose COMPLETE its run must have, where that is not RAYOS_SOAK."""
+"""Kind of scenario → family whose COMPLETE marker its run must print, if that is not RAYOS_SOAK."""
 
 
 def log_verdicts(log: LogJudge, kind: str) -> list[Verdict]:
-    """Whether the marker log of a run of this kind is in order, and whether the system itself says that it passed."""
+    """Verdicts on the marker log of a run of this kind: its order, its checks, and the result it reports."""
     ended = _ENDED_BY.get(kind, "RAYOS_SOAK")
     wrong = sum(not problem.failing for problem in log.problems)
     return [

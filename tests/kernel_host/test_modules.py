@@ -107,7 +107,7 @@ def image(**changes: int) -> bytes:
         "memory_mb": 128,
         "width": 640,
         "height": 480,
-        "refresh_mhz": 60000,
+        "refresh_millihertz": 60000,
         "trace_points": 0,
         "compositor_priority": 20,
         "socket_bytes": 65536,

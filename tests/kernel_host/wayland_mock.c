@@ -371,7 +371,7 @@ u32 mock_on_screen(u32 x, u32 y) { return framebuffers[!back][y * MOCK_WIDTH + x
 static struct image_settings settings = {
     .seed = 1, .duration_ns = 1000000000000, .repaint_window_ns = 4000000,
     .ping_interval_ns = 250000000, .hang_timeout_ns = 1000000000,
-    .width = MOCK_WIDTH, .height = MOCK_HEIGHT, .refresh_mhz = 60000,
+    .width = MOCK_WIDTH, .height = MOCK_HEIGHT, .refresh_millihertz = 60000,
 };
 static const struct image_group groups[] = {
     {.first_client = MOCK_DRAG, .count = 2, .workload = WORKLOAD_DRAG_DROP},

@@ -24,7 +24,7 @@ class Composite:
         self._seats = seats
         self._counters = core.integration.counters
         self._width, self._height = settings.width, settings.height
-        self._period: Final = (10**12, settings.refresh_mhz)
+        self._period: Final = (10**12, settings.refresh_millihertz)
         self._window_ns = settings.repaint_window_ns
         self._damage: list[Part] = []
         self._previous: list[Part] = []  # damage of the previous pass

@@ -55,7 +55,7 @@ def test_any_flipped_bit_is_noticed(data: st.DataObject) -> None:
 def test_a_scenario_compiles_to_what_it_says() -> None:
     image = build_image(files.load("soak-64"), trace_points=True, provoke=abi.Provocation.LEAK)
     assert (image.settings.trace_points, image.settings.provoke, image.settings.name) == (1, 6 - 3, "soak-64")
-    assert image.settings.refresh_mhz == 60_000
+    assert image.settings.refresh_millihertz == 60_000
     assert [group.count for group in image.groups] == [24, 16, 8, 8, 8]
     assert [group.first_client for group in image.groups] == [0, 24, 40, 48, 56]
     assert image.group_of(40).workload == abi.Workload.SURFACE_CREATION
@@ -73,7 +73,7 @@ def test_equal_tables_are_kept_once() -> None:
 def test_a_client_at_the_displays_rate_has_the_displays_period() -> None:
     """Else rounding would pace it by its own clock, one nanosecond slower than the display."""
     image = build_image(files.load("soak-1"))
-    assert image.groups[0].period_ns == 10**12 // image.settings.refresh_mhz
+    assert image.groups[0].period_ns == 10**12 // image.settings.refresh_millihertz
 
 
 def test_the_same_scenario_compiles_to_the_same_bytes() -> None:

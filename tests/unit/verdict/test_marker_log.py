@@ -75,7 +75,7 @@ def test_a_whole_log_that_says_pass_has_no_problem(log: list[str]) -> None:
             "line 4: RAYOS_FAILURE:RECOVERY_COMPLETE:3:timeout",
         ),
         (["hello"], "the log has no known marker"),
-        (["RAYOS_BOOT:1.0"], "no test in the log says how it ended"),
+        (["RAYOS_BOOT:1.0"], "no test in the log reports a result"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -92,7 +92,7 @@ def test_a_word_about_panics_is_no_panic(chatter: str) -> None:
 def test_an_expected_failure_passes_only_where_there_is_one() -> None:
     failed = edited(GOOD, 7, "RAYOS_SOAK:COMPLETE:fail")
     assert problems(failed, "fail") == []
-    assert problems(GOOD, "fail") == ["expected a failure, but the log says that every test passed"]
+    assert problems(GOOD, "fail") == ["expected a failure, but every test in the log reports a pass"]
     assert problems([*failed, GOOD[4]], "fail") != []  # a failed test is no excuse for disorder
 
 

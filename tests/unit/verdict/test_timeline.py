@@ -192,7 +192,7 @@ def test_what_does_not_fail_is_not_shrunk() -> None:
     ("lines", "problem"),
     [
         ("SCENARIO_START:x MILESTONE:m VERIFY:a:pass SCENARIO_COMPLETE:x:pass", None),
-        ("SCENARIO_START:x VERIFY:a:fail SCENARIO_COMPLETE:x:fail", "says that it failed"),
+        ("SCENARIO_START:x VERIFY:a:fail SCENARIO_COMPLETE:x:fail", "reports a failure"),
         ("SCENARIO_START:x VERIFY:a:fail SCENARIO_COMPLETE:x:pass", "passes, but a check failed"),
         ("SCENARIO_START:x SCENARIO_COMPLETE:y:pass", "but x was started"),
         ("SCENARIO_START:x SCENARIO_START:y SCENARIO_COMPLETE:y:pass", "before x is complete"),
