@@ -1,87 +1,76 @@
-"""`contract/abi.py` agrees with `kernel/abi.h`: it is generated, and a C compiler confirms sizes, offsets, values."""
+"""`rayos_model/contract/abi.py` is what `kernel/abi.h` declares: generated from it, and as a C compiler reads it."""
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
-from enum import IntEnum
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
 from rayos_model.contract import abi, macros, trace_record
-from tests.support import abi_generator
-from tests.support.paths import ROOT
+from tests.support.abi_generator import COMMAND, HEADER, TARGET, Declarations, declarations, generate
 
-STRUCTS = {
-    "image_header": (abi.IMAGE_HEADER, abi.IMAGE_HEADER_FIELDS),
-    "image_settings": (abi.IMAGE_SETTINGS, abi.IMAGE_SETTINGS_FIELDS),
-    "image_load": (abi.IMAGE_LOAD, abi.IMAGE_LOAD_FIELDS),
-    "image_disk": (abi.IMAGE_DISK, abi.IMAGE_DISK_FIELDS),
-    "image_network": (abi.IMAGE_NETWORK, abi.IMAGE_NETWORK_FIELDS),
-    "image_group": (abi.IMAGE_GROUP, abi.IMAGE_GROUP_FIELDS),
-    "image_fault": (abi.IMAGE_FAULT, abi.IMAGE_FAULT_FIELDS),
-    "image_event": (abi.IMAGE_EVENT, abi.IMAGE_EVENT_FIELDS),
-    "trace_header": (abi.TRACE_HEADER, abi.TRACE_HEADER_FIELDS),
-    "client_config": (abi.CLIENT_CONFIGURATION, abi.CLIENT_CONFIGURATION_FIELDS),
+MACROS = {
+    "REQUEST_ID(WL_SURFACE, 6)": macros.request_id(abi.Interface.WL_SURFACE, 6),
+    "FAULT_SUBJECT(1023, 7)": macros.fault_subject(1023, 7),
+    "PACK(123, 456)": trace_record.pack(123, 456),
+    "PAINTED(123, 456, 789)": trace_record.painted(123, 456, 789),
+    "QUEUED(123, 456, 789)": trace_record.queued(123, 456, 789),
+    "ROW_STEPS(257)": trace_record.row_steps(257),
+    "PACK8(3, 456)": 3 | 456 << 8,
 }
-ENUMS = {
-    re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): enum
-    for name, enum in vars(abi).items()
-    if isinstance(enum, type) and issubclass(enum, IntEnum) and enum is not IntEnum
-}
+"""A use of every function-like macro, with the value of its counterpart in Python; `PACK8` has none."""
 
 
-def declaration(header: str, word: str) -> str:
-    """The members of an enumeration as the header declares them."""
-    body = re.search(rf"enum {HEADER_NAMES.get(word, word)} \{{(.*?)\}};", header, re.S)
-    assert body, word
-    return re.sub(r"= *[^,}]*", "", re.sub(r"/\*.*?\*/", "", body[1], flags=re.S))
-
-
-HEADER_NAMES = {"interface": "wayland_interface", "error_code": "error"}
-
-
-def offsets(layout: struct.Struct, fields: tuple[str, ...]) -> dict[str, int]:
-    """Offset of each field of a format; `calcsize` of the part before it."""
-    codes = re.findall(r"(\d*)([A-Za-z])", layout.format)
-    single = [
-        code if code.endswith("s") else code[-1]
-        for n, c in codes
-        for code in ([n + c] if c == "s" else [c] * int(n or 1))
-    ]
-    return {name: struct.calcsize("<" + "".join(single[:i])) for i, name in enumerate(fields)}
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def header() -> str:
-    return (ROOT / "kernel" / "abi.h").read_text()
+    return HEADER.read_text("utf-8")
 
 
-def test_the_mirror_agrees_with_the_header(header: str, compile_and_run: Callable[..., str]) -> None:
-    expected: dict[str, int] = {}
-    for name, (layout, fields) in STRUCTS.items():
-        expected[f"sizeof(struct {name})"] = layout.size
-        for field, offset in offsets(layout, fields).items():
-            expected[f"offsetof(struct {name}, {field})"] = offset
-    expected["sizeof(struct trace_record)"] = trace_record.TRACE_DTYPE.itemsize
-    assert trace_record.TRACE_DTYPE.fields is not None
-    for field, description in trace_record.TRACE_DTYPE.fields.items():
-        expected[f"offsetof(struct trace_record, {field})"] = description[1]
-        expected[f"sizeof(((struct trace_record *)0)->{field})"] = description[0].itemsize
-    for word, enum in ENUMS.items():
-        names = re.findall(r"\b[A-Z][A-Z0-9_]+\b", declaration(header, word))
-        assert all(name.endswith(member) for name, member in zip(names, enum.__members__, strict=True)), word
-        expected |= dict(zip(names, map(int, enum), strict=True))
-    constants = [name for name in re.findall(r"^#define (\w+) [^\"]*$", header, re.M) if name != "RAYOS_ABI_H"]
-    expected |= {name: getattr(abi, name) for name in constants}
-    expected["REQUEST_ID(WL_SURFACE, 6)"] = macros.request_id(abi.Interface.WL_SURFACE, 6)
-    expected["FAULT_SUBJECT(1023, 7)"] = macros.fault_subject(1023, 7)
-    expected["PACK(123, 456)"] = trace_record.pack(123, 456)
-    expected["PAINTED(123, 456, 789)"] = trace_record.painted(123, 456, 789)
-    expected["QUEUED(123, 456, 789)"] = trace_record.queued(123, 456, 789)
+@pytest.fixture(scope="module")
+def declared(header: str) -> Declarations:
+    return declarations(header)
 
+
+def test_the_committed_file_is_generated_from_the_header(header: str) -> None:
+    assert TARGET.read_text("utf-8") == generate(header), f"kernel/abi.h has changed: run `{COMMAND}`"
+
+
+def mirrored(declared: Declarations) -> Iterator[tuple[str, int]]:
+    """C expressions for every number of the header, with the values that `abi` has for them."""
+    for constant in declared.constants:
+        value = getattr(abi, constant.name)
+        if isinstance(value, int):
+            yield constant.name, value
+    for enumeration in declared.enumerations:
+        mirror = getattr(abi, enumeration.class_name)
+        yield from ((enumeration.prefix + member.name, member.value) for member in mirror)
+    for declaration in declared.structs:
+        name = declaration.name
+        layout, fields = getattr(abi, declaration.constant), getattr(abi, f"{declaration.constant}_FIELDS")
+        sizes = dict(zip(fields, field_sizes(layout), strict=True))
+        offset = 0
+        for field, size in sizes.items():
+            yield f"offsetof(struct {name}, {field})", offset
+            yield f"sizeof(((struct {name} *)0)->{field})", size
+            offset += size
+        yield f"sizeof(struct {name})", offset
+
+
+def field_sizes(layout: struct.Struct) -> list[int]:
+    """Size of each field of a format."""
+    codes = re.findall(r"(\d*)([A-Za-z])", layout.format)
+    return [
+        size
+        for count, code in codes
+        for size in ([int(count)] if code == "s" else [struct.calcsize(f"<{code}")] * int(count or 1))
+    ]
+
+
+def test_a_c_compiler_reads_the_header_alike(declared: Declarations, compile_and_run: Callable[..., str]) -> None:
+    expected = {**dict(mirrored(declared)), **MACROS}
     prints = "\n".join(f'printf("%llu\\n", (unsigned long long)({expression}));' for expression in expected)
     includes = '#include <stddef.h>\n#include <stdio.h>\n#include "abi.h"\n'
     source = f"{includes}int main(void) {{\n{prints}\nputs(IMAGE_MAGIC);\n}}\n"
@@ -90,8 +79,46 @@ def test_the_mirror_agrees_with_the_header(header: str, compile_and_run: Callabl
     assert magic.encode() == abi.IMAGE_MAGIC
 
 
-def test_the_committed_file_is_what_the_generator_makes(header: str) -> None:
-    assert abi_generator.TARGET.read_text() == abi_generator.generate(header), "run `make abi`"
+def test_the_compiler_is_asked_about_everything_declared(header: str, declared: Declarations) -> None:
+    """Counted by patterns that the generator does not use."""
+    code = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
+    assert len(declared.constants) == len(re.findall(r"^#define \w+ \S", code, re.M))
+    assert {use.partition("(")[0] for use in MACROS} == set(declared.macros) == {*re.findall(r"#define (\w+)\(", code)}
+    structs = dict(re.findall(r"struct (\w+) \{(.*?)\};", code, re.S))
+    assert {one.name: len(one.fields) for one in declared.structs} == {
+        n: body.count(";") for n, body in structs.items()
+    }
+    enums = dict(re.findall(r"enum (\w+) \{(.*?)\};", code, re.S))
+    members = {name: len([part for part in body.split(",") if part.strip()]) for name, body in enums.items()}
+    assert {one.name: len(one.members) for one in declared.enumerations} == members
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"), [("u32 a; u64 b;", "struct s: has implicit padding"), ("u32 a; int b;", "struct s: fields")]
+)
+def test_what_cannot_be_mirrored_is_refused(body: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        generate(f"struct s {{ {body} }};\n")
+
+
+def test_comments_document_what_stands_before_them_or_below() -> None:
+    text = generate(
+        "#define ONE 0x1f /* of a kind */\n"
+        "/* not of TWO */\n\n"
+        "#define TWO (ONE + 1)\n"
+        "/* Which it is. */\n"
+        "enum kind {\n    /* the first half */\n    KIND_A = 1, /* 1 the\n     * first */\n    KIND_B };\n"
+    )
+    assert 'ONE: Final = 0x1F\n"""Of a kind."""\nTWO: Final = 32\n' in text
+    members = "    # the first half\n    A = 1  # the first\n    B = 2\n"
+    assert text.endswith(f'class Kind(IntEnum):\n    """Which it is. `enum kind`."""\n\n{members}')
+
+
+def test_the_array_type_of_a_record_has_the_layout_of_the_struct() -> None:
+    fields = trace_record.TRACE_DTYPE.fields
+    assert fields is not None and tuple(fields) == abi.TRACE_RECORD_FIELDS
+    assert [layout[0].itemsize for layout in fields.values()] == field_sizes(abi.TRACE_RECORD)
+    assert trace_record.TRACE_DTYPE.itemsize == abi.TRACE_RECORD.size
 
 
 def test_pack_and_unpack_are_inverse() -> None:
