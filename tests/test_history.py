@@ -73,7 +73,7 @@ def test_a_truncated_file_costs_itself_only(tmp_path: Path) -> None:
 
 def test_a_history_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageFailure, match="cannot keep the result"):
+    with pytest.raises(StorageFailure, match="cannot write the result"):
         history.append(check(), tmp_path / "file")
 
 

@@ -21,6 +21,7 @@ from rayos_model.metrics.metrics import Metrics
 from rayos_model.run.run import MARKERS, METRICS, PROVENANCE, SCENARIO, Run
 from rayos_model.scenario.files import load
 from rayos_model.scenario.scenario import Scenario
+from rayos_model.toolchain.atomic import new_folder
 from rayos_model.toolchain.sources import PACKAGE
 
 PARAMETERS = "parameters.json"
@@ -60,13 +61,9 @@ class RecordedRun:
 def record(run: Run, root: Path) -> None:
     """Keeps a run's text files below `root`, replacing an older recording of the same scenario."""
     target = root / RECORDED / run.scenario.name
-    aside = target.with_name(f".{target.name}.new")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    for name in (SCENARIO, PROVENANCE, MARKERS, METRICS):
-        shutil.copy(run.path / name, aside / name)
-    shutil.rmtree(target, ignore_errors=True)
-    aside.rename(target)
+    with new_folder(target, "the recorded run") as folder:
+        for name in (SCENARIO, PROVENANCE, MARKERS, METRICS):
+            shutil.copy(run.path / name, folder / name)
 
 
 def load_recorded(scenario: Scenario, platform: str) -> RecordedRun:

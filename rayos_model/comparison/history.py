@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 
 from rayos_model import __version__
 from rayos_model.comparison.agreement import CrossCheck
-from rayos_model.errors import BadInput, StorageFailure
+from rayos_model.errors import BadInput
+from rayos_model.toolchain.atomic import new_file
 
 _SCHEMA: Final = pa.schema(
     [
@@ -54,16 +55,9 @@ def append(check: CrossCheck, folder: Path) -> Path:
         for metric in one.metrics
     ]
     target = folder / f"{now:%Y%m%d-%H%M%S-%f}-{uuid.uuid4().hex[:8]}.parquet"
-    aside = target.with_name(f".{target.name}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), aside)
-            return aside.rename(target)
-        finally:
-            aside.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageFailure(f"{folder}: cannot keep the result: {error.strerror or error}") from error
+    with new_file(target, "the result of the cross-check") as file:
+        pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), file)
+    return target
 
 
 def load(folder: Path) -> tuple[pd.DataFrame, list[Path]]:

@@ -14,6 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rayos_model.toolchain.atomic import new_file
+
 #: Where the quantiles of a spread are kept, tails closely.
 PROBABILITIES = (
     *(0.0, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85),
@@ -194,7 +196,6 @@ class Parameters(Frozen):
         return cls.model_validate_json(path.read_text("utf-8"))
 
     def dump(self, path: Path) -> None:
-        """Writes the file, human-readable, aside and then renamed."""
-        aside = path.with_suffix(".tmp")
-        aside.write_text(json.dumps(self.model_dump(), indent=1, sort_keys=True) + "\n", "utf-8")
-        aside.replace(path)
+        """Writes the file as indented JSON. Raises `StorageFailure`."""
+        with new_file(path, "the parameters") as file:
+            file.write_text(json.dumps(self.model_dump(), indent=1, sort_keys=True) + "\n", "utf-8")

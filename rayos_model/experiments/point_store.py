@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from rayos_model.errors import StorageFailure
 from rayos_model.metrics.metrics import Value
+from rayos_model.toolchain.atomic import new_file
 
 Values = dict[str, Value]
 """Metric → value, of one point."""
@@ -30,13 +29,8 @@ class PointStore:
 
     def put(self, key: str, text: str) -> None:
         """Keep a point's result. Raises `StorageFailure`."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            aside = self.folder / f".{key}.{os.getpid()}"
-            aside.write_text(text, "utf-8")
-            aside.replace(self.folder / f"{key}.json")
-        except OSError as error:
-            raise StorageFailure(f"{self.folder}: cannot keep a point: {error.strerror or error}") from error
+        with new_file(self.folder / f"{key}.json", "a point") as file:
+            file.write_text(text, "utf-8")
 
 
 def table_of(values: Values) -> list[dict[str, Any]]:

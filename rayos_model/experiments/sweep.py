@@ -17,13 +17,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rayos_model.costs.parameters import Parameters
-from rayos_model.errors import BadInput, StorageFailure
+from rayos_model.errors import BadInput
 from rayos_model.experiments.design import Point, Range, design
 from rayos_model.experiments.evaluate import evaluate
 from rayos_model.experiments.point_store import PointStore, Values, table_of
 from rayos_model.experiments.workers import workers
 from rayos_model.scenario.keys import describe, with_changes
 from rayos_model.scenario.scenario import Scenario
+from rayos_model.toolchain.atomic import new_file
 
 
 def sweep(
@@ -112,15 +113,9 @@ def _cell(value: Any, kind: pa.DataType) -> Any:
 
 
 def write_table(table: pa.Table, target: Path) -> None:
-    """Parquet, written aside and renamed. Raises `StorageFailure`."""
-    aside = target.with_name(f".{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, aside, compression="zstd")
-        aside.replace(target)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise StorageFailure(f"{target}: cannot write the table: {error.strerror or error}") from error
+    """Writes the table as Parquet. Raises `StorageFailure`."""
+    with new_file(target, "the table") as file:
+        pq.write_table(table, file, compression="zstd")
 
 
 def summary(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:

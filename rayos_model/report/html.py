@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from rayos_model import __version__
 from rayos_model.analysis.hot_paths import has_points, hot_paths
 from rayos_model.contract.metric_units import METRIC_UNITS, OPERATIONS, STATISTICS
-from rayos_model.errors import StorageFailure
 from rayos_model.report import plots, tables
 from rayos_model.report.flame import flame_graph
 from rayos_model.run.run import Run
 from rayos_model.scenario.tables import NS
+from rayos_model.toolchain.atomic import new_file
 from rayos_model.verdict.verdict import Verdict
 
 _HOTTEST: Final = 25
@@ -175,12 +175,9 @@ def event_pair(runs: Sequence[Run]) -> tuple[Run, Run] | None:
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page. Raises `StorageFailure`."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise StorageFailure(f"{path}: cannot write the report: {error.strerror or error}") from error
+    """Writes a page. Raises `StorageFailure`."""
+    with new_file(path, "the page") as file:
+        file.write_text(page, encoding="utf-8")
 
 
 def environment() -> Environment:

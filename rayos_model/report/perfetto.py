@@ -14,9 +14,10 @@ import pandas as pd
 
 from rayos_model.contract.abi import ThreadId
 from rayos_model.contract.trace_record import FIRST_MEASUREMENT, Records, TraceKind
-from rayos_model.errors import BadInput, StorageFailure
+from rayos_model.errors import BadInput
 from rayos_model.run.run import Run
 from rayos_model.scenario.tables import NS
+from rayos_model.toolchain.atomic import new_file
 from rayos_model.trace.points import thread_name
 
 INSTANTS: Final = {
@@ -73,17 +74,8 @@ def write_perfetto(runs: Sequence[Run], target: Path) -> int:
         from perfetto.trace_builder.proto_builder import StreamingTraceProtoBuilder
     except ImportError:
         raise BadInput("a timeline needs the package perfetto: pip install 'rayos-model[perfetto]'") from None
-    aside = target.with_name(f".{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("wb") as file:
-            count = sum(_Process(file, StreamingTraceProtoBuilder, n).write(run) for n, run in enumerate(runs, 1))
-        aside.replace(target)
-    except OSError as error:
-        raise StorageFailure(f"{target}: cannot write the timeline: {error.strerror or error}") from error
-    finally:
-        aside.unlink(missing_ok=True)
-    return count
+    with new_file(target, "the timeline") as path, path.open("wb") as file:
+        return sum(_Process(file, StreamingTraceProtoBuilder, n).write(run) for n, run in enumerate(runs, 1))
 
 
 class _Process:

@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 from rich.table import Table
 from rich.text import Text
 
-from rayos_model.errors import StorageFailure
 from rayos_model.experiments.plan_result import REFUSED, Alternative, Answer, Confirmation, Plan
-from rayos_model.report.html import sections_page
-from rayos_model.report.plots import COLOURS, svg, tidy
+from rayos_model.report.html import sections_page, write_page
+from rayos_model.report.plots import COLOURS, save, svg, tidy
 from rayos_model.report.tables import number, outcome
 from rayos_model.scenario.keys import describe
 
@@ -163,14 +162,7 @@ def html(plan: Plan) -> str:
 
 def write(plan: Plan, target: Path) -> None:
     """The figure as a file, or (`.html`) a page with sentences, table and figure. Raises `StorageFailure`."""
-    aside = target.with_name(f".{target.stem}.part{target.suffix}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.suffix == ".html":
-            aside.write_text(sections_page(f"Plan of {plan.scenario}", {"": html(plan)}), "utf-8")
-        else:
-            figure(plan).savefig(aside, dpi=150)
-        aside.replace(target)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise StorageFailure(f"{target}: cannot write the figure: {error.strerror or error}") from error
+    if target.suffix == ".html":
+        write_page(target, sections_page(f"Plan of {plan.scenario}", {"": html(plan)}))
+    else:
+        save(figure(plan), target)

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from rayos_model.analysis.degradation import DegradationAnalyzer
 from rayos_model.comparison.history import SERIES
 from rayos_model.contract.metric_units import OPERATIONS
-from rayos_model.errors import BadInput, StorageFailure
+from rayos_model.errors import BadInput
 from rayos_model.metrics.metrics import OPERATION_KIND
 from rayos_model.run.run import Run
+from rayos_model.toolchain.atomic import new_file
 from rayos_model.trace.pairing import pair
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -202,14 +203,12 @@ def degradation(curves: Mapping[str, DegradationAnalyzer]) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure in the format that the ending says. Raises `BadInput` for an unknown one, `StorageFailure`."""
+    """Writes a figure in the format that its suffix names. Raises `BadInput` for an unknown one, `StorageFailure`."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150)
+        with new_file(path, "the figure") as file:
+            figure.savefig(file, dpi=150)
     except ValueError as error:
         raise BadInput(f"{path}: {str(error).splitlines()[0]}") from None
-    except OSError as error:
-        raise StorageFailure(f"{path}: cannot write the figure: {error.strerror or error}") from error
 
 
 def event_scatter(measured: Run, predicted: Run, operation: str = "commit_to_present", most: int = 20_000) -> Figure:
