@@ -74,7 +74,7 @@ def test_the_closed_forms_are_the_textbooks() -> None:
 def test_a_run_without_points_is_refused(tmp_path: Path) -> None:
     plain = api.run(small_scenario(duration_s=2), out=tmp_path / "plain")
     for analysis in (utilisation, latency_split, bounds):
-        with pytest.raises(BadInput, match="--points"):
+        with pytest.raises(BadInput, match="--trace-points"):
             analysis(plain)
 
 
@@ -102,7 +102,7 @@ def test_a_variation_that_makes_no_scenario_is_left_out(tmp_path: Path) -> None:
     assert np.isnan(table["more"]["clients.0.damage"])
     assert table["less"]["clients.0.damage"] > 0
     assert "clients.0.rate_hz" in default_keys(whole)
-    with pytest.raises(BadInput, match="with a number"):
+    with pytest.raises(BadInput, match="with a numeric value"):
         tornado(whole, keys=("name",), **options)  # type: ignore[arg-type]
 
 

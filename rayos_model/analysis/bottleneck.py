@@ -107,7 +107,7 @@ def split_by_band(split: pd.DataFrame) -> pd.DataFrame:
 def _with_points(run: Run) -> Records:
     trace = run.trace()
     if not (trace["kind"] < FIRST_MEASUREMENT).any():
-        raise BadInput(f"{run.path}: has no control-flow points; run it with --points (trace_points=True)")
+        raise BadInput(f"{run.path}: has no control-flow points; run it with --trace-points (trace_points=True)")
     return trace
 
 

@@ -1,4 +1,4 @@
-"""`rayos markers`: marker lines of serial-console logs."""
+"""`rayos markers`: checks marker lines of serial-console logs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ import typer
 
 from rayos_model.errors import BadInput
 
-markers_app = typer.Typer(no_args_is_help=True, help="The marker lines of serial-console logs.")
+markers_app = typer.Typer(
+    no_args_is_help=True, help="Check the marker lines (`RAYOS_SOAK:START:…`) of a serial-console log."
+)
 
 
-@markers_app.command("check")
-def markers_check(log: Annotated[Path, typer.Argument(metavar="LOG", help="A serial-console log.")]) -> None:
-    """Check a log against the marker grammar: malformed markers with their lines, counts of all others.
+@markers_app.command("check", epilog="Example: `rayos markers check serial.log`")
+def markers_check(
+    log: Annotated[
+        Path, typer.Argument(metavar="LOG", help="The log, text; other lines between the markers are allowed.")
+    ],
+) -> None:
+    """Check a log against the marker grammar: count the markers, list malformed ones with their line numbers.
 
-    Exit status 1 when a marker is malformed or out of order.
+    Exit status: 0 all markers are well-formed and in order · 1 one is malformed or out of order.
     """
     from rayos_model.contract.markers import order_problems, parse
 
