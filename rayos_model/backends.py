@@ -5,12 +5,13 @@ Model and hardware are imported only when chosen, so that the command line start
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from rayos_model.calibration.pace import Host
-from rayos_model.calibration.store import load_calibration
 from rayos_model.errors import BadInput
 from rayos_model.run.system import System
+
+if TYPE_CHECKING:
+    from rayos_model.calibration.pace import Host
 
 SystemName = Literal["model", "kernel"]
 """The names of the two systems."""
@@ -27,6 +28,7 @@ def system(on: SystemName, platform: str = "icount", *, trace_points: bool = Fal
 
         return KernelSystem(platform, trace_points, record=record)
     if on == "model":
+        from rayos_model.calibration.store import load_calibration
         from rayos_model.model import ModelSystem
 
         return ModelSystem(load_calibration(platform), trace_points)
@@ -38,6 +40,8 @@ def host(platform: str) -> Host | None:
 
     Raises `BadInput` when the platform has no calibration.
     """
+    from rayos_model.calibration.pace import Host
+    from rayos_model.calibration.store import load_calibration
     from rayos_model.model import ModelSystem
 
     parameters = load_calibration(platform)

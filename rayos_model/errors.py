@@ -1,14 +1,14 @@
-"""What can go wrong, as one clear line and an exit status each. Knows nothing of the rest of the package."""
+"""The expected errors: each is one line of text and an exit status. Knows nothing of the rest of the package."""
 
 
 class RayosError(Exception):
-    """Base of every error a user may see; its text is one line that says what to do about it."""
+    """Base of every expected error; its text is one line with the remedy."""
 
     exit_code = 1
 
 
 class BadInput(RayosError):
-    """The user's scenario, option or file is wrong."""
+    """A scenario, an option or a file given by the user is wrong."""
 
     exit_code = 2
 
@@ -20,6 +20,6 @@ class PlatformFailure(RayosError):
 
 
 class StorageFailure(RayosError):
-    """A run could not be written: disk full, no permission."""
+    """A file could not be written: disk full, no permission."""
 
     exit_code = 3

@@ -91,7 +91,7 @@ def plan(
         if isinstance(values, Range) or len(values) != 1:
             raise BadInput(f"--set {key}: expected one value; use --vary for a key that varies")
         what = with_changes(what, {key: values[0]})
-    first, bounds, others = _knobs(vary)
+    first, bounds, others = _varied_keys(vary)
     if plot is not None and plot.suffix not in (".png", ".svg", ".pdf", ".html"):
         raise BadInput(f"--plot {plot}: expected a file name that ends in .png, .svg, .pdf or .html")
     with showing() as progress:
@@ -126,7 +126,7 @@ def plan(
     raise typer.Exit(0 if result.ok else 1)
 
 
-def _knobs(vary: list[str]) -> tuple[str, Range | None, dict[str, list[Any]]]:
+def _varied_keys(vary: list[str]) -> tuple[str, Range | None, dict[str, list[Any]]]:
     """The key to search, its bounds, and the values of the other keys."""
     from rayos_model.experiments.design import Range, parse_setting
 

@@ -43,5 +43,5 @@ def replay(
     for difference in result.differences:
         console().print(difference)
     if not result.differences:
-        console().print(f"identical: {len(result.said)} lines, {len(result.trace)} trace records")
+        console().print(f"identical: {len(result.console)} lines, {len(result.trace)} trace records")
     raise typer.Exit(1 if result.differences else 0)

@@ -11,7 +11,6 @@ from rayos_model import backends
 from rayos_model.cli.options import SCENARIO_HELP, DurationOption, JsonOption, PlatformOption, SeedOption
 from rayos_model.cli.progress import showing
 from rayos_model.cli.terminal import console, print_json
-from rayos_model.comparison import baseline
 from rayos_model.errors import BadInput
 from rayos_model.run.run import Run
 from rayos_model.run.system import execute
@@ -82,6 +81,8 @@ def run(
                 progress(f"{what.name} on {on}"),
             )
     if save_baseline:
+        from rayos_model.comparison import baseline
+
         baseline.save(result)
     if as_json:
         print_json(result.to_dict())

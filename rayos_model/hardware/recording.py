@@ -47,11 +47,11 @@ class Replay:
     """The output of a replay (it is the sink of the execution), compared with the run."""
 
     run: Run
-    said: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
     _records: list[Records] = field(default_factory=list)
 
     def lines(self, lines: list[str]) -> None:
-        self.said += lines
+        self.console += lines
 
     def records(self, records: Records) -> None:
         self._records.append(records)
@@ -65,8 +65,8 @@ class Replay:
     def differences(self) -> list[str]:
         """One line for each of marker log and trace that differs from the run; empty when both are identical."""
         found, before, trace = [], self.run.markers().splitlines(), self.run.trace()
-        if self.said != before:
-            equal = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(self.said, before, strict=False))
+        if self.console != before:
+            equal = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(self.console, before, strict=False))
             found.append(f"the marker log differs from line {len(list(equal)) + 1} on")
         if self.trace.tobytes() != trace.tobytes():
             found.append(f"the trace differs: {len(self.trace)} records, in the run {len(trace)}")

@@ -128,7 +128,7 @@ class RecoveryValidator:
 
 @dataclass(frozen=True, slots=True)
 class FailureInjectionResult(Result):
-    """The outcome of a failure test: the injected faults with their recovery, and failures nobody injected.
+    """The outcome of a failure test: the injected faults with their recovery, and failures without an injected fault.
 
     `diagnostics` has a line for each failed criterion, each fault without timely recovery, and each cascade.
     """

@@ -122,4 +122,4 @@ def _disagreement(run: Run, marker: Marker, metric: str, field: str, tolerance: 
     if found is not None and abs(reported - found.value) <= tolerance * found.value + 0.002:
         return []
     computed = "nothing" if found is None else f"{found.value:g}"
-    return [f"line {marker.line}: {marker}: the trace says {computed}"]
+    return [f"line {marker.line}: {marker}: computed from the trace: {computed}"]
