@@ -1,7 +1,7 @@
 """Evaluation of points: runs the model on scenarios whose metrics are not stored yet, and stores them.
 
 A point is one scenario with one seed. Its metrics are stored in one file, named by a hash of everything that determines
-them: scenario, parameters, and the sources of the model. Must not know why the points are wanted.
+them: scenario, parameters and the sources of the model. Must not know why the points are wanted.
 """
 
 from __future__ import annotations

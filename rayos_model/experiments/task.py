@@ -37,7 +37,7 @@ class Task:
 
     @property
     def key(self) -> str:
-        """Hash of everything that determines the result."""
+        """Hash of what determines the result: scenario, parameters, and sources of the model."""
         facts = {name: fact for name, fact in json.loads(self.scenario).items() if name not in _UNIMPORTANT}
         text = "\0".join((json.dumps(facts, sort_keys=True), self.parameters, self.model))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
