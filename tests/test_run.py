@@ -62,7 +62,7 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(TraceWriter, "_flush", full)
-    with pytest.raises(StorageFailure, match="cannot write the run: the disk is full") as caught:
+    with pytest.raises(StorageFailure, match=r"disk is full; the run was not written") as caught:
         execute(RecordedSystem(small_trace()), small_scenario(), tmp_path / "run")
     assert isinstance(caught.value, RayosError)
     assert list(tmp_path.iterdir()) == []

@@ -21,7 +21,7 @@ from rayos_model.metrics.metrics import Metrics
 from rayos_model.run.run import MARKERS, METRICS, PROVENANCE, SCENARIO, Run
 from rayos_model.scenario.files import load
 from rayos_model.scenario.scenario import Scenario
-from rayos_model.toolchain.atomic import new_folder
+from rayos_model.toolchain.atomic import folder_aside
 from rayos_model.toolchain.sources import PACKAGE
 
 PARAMETERS = "parameters.json"
@@ -61,9 +61,9 @@ class RecordedRun:
 def record(run: Run, root: Path) -> None:
     """Keeps a run's text files below `root`, replacing an older recording of the same scenario."""
     target = root / RECORDED / run.scenario.name
-    with new_folder(target, "the recorded run") as folder:
+    with folder_aside(target, "the recorded run") as aside:
         for name in (SCENARIO, PROVENANCE, MARKERS, METRICS):
-            shutil.copy(run.path / name, folder / name)
+            shutil.copy(run.path / name, aside / name)
 
 
 def load_recorded(scenario: Scenario, platform: str) -> RecordedRun:

@@ -13,7 +13,7 @@ from rayos_model.cli.options import PlatformOption, ScenarioArgument
 from rayos_model.errors import BadInput
 from rayos_model.scenario import files
 from rayos_model.scenario.scenario import Scenario
-from rayos_model.toolchain.atomic import new_file
+from rayos_model.toolchain.atomic import written_aside
 
 
 def shrink(
@@ -43,7 +43,7 @@ def shrink(
         print(f"{runs} runs: {smaller.client_count} clients, {smaller.duration_s:g} s", file=sys.stderr)
 
     found = smallest(what, lambda one: failures_of(system, one), attempts, show)
-    with new_file(target, "the scenario") as file:
-        file.write_text(f"# fails on the {on} by {found.failure}\n" + to_toml(found.scenario), encoding="utf-8")
+    with written_aside(target, "the scenario") as aside:
+        aside.write_text(f"# fails on the {on} by {found.failure}\n" + to_toml(found.scenario), encoding="utf-8")
     print(f"fails by {found.failure} with {found.scenario.client_count} clients in {found.scenario.duration_s:g} s")
     print(f"scenario: {target}")

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from rayos_model import __version__
 from rayos_model.comparison.agreement import CrossCheck
 from rayos_model.errors import BadInput
-from rayos_model.toolchain.atomic import new_file
+from rayos_model.toolchain.atomic import written_aside
 
 _SCHEMA: Final = pa.schema(
     [
@@ -55,8 +55,8 @@ def append(check: CrossCheck, folder: Path) -> Path:
         for metric in one.metrics
     ]
     target = folder / f"{now:%Y%m%d-%H%M%S-%f}-{uuid.uuid4().hex[:8]}.parquet"
-    with new_file(target, "the result of the cross-check") as file:
-        pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), file)
+    with written_aside(target, "the result") as aside:
+        pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), aside)
     return target
 
 

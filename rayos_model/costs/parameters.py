@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rayos_model.toolchain.atomic import new_file
+from rayos_model.toolchain.atomic import written_aside
 
 #: Where the quantiles of a spread are kept, tails closely.
 PROBABILITIES = (
@@ -197,5 +197,5 @@ class Parameters(Frozen):
 
     def dump(self, path: Path) -> None:
         """Writes the file as indented JSON. Raises `StorageFailure`."""
-        with new_file(path, "the parameters") as file:
-            file.write_text(json.dumps(self.model_dump(), indent=1, sort_keys=True) + "\n", "utf-8")
+        with written_aside(path, "the parameters") as aside:
+            aside.write_text(json.dumps(self.model_dump(), indent=1, sort_keys=True) + "\n", "utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rayos_model.metrics.metrics import Value
-from rayos_model.toolchain.atomic import new_file
+from rayos_model.toolchain.atomic import written_aside
 
 Values = dict[str, Value]
 """Metric → value, of one point."""
@@ -29,8 +29,8 @@ class PointStore:
 
     def put(self, key: str, text: str) -> None:
         """Stores the result of a point. Raises `StorageFailure`."""
-        with new_file(self.folder / f"{key}.json", "a point") as file:
-            file.write_text(text, "utf-8")
+        with written_aside(self.folder / f"{key}.json", "a point") as aside:
+            aside.write_text(text, "utf-8")
 
 
 def table_of(values: Values) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from rayos_model.experiments.point_store import PointStore, Values, table_of
 from rayos_model.experiments.workers import workers
 from rayos_model.scenario.keys import describe, with_changes
 from rayos_model.scenario.scenario import Scenario
-from rayos_model.toolchain.atomic import new_file
+from rayos_model.toolchain.atomic import written_aside
 
 
 def sweep(
@@ -114,8 +114,8 @@ def _cell(value: Any, kind: pa.DataType) -> Any:
 
 def write_table(table: pa.Table, target: Path) -> None:
     """Writes the table as Parquet. Raises `StorageFailure`."""
-    with new_file(target, "the table") as file:
-        pq.write_table(table, file, compression="zstd")
+    with written_aside(target, "the table") as aside:
+        pq.write_table(table, aside, compression="zstd")
 
 
 def summary(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:

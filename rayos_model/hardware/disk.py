@@ -10,7 +10,7 @@ from rayos_model.contract import trace_record as abi
 from rayos_model.hardware.disk_format import DurableLog, format_image, read_store, verify_stress, verify_work
 from rayos_model.run.writer import RunWriter
 from rayos_model.scenario.scenario import Scenario
-from rayos_model.toolchain.atomic import storage_errors
+from rayos_model.toolchain.atomic import storing
 
 IMAGE = "disk.img"
 
@@ -55,6 +55,6 @@ def prepare(scenario: Scenario, given: Path | None, writer: RunWriter) -> Path |
     if given is not None:
         return given
     image = writer.file(IMAGE)
-    with storage_errors(image, "the disk image"):
+    with storing(image, "the disk image"):
         format_image(image, scenario.machine.disk_mb)
     return image

@@ -18,7 +18,7 @@ from rayos_model.report import plots, tables
 from rayos_model.report.flame import flame_graph
 from rayos_model.run.run import Run
 from rayos_model.scenario.tables import NS
-from rayos_model.toolchain.atomic import new_file
+from rayos_model.toolchain.atomic import written_aside
 from rayos_model.verdict.verdict import Verdict
 
 _HOTTEST: Final = 25
@@ -176,8 +176,8 @@ def event_pair(runs: Sequence[Run]) -> tuple[Run, Run] | None:
 
 def write_page(path: Path, page: str) -> None:
     """Writes a page. Raises `StorageFailure`."""
-    with new_file(path, "the page") as file:
-        file.write_text(page, encoding="utf-8")
+    with written_aside(path, "the page") as aside:
+        aside.write_text(page, encoding="utf-8")
 
 
 def environment() -> Environment:

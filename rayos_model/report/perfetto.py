@@ -17,7 +17,7 @@ from rayos_model.contract.trace_record import FIRST_MEASUREMENT, Records, TraceK
 from rayos_model.errors import BadInput
 from rayos_model.run.run import Run
 from rayos_model.scenario.tables import NS
-from rayos_model.toolchain.atomic import new_file
+from rayos_model.toolchain.atomic import written_aside
 from rayos_model.trace.points import thread_name
 
 INSTANTS: Final = {
@@ -74,7 +74,7 @@ def write_perfetto(runs: Sequence[Run], target: Path) -> int:
         from perfetto.trace_builder.proto_builder import StreamingTraceProtoBuilder
     except ImportError:
         raise BadInput("a timeline needs the package perfetto: pip install 'rayos-model[perfetto]'") from None
-    with new_file(target, "the timeline") as path, path.open("wb") as file:
+    with written_aside(target, "the timeline") as path, path.open("wb") as file:
         return sum(_Process(file, StreamingTraceProtoBuilder, n).write(run) for n, run in enumerate(runs, 1))
 
 

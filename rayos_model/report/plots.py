@@ -23,7 +23,7 @@ from rayos_model.contract.metric_units import OPERATIONS
 from rayos_model.errors import BadInput
 from rayos_model.metrics.metrics import OPERATION_KIND
 from rayos_model.run.run import Run
-from rayos_model.toolchain.atomic import new_file
+from rayos_model.toolchain.atomic import written_aside
 from rayos_model.trace.pairing import pair
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -208,8 +208,8 @@ def degradation(curves: Mapping[str, DegradationAnalyzer]) -> Figure:
 def save(figure: Figure, path: Path) -> None:
     """Writes a figure in the format that its suffix names. Raises `BadInput` for an unknown one, `StorageFailure`."""
     try:
-        with new_file(path, "the figure") as file:
-            figure.savefig(file, dpi=150)
+        with written_aside(path, "the figure") as aside:
+            figure.savefig(aside, dpi=150)
     except ValueError as error:
         raise BadInput(f"{path}: {str(error).splitlines()[0]}") from None
 

@@ -19,7 +19,7 @@ from rayos_model.metrics.collector import MetricsCollector
 from rayos_model.metrics.metrics import Metrics
 from rayos_model.run.run import MARKERS, METRICS, PROVENANCE, SCENARIO, SCREENSHOT, TRACE, VERDICTS, Run
 from rayos_model.scenario.scenario import Scenario
-from rayos_model.toolchain.atomic import folder_aside, storage_errors
+from rayos_model.toolchain.atomic import bare_folder_aside, storing
 from rayos_model.trace.parquet import TraceWriter, read_trace
 from rayos_model.verdict.verdict import Verdict, evaluate, integration_verdicts
 
@@ -55,8 +55,8 @@ class RunWriter:
     def __enter__(self) -> Self:
         if self.target.exists() and (not self.target.is_dir() or any(self.target.iterdir())):
             raise BadInput(f"{self.target}: exists already; choose another --out or remove it")
-        with storage_errors(self.target, _WHAT), ExitStack() as opened:
-            self._aside = opened.enter_context(folder_aside(self.target))
+        with storing(self.target, _WHAT), ExitStack() as opened:
+            self._aside = opened.enter_context(bare_folder_aside(self.target))
             self._markers = (self._aside / MARKERS).open("w", encoding="utf-8", newline="\n")
             opened.callback(_quietly, self._markers.close)
             self._trace = TraceWriter(self._aside / TRACE)
@@ -71,13 +71,13 @@ class RunWriter:
 
     def marker(self, line: str) -> None:
         """Adds one line, without its line end, to the marker log."""
-        with storage_errors(self.target, _WHAT):
+        with storing(self.target, _WHAT):
             self._markers.write(line + "\n")
 
     def trace(self, records: Records) -> None:
         """Adds trace records (one-dimensional, `TRACE_DTYPE`), in the order written."""
         self._collector.feed(records)
-        with storage_errors(self.target, _WHAT):
+        with storing(self.target, _WHAT):
             self._trace.append(records)
 
     def outcome(self, metrics: Metrics, verdicts: Iterable[Verdict]) -> None:
@@ -90,14 +90,14 @@ class RunWriter:
 
     def screenshot(self, png: bytes) -> None:
         """Keeps a screenshot (PNG) in place of an earlier one."""
-        with storage_errors(self.target, _WHAT):
+        with storing(self.target, _WHAT):
             (self._aside / SCREENSHOT).write_bytes(png)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if kind is not None:
             self._opened.__exit__(kind, error, at)
             return
-        with storage_errors(self.target, _WHAT), self._opened:
+        with storing(self.target, _WHAT), self._opened:
             self._trace.close()
             self._markers.close()
             metrics, verdicts = self._outcome or self._judged()

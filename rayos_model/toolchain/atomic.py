@@ -28,14 +28,14 @@ def storage_failure(error: OSError, target: Path, what: str) -> StorageFailure:
     """
     for number, reason in _FULL.items():
         if error.errno == number or os.strerror(number) in str(error):
-            return StorageFailure(f"{target}: cannot write {what}: {reason}; free some space and run again")
+            return StorageFailure(f"{target}: {reason}; {what} was not written: free some space and run again")
     reason = " ".join((error.strerror or str(error) or type(error).__name__).split())
     remedy = "choose a place where you may write" if error.errno in _FORBIDDEN else "choose another place"
     return StorageFailure(f"{target}: cannot write {what}: {reason}; {remedy}")
 
 
 @contextmanager
-def storage_errors(target: Path, what: str) -> Iterator[None]:
+def storing(target: Path, what: str) -> Iterator[None]:
     """Turns an `OSError` inside the `with` into the `StorageFailure` of `storage_failure`."""
     try:
         yield
@@ -44,14 +44,14 @@ def storage_errors(target: Path, what: str) -> Iterator[None]:
 
 
 @contextmanager
-def new_file(target: Path, what: str) -> Iterator[Path]:
+def written_aside(target: Path, what: str) -> Iterator[Path]:
     """Yields the path to write to; the file there replaces `target` when the `with` ends without an exception.
 
     `what` names the content in an error, such as `"the table"`. The path has the suffix of `target`, by which writers
     choose a format, and starts with a dot. Missing parent folders are made. A symbolic link is followed; a device such
     as /dev/stdout is written directly. Raises `StorageFailure` for an `OSError` inside the `with` or while renaming.
     """
-    with storage_errors(target, what):
+    with storing(target, what):
         place = target.resolve()
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.exists() and not (place.is_file() or place.is_dir()):
@@ -66,18 +66,18 @@ def new_file(target: Path, what: str) -> Iterator[Path]:
 
 
 @contextmanager
-def new_folder(target: Path, what: str) -> Iterator[Path]:
-    """As `new_file` for a folder, which exists and is empty at the start; it replaces an older `target` whole.
+def folder_aside(target: Path, what: str) -> Iterator[Path]:
+    """As `written_aside` for a folder, which exists and is empty at the start; it replaces an older `target` whole.
 
     Raises `StorageFailure` for an `OSError` inside the `with` or while renaming.
     """
-    with storage_errors(target, what), folder_aside(target, replace=True) as aside:
+    with storing(target, what), bare_folder_aside(target, replace=True) as aside:
         yield aside
 
 
 @contextmanager
-def folder_aside(target: Path, *, replace: bool = False) -> Iterator[Path]:
-    """The renaming of `new_folder` alone, for a caller whose `with` also runs what is not writing.
+def bare_folder_aside(target: Path, *, replace: bool = False) -> Iterator[Path]:
+    """The renaming of `folder_aside` alone, for a caller whose `with` also runs what is not writing.
 
     An older `target` that is not empty is an error unless `replace`. Raises `OSError`.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,6 @@ from rayos_model.model import simulate
 from rayos_model.toolchain import sources
 from rayos_model.toolchain.sources import SIMULATION, modules, sources_sha256
 from tests.conftest import small_scenario
-from tests.test_floors import floor_of, imports
 
 WITHOUT_EFFECT = {"errors", "toolchain"}
 """Packages that the simulation imports and that change no metric: exceptions, and how files are written."""
@@ -65,14 +65,29 @@ def test_an_edit_above_the_simulation_leaves_the_key_alone(copy: Path) -> None:
     assert key_of_a_point() == before
 
 
+def imported_by(module: str) -> set[str]:
+    """The modules of the package that a module imports, anywhere in its text."""
+    path = sources.PACKAGE.parent.joinpath(*module.split("."))
+    tree = ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text())
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    names = {f"{node.module}.{alias.name}" for node in found for alias in node.names} | {str(n.module) for n in found}
+    return {name for name in names if name.startswith("rayos_model.") and exists(name)}
+
+
+def exists(module: str) -> bool:
+    """Whether a dotted name is a module or a package."""
+    path = sources.PACKAGE.parent.joinpath(*module.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
 def reached(start: set[str]) -> set[str]:
-    """The modules of the package that these import, directly or through others; parent packages included."""
-    known, waiting, found = imports(), list(start), set[str]()
+    """These modules and all that they import, directly or through others."""
+    waiting, found = list(start), set[str]()
     while waiting:
         module = waiting.pop()
         if module not in found:
             found.add(module)
-            waiting += known[module]
+            waiting += imported_by(module)
     return found
 
 
@@ -80,7 +95,7 @@ def test_every_package_that_a_simulation_runs_is_part_of_the_hash() -> None:
     names = simulate.__code__.co_names
     used = {simulate.__globals__[name].__module__ for name in names if name in simulate.__globals__}
     assert {"rayos_model.model.machine", "rayos_model.metrics.collector", "rayos_model.scenario.compile"} <= used
-    assert {floor_of(module) for module in reached(used)} - WITHOUT_EFFECT == set(SIMULATION)
+    assert {module.split(".")[1] for module in reached(used)} - WITHOUT_EFFECT == set(SIMULATION)
 
 
 def test_the_modules_of_a_package_are_those_on_the_disk() -> None:
