@@ -25,7 +25,7 @@ from rayos_model.run.run import Run
 from rayos_model.scenario.scenario import Scenario
 
 PROFILED: Final = OPERATIONS[:6]
-"""Operations whose latency the RAYOS_PERF markers report."""
+"""Operations whose latency the RAYOS_PERF markers report; see profile.c of the kernel."""
 
 _SAMPLE_TOLERANCE: Final = 1 / 128
 """Relative. Both histograms know a quantile to 1/256 of its value."""

@@ -71,7 +71,7 @@ def test_parts_that_make_no_scenario_are_refused() -> None:
         PerformanceProfiler(small_scenario())
 
 
-def test_a_failed_run_is_told_apart_by_its_diagnostics(tmp_path: Path) -> None:
+def test_a_failed_run_is_explained_by_its_diagnostics(tmp_path: Path) -> None:
     system = RecordedSystem(small_trace(leak_pages=1))
     result = SoakTestHarness.for_scenario(small_scenario()).run(system, tmp_path / "run")
     assert not result.passed
