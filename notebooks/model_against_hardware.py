@@ -59,4 +59,4 @@ except RayosError as error:
     print(error)
 else:
     predicted = api.run(small, out=scratch / "model")
-    display(SVG(plots.svg(plots.event_scatter(measured, predicted, "event_delivery", most=1500))))
+    display(SVG(plots.svg(plots.event_scatter(measured, predicted, "event_delivery", max_points=1500))))

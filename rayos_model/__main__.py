@@ -1,4 +1,4 @@
-"""`python -m rayos_model` is the command `rayos`."""
+"""`python -m rayos_model` runs the command `rayos`."""
 
 from rayos_model.cli.app import main
 

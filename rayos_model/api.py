@@ -1,4 +1,4 @@
-"""Everything the command `rayos` does, as functions: data frames, figures and objects that show themselves in Jupyter.
+"""Everything the command `rayos` does, as functions that return runs, data frames and plans.
 
     from rayos_model.api import load_scenario, plan, run, sweep
 
@@ -6,8 +6,9 @@
     table = sweep(load_scenario("soak-16", duration_s=20), {"clients": [16, 64, 128]})
     plan(load_scenario("soak-16"), "clients", ["commit_to_present.p99<100ms"]).value
 
-A script that calls `sweep` or `plan` with more than one job guards its top level with `if __name__ == "__main__":`, as
-any that starts worker processes.
+In Jupyter, runs, cross-checks and plans are displayed as tables and figures. Like every script that starts worker
+processes, a script that calls `sweep`, `plan` or `tornado` needs the guard `if __name__ == "__main__":` unless it sets
+`jobs=1`.
 """
 
 from __future__ import annotations
@@ -71,14 +72,16 @@ notebook.register()
 def load_scenario(
     name_or_path: str | Path, *, duration_s: float | None = None, seed: int | None = None, **changes: Any
 ) -> Scenario:
-    """A shipped scenario by name, or one from a file; for another duration or seed, with `clients=…` or other
-    top-level keys changed (dotted keys: `with_changes`). Raises `BadInput`.
+    """Loads a shipped scenario by name or a TOML file by path. Raises `BadInput`.
+
+    `duration_s` (virtual seconds) and `seed` replace those of the scenario, `changes` other top-level keys, such as
+    `clients=64`. For dotted keys see `with_changes`.
     """
     return with_changes(load(name_or_path), changes).with_overrides(duration_s=duration_s, seed=seed)
 
 
 def load_run(path: str | Path) -> Run:
-    """A run that was kept. Raises `BadInput` when it is not complete."""
+    """Reads a run from its folder. Raises `BadInput` when it is not a complete run."""
     return Run.load(path)
 
 
@@ -90,9 +93,11 @@ def run(
     trace_points: bool = False,
     out: str | Path | None = None,
 ) -> Run:
-    """Run a scenario and keep the run in `out` (default: a new directory below `runs/`).
+    """Runs a scenario, given as an object or by name, and keeps the run in `out` (default: a new folder below `runs/`).
 
-    Raises `BadInput`, `PlatformFailure` (of the kernel) or `StorageFailure`.
+    `on` is the system, `"model"` or `"kernel"`. `platform` is how QEMU executes the kernel, and whose calibration the
+    model uses. With `trace_points` the trace contains every control-flow point. Raises `BadInput`, `PlatformFailure` or
+    `StorageFailure`.
     """
     what = load(scenario) if isinstance(scenario, str) else scenario
     return execute(system(on, platform, trace_points=trace_points), what, out)
@@ -101,9 +106,10 @@ def run(
 def crosscheck(
     scenarios: Scenario | str | Iterable[Scenario | str], *, platform: str = "icount", recorded: bool = False
 ) -> CrossCheck:
-    """Run scenarios on both systems and compare; with `recorded` the kept kernel runs take the kernel's place.
+    """Runs scenarios on both systems and compares every metric with its tolerance.
 
-    Raises `BadInput`, `PlatformFailure` or `StorageFailure`.
+    With `recorded` the kernel runs kept with the calibration are used, and QEMU is not needed. Raises `BadInput`,
+    `PlatformFailure` or `StorageFailure`.
     """
     several = [scenarios] if isinstance(scenarios, Scenario | str) else list(scenarios)
     what = [load(one) if isinstance(one, str) else one for one in several]

@@ -26,6 +26,7 @@ from rayos_model.run.run import Run
 from rayos_model.run.system import ProgressFn, System, execute
 from rayos_model.scenario.files import load
 from rayos_model.scenario.scenario import Scenario
+from rayos_model.toolchain.atomic import written_aside
 from rayos_model.trace.segments import segments
 
 SEGMENTS = "segments.csv"
@@ -116,7 +117,8 @@ def calibrate(
     if several:
         parameters = fit_smp(parameters, max(several), *several[max(several)])
     target.mkdir(parents=True, exist_ok=True)
-    aggregate(pd.concat([table, novel], ignore_index=True)).to_csv(target / SEGMENTS, index=False, float_format="%.6g")
+    with written_aside(target / SEGMENTS, "the segments") as aside:
+        aggregate(pd.concat([table, novel], ignore_index=True)).to_csv(aside, index=False, float_format="%.6g")
     parameters.dump(target / PARAMETERS)
     return parameters
 

@@ -1,1 +1,1 @@
-"""The command `rayos`: one file a command. A command reads options, calls the package and shows the outcome."""
+"""The command `rayos`, one file per subcommand: it reads options, calls the package and prints the outcome."""

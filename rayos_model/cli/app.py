@@ -1,4 +1,4 @@
-"""The command `rayos`: its commands, and how errors become one line and an exit status."""
+"""The command `rayos`: its subcommands, and how an error becomes one line and an exit status."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ _INTERRUPTED: Final = 130
 _OUTPUT_CLOSED: Final = 141
 """As if by SIGPIPE: the reader of standard output has gone."""
 _COMMANDS: Final[tuple[tuple[Callable[..., None], str], ...]] = (
-    (doctor, ""),
-    (demo, ""),
+    (doctor, "rayos doctor"),
+    (demo, "rayos demo"),
     (run, "rayos run soak-16 --on kernel --duration 60 --out runs/mine"),
     (crosscheck, "rayos crosscheck validation/mixed-4 validation/mixed-16 --json"),
-    (calibrate, ""),
+    (calibrate, "rayos calibrate --platform tcg"),
     (shrink, "rayos shrink failing.toml --on kernel --out smallest.toml"),
     (report, "rayos report runs/demo-* --html report.html"),
     (compare, "rayos compare runs/before runs/after --html changes.html"),
     (history, "rayos history --metric commit_to_present.p99 --plot trend.png"),
     (sweep, "rayos sweep soak-16 --set clients=16,64,128 --set display.refresh_hz=60,120 --duration 20"),
     (plan, "rayos plan soak-16 --vary clients --slo 'commit_to_present.p99<100ms' --confirm"),
-    (trace, "rayos trace runs/demo-model-… runs/demo-kernel-… --perfetto demo.pftrace"),
+    (trace, "rayos trace runs/model runs/kernel --perfetto demo.pftrace"),
     (explain, "rayos explain soak-64 --duration 20 --tornado --html why.html"),
-    (replay, "rayos replay runs/mine --gdb /tmp/mine.gdb"),
+    (replay, "rayos replay runs/mine --gdb mine.gdb"),
 )
-"""The commands, in the order of `rayos --help`, each with an example."""
+"""The subcommands in the order of `rayos --help`, each with an example."""
 
 app = typer.Typer(
     name="rayos",
@@ -62,16 +62,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="""Test how the RayOS Wayland server holds up: on a simulation model, on a real kernel in QEMU, or on both.
+    help="""Test the RayOS Wayland server under load: on a simulation model, on a real kernel in QEMU, or on both.
 
-Start with `rayos doctor`, then `rayos demo`.
+A *scenario* says which clients run, under which load and faults, and what must hold. A *run* is the folder with the
+measurements of one scenario on one system, the model or the kernel.
+
+Start with `rayos doctor` (is everything installed?), then `rayos demo`, then `rayos scenarios`.
 
 Exit status: 0 passed · 1 a criterion failed · 2 bad input · 3 the platform failed ·
 70 an internal error · 130 interrupted · 141 the reader of the output has gone.
 """,
 )
 for _command, _example in _COMMANDS:
-    app.command(epilog=f"Example: `{_example}`" if _example else None)(_command)
+    app.command(epilog=f"Example: `{_example}`")(_command)
 app.add_typer(scenarios_app, name="scenarios")
 app.add_typer(markers_app, name="markers")
 

@@ -1,4 +1,4 @@
-"""`rayos calibrate`: fit the parameters of the model to kernel runs."""
+"""`rayos calibrate`: fits the model's parameters to kernel runs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from rayos_model.scenario import files
 def calibrate(
     platform: PlatformOption = "icount",
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where parameters and recorded runs go; default: calibration/.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for parameters and recorded runs; default: calibration/PLATFORM."),
     ] = None,
 ) -> None:
-    """Fit the model's parameters to kernel runs of the calibration scenarios.
+    """Fit the model's parameters to kernel runs of the calibration scenarios. Takes minutes and needs QEMU.
 
-    Then records the kernel's runs of the validation scenarios beside them, for `rayos crosscheck --recorded`.
+    Then run the validation scenarios on the kernel and keep their results beside the parameters, for
+    `rayos crosscheck --recorded`. The validation runs do not enter the fit.
     """
     from rayos_model.calibration import record
     from rayos_model.calibration.calibrate import calibrate as fit

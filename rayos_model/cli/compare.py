@@ -1,4 +1,4 @@
-"""`rayos compare`: a run against a baseline."""
+"""`rayos compare`: compares a run with a baseline."""
 
 from __future__ import annotations
 
@@ -7,33 +7,42 @@ from typing import Annotated
 
 import typer
 
-from rayos_model.cli.options import JsonOption
+from rayos_model.cli.options import HtmlOption, JsonOption
 from rayos_model.cli.terminal import console, print_json
 from rayos_model.errors import BadInput
 from rayos_model.run.run import Run
 
 
 def compare(
-    paths: Annotated[list[Path], typer.Argument(metavar="[BASELINE] CURRENT", help="Directories of runs.")],
-    html: Annotated[Path | None, typer.Option(metavar="F", help="Write a self-contained page here as well.")] = None,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[BASELINE] CURRENT",
+            help="Folders of runs; BASELINE defaults to the one kept with --save-baseline.",
+        ),
+    ],
+    html: HtmlOption = None,
     calibrated: Annotated[
-        bool, typer.Option("--calibration", help="Compare the run's operations with the calibrated costs instead.")
+        bool,
+        typer.Option(
+            "--calibration", help="Compare the CPU cost of each operation of one run with the calibrated cost."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say which metrics of a run regressed against a baseline, beyond noise; and which operations explain it.
+    """Find the metrics that regressed against a baseline by more than noise, and the operations that explain it.
 
-    With one run, the baseline is what `rayos run … --save-baseline` kept for its scenario, system and platform.
-    Operations are compared where both runs were made with `--trace-points`. With `--calibration` those of one run are
-    compared with what the model spends on them; this informs and judges nothing.
+    Given one run, the baseline is the run that `rayos run … --save-baseline` kept for the same scenario, system and
+    platform. CPU costs of operations are compared if both runs were made with `--trace-points`. With `--calibration`
+    the costs in one run are compared with those the model uses; this reports differences and passes no verdict.
 
-    Exit status 0 when nothing regressed, 1 when something did, 2 when the runs are not of one scenario.
+    Exit status: 0 nothing regressed · 1 a metric regressed · 2 the runs are not of the same scenario.
     """
     from rayos_model.comparison import compare_runs
     from rayos_model.comparison.baseline import load_baseline
 
     if len(paths) > 2:
-        raise BadInput(f"expected a baseline and a current run, got {len(paths)} directories")
+        raise BadInput(f"expected one or two folders, [BASELINE] CURRENT, got {len(paths)}")
     current = Run.load(paths[-1])
     if calibrated:
         _compare_with_calibration(current, as_json)
@@ -64,10 +73,10 @@ def _compare_with_calibration(run: Run, as_json: bool) -> None:
     from rayos_model.report import tables
 
     if not has_points(run):
-        raise BadInput(f"{run.path}: has no points; make the run with --trace-points")
+        raise BadInput(f"{run.path}: the run has no control-flow points; make it with --trace-points")
     operations = [one.to_dict() for one in attribute_to_calibration(load_calibration(run.platform), run)]
     if as_json:
         print_json({"run": str(run.path), "platform": run.platform, "operations": operations})
         return
-    for line in tables.explanations(operations) or ["every operation costs what calibration says"]:
+    for line in tables.explanations(operations) or ["no operation differs from its calibrated cost"]:
         console().print(line)

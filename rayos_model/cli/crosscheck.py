@@ -1,15 +1,21 @@
-"""`rayos crosscheck`: the same scenarios on both systems, compared."""
+"""`rayos crosscheck`: runs scenarios on both systems and compares model with kernel."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rayos_model import backends
-from rayos_model.cli.options import DEFAULT_HISTORY, DurationOption, HistoryOption, JsonOption, PlatformOption
+from rayos_model.cli.options import (
+    DEFAULT_HISTORY,
+    DurationOption,
+    HistoryOption,
+    HtmlOption,
+    JsonOption,
+    PlatformOption,
+)
 from rayos_model.cli.progress import showing
 from rayos_model.cli.terminal import console, print_json
 from rayos_model.errors import BadInput
@@ -18,39 +24,45 @@ from rayos_model.scenario import files
 
 def crosscheck(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[SCENARIO]...", help="Shipped names or paths of TOML files.")
+        list[str] | None,
+        typer.Argument(metavar="SCENARIO", help="Shipped scenarios by name, or paths of TOML files."),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="All shipped validation scenarios.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Check all shipped validation scenarios.")] = False,
     platform: PlatformOption = "icount",
     duration: DurationOption = None,
     recorded: Annotated[
-        bool, typer.Option("--recorded", help="Compare with the kernel runs kept in calibration/; needs no QEMU.")
+        bool,
+        typer.Option(
+            "--recorded", help="Compare with the kernel runs kept in calibration/ instead of new ones; needs no QEMU."
+        ),
     ] = False,
     repeat: Annotated[
         int | None,
         typer.Option(
             metavar="N",
             min=1,
-            show_default="1; 5 on several processors, or where the platform has noise",
-            help="Run both systems N times (1, 3 or more), each time with the next seed; compare the means.",
+            show_default="1; 5 with several CPUs or on a noisy platform",
+            help="Run both systems N times (1, or 3 and more), each with the next seed, and compare the means.",
         ),
     ] = None,
-    html: Annotated[Path | None, typer.Option(metavar="F", help="Write a self-contained page here as well.")] = None,
+    html: HtmlOption = None,
     history: HistoryOption = DEFAULT_HISTORY,
     as_json: JsonOption = False,
 ) -> None:
-    """Run scenarios on both systems and compare: does the model predict the kernel within tolerance?
+    """Check that the model predicts the kernel: run scenarios on both, compare every metric with its tolerance.
 
-    Without QEMU the recorded kernel runs take the kernel's place, and a notice says so. Where one run is as good as
-    another (several processors, `tcg`) both systems run several times, and a prediction is to be within tolerance of
-    the kernel's mean or within the 95 % interval of its runs. On `tcg` and `kvm` short runs in between tell the host's
-    pace, which predictions are made for.
+    Where runs differ by chance (several CPUs, or `tcg`), both systems run several times; a prediction then passes
+    within tolerance of the kernel's mean, or within the 95 % interval of its runs. On `tcg` and `kvm` short probe runs
+    measure the speed of the host, and predictions are scaled to it. Without QEMU the recorded kernel runs are used, and
+    a note says so.
+
+    Exit status: 0 every prediction passed · 1 one failed.
     """
     if repeat == 2 or (recorded and (repeat or 1) > 1):
-        raise BadInput("--repeat: expected 1, or 3 and more, runs of the kernel, not recorded ones")
+        raise BadInput("--repeat: expected 1, or 3 and more, and no --recorded (recorded runs exist once)")
     chosen = [*(names or []), *(f"validation/{name}" for name in files.shipped("validation") if every)]
     if not chosen:
-        raise BadInput("no scenario named: give names or paths, or --all for the shipped validation scenarios")
+        raise BadInput("no scenario given: name one or more, or use --all for the shipped validation scenarios")
     what = [files.load(name).with_overrides(duration_s=duration) for name in chosen]
     from rayos_model.calibration import load_calibration, load_recorded
     from rayos_model.comparison.crosscheck import crosscheck as compare

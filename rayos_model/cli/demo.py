@@ -1,4 +1,4 @@
-"""`rayos demo`: predict a scenario, measure it on the kernel, compare."""
+"""`rayos demo`: predicts a scenario, measures it on the kernel, compares."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rayos_model.scenario import files
 
 
 def demo() -> None:
-    """Run the main job end to end: predict a scenario, measure it on the real kernel, compare.
+    """Show the whole loop on a small scenario: predict it on the model, measure it on the kernel, compare.
 
-    Takes less than a minute and leaves two runs and a report below `runs/`.
+    Takes less than a minute, needs QEMU, and leaves two runs and an HTML report below `runs/`.
     """
     from rayos_model.calibration import load_calibration
     from rayos_model.comparison.agreement import CrossCheck
@@ -46,7 +46,7 @@ def demo() -> None:
     page = measured.path.with_suffix(".html")
     write_page(page, runs_page(runs, check=check))
     passed = all(run.passed for run in runs)
-    screen.print(f"\n{'Every criterion holds on both.' if passed else 'A criterion FAILED; see the report.'}")
+    screen.print(f"\n{'Every criterion holds on both systems.' if passed else 'A criterion FAILED; see the report.'}")
     screen.print(f"Report: {page}\nRuns:   {runs[0].path}\n        {runs[1].path}", soft_wrap=True)
     screen.print("Next:   rayos scenarios, then rayos run soak-4 --on kernel --duration 60")
     raise typer.Exit(0 if passed and agreement.ok else 1)

@@ -1,4 +1,4 @@
-"""`rayos doctor`: what is installed, and what to do about the rest."""
+"""`rayos doctor`: checks the installation and advises on what is missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rayos_model.errors import PlatformFailure
 
 
 def doctor() -> None:
-    """Say what is installed, which platforms are usable and what to do about the rest."""
+    """Check the installation: QEMU, the kernel's compiler, the usable platforms, and how to get what is missing."""
     from rayos_model.hardware import doctor as look
 
     table = Table(box=None)

@@ -1,4 +1,4 @@
-"""`rayos explain`: where CPU time and latency go."""
+"""`rayos explain`: shows where CPU time and latency go."""
 
 from __future__ import annotations
 
@@ -9,30 +9,37 @@ from typing import Annotated, Literal
 import typer
 
 from rayos_model import backends
-from rayos_model.cli.options import JobsOption, PlatformOption
+from rayos_model.cli.options import HtmlOption, JobsOption, PlatformOption
 from rayos_model.cli.progress import counting, showing
 from rayos_model.cli.terminal import console
 from rayos_model.scenario import files
 
 
 def explain(
-    what: Annotated[str, typer.Argument(metavar="SCENARIO|RUN", help="A scenario, or a run made with --trace-points.")],
-    on: Annotated[Literal["model", "kernel"], typer.Option(help="The system to run a scenario on.")] = "model",
-    duration: Annotated[float, typer.Option(metavar="SECONDS", help="Length of the run of a scenario.")] = 20.0,
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCENARIO|RUN", help="A scenario to run, or the folder of a run made with --trace-points."
+        ),
+    ],
+    on: Annotated[Literal["model", "kernel"], typer.Option(help="The system to run the scenario on.")] = "model",
+    duration: Annotated[float, typer.Option(metavar="SECONDS", help="Virtual seconds to run the scenario.")] = 20.0,
     tornado: Annotated[
-        bool, typer.Option("--tornado", help="Also vary each parameter, on the model: what matters?")
+        bool,
+        typer.Option("--tornado", help="Also change each parameter up and down on the model, to rank their influence."),
     ] = False,
     delta: Annotated[
-        float, typer.Option(metavar="D", help="With --tornado: vary each parameter by this share of it, up and down.")
+        float, typer.Option(metavar="D", help="With --tornado: relative change of each parameter; 0.1 is ± 10 %.")
     ] = 0.1,
     jobs: JobsOption = None,
-    html: Annotated[Path | None, typer.Option(metavar="F", help="Write a page with figures here as well.")] = None,
+    html: HtmlOption = None,
     platform: PlatformOption = "icount",
 ) -> None:
-    """Say where time goes: who uses the processor, what each frame's latency consists of, and what laws say.
+    """Show where time goes: CPU use by thread and operation, the parts of each frame's latency, analytic bounds.
 
-    The parts of commit-to-present are queueing for the compositor, its service, the wait for the repaint point, the
-    pass, its preemption, and the wait for the vblank.
+    Commit-to-present is split into queueing for the compositor, service by it, the wait for the repaint point, the
+    composition pass, preemption during it, and the wait for the vblank. The analytic bounds are values that queueing
+    theory gives for the same quantities.
     """
     from rayos_model.analysis import bottleneck
     from rayos_model.analysis.bounds import bounds
@@ -54,7 +61,7 @@ def explain(
                 run = execute(system, scenario_run, Path(scratch, "run"), watch)
         used, split, laws = bottleneck.utilisation(run), bottleneck.latency_split(run), bounds(run)
     screen = console()
-    figures = {"Who uses the processor": shown.utilisation_figure(used)}
+    figures = {"CPU use": shown.utilisation_figure(used)}
     screen.print(run.label)
     screen.print(shown.utilisation_table(used))
     if len(split):
@@ -67,7 +74,7 @@ def explain(
             table = vary(run.scenario, delta=delta, jobs=jobs, parameters=load_calibration(platform), done=done)
         screen.print(shown.tornado_table(table, delta))
         for metric in METRICS:
-            if (table["swing"][table["metric"] == metric] >= shown.LEAST_SWING).any():
+            if (table["swing"][table["metric"] == metric] >= shown.MIN_SWING).any():
                 figures[f"What {metric} depends on"] = shown.tornado_figure(table, metric)
     if html is not None:
         shown.write(html, run.label, figures)

@@ -1,4 +1,4 @@
-"""`rayos markers`: marker lines of serial-console logs."""
+"""`rayos markers`: checks marker lines of serial-console logs."""
 
 from __future__ import annotations
 

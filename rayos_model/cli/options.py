@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options that several subcommands share."""
 
 from __future__ import annotations
 
@@ -7,18 +7,33 @@ from typing import Annotated, Final
 
 import typer
 
-ScenarioArgument = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="A shipped name, or the path of a TOML file.")
-]
+SCENARIO_HELP: Final = "A shipped scenario by name (`rayos scenarios` lists them), or the path of a TOML file."
+HTML_HELP: Final = "Also write a self-contained HTML page here."
+
+ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help=SCENARIO_HELP)]
+HtmlOption = Annotated[Path | None, typer.Option(metavar="FILE", help=HTML_HELP)]
 PlatformOption = Annotated[
-    str, typer.Option(metavar="P", help="How the kernel is executed, or whose calibration the model uses.")
+    str,
+    typer.Option(
+        metavar="PLATFORM",
+        help="How QEMU executes the kernel, and whose calibration the model uses: icount (deterministic), tcg "
+        "(emulation in real time) or kvm (the host's CPU).",
+    ),
 ]
 DurationOption = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="Run this long instead of the scenario's duration.")
+    float | None,
+    typer.Option(metavar="SECONDS", help="Virtual seconds to run; default: the duration the scenario gives."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]
-SeedOption = Annotated[int | None, typer.Option(metavar="N", help="Another seed for all random draws.")]
-JobsOption = Annotated[int | None, typer.Option(metavar="N", help="Processes; default: one a core.")]
-DaskOption = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Compute on a Dask cluster: tcp://host:8786.")]
+SeedOption = Annotated[
+    int | None, typer.Option(metavar="N", help="Seed of all random draws; default: the seed the scenario gives.")
+]
+JobsOption = Annotated[int | None, typer.Option(metavar="N", help="Worker processes; default: one per CPU core.")]
+DaskOption = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Compute on a Dask cluster instead, given its scheduler: tcp://host:8786."),
+]
 DEFAULT_HISTORY: Final = Path("runs", "history.parquet")
-HistoryOption = Annotated[Path, typer.Option(metavar="DIR", help="Where the results of all cross-checks are kept.")]
+HistoryOption = Annotated[
+    Path, typer.Option(metavar="DIR", help="Folder that collects the results of all cross-checks, for `rayos history`.")
+]

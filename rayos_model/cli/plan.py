@@ -1,4 +1,4 @@
-"""`rayos plan`: the largest value of a key that meets objectives."""
+"""`rayos plan`: finds the largest value of a scenario key that meets all objectives."""
 
 from __future__ import annotations
 
@@ -23,38 +23,62 @@ def plan(
     scenario_name: ScenarioArgument,
     vary: Annotated[
         list[str],
-        typer.Option(metavar="KEY", help="The key to search, or KEY=LOW..HIGH; further ones as KEY=V,V,…"),
+        typer.Option(
+            metavar="KEY",
+            help="The scenario key to search, as KEY or KEY=LOW..HIGH. Given again, KEY=V,V,…: search for each of "
+            "these values.",
+        ),
     ],
     slo: Annotated[
         list[str] | None,
-        typer.Option(metavar="'M<V'", help="An objective; default: the scenario's criteria. May be repeated."),
+        typer.Option(
+            metavar="'METRIC<LIMIT'",
+            help="An objective, such as 'commit_to_present.p99<100ms'; may be repeated. Default: the scenario's "
+            "criteria.",
+        ),
     ] = None,
     smallest: Annotated[
-        list[str] | None, typer.Option(metavar="KEY", help="Of this varied key the smallest is wanted.")
+        list[str] | None,
+        typer.Option(metavar="KEY", help="Look for the smallest value of this varied key, not the largest."),
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=V", help="Change the scenario before anything else.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=V", help="Change a key of the scenario first; may be repeated."),
     ] = None,
-    confirm: Annotated[bool, typer.Option("--confirm", help="Run the kernel at the answer and just past it.")] = False,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Also run the kernel at the answer and just past it.")
+    ] = False,
     duration: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="Least length of a run; default: 10 s past warm-up, at least 20."),
+        typer.Option(
+            metavar="SECONDS",
+            help="Virtual seconds of each run, at least; default: until 10 s after warm-up, at least 20.",
+        ),
     ] = None,
     seed: SeedOption = None,
-    replications: Annotated[int, typer.Option(metavar="N", help="Most runs of one alternative.")] = 8,
-    confidence: Annotated[float, typer.Option(metavar="C", help="Confidence of each verdict.")] = 0.95,
+    replications: Annotated[
+        int, typer.Option(metavar="N", help="Maximum runs of each value tried, with different seeds.")
+    ] = 8,
+    confidence: Annotated[
+        float, typer.Option(metavar="C", help="Confidence of each verdict, between 0.5 and 1.")
+    ] = 0.95,
     jobs: JobsOption = None,
     dask: DaskOption = None,
-    plot: Annotated[Path | None, typer.Option(metavar="F", help="Write a figure: .png, .svg, .pdf or .html.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write a figure (.png, .svg, .pdf) or a page (.html).")
+    ] = None,
     platform: PlatformOption = "icount",
     as_json: JsonOption = False,
 ) -> None:
-    """Find the largest value of a key at which all objectives hold, on the model, and confirm it on the kernel.
+    """Find the largest value of a scenario key at which all objectives hold, and optionally confirm it on the kernel.
 
-    Each alternative is replicated with the same random numbers until its verdict is certain, in runs that go on until 3
-    s past the start of the last client, however short --duration is. Memory must suffice for all clients as well. With
-    several --vary the first is searched for every combination of the others' values, and the Pareto front is marked.
-    Exit status 0 when there is an answer (and the kernel confirms it: meets it, and fails within 10 % past it).
+    The model is run at values found by doubling and bisection, each with several seeds until the verdict is certain. A
+    run lasts at least until 3 s after the last client has started, even if --duration is shorter. Memory must suffice
+    for all clients. With several --vary, the first key is searched for every combination of values of the others, and
+    answers on the Pareto front are marked.
+
+    Exit status: 0 an answer was found and, with --confirm, the kernel meets the objectives there and fails within 10 %
+    past it · 1 otherwise.
     """
     from rayos_model.calibration import load_calibration
     from rayos_model.experiments.design import Range, parse_setting
@@ -65,11 +89,11 @@ def plan(
     what = files.load(scenario_name).with_overrides(seed=seed)
     for key, values in map(parse_setting, settings or ()):
         if isinstance(values, Range) or len(values) != 1:
-            raise BadInput(f"--set {key}: expected one value; what is to be varied goes to --vary")
+            raise BadInput(f"--set {key}: expected one value; use --vary for a key that varies")
         what = with_changes(what, {key: values[0]})
-    first, bounds, others = _knobs(vary)
+    first, bounds, others = _varied_keys(vary)
     if plot is not None and plot.suffix not in (".png", ".svg", ".pdf", ".html"):
-        raise BadInput(f"--plot {plot}: expected a name that ends in .png, .svg, .pdf or .html")
+        raise BadInput(f"--plot {plot}: expected a file name that ends in .png, .svg, .pdf or .html")
     with showing() as progress:
         result = search(
             *(what, first, slo or ()),
@@ -102,8 +126,8 @@ def plan(
     raise typer.Exit(0 if result.ok else 1)
 
 
-def _knobs(vary: list[str]) -> tuple[str, Range | None, dict[str, list[Any]]]:
-    """The key to search with its bounds, and the values of all others."""
+def _varied_keys(vary: list[str]) -> tuple[str, Range | None, dict[str, list[Any]]]:
+    """The key to search, its bounds, and the values of the other keys."""
     from rayos_model.experiments.design import Range, parse_setting
 
     first, bounds = vary[0], None
@@ -115,6 +139,6 @@ def _knobs(vary: list[str]) -> tuple[str, Range | None, dict[str, list[Any]]]:
     others: dict[str, list[Any]] = {}
     for key, values in map(parse_setting, vary[1:]):
         if isinstance(values, Range):
-            raise BadInput(f"--vary {key}: expected values KEY=V,V,… for all keys but the first")
+            raise BadInput(f"--vary {key}: expected KEY=V,V,… for every key but the first")
         others[key] = values
     return first, bounds, others

@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar on a terminal, now and then a line elsewhere. Must not write to standard output."""
+"""Progress on standard error: a bar on a terminal, a line every ten seconds elsewhere. Never on standard output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LINE_EVERY_S: Final = 10.0
 
 @contextmanager
 def showing() -> Iterator[Callable[[str], ProgressFn]]:
-    """A function that gives, for a label, the callback that shows the progress of one run inside the `with`."""
+    """Yields a function from a label to the callback that shows the progress of one run inside the `with`."""
     if not sys.stderr.isatty():
         yield _Lines
         return
@@ -30,7 +30,7 @@ def showing() -> Iterator[Callable[[str], ProgressFn]]:
 
 @contextmanager
 def counting(label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A callback that shows how many of how many pieces of work are done: `done(finished, total)`."""
+    """Yields a callback that shows the number of finished pieces of work: `done(finished, total)`."""
     if not sys.stderr.isatty():
         last = time.monotonic()
 
@@ -49,7 +49,7 @@ def counting(label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
 
 
 class _Speed:
-    """Virtual seconds per real second since the first progress of a phase."""
+    """Virtual seconds per second of wall time since the first progress of a phase."""
 
     def __init__(self) -> None:
         self._phase: str | None = None

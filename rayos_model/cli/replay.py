@@ -1,4 +1,4 @@
-"""`rayos replay`: execute a recorded run again, to the bit."""
+"""`rayos replay`: executes a recorded run again and compares it bit for bit."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from rayos_model.run.run import Run
 
 
 def replay(
-    path: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run made with --record.")],
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a kernel run made with --record.")],
     gdb: Annotated[
-        Path | None, typer.Option(metavar="SOCKET", help="Wait there, at a new Unix socket, for gdb to start it.")
+        Path | None,
+        typer.Option(
+            metavar="SOCKET", help="Create a Unix socket here and wait for gdb to connect and start the guest."
+        ),
     ] = None,
 ) -> None:
-    """Execute a recorded run again, instruction by instruction, also under a debugger.
+    """Execute a recorded kernel run again, instruction by instruction, optionally under gdb.
 
-    Exit status 0 when marker log and trace are the run's to the bit, 1 when they are not.
+    Exit status: 0 marker log and trace equal those of the run bit for bit · 1 they differ.
     """
     from rayos_model.hardware.recording import replay as replayed
     from rayos_model.hardware.system import build_kernel
@@ -40,5 +43,5 @@ def replay(
     for difference in result.differences:
         console().print(difference)
     if not result.differences:
-        console().print(f"the same to the bit: {len(result.said)} lines, {len(result.trace)} trace records")
+        console().print(f"identical: {len(result.console)} lines, {len(result.trace)} trace records")
     raise typer.Exit(1 if result.differences else 0)

@@ -1,4 +1,4 @@
-"""`rayos report`: runs side by side, or the quality of a calibration."""
+"""`rayos report`: shows runs side by side, or the quality of a calibration."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rayos_model.cli.options import HtmlOption
 from rayos_model.cli.progress import showing
 from rayos_model.cli.terminal import console
 from rayos_model.errors import BadInput
@@ -14,27 +15,25 @@ from rayos_model.run.run import Run
 
 
 def report(
-    paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[RUN]...", help="Directories that `rayos run` made.")
-    ] = None,
-    html: Annotated[Path | None, typer.Option(metavar="F", help="Write a self-contained page here as well.")] = None,
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="RUN", help="Folders of runs.")] = None,
+    html: HtmlOption = None,
     calibration: Annotated[
-        str | None, typer.Option(metavar="P", help="Report on the calibration of this platform instead.")
+        str | None, typer.Option(metavar="PLATFORM", help="Report on the calibration of this platform instead of runs.")
     ] = None,
 ) -> None:
-    """Show runs side by side: verdicts and metrics, with figures in the page.
+    """Show runs side by side: verdicts and metrics; figures too in the HTML page.
 
-    For runs of the kernel also how long locks were held and waited for. For runs made with `--trace-points` also where
-    the CPU time went; in the page as a flame graph.
+    For kernel runs also lock hold and wait times. For runs made with `--trace-points` also CPU time by operation, in
+    the page as a flame graph.
 
-    With `--calibration`: how well the model's parameters are known, which of them the calibration runs cannot tell
-    apart, and which of them each prediction depends on.
+    With `--calibration`: the precision of the model's parameters, the parameters that the calibration runs cannot tell
+    apart, and the parameters on which each prediction depends most.
     """
     if calibration is not None:
         report_calibration(calibration, html)
         return
     if not paths:
-        raise BadInput("no run named: give directories of runs, or --calibration PLATFORM")
+        raise BadInput("no run given: name folders of runs, or use --calibration PLATFORM")
     from rayos_model.analysis.contention import contention
     from rayos_model.analysis.hot_paths import has_points, hot_paths
     from rayos_model.report.tables import contention as contention_table
@@ -59,7 +58,7 @@ def report(
 
 
 def report_calibration(platform: str, html: Path | None) -> None:
-    """`rayos report --calibration`: diagnostics of a calibration, on the terminal and as a page."""
+    """Prints the diagnostics of a calibration, and writes them as a page."""
     from rayos_model.experiments import calibration_quality
     from rayos_model.report import calibration, tables
     from rayos_model.report.html import write_page

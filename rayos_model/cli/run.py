@@ -1,4 +1,4 @@
-"""`rayos run`: one scenario on one system, or a bootable image."""
+"""`rayos run`: runs one scenario on one system, or boots a foreign image."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from rayos_model import backends
-from rayos_model.cli.options import DurationOption, JsonOption, PlatformOption
+from rayos_model.cli.options import SCENARIO_HELP, DurationOption, JsonOption, PlatformOption, SeedOption
 from rayos_model.cli.progress import showing
 from rayos_model.cli.terminal import console, print_json
-from rayos_model.comparison import baseline
 from rayos_model.errors import BadInput
 from rayos_model.run.run import Run
 from rayos_model.run.system import execute
@@ -19,41 +18,52 @@ from rayos_model.scenario import files
 
 
 def run(
-    scenario_name: Annotated[
-        str | None, typer.Argument(metavar="SCENARIO", help="A shipped name, or the path of a TOML file.")
-    ] = None,
-    on: Annotated[Literal["model", "kernel"] | None, typer.Option(help="The system to run it on.")] = None,
+    scenario_name: Annotated[str | None, typer.Argument(metavar="SCENARIO", help=SCENARIO_HELP)] = None,
+    on: Annotated[Literal["model", "kernel"] | None, typer.Option(help="The system to run on.")] = None,
     platform: PlatformOption = "icount",
     duration: DurationOption = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed for all random draws.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; default: a new one below runs/.")] = None,
+    seed: SeedOption = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to keep the run in; default: a new one below runs/.")
+    ] = None,
     image: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Boot this kernel, ISO or disk instead, and keep its marker log."),
+        typer.Option(
+            metavar="FILE",
+            help="Boot this kernel, ISO or disk image instead of running a scenario, and check its marker log.",
+        ),
     ] = None,
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=1, help="Wall time an image has to say that it is complete.")
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=1,
+            help="With --image: wall-clock seconds within which the image must print its final marker.",
+        ),
     ] = 60.0,
     trace_points: Annotated[
         bool,
-        typer.Option("--trace-points", help="Keep every control-flow point: for timelines, hot paths and attribution."),
+        typer.Option(
+            "--trace-points", help="Trace every control-flow point, for timelines, flame graphs and `rayos explain`."
+        ),
     ] = False,
     record: Annotated[
-        bool, typer.Option("--record", help="Have QEMU record the run on the kernel, for `rayos replay`.")
+        bool, typer.Option("--record", help="Let QEMU record the kernel run, for `rayos replay`.")
     ] = False,
     save_baseline: Annotated[
-        bool, typer.Option("--save-baseline", help="Keep a copy as what `rayos compare RUN` compares with.")
+        bool, typer.Option("--save-baseline", help="Also keep a copy as the baseline for `rayos compare`.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a scenario on the model or on the kernel, judge it and keep the run.
+    """Run a scenario on the model or on the kernel, judge it by its criteria, and keep the run.
 
-    With --image, boot any image that prints the markers on its serial console instead, and check what it printed.
-    Exit status 0 when every criterion holds, 1 when one fails.
+    With --image, boot any system that prints the markers on its serial console, and check what it printed.
+
+    Exit status: 0 every criterion holds · 1 one fails.
     """
     if image is not None:
         if scenario_name is not None or on is not None or duration is not None or seed is not None:
-            raise BadInput("--image boots what is in the image; leave out SCENARIO, --on, --duration and --seed")
+            raise BadInput("--image runs the content of the image; leave out SCENARIO, --on, --duration and --seed")
         from rayos_model.hardware.foreign import run_image
 
         result = run_image(image, out, timeout)
@@ -61,7 +71,7 @@ def run(
         raise BadInput("expected SCENARIO and --on model or --on kernel, or --image FILE; see rayos run --help")
     else:
         if record and on != "kernel":
-            raise BadInput("--record records the kernel in QEMU; expected --on kernel")
+            raise BadInput("--record: only a kernel run can be recorded; expected --on kernel")
         what = files.load(scenario_name).with_overrides(duration_s=duration, seed=seed)
         with showing() as progress:
             result = execute(
@@ -71,6 +81,8 @@ def run(
                 progress(f"{what.name} on {on}"),
             )
     if save_baseline:
+        from rayos_model.comparison import baseline
+
         baseline.save(result)
     if as_json:
         print_json(result.to_dict())
@@ -87,7 +99,7 @@ def run(
 
 
 def _violations(run: Run) -> list[str]:
-    """The rules a run breaks, each with the moments around the breach."""
+    """The timeline rules that a run breaks, each with the events around the violation."""
     if not run.scenario.constraints:
         return []
     from rayos_model.contract import markers

@@ -1,4 +1,4 @@
-"""`rayos scenarios`: the shipped scenarios, and the schema of a scenario file."""
+"""`rayos scenarios`: lists and prints the shipped scenarios; prints the schema of scenario files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rayos_model.cli.options import ScenarioArgument
 from rayos_model.cli.terminal import console, print_json
 from rayos_model.scenario import files
 
-scenarios_app = typer.Typer(help="The scenarios that come with the package, and the schema for your own.")
+scenarios_app = typer.Typer(help="List or print the shipped scenarios; print the JSON Schema of scenario files.")
 
 
 @scenarios_app.callback(invoke_without_command=True)
@@ -23,12 +23,12 @@ def _scenarios(context: typer.Context) -> None:
 
 @scenarios_app.command("list")
 def scenarios_list() -> None:
-    """List the shipped scenarios."""
+    """List the shipped scenarios: name, number of clients, duration and description."""
     table = Table(box=None)
     table.add_column("name", no_wrap=True)
     table.add_column("clients", justify="right")
     table.add_column("seconds", justify="right")
-    table.add_column("what it tests")
+    table.add_column("description")
     for category in ("", "calibration", "validation"):
         for name in files.shipped(category):
             one = files.load_shipped(name)
@@ -37,9 +37,9 @@ def scenarios_list() -> None:
     console().print(table)
 
 
-@scenarios_app.command("show")
+@scenarios_app.command("show", epilog="Example: `rayos scenarios show soak-16 > mine.toml`")
 def scenarios_show(name: ScenarioArgument) -> None:
-    """Print a scenario's TOML: a start for one of your own."""
+    """Print the TOML of a scenario, as a start for your own."""
     files.load(name)
     path = Path(name)
     if path.suffix == ".toml":
@@ -51,7 +51,7 @@ def scenarios_show(name: ScenarioArgument) -> None:
     print(next(file for file in candidates if file.is_file()).read_text(encoding="utf-8"), end="")
 
 
-@scenarios_app.command("schema")
+@scenarios_app.command("schema", epilog="Example: `rayos scenarios schema > scenario.schema.json`")
 def scenarios_schema() -> None:
-    """Print the JSON Schema of scenario files, for your editor."""
+    """Print the JSON Schema of scenario files, with which an editor can complete and check them."""
     print_json(files.json_schema())

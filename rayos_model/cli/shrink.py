@@ -1,4 +1,4 @@
-"""`rayos shrink`: make a failing scenario as small as it can be and still fail."""
+"""`rayos shrink`: reduces a failing scenario while it still fails the same way."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from rayos_model.toolchain.atomic import written_aside
 
 def shrink(
     scenario_name: ScenarioArgument,
-    on: Annotated[Literal["model", "kernel"], typer.Option(help="The system it fails on.")],
+    on: Annotated[Literal["model", "kernel"], typer.Option(help="The system the scenario fails on.")],
     platform: PlatformOption = "icount",
-    out: Annotated[Path | None, typer.Option(metavar="F", help="Where to; default: NAME-shrunk.toml here.")] = None,
-    attempts: Annotated[int, typer.Option(metavar="N", min=2, help="Stop after this many runs.")] = 200,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The smaller scenario; default: NAME-shrunk.toml here.")
+    ] = None,
+    attempts: Annotated[int, typer.Option(metavar="N", min=2, help="Maximum number of runs.")] = 200,
 ) -> None:
-    """Make a failing scenario small: fewer clients, shorter, fewer events, as long as it fails the same way.
+    """Reduce a failing scenario: fewer clients, shorter, fewer events and faults, while it still fails the same way.
 
-    Leaves a scenario file with its seed; `rayos run` on it fails the same way.
+    Writes the smallest scenario found, with its seed, so that `rayos run` on it reproduces the failure.
     """
     from rayos_model.experiments.shrink import failures_of
     from rayos_model.experiments.shrink import shrink as smallest

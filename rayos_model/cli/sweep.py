@@ -1,4 +1,4 @@
-"""`rayos sweep`: the model at many points of its parameter space."""
+"""`rayos sweep`: runs the model at many points of a scenario's parameter space."""
 
 from __future__ import annotations
 
@@ -21,29 +21,39 @@ def sweep(
     scenario_name: ScenarioArgument,
     settings: Annotated[
         list[str],
-        typer.Option("--set", metavar="KEY=V,V,…", help="Values of a dotted key, or a range KEY=LOW..HIGH for --lhs."),
+        typer.Option(
+            "--set",
+            metavar="KEY=V,V,…",
+            help="Values of a scenario key, or a range KEY=LOW..HIGH to sample with --lhs; may be repeated.",
+        ),
     ],
     lhs: Annotated[
-        int | None, typer.Option(metavar="N", help="Take N points of a Latin hypercube in all ranges.")
+        int | None, typer.Option(metavar="N", help="Sample all ranges with N points of a Latin hypercube.")
     ] = None,
-    replications: Annotated[int, typer.Option(metavar="N", help="Runs a point, seeds counted up.")] = 1,
+    replications: Annotated[int, typer.Option(metavar="N", help="Runs of each point, with seeds S, S+1, …")] = 1,
     duration: DurationOption = None,
     seed: SeedOption = None,
     jobs: JobsOption = None,
     dask: DaskOption = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The table, Parquet; default: below runs/, by design.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The resulting table, Parquet; default: below runs/, named after the design."
+        ),
     ] = None,
     metrics: Annotated[
-        list[str] | None, typer.Option("--metric", metavar="M", help="Print these metrics; default: a few.")
+        list[str] | None,
+        typer.Option(
+            "--metric", metavar="M", help="Print this metric, such as cpu.mean; may be repeated. Default: a selection."
+        ),
     ] = None,
     platform: PlatformOption = "icount",
 ) -> None:
-    """Run the model at many points: grids of values, Latin hypercubes of ranges, or both.
+    """Run the model at many points of a scenario's parameter space: grids of values, Latin hypercubes, or both.
 
-    Keys are those of a scenario file: `machine.quantum_us`, `clients.0.rate_hz`, `clients.*.damage` (all groups), and
-    `clients` for the number of clients in all. Every finished point is kept beside FILE: run the same command again
-    after an interruption, and only the rest is computed.
+    Keys are those of a scenario file: `machine.quantum_us`, `clients.0.rate_hz` (first group), `clients.*.damage` (all
+    groups); `clients` is the total number of clients. Finished points are kept beside FILE: after an interruption the
+    same command computes only the rest.
     """
     from rayos_model.calibration import load_calibration
     from rayos_model.contract.metric_units import METRIC_UNITS

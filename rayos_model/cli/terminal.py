@@ -1,4 +1,4 @@
-"""How commands print: one console, one form of JSON."""
+"""Output of subcommands: the console for text and tables, and JSON documents."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rich.console import Console
 
 
 def console() -> Console:
-    """The console on standard output; 120 columns wide where that is no terminal."""
+    """The console on standard output; 120 columns wide when that is not a terminal."""
     return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """Print one JSON document; what could not be predicted or measured, NaN or infinite, becomes null."""
+    """Prints one JSON document; NaN and infinity, which mark values that are not known, become null."""
     print(json.dumps(_finite(document), indent=1, ensure_ascii=False, allow_nan=False))
 
 

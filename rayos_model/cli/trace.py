@@ -1,4 +1,4 @@
-"""`rayos trace`: runs as one timeline for Perfetto."""
+"""`rayos trace`: writes runs as one timeline for Perfetto."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from rayos_model.run.run import Run
 
 
 def trace(
-    paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Directories that `rayos run` made.")],
-    perfetto: Annotated[Path, typer.Option(metavar="F", help="The file to write; opens in ui.perfetto.dev.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of runs.")],
+    perfetto: Annotated[Path, typer.Option(metavar="FILE", help="The file to write; open it at ui.perfetto.dev.")],
 ) -> None:
-    """Write runs as one timeline: a process a run, a track a thread, frame rate, CPU and memory as counters.
+    """Write runs as one timeline for ui.perfetto.dev, each run from its start at time 0.
 
-    Slices, one a segment of a thread's work, need runs made with `rayos run --trace-points`.
+    Each run is a process and each of its threads a track; frame rate, CPU and memory are counters. The slices on a
+    track are the segments of the thread's work; they exist only in runs made with `rayos run --trace-points`.
     """
     from rayos_model.report.perfetto import write_perfetto
 
@@ -26,4 +27,6 @@ def trace(
     screen = console()
     screen.print(f"{count:,} slices of {len(runs)} runs: {perfetto}", soft_wrap=True)
     if not count:
-        screen.print("No slices: make the runs with `rayos run … --trace-points`.", markup=False)
+        screen.print(
+            "No slices: to see the work of threads, make the runs with `rayos run … --trace-points`.", markup=False
+        )

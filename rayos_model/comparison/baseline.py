@@ -10,8 +10,9 @@ import shutil
 import uuid
 from pathlib import Path
 
-from rayos_model.errors import BadInput, StorageFailure
+from rayos_model.errors import BadInput
 from rayos_model.run.run import Run
+from rayos_model.toolchain.atomic import storage_failure
 
 
 def baseline_path(run: Run) -> Path:
@@ -30,10 +31,10 @@ def save(run: Run) -> Path:
         shutil.copytree(run.path, copy)
         new_link.symlink_to(copy.name, target_is_directory=True)
         new_link.replace(link)
-    except (OSError, shutil.Error) as error:
+    except OSError as error:
         shutil.rmtree(copy, ignore_errors=True)
         new_link.unlink(missing_ok=True)
-        raise StorageFailure(f"{link}: cannot keep the baseline: {error}") from error
+        raise storage_failure(error, link, "the baseline") from error
     if older:
         shutil.rmtree(older, ignore_errors=True)
     return link

@@ -1,4 +1,4 @@
-"""How well the parameters of a calibration are known, and what depends on them."""
+"""The quality of a calibration: fit residuals, parameters that cannot be told apart, influence on predictions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SENSITIVITY_DURATION_S: Final = 3.0
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All that is known about how well a calibration is known."""
+    """The diagnostics of one calibration; `segments` are the fitted observations with their residuals."""
 
     parameters: Parameters
     segments: pd.DataFrame
@@ -37,7 +37,7 @@ class Diagnosis:
 
 
 def diagnose(platform: str, watch: Callable[[int, int], None] | None = None) -> Diagnosis:
-    """Diagnostics of a platform's calibration. Raises `BadInput` when there is none. `watch`: see `sensitivity`."""
+    """Diagnostics of a platform's calibration. `watch`: see `sensitivity`. Raises `BadInput` when there is none."""
     parameters = load_calibration(platform)
     segments = load_segments(calibration_root() / platform)
     return Diagnosis(

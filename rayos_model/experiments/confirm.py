@@ -1,4 +1,4 @@
-"""Confirmation of a plan's answer by kernel runs at the answer and just past it."""
+"""Confirmation of a plan: kernel runs at the answer, which must pass, and just past it, one of which must fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from rayos_model.run.system import ProgressFn, System, execute
 def confirm_on_kernel(
     search: Search, answer: Answer, kernel: System, progress: Callable[[str], ProgressFn] | None
 ) -> tuple[Confirmation, ...]:
-    """The kernel at the answer and at the first failing value; if that holds there, at 10 % past the answer."""
+    """Runs the kernel at the answer and at the first value that fails on the model, then 10 % past the answer.
+
+    Stops at the first value past the answer that fails on the kernel. Only the answer is run when the model found no
+    value that fails, or when that value makes no valid scenario.
+    """
     checks = [_check(search, answer.value, True, kernel, progress)]
     if answer.fails_at is None or answer.fails_at.refused:
         return tuple(checks)
@@ -28,7 +32,7 @@ def confirm_on_kernel(
 
 
 def _past(value: Any, up: bool) -> Any:
-    """The value 10 % past another; of whole numbers the last within 10 %, at least the next."""
+    """The value 10 % past another; for integers rounded towards it, but at least the next integer."""
     if isinstance(value, int):
         step = max(1, abs(value) // 10)
         return value + step if up else value - step
@@ -51,6 +55,6 @@ def _check(
         measured[objective.metric] = found.value if found else None
         holds = holds and found is not None and objective.holds(found.value)
     refused = measured.get(REFUSED)
-    starved = f" (memory: {refused:g} clients refused)" if refused else ""
+    starved = f" (memory: {refused:g} clients failed to start)" if refused else ""
     search.done(f"{label}: {'meets' if holds else 'fails'}{starved}")
     return Confirmation(value, measured, holds, expected)

@@ -1,4 +1,4 @@
-"""Designs of sweeps: grids, ranges, Latin hypercubes."""
+"""Designs of experiments: grids of values, Latin hypercubes over ranges, and their product."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Point = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """An interval that a Latin hypercube samples; whole numbers where both ends are."""
+    """An interval for a Latin hypercube to sample; yields integers when both ends are integers."""
 
     low: float
     high: float
 
-    def at(self, share: float) -> float:
-        """The value at a share 0 ≤ share < 1 of the interval; both ends of one of whole numbers are reached."""
+    def at(self, fraction: float) -> float:
+        """The value at a fraction of the interval, 0 ≤ fraction < 1. An integer range includes both ends."""
         if isinstance(self.low, int) and isinstance(self.high, int):
-            return self.low + int(share * (self.high - self.low + 1))
-        return round(self.low + share * (self.high - self.low), 9)
+            return self.low + int(fraction * (self.high - self.low + 1))
+        return round(self.low + fraction * (self.high - self.low), 9)
 
 
 def parse_setting(text: str) -> tuple[str, list[Any] | Range]:
-    """`KEY=V,V,…` or `KEY=LOW..HIGH`. Raises `BadInput` for anything else."""
+    """Parses `KEY=V,V,…` or `KEY=LOW..HIGH`. Raises `BadInput` for anything else."""
     key, equals, values = text.partition("=")
     key = key.strip()
     if not equals or not key or not values.strip():
@@ -46,22 +46,22 @@ def parse_setting(text: str) -> tuple[str, list[Any] | Range]:
 
 
 def design(settings: Mapping[str, Sequence[Any] | Range], samples: int | None, seed: int) -> list[Point]:
-    """The points: the product of all listed values and of `samples` Latin hypercube points in all ranges.
+    """The points: every combination of the listed values, each with `samples` Latin hypercube points over all ranges.
 
-    The hypercube (McKay, Beckman and Conover 1979; scipy.stats.qmc) follows from `seed`. Raises `BadInput` when there
-    is a range but no number of samples, or the reverse.
+    The hypercube (McKay, Beckman and Conover 1979; `scipy.stats.qmc`) is determined by `seed`. Raises `BadInput` for a
+    range without a number of samples, or the reverse.
     """
     ranges = {key: values for key, values in settings.items() if isinstance(values, Range)}
     lists = {key: list(values) for key, values in settings.items() if not isinstance(values, Range)}
     if ranges and samples is None:
         raise BadInput(f"{next(iter(ranges))}: a range LOW..HIGH needs the number of samples: --lhs N")
     if samples is not None and (samples < 1 or not ranges):
-        raise BadInput("--lhs: expected a number from 1 on, and at least one --set KEY=LOW..HIGH")
+        raise BadInput("--lhs: expected a number of at least 1, and at least one --set KEY=LOW..HIGH")
     cubes: list[Point] = [{}]
     if ranges and samples is not None:
         from scipy.stats import qmc
 
-        shares = qmc.LatinHypercube(len(ranges), rng=np.random.default_rng(seed)).random(samples)
-        cubes = [{key: r.at(float(x)) for (key, r), x in zip(ranges.items(), row, strict=True)} for row in shares]
+        fractions = qmc.LatinHypercube(len(ranges), rng=np.random.default_rng(seed)).random(samples)
+        cubes = [{key: r.at(float(x)) for (key, r), x in zip(ranges.items(), row, strict=True)} for row in fractions]
     grid = [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
     return [{key: {**fixed, **cube}[key] for key in settings} for fixed in grid for cube in cubes]

@@ -1,6 +1,6 @@
-"""How much each predicted metric depends on each calibrated parameter: elasticities, by finite differences.
+"""Elasticity of each predicted metric to each calibrated parameter, by finite differences.
 
-All runs draw the same random numbers, so that the difference of two is the parameter's effect and nothing else.
+All runs draw the same random numbers, so the difference between two is the effect of the parameter alone.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ METRICS: Final = (
     "memory.peak",
 )
 STEP: Final = 0.1
-"""Relative step of a parameter; a quantile, known to 0.4 %, resolves elasticities from 0.04 on."""
+"""Relative step of a parameter. Quantiles are exact to 0.4 %, so they resolve elasticities of 0.04 and more."""
 
-_LEAST: Final = 0.005
+_MIN_ELASTICITY: Final = 0.005
+"""Smaller ones are left out of the table."""
 
 
 def sensitivity(
     scenario: Scenario, parameters: Parameters, watch: Callable[[int, int], None] | None = None
 ) -> pd.DataFrame:
-    """Elasticity of each of `METRICS` to each parameter: per cent of the metric for a per cent of the parameter.
+    """Elasticity of each of `METRICS` to each parameter: change of the metric in % per 1 % of the parameter.
 
-    Columns: parameter, metric, elasticity; the largest first; those below 0.005 are left out. A parameter is all
-    costs of one operation (thread and point) together, an overhead of scheduling, or a number of pages. `watch` is told
-    (runs made, runs in all).
+    One row for each pair, largest magnitude first, without those below 0.005. Columns: parameter, metric, elasticity.
+    A parameter is a scheduling overhead, a number of pages, or the costs of one operation (thread and point) taken
+    together. `watch(done, total)` is called before each run.
     """
     base = simulate(scenario, parameters)
     changed = dict(variations(parameters, 1 + STEP))
@@ -44,13 +45,13 @@ def sensitivity(
         if watch:
             watch(done, len(changed))
         effect = elasticities(base, simulate(scenario, other))
-        rows += [(name, metric, value) for metric, value in effect.items() if abs(value) >= _LEAST]
+        rows += [(name, metric, value) for metric, value in effect.items() if abs(value) >= _MIN_ELASTICITY]
     table = pd.DataFrame(rows, columns=["parameter", "metric", "elasticity"])
     return table.sort_values("elasticity", key=lambda column: -column.abs(), kind="stable", ignore_index=True)
 
 
 def elasticities(base: Metrics, changed: Metrics) -> Mapping[str, float]:
-    """Of the metrics that both have, to a parameter that is larger by `STEP`."""
+    """Elasticity of each metric that both runs measured; `changed` has one parameter larger by `STEP`."""
     return {
         name: float(np.log(changed[name] / base[name]) / np.log1p(STEP))
         for name in METRICS
@@ -59,7 +60,7 @@ def elasticities(base: Metrics, changed: Metrics) -> Mapping[str, float]:
 
 
 def variations(parameters: Parameters, factor: float) -> Iterator[tuple[str, Parameters]]:
-    """Each parameter by name, with the set in which it, and it only, is multiplied by `factor`."""
+    """Yields each parameter's name and the parameters with that one multiplied by `factor`."""
     for overhead in ("dispatch_ns", "interrupt_ns", "idle_wake_ns", "space_switch_ns"):
         scaled = getattr(parameters.scheduling, overhead) * factor
         scheduling = parameters.scheduling.model_copy(update={overhead: scaled})

@@ -1,7 +1,7 @@
-"""Points of the model's parameter space, computed once and kept: in this process, on all cores, or on a Dask cluster.
+"""Evaluation of points: runs the model on scenarios whose metrics are not stored yet, and stores them.
 
-A point is one scenario with one seed. Its metrics are kept in a file of their own, named by a hash of everything they
-follow from: scenario, parameters, and the sources of model and metrics. Must not know which points are wanted, or why.
+A point is one scenario with one seed. Its metrics are stored in one file, named by a hash of everything that determines
+them: scenario, parameters and the sources of the model. Must not know why the points are wanted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def evaluate(
     execute: Executor,
     done: Callable[[int, int], None] = lambda finished, total: None,
 ) -> list[Values]:
-    """The metrics of each scenario, in order; computes those not in the store, equal ones once.
+    """The metrics of each scenario, in order. Computes what is not in the store; equal scenarios are computed once.
 
     `done(finished, total)` is called at the start and after each point.
     """
@@ -42,7 +42,7 @@ def evaluate(
             found[key] = kept
     total = len(found) + len(missing)
     done(len(found), total)
-    # The longest first: no worker is left with a long one at the end.
+    # Longest first, so that no worker starts a long run when the others are almost done.
     names = sorted(missing, key=lambda key: missing[key][0], reverse=True)
     for index, result in execute([missing[name][1] for name in names]) if missing else ():
         store.put(names[index], result)

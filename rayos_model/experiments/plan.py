@@ -1,8 +1,8 @@
 """Capacity planning: the largest (or smallest) value of a scenario key at which all objectives hold.
 
-A search on the model: bracket by doubling, then bisect. Each alternative is replicated, with the random numbers of all
-others, until its verdict is certain enough or the replications are used up. Then, if asked, the kernel is run at the
-answer and just past it. Bisection assumes that what holds at a value holds at every more modest one.
+The model is searched: a bracket by doubling, then bisection. Each value tried (an *alternative*) is replicated with
+common random numbers until its verdict is certain at the wanted confidence or the replications are used up. The kernel
+can then confirm the answer. Bisection assumes monotony: objectives that hold at a value hold at every easier one.
 """
 
 from __future__ import annotations
@@ -47,27 +47,31 @@ def plan(
     done: Done = lambda text: None,
     progress: Callable[[str], ProgressFn] | None = None,
 ) -> Plan:
-    """Find the largest value of a key that meets all objectives.
+    """Finds the largest value of a key that meets all objectives.
 
-    `vary` is a dotted key with a numeric value, searched from its value in the scenario on, or within `bounds`.
-    `slos` are objectives such as `"commit_to_present.p99<100ms"`; default: the scenario's criteria. Memory must suffice
-    for all clients, unless an objective says how many may be refused: `"clients.refused<5"`. `smallest` names keys of
-    which less is better. `others` maps further keys to values: the search is made for each combination, and answers
-    that another one beats in every key are marked as off the Pareto front. `confirm` is a system, the kernel, to be run
-    at the answer and at the first failing value (if that meets the objectives, 10 % past the answer). `duration_s`: see
-    `for_search`. `precision` is the relative gap at which the bisection of large or fractional numbers stops.
+    `vary`: dotted key with a numeric value; the search starts at its value in the scenario, or covers `bounds`.
+    `slos`: objectives such as `"commit_to_present.p99<100ms"`; default: the scenario's criteria. Memory must suffice
+    for all clients, unless an objective allows some to fail for lack of it: `"clients.refused<5"`.
+    `smallest`: the keys, of `vary` and `others`, for which a smaller value is better.
+    `others`: further keys, each with the values to combine. The search is repeated for each combination, and answers
+    that are not Pareto-optimal are marked.
+    `confirm`: the kernel, to be run at the answer and just past it; see `confirm_on_kernel`.
+    `duration_s`: virtual length of a run; see `for_search`.
+    `precision`: relative gap at which bisection of large or fractional numbers stops.
+    `store`: folder that keeps finished points. `done` receives a line for each value tried.
 
-    Each verdict on an alternative is certain at `confidence` (one-sided Student intervals over replications, shared by
-    Bonferroni over looks and objectives), or is marked as not certain. Raises `BadInput`; what running raises.
+    Each verdict on an alternative is certain at `confidence`, or is marked as not certain: one-sided Student intervals
+    over replications, with a Bonferroni correction for repeated looks and several objectives. Raises `BadInput`, and
+    `PlatformFailure` or `StorageFailure` from running.
     """
     if not 0.5 < confidence < 1:
-        raise BadInput(f"confidence: expected a share between 0.5 and 1, got {confidence:g}")
+        raise BadInput(f"confidence: expected a number between 0.5 and 1, got {confidence:g}")
     if max_replications < 2:
         raise BadInput(f"replications: expected at least 2, got {max_replications}")
     objectives = [slo if isinstance(slo, Criterion) else parse_slo(slo) for slo in slos]
     start = value_of(scenario, vary)
     if not isinstance(start, int | float) or isinstance(start, bool):
-        raise BadInput(f"{vary}: expected a key with a number to vary, this one is {start!r}")
+        raise BadInput(f"{vary}: expected a key with a numeric value, got {start!r}")
     others = others or {}
     unknown = [key for key in smallest if key not in (vary, *others)]
     if unknown:
@@ -110,9 +114,9 @@ def _combinations(others: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
 def pareto_front(
     values: Sequence[Any], settings: Sequence[Mapping[str, Any]], largest: bool, smallest: Sequence[str]
 ) -> list[bool]:
-    """Which answers no other beats: at least as good in every knob and better in one.
+    """Whether each answer is Pareto-optimal: no other is at least as good in every key and better in one.
 
-    A knob whose values are no numbers counts as equal only to itself. An answer without value is on no front.
+    Values that are not numbers are comparable only if equal. An answer without a value is never optimal.
     """
 
     def coordinates(value: Any, setting: Mapping[str, Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What a plan found: alternatives, the answer, its confirmation."""
+"""The result of a plan: the alternatives tried, the answers, their confirmation by the kernel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REFUSED: Final = "clients.refused"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One objective at one alternative: the estimate in the metric's unit; `certain` at the plan's confidence."""
+    """One objective at one alternative: the estimate in the metric's unit, and whether the verdict is certain."""
 
     objective: Criterion
     estimate: Estimate | None
@@ -26,7 +26,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One value tried on the model, in runs of `duration_s`. `refused` says why a scenario with it is not valid."""
+    """One value tried on the model, in runs of `duration_s`. `refused`: why it makes no valid scenario, or empty."""
 
     value: Any
     replications: int
@@ -41,7 +41,7 @@ class Alternative:
 
     @property
     def certain(self) -> bool:
-        """Whether that is certain: every objective that holds, or any that does not."""
+        """Whether the verdict is certain: all objectives certainly hold, or one certainly does not."""
         if self.refused:
             return True
         if self.holds:
@@ -50,27 +50,27 @@ class Alternative:
 
     @property
     def binding(self) -> str:
-        """What does not hold."""
+        """The objectives that do not hold, as text."""
         if self.refused:
             return self.refused
         return ", ".join(_unmet(judgement) for judgement in self.judgements if not judgement.holds)
 
     @property
     def starves(self) -> bool:
-        """Whether clients were refused for want of memory, more than the objectives allow."""
+        """Whether more clients failed for lack of memory than the objectives allow."""
         return any(judgement.objective.metric == REFUSED and not judgement.holds for judgement in self.judgements)
 
 
 def _unmet(judgement: Judgement) -> str:
     objective, estimate = judgement.objective, judgement.estimate
     if objective.metric == REFUSED and estimate is not None:
-        return f"{estimate.mean:.4g} clients refused for want of memory"
+        return f"{estimate.mean:.4g} clients failed for lack of memory"
     return f"{objective.metric} {objective.text}"
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """The kernel at one value: what it measured for each objective, and whether they held."""
+    """A kernel run at one value: the measured metric of each objective, and whether all hold as `expected`."""
 
     value: Any
     measured: Mapping[str, float | None]
@@ -80,7 +80,7 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result for one setting of the other knobs; `value` is None when no value meets the objectives."""
+    """The result for one combination of the other keys; `value` is None when no value meets the objectives."""
 
     settings: Mapping[str, Any]
     value: Any
@@ -97,12 +97,12 @@ class Answer:
 
     @property
     def memory_binds(self) -> bool:
-        """Whether it is memory that more than the answer would want."""
+        """Whether memory is what limits the answer."""
         return self.fails_at is not None and self.fails_at.starves
 
     @property
     def confirmed(self) -> bool | None:
-        """Whether the kernel met the objectives at the answer and failed past it; None when it was not asked."""
+        """Whether the kernel met the objectives at the answer and failed past it; None without confirmation."""
         if not self.confirmations:
             return None
         return self.confirmations[0].holds and any(not c.holds for c in self.confirmations[1:])
@@ -122,12 +122,12 @@ class Plan:
 
     @property
     def value(self) -> Any:
-        """The answer (of the first setting of the other knobs); None when there is none."""
+        """The answer, for the first combination of the other keys; None when there is none."""
         return self.answers[0].value
 
     @property
     def ok(self) -> bool:
-        """Whether there is an answer, and the kernel, where asked, confirms every one."""
+        """Whether there is an answer and the kernel, if it was run, confirms every one."""
         return any(a.value is not None for a in self.answers) and all(a.confirmed is not False for a in self.answers)
 
     def to_dict(self) -> dict[str, Any]:
@@ -181,4 +181,5 @@ def _answer_dict(answer: Answer) -> dict[str, Any]:
 
 
 def settings_text(value: Any) -> str:
+    """A value of a key as short text."""
     return f"{value:g}" if isinstance(value, float | np.floating) else str(value)

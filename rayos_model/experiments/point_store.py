@@ -1,4 +1,4 @@
-"""Results of finished points, one file each."""
+"""The store of finished points: a folder with one file per point."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Values = dict[str, Value]
 
 
 class PointStore:
-    """A folder with one small file a point, each written aside and renamed: what is there is whole."""
+    """A folder with one small JSON file per point; files are written atomically, so a file that exists is whole."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def get(self, key: str) -> Values | None:
-        """A point's metrics; None where it was not computed (or its file is damaged)."""
+        """The metrics of a point; None when it is not stored or its file is damaged."""
         try:
             return strict.read(self.folder / f"{key}.json", VALUES_FORM) or None
         except BadInput:
@@ -34,7 +34,7 @@ class PointStore:
 
 
 def table_of(values: Values) -> list[dict[str, Any]]:
-    """One row a metric: metric, value, unit, low, high, in order of name."""
+    """One row per metric, in order of name: metric, value, unit, low, high."""
     return [
         {"metric": name, "value": value.value, "unit": value.unit, "low": value.low, "high": value.high}
         for name, value in sorted(values.items())

@@ -1,4 +1,4 @@
-"""The search of a plan: replicated runs of one alternative after another until each verdict is certain."""
+"""The search of a plan: doubling and bisection over the values of one key, each value replicated until certain."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ from rayos_model.scenario.scenario import Scenario
 from rayos_model.verdict.verdict import criteria_of
 
 LOOKS: Final = 3
-"""Times an alternative is judged: after a quarter, a half and all of its replications (at least two)."""
+"""An alternative is judged after a quarter, a half and all of its replications (at least two)."""
 SHORTEST_S: Final = 20.0
+"""Default length of a run, at least."""
 MEASURED_S: Final = 10.0
-LEAST_S: Final = 2.0
-"""Every run goes on so long past warm-up and the second after the last client's start: one whole second at least."""
-_MOST_STEPS: Final = 60
+"""Default length of a run past its warm-up, at least."""
+MIN_MEASURED_S: Final = 2.0
+"""Length of every run past its warm-up, at least: long enough to contain one whole second of snapshots."""
+_MAX_STEPS: Final = 60
 _SLO: Final = re.compile(r"\s*([\w.]+)\s*([<>=].*)")
 
 Done = Callable[[str], None]
 
 
 def parse_slo(text: str) -> Criterion:
-    """An objective such as `commit_to_present.p99<100ms`. Raises `BadInput`."""
+    """Parses an objective such as `commit_to_present.p99<100ms`. Raises `BadInput`."""
     match = _SLO.fullmatch(text)
     if match is None:
         raise BadInput(f"--slo {text!r}: expected an objective such as commit_to_present.p99<100ms")
@@ -44,7 +46,7 @@ def parse_slo(text: str) -> Criterion:
 
 
 def objectives_for(scenario: Scenario, slos: Sequence[Criterion]) -> list[Criterion]:
-    """The given objectives, or else the scenario's criteria; and, unless they say otherwise, that all are served."""
+    """The given objectives, or the scenario's criteria if there are none; plus `clients.refused == 0` unless given."""
     given = [*(slos or criteria_of(scenario).values())]
     if any(objective.metric == REFUSED for objective in given):
         return given
@@ -52,10 +54,10 @@ def objectives_for(scenario: Scenario, slos: Sequence[Criterion]) -> list[Criter
 
 
 def judge(objective: Criterion, values: Sequence[Values], confidence: float) -> Judgement:
-    """One objective from the metrics of replications.
+    """The verdict on one objective, from the metrics of all replications.
 
-    The mean over them decides. It is certain when the limit lies outside Student's interval, one-sided at `confidence`.
-    A metric without measurements does not hold.
+    The mean decides. It is certain when the limit lies outside the Student interval, one-sided at `confidence`. An
+    objective on a metric that a replication did not measure does not hold.
     """
     found = [value[objective.metric].value for value in values if objective.metric in value]
     if len(found) < len(values):
@@ -66,22 +68,22 @@ def judge(objective: Criterion, values: Sequence[Values], confidence: float) -> 
 
 
 def for_search(scenario: Scenario, duration_s: float | None = None) -> Scenario:
-    """The scenario as a search runs it: measured when every client has had a second since its start.
+    """The scenario as a search runs it: with a warm-up that lasts until 1 s after the start of the last client.
 
-    It lasts `duration_s`; default: until 10 s past its warm-up, at least 20 s, never longer than it is. A p99 of frames
-    needs a thousand of them or more ten times over; that is a few seconds of some dozen clients. In either case it goes
-    on until `LEAST_S` past the warm-up, so that no client counts as served that was never there.
+    It lasts `duration_s`; default: until 10 s past the warm-up, at least 20 s, at most its own duration. That suffices
+    for a p99, which needs some ten thousand frames, a few seconds of some dozen clients. In any case it lasts until
+    `MIN_MEASURED_S` past the warm-up; otherwise a client that never started would count as served.
     """
     warmup_s = max(scenario.warmup_s or 0.0, scenario.settled_s)
     if duration_s is None:
         duration_s = min(scenario.duration_s, max(SHORTEST_S, warmup_s + MEASURED_S))
-    lasting = scenario.with_overrides(duration_s=max(duration_s, round(warmup_s + LEAST_S, 3)))
+    lasting = scenario.with_overrides(duration_s=max(duration_s, round(warmup_s + MIN_MEASURED_S, 3)))
     return with_changes(lasting, {"warmup_s": warmup_s})
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Evaluates alternatives of one key on the model and finds the last that holds."""
+    """Evaluates values of one key on the model and finds the last, from the easy end, at which all objectives hold."""
 
     scenario: Scenario
     key: str
@@ -97,17 +99,17 @@ class Search:
     done: Done
 
     def variant(self, value: Any) -> Scenario:
-        """The scenario at a value, as long as it is to be run. Raises `BadInput` when it is not valid."""
+        """The scenario to run for a value. Raises `BadInput` when it is not valid."""
         return for_search(with_changes(self.scenario, {self.key: value}), self.duration_s)
 
     def attempt(self, value: Any) -> Alternative:
-        """One alternative: replicated until certain, or until the replications are used up."""
+        """Tries one value: replicates it until the verdict is certain or the replications are used up."""
         try:
             base = self.variant(value)
         except BadInput as error:
             return Alternative(value, 0, refused=str(error))
         objectives = objectives_for(base, self.slos)
-        # Bonferroni: the confidence is shared by all looks at all objectives.
+        # Bonferroni: the error probability is divided among all looks at all objectives.
         level = 1 - (1 - self.confidence) / (LOOKS * len(objectives))
         counts = sorted({max(2, self.max_replications // divisor) for divisor in (4, 2, 1)})
         alternative = Alternative(value, 0)
@@ -124,7 +126,7 @@ class Search:
         return alternative
 
     def last(self, start: Any, bounds: Range | None) -> Answer:
-        """The last value, from the modest end, that holds; and the first found that does not."""
+        """The last value, from the easy end, at which all objectives hold, and the next one tried, which fails."""
         tried: dict[Any, Alternative] = {}
 
         def holds(value: Any) -> bool:
@@ -133,7 +135,7 @@ class Search:
             return tried[value].holds
 
         good, bad = self._bracket(start, bounds, holds)
-        while good is not None and bad is not None and len(tried) < _MOST_STEPS:
+        while good is not None and bad is not None and len(tried) < _MAX_STEPS:
             middle = _between(good, bad, self.precision)
             if middle is None:
                 break
@@ -141,12 +143,12 @@ class Search:
         return Answer({}, good, tried.get(bad), tuple(tried.values()))
 
     def _bracket(self, start: Any, bounds: Range | None, holds: Callable[[Any], bool]) -> tuple[Any, Any]:
-        """A value that holds and a more demanding one that does not; None for one that there is not."""
+        """(A value that holds, a more demanding one that fails); None in place of one that does not exist."""
         if bounds is not None:
-            modest, demanding = (bounds.low, bounds.high) if self.largest else (bounds.high, bounds.low)
-            if not holds(modest):
-                return None, modest
-            return (demanding, None) if holds(demanding) else (modest, demanding)
+            easiest, demanding = (bounds.low, bounds.high) if self.largest else (bounds.high, bounds.low)
+            if not holds(easiest):
+                return None, easiest
+            return (demanding, None) if holds(demanding) else (easiest, demanding)
         good = bad = None
         for value in _steps(start, up=self.largest):
             if not holds(value):
@@ -165,9 +167,9 @@ class Search:
 
 
 def _steps(start: Any, *, up: bool) -> Iterator[Any]:
-    """The start, then doubled or halved without end; whole numbers end at 1."""
+    """The start, then doubled or halved each time; integers end at 1."""
     value = start
-    for _ in range(_MOST_STEPS):
+    for _ in range(_MAX_STEPS):
         yield value
         following = value * 2 if up else value // 2 if isinstance(value, int) else value / 2
         if following == value or following <= 0:
@@ -176,7 +178,7 @@ def _steps(start: Any, *, up: bool) -> Iterator[Any]:
 
 
 def _between(good: Any, bad: Any, precision: float) -> Any:
-    """A value between, None when they are close enough: neighbours, or apart by `precision` of the smaller."""
+    """A value between the two; None when they are neighbours or differ by at most `precision` of the smaller."""
     gap = abs(bad - good)
     whole = isinstance(good, int) and isinstance(bad, int)
     if gap <= max(1 if whole else 0.0, precision * min(abs(good), abs(bad))):

@@ -1,6 +1,6 @@
-"""Shrinks a failing scenario: fewer clients, shorter, fewer events and faults, as long as it fails the same way.
+"""Shrinking of a failing scenario: fewer clients, shorter, fewer events and faults, while it fails the same way.
 
-Greedy: a candidate that still fails replaces the scenario, until no candidate does. Must not know what the systems do.
+Greedy: a candidate that still fails replaces the scenario, until no candidate fails. Must not know how systems work.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from rayos_model.run.system import System, execute
 from rayos_model.scenario.scenario import Scenario, from_dict
 
 ATTEMPTS: Final = 200
-"""Runs after which shrinking stops wherever it is."""
+"""Default maximum number of runs."""
 _SHORTEST_S: Final = 1.0
 _PLAIN: Final = ("think", "gap", "damage", "lifetime_s", "stagger_ms", "start_s", "priority")
-"""Keys of a group that shrinking tries to do without."""
+"""Optional keys of a client group that shrinking tries to remove."""
 
 Failures = frozenset[str]
-"""The ways in which a run failed: names of verdicts (rules as `constraint`), or the class of a platform's failure."""
+"""How a run failed: names of failed verdicts (timeline rules as `constraint`), or the class of a platform failure."""
 Data = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Shrunk:
-    """The smallest scenario found, what it still fails by, and how many runs that took."""
+    """The smallest scenario found, the failure it reproduces, and the number of runs made."""
 
     scenario: Scenario
     failure: str
@@ -38,7 +38,7 @@ class Shrunk:
 
 
 def failures_of(system: System, scenario: Scenario) -> Failures:
-    """Runs a scenario, keeps nothing of it, and says how it failed; empty when it passed."""
+    """How a run of the scenario fails; empty when it passes. The run is not kept."""
     with tempfile.TemporaryDirectory(prefix="rayos-shrink-") as scratch:
         try:
             run = execute(system, scenario, Path(scratch, "run"))
@@ -53,13 +53,13 @@ def shrink(
     attempts: int = ATTEMPTS,
     progress: Callable[[Scenario, int], None] | None = None,
 ) -> Shrunk:
-    """The smallest scenario found that fails as `scenario` does; `failures` tells how one fails.
+    """The smallest scenario found that fails the same way as `scenario`; `failures` runs one and returns its failures.
 
-    Raises `BadInput` when the scenario does not fail.
+    `progress(scenario, runs)` is called for each smaller scenario found. Raises `BadInput` when `scenario` passes.
     """
     found = failures(scenario)
     if not found:
-        raise BadInput(f"{scenario.name}: it does not fail, so there is nothing to shrink")
+        raise BadInput(f"{scenario.name}: the scenario passes, so there is nothing to shrink")
     failure = min(found, key=_vagueness)
     used = 1
     while used < attempts:
@@ -84,7 +84,7 @@ def _vagueness(failure: str) -> tuple[int, str]:
 
 
 def _candidates(scenario: Scenario) -> Iterator[Scenario]:
-    """Valid scenarios one step smaller, those that save most first."""
+    """Valid scenarios one step smaller, the largest reductions first."""
     data = scenario.model_dump(mode="json", exclude_unset=True)
     for reduce in (_shorter, _fewer_groups, _fewer_clients, _fewer_events, _fewer_rules, _plainer):
         for smaller in reduce(data):
@@ -95,8 +95,8 @@ def _candidates(scenario: Scenario) -> Iterator[Scenario]:
 
 
 def _shorter(data: Data) -> Iterator[Data]:
-    for share in (0.5, 0.8):
-        duration_s = round(data["duration_s"] * share, 1)
+    for factor in (0.5, 0.8):
+        duration_s = round(data["duration_s"] * factor, 1)
         if duration_s < _SHORTEST_S:
             continue
         smaller = deepcopy(data) | {"duration_s": duration_s}
@@ -168,7 +168,10 @@ def _plainer(data: Data) -> Iterator[Data]:
 
 
 def _remove_event(data: Data, gone: int) -> None:
-    """Takes an event from the timeline, and with it the rules about it; events are numbered in order of time."""
+    """Removes an event from the timeline with the rules about it, and renumbers the others in rules.
+
+    Rules refer to events by their number in order of time.
+    """
     order = sorted(range(len(data["timeline"])), key=lambda index: data["timeline"][index]["at_s"])
     number = order.index(gone)
     actions = "|".join({event["action"] for event in data["timeline"]})

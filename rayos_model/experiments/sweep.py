@@ -1,7 +1,7 @@
-"""Sweeps: the model at many points (a grid, a Latin hypercube or their product), as one tidy table.
+"""Sweeps: the model at many points, a grid, a Latin hypercube or their product, as one tidy table.
 
-Replication r runs with the seed of the scenario plus r, so alternatives share their random numbers, and any
-replication can be run again alone. Must not know how points are computed.
+Replication r of each point runs with the scenario's seed plus r: points share their random numbers, and any replication
+can be repeated alone. Must not know how points are computed.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ def sweep(
     out: str | Path | None = None,
     done: Callable[[int, int], None] = lambda finished, total: None,
 ) -> pd.DataFrame:
-    """Run the model at every point of a design.
+    """Runs the model at every point of a design and writes the results as one table.
 
-    `settings` maps a dotted key to its values or to a `Range`, of which `samples` Latin hypercube points are taken.
-    `parameters` defaults to the shipped icount calibration. `jobs` defaults to all cores; `dask` is the address of a
-    scheduler. `out` (default: below `runs/`, named after the design) gets the table as Parquet; beside it
-    `<out>.points/` keeps every finished point, so that a sweep that was interrupted or extended computes only the rest.
+    `settings` maps a dotted key to its values or to a `Range`, which is sampled by `samples` Latin hypercube points.
+    `parameters` defaults to the shipped icount calibration, `jobs` to all cores; `dask` is the address of a scheduler.
+    The table is written to `out` as Parquet (default: below `runs/`, named after the design). The folder
+    `<stem of out>.points` beside it keeps finished points: an interrupted or extended sweep computes only the rest.
 
-    Returns one row for each point, replication and metric: point, one column a key, replication, seed, metric, value,
-    unit, low, high (95 % interval of a quantile within its run). Raises `BadInput`, before anything is computed, when
-    any point makes no valid scenario, or one that ends within a second of its last client's start.
+    Returns one row for each point, replication and metric. Columns: point, one per key, replication, seed, metric,
+    value, unit, low, high (95 % interval of a quantile within its run). Raises `BadInput`, before anything is computed,
+    when a point makes no valid scenario or one that ends less than 1 s after the start of its last client.
     """
     if replications < 1:
         raise BadInput(f"replications: expected at least 1, got {replications}")
@@ -70,7 +70,7 @@ def sweep(
 
 
 def _all_served(scenario: Scenario, point: Point) -> Scenario:
-    """The scenario of a point. Raises `BadInput` when it ends before every client has had a second."""
+    """The scenario of a point. Raises `BadInput` when it ends less than 1 s after the start of its last client."""
     if scenario.duration_s < scenario.settled_s:
         raise BadInput(
             f"{scenario.name} with {describe(point)}: expected a duration of at least {scenario.settled_s:g} s, "
@@ -80,19 +80,19 @@ def _all_served(scenario: Scenario, point: Point) -> Scenario:
 
 
 def default_target(scenario: Scenario, points: Sequence[Point]) -> Path:
-    """Where a sweep goes unless told: the same place for the same design, so that it goes on where it was."""
+    """The default path of a sweep's table: the same for the same design, so that an interrupted sweep continues."""
     digest = hashlib.sha256(json.dumps([scenario.model_dump(mode="json"), points], sort_keys=True).encode())
     return Path("runs", f"{scenario.name}-sweep-{digest.hexdigest()[:8]}.parquet")
 
 
 def tidy(points: Sequence[Point], runs: Sequence[Scenario], results: Sequence[Values], replications: int) -> pa.Table:
-    """Results as one Arrow table; it follows from its arguments alone, to the byte."""
+    """Results as one Arrow table; equal arguments give an identical table."""
     rows = []
     for index, (run, values) in enumerate(zip(runs, results, strict=True)):
         number, replication = divmod(index, replications)
         head = {"point": number, **points[number], "replication": replication, "seed": run.seed}
         rows += [{**head, **row} for row in table_of(values)]
-    keys = [key for key in points[0] if key != "seed"]  # which has its column anyway
+    keys = [key for key in points[0] if key != "seed"]  # the seed is a column in any case
     fields = [("point", pa.int64()), *((key, _type([point[key] for point in points])) for key in keys)]
     fields += [("replication", pa.int64()), ("seed", pa.int64()), ("metric", pa.string()), ("value", pa.float64())]
     schema = pa.schema([*fields, ("unit", pa.string()), ("low", pa.float64()), ("high", pa.float64())])
@@ -113,13 +113,13 @@ def _cell(value: Any, kind: pa.DataType) -> Any:
 
 
 def write_table(table: pa.Table, target: Path) -> None:
-    """Parquet, written aside and renamed. Raises `StorageFailure`."""
+    """Writes the table as Parquet. Raises `StorageFailure`."""
     with written_aside(target, "the table") as aside:
         pq.write_table(table, aside, compression="zstd")
 
 
 def summary(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """One row a point, one column a metric: the mean over its replications."""
+    """One row per point and one column per metric: the mean over replications."""
     keys = list(table.columns[: list(table.columns).index("replication")])
     chosen = table[table["metric"].isin(metrics)]
     wide = chosen.pivot_table(index=keys, columns="metric", values="value", aggfunc="mean", sort=False)

@@ -1,4 +1,7 @@
-"""What matters: each parameter a little more and a little less, on the model, with the same random numbers."""
+"""Tornado analysis: the effect of each parameter, a little smaller and a little larger, on each metric.
+
+All runs draw the same random numbers, so a difference is the effect of the parameter.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ COSTS: Final = ("compositor", "client")
 
 
 def scaled(parameters: Parameters, thread: str, factor: float) -> Parameters:
-    """Parameters in which every segment of a class of threads costs `factor` times as much."""
+    """The parameters with every CPU cost of one class of threads multiplied by `factor`."""
 
     def all_of(table: Mapping[str, Segment]) -> dict[str, Segment]:
         return {name: s.scaled(factor) if name.startswith(f"{thread}.") else s for name, s in table.items()}
@@ -33,7 +36,7 @@ def scaled(parameters: Parameters, thread: str, factor: float) -> Parameters:
 
 
 def default_keys(scenario: Scenario) -> list[str]:
-    """Keys of a scenario that a tornado varies unless told: clients, display, quantum, what each group does."""
+    """The default keys of a tornado: number of clients, display, quantum, rate and damage of each group."""
     keys = ["clients", "display.refresh_hz", "display.repaint_window_us", "machine.quantum_us"]
     for index, group in enumerate(scenario.clients):
         keys += [f"clients.{index}.rate_hz"] if group.rate else []
@@ -53,12 +56,12 @@ def tornado(
     store: str | Path = STORE,
     done: Callable[[int, int], None] = lambda finished, total: None,
 ) -> pd.DataFrame:
-    """Each parameter `delta` (a share of it) less and more: what becomes of each metric.
+    """Each metric with each parameter multiplied by 1 − `delta` and by 1 + `delta`.
 
     Parameters are numeric keys of the scenario (default: `default_keys`) and the calibrated CPU costs of compositor and
-    clients (`cost.compositor`, `cost.client`). A variation that makes no valid scenario is left out (NaN), such as more
-    than the whole damage. Returns one row a parameter and metric: parameter, metric, unit, base, less, more (means over
-    replications), swing (relative to the base), the widest swings of each metric first. Raises `BadInput`.
+    clients (`cost.compositor`, `cost.client`). A change that makes no valid scenario, such as damage above 1, is NaN.
+    Returns one row for each parameter and metric, the widest swings of each metric first. Columns: parameter, metric,
+    unit; base, less, more (means over replications, in the unit); swing (range relative to base). Raises `BadInput`.
     """
     if not 0 < delta < 1:
         raise BadInput(f"delta: expected a number between 0 and 1, got {delta:g}")
@@ -101,7 +104,7 @@ def tornado(
 def _variant(scenario: Scenario, key: str, factor: float) -> Scenario | None:
     value = _current(scenario, key)
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise BadInput(f"{key}: expected a key with a number, this one is {value!r}")
+        raise BadInput(f"{key}: expected a key with a numeric value, got {value!r}")
     changed: Any = value * factor
     if isinstance(value, int):
         changed = round(changed)
@@ -112,7 +115,7 @@ def _variant(scenario: Scenario, key: str, factor: float) -> Scenario | None:
 
 
 def _current(scenario: Scenario, key: str) -> Any:
-    """The value of a key; of a group's rate and damage also where it is the workload's default."""
+    """The value of a key; for rate and damage of a group, the default of its workload where none is given."""
     value = value_of(scenario, key)
     _, _, rest = key.partition("clients.")
     index, _, name = rest.partition(".")

@@ -17,14 +17,14 @@ from rayos_model.errors import BadInput, PlatformFailure
 from rayos_model.experiments.task import Task, compute
 
 Executor = Callable[[Sequence[Task]], Iterator[tuple[int, str]]]
-"""Computes tasks somewhere: yields (index, result) in whatever order they are finished."""
+"""Computes tasks and yields (index, result) in the order in which they finish."""
 
 
 @contextmanager
 def workers(jobs: int | None = None, dask: str | None = None) -> Iterator[Executor]:
-    """What computes tasks: a Dask cluster by address, or `jobs` processes of this machine (default: one a core).
+    """Yields the executor of tasks: a Dask cluster by address, or `jobs` local processes (default: one per core).
 
-    Raises `BadInput` for less than one job, for jobs and a cluster, and when no scheduler answers.
+    Raises `BadInput` for less than one job, for both jobs and a cluster, and when no scheduler answers.
     """
     if dask is not None:
         if jobs is not None:
@@ -49,13 +49,13 @@ def _here(tasks: Sequence[Task]) -> Iterator[tuple[int, str]]:
 
 @contextmanager
 def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Worker processes. Interrupted, it ends them; killed, they end themselves."""
+    """A pool of worker processes. They are terminated on an exception, and end by themselves if this process dies."""
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin_worker)
     try:
         yield pool
     except BrokenProcessPool:
-        raise PlatformFailure("a worker died (out of memory?); finished points are kept, run again") from None
+        raise PlatformFailure("a worker process died (out of memory?); finished points are kept: run again") from None
     except BaseException:
         for worker in set(multiprocessing.active_children()) - before:
             worker.terminate()
@@ -65,7 +65,7 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _begin_worker() -> None:
-    """Ctrl-C ends a worker at once and without a word, and so does the end of its parent."""
+    """Set-up of a worker: Ctrl-C and the death of the parent process end it immediately and silently."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     assert parent is not None

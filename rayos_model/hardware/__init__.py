@@ -1,6 +1,6 @@
-"""The hardware side: the real kernel, built, executed in QEMU and watched. Must not know the model or the analysis.
+"""The hardware side: builds the real kernel, executes it in QEMU and monitors it. Must not know model or analysis.
 
-The names below are loaded when first used, so that `rayos` on a machine without QEMU does not pay for them.
+The names below are imported on first use, so that `rayos` starts quickly and works without QEMU.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    """Imports a public name on first use (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,7 +1,7 @@
-"""A Unix socket at which gdb reaches QEMU's stub. Knows gdb's remote protocol as far as its framing, and no guest.
+"""A Unix socket that connects gdb to QEMU's gdb stub. Knows the framing of gdb's remote protocol, but no guest.
 
-When the machine pauses to meet the host, the stub reports a stop by a signal it cannot name. gdb would take that for
-the end of a `continue`, while the host lets the machine run on: such reports are acknowledged here, not handed on.
+When the guest pauses at a rendezvous with the host, the stub reports a stop by an unknown signal. gdb would take that
+as the end of a `continue`, although the host resumes the guest. Such reports are acknowledged here and not forwarded.
 """
 
 from __future__ import annotations
@@ -16,43 +16,43 @@ from typing import Final, Self
 from rayos_model.errors import BadInput
 
 ARGUMENTS: Final = ("-chardev", "socket,id=gdb,fd=<gdb>", "-gdb", "chardev:gdb")
-"""QEMU's; `<gdb>` is the descriptor of `Debugger.stub`."""
+"""QEMU arguments; `<gdb>` is the descriptor of `Debugger.stub`."""
 _CHUNK: Final = 1 << 16
-_MEETING: Final = b"$T8f"
-"""Stopped by signal 143, which is gdb's number for one it does not know."""
+_RENDEZVOUS_STOP: Final = b"$T8f"
+"""A stop by signal 143, gdb's number for an unknown signal."""
 
 
 class Filter:
-    """What comes from the stub, in any pieces, without the packets that report a meeting."""
+    """A filter for the stub's output, in pieces of any size, that drops the packets of rendezvous stops."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> tuple[bytes, int]:
-        """What is to be handed on, and how many packets were dropped."""
+        """Takes the next piece; returns (bytes to forward, number of dropped packets)."""
         self._rest += data
-        handed_on, dropped = b"", 0
+        forwarded, dropped = b"", 0
         while self._rest:
             start = self._rest.find(b"$")
             if start != 0:
                 end = len(self._rest) if start < 0 else start
-                handed_on, self._rest = handed_on + self._rest[:end], self._rest[end:]
+                forwarded, self._rest = forwarded + self._rest[:end], self._rest[end:]
                 continue
             end = self._rest.find(b"#") + 3
             if end < 3 or end > len(self._rest):
                 break
             packet, self._rest = self._rest[:end], self._rest[end:]
-            if packet.startswith(_MEETING):
+            if packet.startswith(_RENDEZVOUS_STOP):
                 dropped += 1
             else:
-                handed_on += packet
-        return handed_on, dropped
+                forwarded += packet
+        return forwarded, dropped
 
 
 class Debugger:
-    """An async context manager: inside it gdb may come to the socket at `path`, one at a time, and leave again.
+    """An async context manager: inside it gdb can connect to the socket at `path`, one client at a time, repeatedly.
 
-    Raises `BadInput` at entry when there can be no socket at `path`. The socket is gone afterwards.
+    Entering raises `BadInput` when the socket cannot be created. Leaving removes it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,7 +61,7 @@ class Debugger:
 
     async def __aenter__(self) -> Self:
         if self.path.exists():
-            raise BadInput(f"{self.path}: exists already; remove it, or choose another place for the debugger's socket")
+            raise BadInput(f"{self.path}: exists already; remove it, or choose another path for the debugger's socket")
         ours, self.stub = socket.socketpair()
         self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         try:
@@ -70,7 +70,7 @@ class Debugger:
             self._writer.close()
             self.stub.close()
             raise BadInput(f"{self.path}: no socket for the debugger: {error.strerror or error}") from None
-        self._answers = asyncio.create_task(self._hand_on_answers())
+        self._answers = asyncio.create_task(self._forward_answers())
         return self
 
     async def __aexit__(
@@ -89,20 +89,20 @@ class Debugger:
             writer.close()
             return
         self._gdb = writer
-        with suppress(ConnectionError, asyncio.CancelledError):  # asyncio prints what ends its callback
+        with suppress(ConnectionError, asyncio.CancelledError):  # asyncio would print the exception
             while data := await reader.read(_CHUNK):
                 self._writer.write(data)
                 await self._writer.drain()
         self._gdb = None
         writer.close()
 
-    async def _hand_on_answers(self) -> None:
+    async def _forward_answers(self) -> None:
         answers = Filter()
         with suppress(ConnectionError):
             while data := await self._reader.read(_CHUNK):
-                handed_on, dropped = answers.feed(data)
+                forwarded, dropped = answers.feed(data)
                 self._writer.write(b"+" * dropped)
                 if self._gdb is not None:
-                    self._gdb.write(handed_on)
+                    self._gdb.write(forwarded)
         if self._gdb is not None:
             self._gdb.close()

@@ -1,4 +1,4 @@
-"""What this machine has of what both sides need, and what to do about the rest. Changes nothing."""
+"""Checks of the installation, with advice on what is missing. Changes nothing but the build cache."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rayos_model.toolchain.kernel_build import KernelBinary
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at. Only what is `required` must be ok for the default platform to work."""
+    """One check. The default platform works when all `required` checks are ok."""
 
     name: str
     ok: bool
@@ -29,11 +29,12 @@ class Check:
     required: bool = True
 
     def to_dict(self) -> dict[str, Any]:
+        """JSON-serialisable form."""
         return asdict(self)
 
 
 def doctor() -> list[Check]:
-    """Every check, in the order in which one depends on another. Takes up to about ten seconds; raises nothing."""
+    """All checks, each after those it depends on. Takes up to about ten seconds; raises nothing."""
     checks = [Check("host", True, f"{os.cpu_count()} × {host_cpu()}", required=False), _check_model()]
     qemu: Qemu | None = None
     kernel: KernelBinary | None = None
@@ -46,7 +47,7 @@ def doctor() -> list[Check]:
         kernel = build_kernel()
         checks.append(Check("kernel", True, f"built, sha256 {kernel.sha256[:16]}…"))
     except PlatformFailure as failure:
-        checks.append(Check("kernel", False, str(failure), "pip install ziglang brings the compiler"))
+        checks.append(Check("kernel", False, str(failure), "pip install ziglang installs the compiler"))
     checks.extend(_check_platform(platform, qemu, kernel) for platform in PLATFORMS.values())
     return checks
 
@@ -54,8 +55,8 @@ def doctor() -> list[Check]:
 def _check_model() -> Check:
     if model_build.available():
         return Check("model", True, "compiled to machine code", required=False)
-    advice = "python -m rayos_model.toolchain.model_build makes it faster"
-    return Check("model", False, "interpreted, to the same results", advice, required=False)
+    advice = "python -m rayos_model.toolchain.model_build compiles it"
+    return Check("model", False, "interpreted: same results, slower", advice, required=False)
 
 
 def _check_platform(platform: Platform, qemu: Qemu | None, kernel: KernelBinary | None) -> Check:

@@ -1,4 +1,4 @@
-"""The disk of a run: its image before QEMU starts, and what the host finds in it afterwards. Knows no QEMU."""
+"""The disk of a run: its image before QEMU starts, and its verification afterwards. Knows no QEMU."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from rayos_model.contract import abi, trace_record
 from rayos_model.hardware.disk_format import DurableLog, format_image, read_store, verify_stress, verify_work
 from rayos_model.run.writer import RunWriter
 from rayos_model.scenario.scenario import Scenario
+from rayos_model.toolchain.atomic import storing
 
 IMAGE = "disk.img"
 
 
 def verify(image: Path, scenario: Scenario, durable: DurableLog, writer: RunWriter, *, given: bool) -> None:
-    """Reads the whole image and writes the verdict into the run: provenance `disk`, and one `M_VERIFIED` record.
+    """Verifies the whole image and adds the result to the run: provenance `disk` and one `M_VERIFIED` record.
 
-    An image in which nothing is wrong is removed unless it was `given`: then an earlier life may have been cut short,
-    and blocks that are not whole are no fault. Raises `BadInput` when it is no store.
+    `given`: the image is from an earlier run, which may have ended in a power cut. Torn blocks are then no fault, and
+    the image is kept; otherwise it is removed when nothing is wrong. Raises `BadInput` when it contains no store.
     """
     store = read_store(image, scenario.seed)
     stressors = {identity: puts for identity, puts in durable.puts.items() if identity >= scenario.client_count}
     wrong = verify_stress(store, stressors) + verify_work(store, durable.puts.keys() - stressors.keys())
-    if not given:  # an image that began empty, of a machine that was not killed
+    if not given:  # the image began empty and the machine was not killed
         wrong += [f"block {block}: not whole" for block in store.torn]
     writer.provenance(
         disk={
@@ -45,14 +46,15 @@ def verify(image: Path, scenario: Scenario, durable: DurableLog, writer: RunWrit
 
 
 def prepare(scenario: Scenario, given: Path | None, writer: RunWriter) -> Path | None:
-    """The image the machine's disk stands for: `given` as it is, or else a new, empty one in the run.
+    """The image of the machine's disk: `given`, or a new, empty one in the run; None when the scenario has no disk.
 
-    None where the scenario has no disk. Raises `OSError` when there is no room.
+    Raises `StorageFailure` when there is no room.
     """
     if not scenario.machine.disk_mb:
         return None
     if given is not None:
         return given
     image = writer.file(IMAGE)
-    format_image(image, scenario.machine.disk_mb)
+    with storing(image, "the disk image"):
+        format_image(image, scenario.machine.disk_mb)
     return image

@@ -1,7 +1,7 @@
 """The on-disk format of `docs/store.md`, read and verified without the kernel. Must not know the kernel's code.
 
-`format_image` makes an empty disk; `read_store` reads one and checks every block; `verify_stress` checks that what the
-disk stressors were promised is there.
+`format_image` makes an empty disk. `read_store` reads one and checks every block. `verify_stress` and `verify_work`
+check that everything whose flush was acknowledged is on the disk.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _BLOCK: Final = np.dtype(
 _STRESS_NAME: Final = re.compile(rb"s(\d{4})\.(\d{4})")
 _DURABLE: Final = re.compile(r"RAYOS_DIAG:durable:client (\d+) tag (\d+)$")
 _CHUNK: Final = 4096
-"""Blocks verified at a time: 16 MiB."""
+"""Blocks verified together: 16 MiB."""
 
 Blocks = NDArray[np.void]
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The latest version of a record."""
+    """The latest version of a record: its generation, block number and content."""
 
     generation: int
     block: int
@@ -49,8 +49,10 @@ class Record:
 
 @dataclass(slots=True)
 class Store:
-    """What an image holds. `torn` blocks hold no whole version: an unfinished write leaves them, and recovery passes
-    over them; `misplaced` ones are whole but name another block, which nothing innocent does.
+    """The content of an image, by block and by record.
+
+    `torn` blocks contain no whole version: an interrupted write leaves them, and recovery skips them. `misplaced`
+    blocks are whole but carry the number of another block, which only a bug causes.
     """
 
     blocks: int
@@ -58,7 +60,7 @@ class Store:
     torn: list[int] = field(default_factory=list)
     misplaced: list[int] = field(default_factory=list)
     wrong: list[int] = field(default_factory=list)
-    """Blocks, of whatever version, that are whole but do not hold what the stressor they name wrote."""
+    """Whole blocks, of any version, whose content differs from what the stressor they name wrote."""
     generation: int = 0
     records: dict[str, Record] = field(default_factory=dict)
 
@@ -75,7 +77,7 @@ def checksums(blocks: Blocks) -> NDArray[np.uint64]:
 
 
 def format_image(path: Path, mb: int) -> None:
-    """Makes an empty disk of `mb` MiB: a superblock, and zeros that take no room. Raises `OSError`."""
+    """Makes an empty disk of `mb` MiB: a superblock and a sparse rest. Raises `OSError`."""
     blocks = (mb << 20) // BLOCK_BYTES
     page = bytearray(BLOCK_BYTES)
     _HEADER.pack_into(page, 0, MAGIC, 0, 0, 0, SUPERBLOCK, 8, 0, b"")
@@ -88,9 +90,10 @@ def format_image(path: Path, mb: int) -> None:
 
 
 def read_store(path: Path, seed: int | None = None) -> Store:
-    """Reads an image and checks every block of it: of the stressors of a scenario with that `seed` also the content.
+    """Reads an image and checks every block.
 
-    Raises `BadInput` when it is no store.
+    With the `seed` of the scenario the content of blocks written by disk stressors is checked too. Raises `BadInput`
+    when the file contains no store.
     """
     try:
         image = np.memmap(path, _BLOCK, "r")
@@ -131,19 +134,19 @@ def read_store(path: Path, seed: int | None = None) -> Store:
 
 
 class DurableLog:
-    """How many puts of each stressor a flush has acknowledged, from the lines of the console."""
+    """The number of acknowledged puts of each stressor, read from console lines."""
 
     def __init__(self) -> None:
         self.puts: dict[int, int] = {}
 
     def line(self, line: str) -> None:
-        """Takes in one line; any other than of an acknowledgement is ignored."""
+        """Reads one line; lines other than acknowledgements are ignored."""
         if match := _DURABLE.search(line):
             self.puts[int(match[1])] = int(match[2])
 
 
 def stress_content(stressor: NDArray[np.uint64], sequence: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
-    """What disk stressors put as their `sequence`-th record: a row of 64-bit words each."""
+    """The content of each stressor's `sequence`-th record: one row of 64-bit words for each element."""
     word = np.uint64
     base = sequence * word(0xD1342543DE82EF95) + (stressor << word(32)) + word(seed)
     content: NDArray[np.uint64] = (base[:, None] + np.arange(RECORD_BYTES // 8, dtype=word)).astype(word)
@@ -153,7 +156,7 @@ def stress_content(stressor: NDArray[np.uint64], sequence: NDArray[np.uint64], s
 
 
 def _stress_content_good(part: Blocks, seed: int) -> NDArray[np.bool_]:
-    """Whether each block holds what it should; True where it is no stressor's."""
+    """Whether each block has the content its stressor wrote; True for blocks of others."""
     good = np.ones(len(part), np.bool_)
     matches = [_STRESS_NAME.fullmatch(name) for name in part["name"].tolist()]
     rows = np.array([row for row, match in enumerate(matches) if match], np.intp)
@@ -168,7 +171,7 @@ def _stress_content_good(part: Blocks, seed: int) -> NDArray[np.bool_]:
 
 
 def verify_work(store: Store, editors: Iterable[int]) -> list[str]:
-    """What is missing of the work of editors whose flush was acknowledged, one line each; `kernel/clients/editor.c`."""
+    """One line for each editor (`kernel/clients/editor.c`) whose saved work was acknowledged and is missing."""
     wrong = []
     for editor in editors:
         record = store.records.get(f"work.{editor:04}")
@@ -179,10 +182,10 @@ def verify_work(store: Store, editors: Iterable[int]) -> list[str]:
 
 
 def verify_stress(store: Store, durable: Mapping[int, int]) -> list[str]:
-    """What is wrong with the stressors' records, one line each; nothing if all is well.
+    """One line for each fault in the records of the stressors.
 
-    `durable` is, for each stressor, the number of its puts that a flush has acknowledged: of each slot, the last of
-    those must be there, or a later one.
+    `durable` maps a stressor to the number of its puts that a flush has acknowledged. Each slot must contain the last
+    acknowledged put to it, or a later one.
     """
     wrong = [f"block {block}: whole, but of another number" for block in store.misplaced]
     wrong += [f"block {block}: not what the stressor wrote" for block in store.wrong]

@@ -1,4 +1,4 @@
-"""One scenario image, executed once from power-on to its end. Knows no scenario, no markers and no run."""
+"""The execution of one scenario image, from power-on to its end. Knows no scenario, no markers and no run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from rayos_model.scenario.scenario import Scenario
 from rayos_model.scenario.tables import ClientGroup
 
 PROBE_S: Final = 5.0
-"""Wall time for the probe's single second of scenario; a platform that needs more is no use for real runs."""
+"""Maximum wall time of the probe's one virtual second; a slower platform is of no use for real runs."""
 _PROBE: Final = Scenario(name="probe", duration_s=1.0, clients=(ClientGroup(count=1, workload="rendering"),))
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Execution:
-    """What to execute on what."""
+    """What to execute: image and kernel, on which QEMU, platform and machine."""
 
     qemu: Qemu
     kernel: Path
@@ -44,14 +44,14 @@ class Execution:
     memory_mb: int
     devices: tuple[str, ...] = ()
     disk: Path | None = None
-    """The disk's image; None: the machine has none."""
+    """The disk's image; None: the machine has no disk."""
     recording: Path | None = None
-    """What QEMU records to or replays from; None: neither."""
+    """The file that QEMU records to or replays from; None: neither."""
     replays: bool = False
 
     @property
     def command(self) -> list[str]:
-        """QEMU's command line without this machine's paths."""
+        """QEMU's command line, with placeholders for paths."""
         platform = self.platform
         if self.recording is not None:
             platform = recording(platform, "replay" if self.replays else "record")
@@ -60,20 +60,21 @@ class Execution:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an execution that reached its end leaves beside lines and records."""
+    """The result of a completed execution, apart from lines and records."""
 
     header: TraceHeader
     screenshot: bytes | None
-    """PNG; None when the guest has no screen or it could not be taken."""
+    """PNG; None when the guest has no screen or the screenshot failed."""
     wall_s: float
 
 
 async def execute(
     execution: Execution, sink: Sink, limits: Limits, debugger: debugging.Debugger | None = None
 ) -> Outcome:
-    """Boots the kernel, feeds `sink` to the end of the scenario, and takes a screenshot. Raises as `drive` does.
+    """Boots the kernel, passes its output to `sink` until the scenario ends, and takes a screenshot.
 
-    With a `debugger` that, and not this, starts the machine and lets it go on where it has stopped it.
+    With a `debugger`, the debugger starts the guest, and resumes it wherever it has stopped it. Raises what `drive`
+    raises.
     """
     started = time.monotonic()
     command = [str(execution.qemu.path), *execution.command[1:]]
@@ -99,9 +100,9 @@ async def execute(
 
 
 def run_blocking(task: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs `task` to its end from ordinary code, also inside a notebook, whose event loop is busy.
+    """Runs `task` to its end from synchronous code, also inside a notebook, where an event loop already runs.
 
-    Ctrl-C cancels the task, waits for its cleaning up, and then raises `KeyboardInterrupt`.
+    Ctrl-C cancels the task, waits for its clean-up, and then raises `KeyboardInterrupt`.
     """
     try:
         asyncio.get_running_loop()
@@ -126,21 +127,21 @@ def _run_in_thread(task: Callable[[], Coroutine[Any, Any, T]]) -> T:
     def body() -> None:
         try:
             asyncio.run(supervised())
-        except BaseException as error:  # handed to the caller's thread
+        except BaseException as error:  # re-raised in the caller's thread
             errors.append(error)
         finally:
             started.set()
 
     thread = threading.Thread(target=body, name="rayos-qemu")
     interrupts = threading.current_thread() is threading.main_thread()
-    if interrupts:  # the busy loop's own handler would wait for the loop
+    if interrupts:  # the handler of the running loop would wait for the loop
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread.start()
     try:
         thread.join()
     except KeyboardInterrupt:
         started.wait()
-        with suppress(RuntimeError, IndexError):  # it had ended just before
+        with suppress(RuntimeError, IndexError):  # the task has just ended
             cancel[0]()
         thread.join()
         raise
@@ -153,6 +154,8 @@ def _run_in_thread(task: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 class _Nowhere:
+    """A sink that discards everything."""
+
     def lines(self, lines: list[str]) -> None: ...
 
     def records(self, records: abi.Records) -> None: ...
@@ -160,9 +163,9 @@ class _Nowhere:
 
 @cache
 def probe(qemu: Qemu, kernel: Path, platform: Platform) -> float:
-    """Runs one second of a small scenario and returns the wall time it took, in seconds.
+    """Wall time, in seconds, of one virtual second of a small scenario.
 
-    Raises the `PlatformFailure` that came of it; `PlatformUnusable` when it took longer than `PROBE_S`.
+    Raises `PlatformUnusable` when it fails or takes longer than `PROBE_S`.
     """
     machine = _PROBE.machine
     execution = Execution(qemu, kernel, platform, compile_image(_PROBE), machine.vcpus, machine.memory_mb)

@@ -1,4 +1,4 @@
-"""Every way the hardware side can fail: one class and one line of text each. Knows nothing of QEMU's workings."""
+"""The failures of the hardware side, one class each; the message of each is one line."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ INSTALL_QEMU = "install QEMU 7.2 or newer (apt-get install qemu-system-x86), or 
 
 
 class QemuMissing(PlatformFailure):
-    """No QEMU where it was looked for."""
+    """QEMU is not installed, or not at the path in RAYOS_QEMU."""
 
 
 class QemuTooOld(PlatformFailure):
-    """QEMU is there, but older than the oldest version that works."""
+    """QEMU is older than the oldest version that works."""
 
 
 class QemuFailed(PlatformFailure):
-    """QEMU does not start, has ended by itself, or does not answer."""
+    """QEMU does not start, has exited, or does not answer."""
 
 
 class KernelBuildFailed(PlatformFailure):
@@ -24,19 +24,19 @@ class KernelBuildFailed(PlatformFailure):
 
 
 class PlatformUnusable(PlatformFailure):
-    """The platform asked for exists by name, but not on this machine."""
+    """The requested platform does not work on this machine."""
 
 
 class BootHang(PlatformFailure):
-    """The guest did not say `RAYOS_BOOT` in time."""
+    """The guest did not print `RAYOS_BOOT` in time."""
 
 
 class GuestHang(PlatformFailure):
-    """The guest had booted and then neither wrote a line nor kept a trace record for too long."""
+    """The guest booted, and then wrote neither a line nor a trace record for too long."""
 
 
 class GuestPanic(PlatformFailure):
-    """The guest kernel stopped itself. `reason` is what it printed after `RAYOS_PANIC:`."""
+    """The guest kernel panicked. `reason` is the text after `RAYOS_PANIC:`."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -44,16 +44,16 @@ class GuestPanic(PlatformFailure):
 
 
 class GuestReset(PlatformFailure):
-    """The guest reset or powered off its machine: on this machine only a triple fault does that."""
+    """The guest reset or powered off the machine; on `microvm` only a triple fault does that."""
 
 
 class TraceFailure(PlatformFailure):
-    """The trace ring cannot be trusted: no header, another ABI, or records lost."""
+    """The trace ring is not valid: no header, another ABI version, or lost records."""
 
 
 class ConsoleFlood(PlatformFailure):
-    """The guest printed more than any run does."""
+    """The guest printed far more than any run does."""
 
 
 class RunTimeout(PlatformFailure):
-    """The whole run took longer, in wall time, than it was given."""
+    """The whole run exceeded its limit of wall time."""

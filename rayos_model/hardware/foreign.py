@@ -1,6 +1,6 @@
-"""Runs of images that are not this package's kernel: what their marker logs tell, and no more.
+"""Runs of foreign images, which are not this package's kernel: everything is derived from the marker log.
 
-A log has no latencies and no frame drops; such metrics are absent from the run rather than 0.
+A log contains no latencies of single events and no dropped frames; such metrics are absent from the run, not 0.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KINDS = {
 def run_image(path: Path, out: Path | None = None, timeout_s: float = 60.0, memory_mb: int = 512) -> Run:
     """Boots any image that prints the markers and keeps its log as a run.
 
-    Raises `BadInput` for a file that does not boot anything, and as `hardware.image.boot` does.
+    Raises `BadInput` for a file that is not bootable, and what `hardware.image.boot` raises.
     """
     from rayos_model.hardware.execution import run_blocking
     from rayos_model.hardware.image import BootImage, boot
@@ -53,7 +53,7 @@ def run_image(path: Path, out: Path | None = None, timeout_s: float = 60.0, memo
 
 
 def scenario_of(name: str, log: Log, wall_s: float) -> Scenario:
-    """A scenario that says as much of what an image ran as its log does: name, kind, number of clients, duration."""
+    """A scenario with what the log reveals of an image's workload: name, kind, number of clients, duration."""
     starts = log.named("RAYOS_SOAK:START")
     clients = int(starts[0]["clients"]) if starts else 1
     duration_s = float(starts[0]["duration_sec"]) if starts else wall_s
@@ -62,7 +62,7 @@ def scenario_of(name: str, log: Log, wall_s: float) -> Scenario:
         {
             "name": re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip("._-")[:63] or "image",
             "kind": next((kind for family, kind in _KINDS.items() if family in families), "soak"),
-            "description": "A foreign image: its clients' workloads are not known.",
+            "description": "A foreign image; the workloads of its clients are not known.",
             "duration_s": max(duration_s, 0.001),
             "clients": [{"workload": "idle", "count": min(max(clients, 1), 1024)}],
         },
@@ -71,7 +71,7 @@ def scenario_of(name: str, log: Log, wall_s: float) -> Scenario:
 
 
 def metrics_of(log: Log) -> Metrics:
-    """What the snapshots of a log tell: shares of CPU, memory, frame rates."""
+    """The metrics in the snapshots of a log: CPU use, memory, frame rate."""
     snapshots = log.named("RAYOS_SOAK:METRICS_SNAPSHOT")
     if not snapshots:
         return Metrics({})

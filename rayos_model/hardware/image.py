@@ -1,6 +1,6 @@
-"""Any bootable image: a kernel, an ISO or a disk that prints the markers. Must not know what kernel is in it.
+"""Foreign bootable images: a kernel, an ISO or a disk that prints the markers. Must not know which kernel it contains.
 
-Nothing of this package is expected in the image but marker lines on its serial console: no trace, no scenario.
+The image needs to print marker lines on its serial console; it has no trace and reads no scenario.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rayos_model.hardware.session import QemuSession
 DEFAULT_TIMEOUT_S: Final = 60.0
 _TICK_S: Final = 0.1
 _GRACE_S: Final = 0.5
-"""A guest goes on printing for a moment after its last marker."""
+"""Time to read on after the final marker: guests print a little more."""
 _CONSOLE_BYTES: Final = 64 << 20
 _MARKER: Final = re.compile(r"\bRAYOS_[A-Z]")
 _END: Final = re.compile(
@@ -31,7 +31,7 @@ _PANIC: Final = re.compile(r"\bRAYOS_PANIC:?(.*)")
 
 @dataclass(frozen=True, slots=True)
 class BootImage:
-    """A file that QEMU can boot: its place, how, and its SHA-256."""
+    """A file that QEMU can boot: path, kind (`"ISO"`, `"disk"`, `"kernel"`) and SHA-256."""
 
     path: Path
     kind: str
@@ -39,7 +39,7 @@ class BootImage:
 
     @classmethod
     def at(cls, path: Path) -> BootImage:
-        """Looks at a file. Raises `BadInput` when it cannot be read or is nothing that boots."""
+        """Examines a file. Raises `BadInput` when it cannot be read or is not bootable."""
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -47,7 +47,7 @@ class BootImage:
         return cls(path, _kind_of(path, data), hashlib.sha256(data).hexdigest())
 
     def command(self, memory_mb: int) -> list[str]:
-        """QEMU's command line, with `<image>`, `<console>` and `<qmp>` where this machine's places go."""
+        """QEMU's command line, with the placeholders `<image>`, `<console>` and `<qmp>`."""
         drives = {
             "ISO": ("-drive", "file=<image>,media=cdrom,format=raw,readonly=on", "-boot", "d"),
             "disk": ("-drive", "file=<image>,if=ide,format=raw,snapshot=on", "-boot", "c"),
@@ -76,7 +76,7 @@ def _kind_of(path: Path, data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """What a booted image left: its console's lines, whether it said that it was done, and the wall time."""
+    """The result of a boot: console lines, whether a final marker was printed, and the wall time."""
 
     lines: list[str]
     complete: bool
@@ -84,10 +84,10 @@ class Boot:
 
 
 async def boot(qemu: Qemu, image: BootImage, memory_mb: int, timeout_s: float) -> Boot:
-    """Boots an image and reads its console until it says that it is complete, or for `timeout_s` of wall time.
+    """Boots an image and reads its console until the final marker, at most for `timeout_s` of wall time.
 
-    Raises `BootHang` when no marker came in that time, `GuestPanic` when it printed `RAYOS_PANIC`, `GuestReset` when
-    the machine reset before the end, `ConsoleFlood`, and `QemuFailed` from the session.
+    Raises `BootHang` when no marker is printed in that time, `GuestPanic` after `RAYOS_PANIC`, `GuestReset` when the
+    machine resets before the final marker, `ConsoleFlood`, and `QemuFailed` from the session.
     """
     started = time.monotonic()
     lines: list[str] = []
@@ -117,5 +117,5 @@ async def boot(qemu: Qemu, image: BootImage, memory_mb: int, timeout_s: float) -
 
 
 def _last(lines: list[str]) -> str:
-    said = [line for line in lines if line.strip()]
-    return f"; last line: {said[-1][:120]!r}" if said else "; nothing on the console"
+    printed = [line for line in lines if line.strip()]
+    return f"; last line: {printed[-1][:120]!r}" if printed else "; nothing on the console"

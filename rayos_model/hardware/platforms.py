@@ -1,4 +1,4 @@
-"""How the kernel is executed: the platforms by name and the QEMU command line of each. Starts nothing."""
+"""Platforms, the ways to execute the kernel, and the QEMU command line of each. Starts nothing."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Platform:
     description: str
     arguments: tuple[str, ...]
     deterministic: bool
-    """Two runs of one scenario are the same, byte for byte."""
+    """Whether two runs of one scenario are identical, byte for byte."""
     probed: bool
-    """Being there proves nothing: it must first run a small scenario in time (see `probe`)."""
+    """Whether it must first prove itself by running a small scenario in time (see `probe`)."""
 
 
 PLATFORMS: Final[dict[str, Platform]] = {
@@ -37,15 +37,15 @@ PLATFORMS: Final[dict[str, Platform]] = {
         ),
         Platform(
             "tcg",
-            "emulation against the wall clock: real noise",
+            "emulation in real time, with real noise",
             ("-accel", "tcg,thread=multi", "-cpu", "qemu64"),
             deterministic=False,
             probed=False,
         ),
         Platform(
             "kvm",
-            "this machine's own processor",
-            # Without arch-capabilities: a hypervisor below this one may not let QEMU set that register.
+            "the CPU of this machine",
+            # Without arch-capabilities: under nested virtualisation QEMU may not be able to set that MSR.
             ("-accel", "kvm", "-cpu", "host,arch-capabilities=off"),
             deterministic=False,
             probed=True,
@@ -56,7 +56,7 @@ DEFAULT_PLATFORM: Final = "icount"
 
 
 def platform_named(name: str) -> Platform:
-    """The platform of that name. Raises `BadInput` when there is none."""
+    """The platform of a name. Raises `BadInput` for an unknown one."""
     try:
         return PLATFORMS[name]
     except KeyError:
@@ -67,9 +67,9 @@ INPUT_DEVICES: Final = ("-device", "virtio-tablet-device", "-device", "virtio-ke
 DISK_DEVICES: Final = (
     *("-blockdev", "driver=file,node-name=image,filename=<disk>"),
     *("-blockdev", "driver=raw,node-name=disk,file=image,cache.no-flush=on"),
-    # The first is the disk. The second, before the same image, is never started: the kernel resets it to have all
-    # requests on the image come to their end while guest time stands still.
-    # Each request is one of its own to the image: what is refused is that one alone.
+    # The first device is the disk. The second, on the same image, is never started: the kernel resets it to drain all
+    # requests on the image while guest time stands still.
+    # Requests are not merged, so that an injected error fails exactly one request.
     *("-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.0,share-rw=on,werror=report,rerror=report"),
     *("-global", "virtio-blk-device.request-merging=off"),
     *("-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.1,share-rw=on"),
@@ -77,7 +77,7 @@ DISK_DEVICES: Final = (
 
 
 NETWORK_DEVICES: Final = (
-    # A hub joins the two devices. With tx=timer a frame moves at the driver's second notification in a row.
+    # A hub connects the two devices. With tx=timer a frame is sent at the driver's second notification in a row.
     *("-netdev", "hubport,id=net0,hubid=0", "-netdev", "hubport,id=net1,hubid=0"),
     *("-device", "virtio-net-device,netdev=net0,bus=virtio-mmio-bus.2,tx=timer"),
     *("-device", "virtio-net-device,netdev=net1,bus=virtio-mmio-bus.3,tx=timer"),
@@ -85,16 +85,16 @@ NETWORK_DEVICES: Final = (
 
 
 def devices_of(scenario: Scenario) -> tuple[str, ...]:
-    """QEMU's arguments for the devices that a scenario's machine has."""
+    """QEMU's arguments for the devices of a scenario's machine."""
     devices: tuple[str, ...] = INPUT_DEVICES if scenario.input.source == "device" else ()
     devices += DISK_DEVICES if scenario.machine.disk_mb else ()
     return devices + (NETWORK_DEVICES if scenario.network else ())
 
 
 def recording(platform: Platform, mode: Literal["record", "replay"]) -> Platform:
-    """The platform `icount` as QEMU records to, or replays from, the file `<recording>`.
+    """The platform `icount` with QEMU recording to, or replaying from, the file `<recording>`.
 
-    With idle time that passes as the wall clock does: QEMU hands on no input while it is skipped.
+    Idle time passes in real time (`sleep=on`): QEMU delivers no input while it skips idle time.
     """
     arguments = list(platform.arguments)
     arguments[arguments.index("-icount") + 1] = f"shift=0,sleep=on,rr={mode},rrfile=<recording>"
@@ -102,10 +102,9 @@ def recording(platform: Platform, mode: Literal["record", "replay"]) -> Platform
 
 
 def command_line(platform: Platform, *, vcpus: int, memory_mb: int, devices: Sequence[str] = ()) -> list[str]:
-    """QEMU's command line with `<kernel>`, `<scenario>`, `<disk>`, `<console>` and `<qmp>` where this machine's places
-    go.
+    """QEMU's command line, with the placeholders `<kernel>`, `<scenario>`, `<disk>`, `<console>` and `<qmp>`.
 
-    It names no path, so it is what a run's provenance records.
+    It contains no path of this machine and is recorded as such in the provenance of a run.
     """
     return [
         PROGRAM,
@@ -113,7 +112,7 @@ def command_line(platform: Platform, *, vcpus: int, memory_mb: int, devices: Seq
         *("-nodefaults", "-no-user-config", "-display", "none"),
         *platform.arguments,
         *("-smp", str(vcpus), "-m", str(memory_mb)),
-        # Devices of virtio 1, which the processor that notifies them serves before it goes on.
+        # virtio 1 devices, served synchronously by the vCPU that notifies them.
         *("-global", "virtio-mmio.force-legacy=false", "-global", "virtio-mmio.ioeventfd=off"),
         *("-kernel", "<kernel>", "-fw_cfg", f"name={FW_CFG_SCENARIO},file=<scenario>"),
         *("-device", "ramfb", "-device", "pvpanic"),

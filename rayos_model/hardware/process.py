@@ -1,7 +1,7 @@
-"""Starts a child that cannot outlive its parent and that leaves no file behind. Knows nothing of QEMU.
+"""Child processes that cannot outlive their parent and leave no file behind. Knows nothing of QEMU.
 
-Files shared with the child are anonymous: they are passed as open descriptors and vanish with the last process that
-holds them, also when that process is killed.
+Files shared with the child are anonymous: they are passed as open descriptors and are freed with the last process
+that has them open, also when that process is killed.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from collections.abc import Callable, Sequence
 from typing import IO, Final
 
 _PR_SET_PDEATHSIG: Final = 1
-# setpriv asks the system to kill the child when the parent dies; the shell closes the gap in which it died before that.
+# setpriv makes the system kill the child when the parent dies; the shell covers a parent that died before that.
 _GUARD: Final = 'test "$PPID" = "$0" && exec "$@"'
 
 
 class AnonymousFile:
-    """A file without a name, in memory where the system can, that a child opens by `child_path`."""
+    """A file without a name, in memory where the system supports it, that a child opens by `child_path`."""
 
     def __init__(self, label: str, content: bytes = b"") -> None:
-        """Raises `OSError` when the system has no room."""
+        """Raises `OSError` when there is no room."""
         if hasattr(os, "memfd_create"):
             self._file: IO[bytes] = os.fdopen(os.memfd_create(label), "r+b", buffering=0)
         else:
@@ -55,11 +55,11 @@ class AnonymousFile:
         return os.fstat(self.descriptor).st_size
 
     def read(self, offset: int = 0, limit: int = 1 << 30) -> bytes:
-        """What is there from `offset` on, at most `limit` bytes."""
+        """The content from `offset` on, at most `limit` bytes."""
         return os.pread(self.descriptor, min(limit, max(0, self.size() - offset)), offset)
 
     def read_into(self, buffer: memoryview) -> int:
-        """Fills `buffer` from the start of the file; returns how many bytes there were for it."""
+        """Fills `buffer` from the start of the file; returns the number of bytes read."""
         return os.preadv(self.descriptor, [buffer], 0)
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class AnonymousFile:
 
 
 def spawn(command: Sequence[str], descriptors: Sequence[int], stderr: int) -> subprocess.Popen[bytes]:
-    """Starts `command` in a session of its own (a terminal's Ctrl-C does not reach it), with `descriptors` open.
+    """Starts `command` in a new session (a terminal's Ctrl-C does not reach it), with `descriptors` open.
 
     On Linux the child is killed when the thread that called this ends, however it ends. Raises `OSError` when the
     program cannot be started.
@@ -92,7 +92,7 @@ def spawn(command: Sequence[str], descriptors: Sequence[int], stderr: int) -> su
 
 
 def _death_signal(parent: int) -> Callable[[], None]:
-    # The library is loaded here: between fork and exec only the system calls themselves are safe.
+    # The library is loaded here, because between fork and exec only system calls are safe.
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
     def before_exec() -> None:
@@ -104,7 +104,7 @@ def _death_signal(parent: int) -> Callable[[], None]:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kills the child and its process group, and collects it. Does nothing to a child already collected."""
+    """Kills the child with its process group and reaps it. Does nothing if it was already reaped."""
     if process.poll() is None:
         try:
             os.killpg(process.pid, signal.SIGKILL)

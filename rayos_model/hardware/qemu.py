@@ -1,4 +1,4 @@
-"""Finds the QEMU to use and says what is wrong with it. Starts nothing but `qemu --version`."""
+"""Finds a usable QEMU, or reports why there is none. Starts nothing but `qemu --version`."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from rayos_model.hardware.failures import INSTALL_QEMU, QemuFailed, QemuMissing,
 QEMU_VARIABLE: Final = "RAYOS_QEMU"
 PROGRAM: Final = "qemu-system-x86_64"
 OLDEST: Final = (7, 2)
-"""The oldest version on which everything was seen to work."""
+"""The oldest version on which everything was tested."""
 
 
 @dataclass(frozen=True)
 class Qemu:
-    """A QEMU binary that was found and is new enough."""
+    """A QEMU binary that exists and is new enough."""
 
     path: Path
     version: str
 
 
 def find_qemu() -> Qemu:
-    """The QEMU named by RAYOS_QEMU, or else the one on PATH.
+    """The QEMU in RAYOS_QEMU, by default the one on PATH.
 
-    Raises `QemuMissing` when there is none, `QemuTooOld` when it is older than 7.2, `QemuFailed` when it
-    does not tell its version.
+    Raises `QemuMissing` when there is none, `QemuTooOld` when it is older than 7.2, `QemuFailed` when it does not
+    report its version.
     """
     wanted = os.environ.get(QEMU_VARIABLE) or PROGRAM
     found = shutil.which(wanted)
@@ -52,7 +52,7 @@ def find_qemu() -> Qemu:
     match = re.search(r"version (\d+)\.(\d+)(?:\.\d+)*", answer.stdout)
     if answer.returncode != 0 or match is None:
         raise QemuFailed(
-            f"QEMU does not tell its version: {found} --version ended with {answer.returncode}; {INSTALL_QEMU}"
+            f"QEMU does not report its version: {found} --version ended with {answer.returncode}; {INSTALL_QEMU}"
         )
     version = match.group(0).removeprefix("version ")
     if (int(match.group(1)), int(match.group(2))) < OLDEST:

@@ -1,6 +1,7 @@
-"""Runs that QEMU records, and their replay, also under a debugger. Must not know the model.
+"""Replay of runs recorded by QEMU, optionally under a debugger. Must not know the model.
 
-On `icount` a run repeats by itself; but a debugger that stops it moves the clock. That of a replay is recorded.
+Runs on `icount` are reproducible without a recording, but a debugger that stops the guest shifts its clock. In a replay
+the clock comes from the recording.
 """
 
 from __future__ import annotations
@@ -27,45 +28,45 @@ from rayos_model.scenario.compile import compile_image
 from rayos_model.scenario.scenario import Scenario
 
 RECORDING: Final = "recording.bin"
-"""The file of a run that holds what QEMU recorded."""
+"""The file of a run with QEMU's recording."""
 _UNHURRIED: Final = Limits(boot_s=math.inf, silence_s=math.inf, total_s=math.inf)
 
 
 def check_recordable(scenario: Scenario, platform: str) -> None:
-    """Raises `BadInput` where QEMU cannot record: beyond `icount`, several processors, a disk (docs/debugging.md)."""
+    """Raises `BadInput` for what QEMU cannot record: other platforms, several vCPUs, a disk (docs/debugging.md)."""
     if platform != "icount":
         raise BadInput(f"platform {platform} cannot be recorded: expected icount")
     if scenario.machine.vcpus > 1:
-        raise BadInput(f"{scenario.name}: machine.vcpus: QEMU records one processor only, got {scenario.machine.vcpus}")
+        raise BadInput(f"{scenario.name}: machine.vcpus: QEMU records one vCPU only, got {scenario.machine.vcpus}")
     if scenario.machine.disk_mb:
-        raise BadInput(f"{scenario.name}: machine.disk_mb: a run with a disk cannot be recorded, it would not go on")
+        raise BadInput(f"{scenario.name}: machine.disk_mb: a run with a disk cannot be recorded: it would hang")
 
 
 @dataclass
 class Replay:
-    """What a replay yielded, and whether it is what the run was."""
+    """The output of a replay (it is the sink of the execution), compared with the run."""
 
     run: Run
-    said: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
     _records: list[Records] = field(default_factory=list)
 
     def lines(self, lines: list[str]) -> None:
-        self.said += lines
+        self.console += lines
 
     def records(self, records: Records) -> None:
         self._records.append(records)
 
     @property
     def trace(self) -> Records:
-        """Its trace."""
+        """The trace of the replay."""
         return np.concatenate([np.empty(0, TRACE_DTYPE), *self._records])
 
     @property
     def differences(self) -> list[str]:
-        """One line for each of marker log and trace that is not the run's; empty: the same to the bit."""
+        """One line for each of marker log and trace that differs from the run; empty when both are identical."""
         found, before, trace = [], self.run.markers().splitlines(), self.run.trace()
-        if self.said != before:
-            equal = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(self.said, before, strict=False))
+        if self.console != before:
+            equal = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(self.console, before, strict=False))
             found.append(f"the marker log differs from line {len(list(equal)) + 1} on")
         if self.trace.tobytes() != trace.tobytes():
             found.append(f"the trace differs: {len(self.trace)} records, in the run {len(trace)}")
@@ -73,9 +74,10 @@ class Replay:
 
 
 def replay(run: Run, kernel: Path, kernel_sha256: str, gdb: Path | None = None) -> Replay:
-    """Replays a recorded run to its end; with `gdb`, when a debugger that came to that socket has let it.
+    """Replays a recorded run to its end; with `gdb` under control of a debugger that connects to that socket.
 
-    Raises `BadInput` when the run was not recorded, or with another kernel or QEMU; `PlatformFailure` as any run.
+    Raises `BadInput` when the run was not recorded, or recorded with another kernel or QEMU; `PlatformFailure` as for
+    any run.
     """
     recording, qemu = run.path / RECORDING, find_qemu()
     if not recording.is_file():

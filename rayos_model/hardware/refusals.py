@@ -1,8 +1,8 @@
-"""What the disk of a machine refuses while it runs, by QEMU's own injection of block errors (`blkdebug`).
+"""Disk errors injected while the guest runs, by QEMU's `blkdebug` driver.
 
-The rules of a blkdebug node are fixed when it is opened. So a node with the rules of the moment is put between the disk
-and its image (`platforms.DISK_DEVICES`), and taken away again. The machine must stand still: QEMU has then carried out
-what was asked before. Must not know why anything is refused.
+The rules of a blkdebug node are fixed when it is opened. To change the rules, a new node is inserted between the disk
+and its image (`platforms.DISK_DEVICES`), and the old one is removed. The guest must be paused, so that QEMU has
+completed all earlier requests. Must not know why an error is injected.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RULES: Final[dict[DiskRefusal, dict[str, Any]]] = {
 
 
 class DiskRefusals:
-    """The rules now in force; blocks that were once refused stay so."""
+    """The rules now in force; a block that was made bad stays bad."""
 
     def __init__(self, session: QemuSession) -> None:
         self._session = session
@@ -34,7 +34,7 @@ class DiskRefusals:
         self._bad: set[int] = set()
 
     async def change(self, refusal: DiskRefusal, block: int) -> None:
-        """Has the disk refuse this and nothing else but bad blocks. Raises `QemuFailed` when QEMU does not do it."""
+        """Makes the disk fail these requests, and those to bad blocks, only. Raises `QemuFailed` if QEMU refuses."""
         if refusal is DiskRefusal.BLOCK:
             self._bad.add(block)
         rules = [{"event": _ALWAYS, "iotype": "write", "sector": bad * _SECTORS} for bad in sorted(self._bad)]

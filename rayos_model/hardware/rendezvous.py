@@ -1,6 +1,6 @@
-"""The host's half of the rendezvous in docs/mechanism.md, and the watch over a guest that no longer comes to it.
+"""The host's half of the rendezvous in docs/mechanism.md, and a watchdog for guests that no longer reach one.
 
-Must not know what lines and records mean, beyond `RAYOS_BOOT` and `RAYOS_PANIC:`.
+Must not know what lines and records mean, except `RAYOS_BOOT` and `RAYOS_PANIC:`.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from rayos_model.hardware.session import QemuSession
 
 _TICK_S: Final = 0.05
 _AFTER_PANIC_S: Final = 5.0
-"""A guest that has printed its panic pauses at once; one too broken to do so is not waited for longer than this."""
+"""A guest pauses right after printing its panic; this is the time to wait for one too broken to pause."""
 _HEADER_PLACE: Final = (abi.TRACE_HEADER_PHYS, abi.TRACE_HEADER.size)
 _KEYS: Final = {30: "a"}
-"""Linux's number of a key → QEMU's name."""
+"""Linux key code → QEMU's name of the key."""
 _PANIC_LINE: Final = re.compile(r"RAYOS_PANIC:(.*)")
 
 
 class Sink(Protocol):
-    """Takes what the guest yields, in order, while the guest runs on."""
+    """The receiver of the guest's output, in order, while the guest runs."""
 
     def lines(self, lines: list[str]) -> None: ...
 
@@ -48,7 +48,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """How long, in wall time, each thing may take, and how much the guest may print, before it counts as failed."""
+    """Limits beyond which a guest has failed: wall times (boot, silence, whole run) and console output."""
 
     boot_s: float = 20.0
     silence_s: float = 30.0
@@ -74,13 +74,13 @@ class TraceHeader:
 async def drive(
     session: QemuSession, sink: Sink, limits: Limits, *, replays: bool = False, debugged: bool = False
 ) -> TraceHeader:
-    """Runs the guest to its end, with everything it yields put into `sink`; returns the header it left.
+    """Runs the guest to its end and passes all its output to `sink`; returns the final trace header.
 
-    In a replay (`replays`) the input that the guest asks for comes from the recording. Somebody else starts and stops a
-    guest that is `debugged`.
+    In a replay (`replays`) the input that the guest requests comes from the recording. A `debugged` guest is started
+    and stopped by the debugger.
 
-    Raises `BootHang`, `GuestHang`, `GuestPanic`, `GuestReset`, `TraceFailure`, `RunTimeout`, and `QemuFailed` from the
-    session. What the guest had yielded before the failure has then reached the sink.
+    Raises `BootHang`, `GuestHang`, `GuestPanic`, `GuestReset`, `TraceFailure`, `RunTimeout`, `ConsoleFlood`, and
+    `QemuFailed` from the session. All output before the failure has then reached the sink.
     """
     watch = _Watch(session, limits)
     refusals = DiskRefusals(session)
@@ -106,7 +106,7 @@ async def drive(
             elif event[0] == "SHUTDOWN":
                 listen(to_the_end=True)
                 raise _shutdown(event[1], watch)
-            elif event[0] == "GUEST_PANICKED":  # what the write to pvpanic is called; STOP follows it
+            elif event[0] == "GUEST_PANICKED":  # the event of a write to pvpanic; STOP follows it
                 called = True
             else:
                 listen()
@@ -139,21 +139,24 @@ async def drive(
 
 
 async def leave_behind(session: QemuSession) -> None:
-    """Has a guest at its end come there again: QEMU records its own end, and may replay that a little too early."""
+    """Resumes a guest at its end until it stops once more, before QEMU quits.
+
+    QEMU records its own end and may replay it slightly too early; then only this extra stretch is cut off.
+    """
     await session.resume()
     while (event := await session.next_event(_AFTER_PANIC_S)) is not None and event[0] != "STOP":
         continue
 
 
 def _heed_cancellation() -> None:
-    """Raises a cancellation that a library below swallowed, as `wait_for` may until Python 3.12."""
+    """Raises a cancellation that a library swallowed, as `wait_for` may before Python 3.12."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
 
 
 class _Watch:
-    """Decides that a guest has hung. Time the host spends on its own work does not count against the guest."""
+    """The watchdog: decides that a guest hangs. Time that the host spends on its own work does not count."""
 
     def __init__(self, session: QemuSession, limits: Limits) -> None:
         self._session = session
@@ -182,7 +185,7 @@ class _Watch:
         return GuestPanic(f"the guest kernel panicked: {reason}", reason)
 
     async def check(self) -> None:
-        """Raises the failure that time has shown, if it has shown one."""
+        """Raises a failure if a limit is exceeded."""
         now, limits = time.monotonic(), self._limits
         if self._session.console_bytes() > limits.console_bytes:
             raise ConsoleFlood(
@@ -197,8 +200,8 @@ class _Watch:
                 f"{await self._session.processors()}{self.last_words()}"
             )
         if now - self._started > limits.total_s:
-            raise RunTimeout(f"the run took longer than the {limits.total_s:g} s of wall time it was given")
-        # Lines are rare in some scenarios, records in none: the head of the trace is looked at twice in a silence.
+            raise RunTimeout(f"the run took longer than the {limits.total_s:g} s of wall time allowed")
+        # Lines are rare in some scenarios, records in none: the trace head is read half-way through a silence too.
         if self._head is None and silent > limits.silence_s / 2:
             self._head = await self._trace_head()
         if silent > limits.silence_s:
@@ -211,7 +214,7 @@ class _Watch:
             )
 
     async def _trace_head(self) -> int:
-        """Records kept so far; 0 before there is a trace."""
+        """Number of records so far; 0 before the trace exists."""
         try:
             return parse_header(await self._session.read_memory(*_HEADER_PLACE)).head
         except TraceFailure:
@@ -227,7 +230,7 @@ def parse_header(memory: NDArray[np.uint8]) -> TraceHeader:
     place = f"the trace header at {abi.TRACE_HEADER_PHYS:#x}"
     if fields["magic"] != abi.TRACE_MAGIC:
         raise TraceFailure(
-            f"the guest paused without {place}: it is not this package's kernel, or overwrote its memory"
+            f"the guest paused without {place}: it is not this package's kernel, or has overwritten its memory"
         )
     if fields["abi_version"] != abi.ABI_VERSION or fields["record_bytes"] != trace_record.TRACE_DTYPE.itemsize:
         raise TraceFailure(
@@ -236,9 +239,9 @@ def parse_header(memory: NDArray[np.uint8]) -> TraceHeader:
         )
     capacity = fields["ring_records"]
     if capacity == 0 or capacity & (capacity - 1) or fields["state"] not in list(abi.RunState):
-        raise TraceFailure(f"{place} makes no sense (capacity {capacity}, state {fields['state']})")
+        raise TraceFailure(f"{place} is not valid (capacity {capacity}, state {fields['state']})")
     if fields["lost"]:
-        raise TraceFailure(f"the guest lost {fields['lost']} trace records: the run is void; give it a larger ring")
+        raise TraceFailure(f"the guest lost {fields['lost']} trace records: the run is void; enlarge the ring")
     return TraceHeader(
         ring_phys=fields["ring_phys"],
         ring_records=capacity,
@@ -253,7 +256,7 @@ def parse_header(memory: NDArray[np.uint8]) -> TraceHeader:
 
 
 async def _carry_out_first(session: QemuSession, refusals: DiskRefusals, header: TraceHeader) -> None:
-    """What the guest asked for and must find done when it runs on."""
+    """Carries out a request of the guest that must be complete before it resumes."""
     match header.request:
         case abi.HostRequest.LINK:
             await session.set_link(f"net{header.request_x}", up=bool(header.request_y))
@@ -262,7 +265,7 @@ async def _carry_out_first(session: QemuSession, refusals: DiskRefusals, header:
 
 
 async def _carry_out(session: QemuSession, header: TraceHeader) -> None:
-    """What the guest asked for and now waits for; QEMU takes input only while the guest runs."""
+    """Carries out a request for input, after the guest has resumed: QEMU takes input only while the guest runs."""
     x, y = header.request_x, header.request_y
     match header.request:
         case abi.HostRequest.MOTION:
@@ -275,7 +278,7 @@ async def _carry_out(session: QemuSession, header: TraceHeader) -> None:
 
 
 async def _read_records(session: QemuSession, header: TraceHeader, drained: int) -> trace_record.Records:
-    """Records [drained, head). The host's own count is what was drained: the kernel's is set only after the pause."""
+    """Records [drained, head). `drained` is the host's count; the kernel updates its own only after the pause."""
     count = header.head - drained
     if not 0 <= count <= header.ring_records:
         raise TraceFailure(

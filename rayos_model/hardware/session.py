@@ -1,4 +1,4 @@
-"""One QEMU process, from start to end: command channel, console, guest memory, screen. Knows no scenario, no trace."""
+"""A session with one QEMU process: command channel, console, guest memory, screen. Knows no scenario and no trace."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ from rayos_model.hardware.process import AnonymousFile, kill, spawn
 
 EVENTS: Final = ("GUEST_PANICKED", "STOP", "SHUTDOWN")
 ANSWER_S: Final = 60.0
-"""A command takes milliseconds; QEMU that has not answered by now never will."""
+"""Timeout of a command, which normally takes milliseconds."""
 _QUIT_S: Final = 2.0
 _CONSOLE_CHUNK: Final = 4 << 20
 
-# Without a handler of its own, a QEMU that dies would have its disconnection printed beside our one line.
+# Without a handler, the library would print the disconnection of a dead QEMU beside our one line.
 logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())
 
 
 class QemuSession:
-    """An async context manager: QEMU runs inside the block, with the guest paused at first, and is gone after it.
+    """An async context manager: QEMU runs inside the block, with the guest paused at first, and has exited after it.
 
-    `command` is QEMU's command line without the places below, which are replaced in it wherever they stand:
-    `<scenario>` a file with the scenario image, `<console>` the file the console writes to, `<qmp>` the descriptor of
-    the command channel, and whatever `places` adds. QEMU has the descriptors `inherited` too.
-    Console and memory dumps are anonymous files: the guest never
-    waits for a reader, and nothing is left behind, however this process ends.
+    `command` is QEMU's command line with placeholders, which are replaced: `<scenario>` by a file with the scenario
+    image, `<console>` by the file the console writes to, `<qmp>` by the descriptor of the command channel, and those in
+    `places` by their values. QEMU inherits the descriptors `inherited`.
+    Console and memory dumps are anonymous files: the guest never waits for a reader, and nothing is left behind,
+    however this process ends.
 
-    Entering raises `QemuFailed` when QEMU cannot be started or ends at once. Every method raises `QemuFailed` once QEMU
-    has ended or does not answer.
+    Entering raises `QemuFailed` when QEMU cannot be started or exits immediately. Every method raises `QemuFailed` when
+    QEMU has exited or does not answer.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class QemuSession:
             self.close()
 
     def close(self) -> None:
-        """Kills QEMU if it still runs and lets go of all it held. For use where nothing can be awaited any more."""
+        """Kills QEMU if it still runs and closes all files. For use where nothing can be awaited any more."""
         if self._process:
             kill(self._process)
         if self._socket:
@@ -114,7 +114,7 @@ class QemuSession:
             raise QemuFailed(f"QEMU cannot be started: {error}") from error
         self._qmp.register_listener(self._listener)
         try:
-            async with asyncio.timeout(ANSWER_S):  # not wait_for, which until Python 3.12 may swallow a Ctrl-C
+            async with asyncio.timeout(ANSWER_S):  # not wait_for, which before Python 3.12 may swallow a Ctrl-C
                 await self._qmp.connect(self._socket)
         except (ConnectError, TimeoutError) as error:
             raise await self._failure("QEMU does not start") from error
@@ -134,13 +134,13 @@ class QemuSession:
                 while process.poll() is None and time.monotonic() < deadline:
                     await asyncio.sleep(0.002)
             kill(process)
-        # The far end is gone: this only collects the connection's tasks.
+        # The peer has exited: this only awaits the tasks of the connection.
         with suppress(QMPError, OSError, EOFError, TimeoutError):
             async with asyncio.timeout(_QUIT_S):
                 await self._qmp.disconnect()
 
     async def execute(self, command: str, **arguments: object) -> Any:
-        """Carries out one QMP command and returns its answer. Raises `QemuFailed` when it is refused."""
+        """Executes one QMP command and returns its answer. Raises `QemuFailed` when QEMU refuses it."""
         try:
             async with asyncio.timeout(ANSWER_S):
                 return await self._qmp.execute(command, arguments or None)
@@ -152,19 +152,19 @@ class QemuSession:
             raise await self._failure(f"QEMU died before it answered {command}") from error
 
     async def resume(self) -> None:
-        """Lets the guest run, at first and after each pause."""
+        """Starts the guest, or resumes it after a pause."""
         await self.execute("cont")
 
     async def send_input(self, *events: dict[str, Any]) -> None:
-        """One report of the input devices, in the form of QMP's `input-send-event`; the guest must be running."""
+        """Sends input events, in the form of QMP's `input-send-event`; the guest must be running."""
         await self.execute("input-send-event", events=list(events))
 
     async def set_link(self, netdev: str, *, up: bool) -> None:
-        """Cuts or joins the cable of a network device."""
+        """Sets the link of a network device up or down."""
         await self.execute("set_link", name=netdev, up=up)
 
     async def next_event(self, timeout_s: float) -> tuple[str, dict[str, Any]] | None:
-        """The next of `EVENTS` with its data, or None when there is none in time."""
+        """The next of `EVENTS` with its data; None after `timeout_s` without one."""
         if self._listener.empty():
             await self._check_alive()
         try:
@@ -180,19 +180,19 @@ class QemuSession:
             raise await self._failure("QEMU died")
 
     async def status(self) -> str:
-        """Why the guest does not run: QEMU's word for it, and the first line of what else it said."""
+        """Why the guest does not run: QEMU's status, and the first line on its standard error."""
         status = str((await self.execute("query-status"))["status"])
-        said = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-        return f"{status}: {said[0]}" if said else status
+        printed = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        return f"{status}: {printed[0]}" if printed else status
 
     def console_bytes(self) -> int:
-        """How much the guest has written so far."""
+        """Number of bytes the guest has written so far."""
         return self._console.size()
 
     def console_lines(self, *, to_the_end: bool = False) -> list[str]:
-        """The lines written since the last call, without line ends; with `to_the_end`, also one that is not ended.
+        """The lines written since the last call, without line ends; with `to_the_end`, also an unterminated one.
 
-        The console writes synchronously: while the guest is paused, this returns all it wrote before the pause.
+        The console is written synchronously: while the guest is paused, this returns all output before the pause.
         """
         lines: list[str] = []
         while chunk := self._console.read(self._console_read, _CONSOLE_CHUNK):
@@ -205,7 +205,7 @@ class QemuSession:
         return lines
 
     async def read_memory(self, physical: int, size: int) -> NDArray[np.uint8]:
-        """A copy of guest memory. The guest's clock does not notice."""
+        """A copy of guest memory. Guest time does not advance meanwhile."""
         self._dump.clear()
         await self.execute("pmemsave", val=physical, size=size, filename=self._dump.child_path)
         data = np.empty(size, np.uint8)
@@ -214,9 +214,9 @@ class QemuSession:
         return data
 
     async def screenshot(self, framebuffer: tuple[int, int, int]) -> bytes:
-        """What is on the screen, as PNG. `framebuffer` is its (physical address, width, height), XRGB8888.
+        """The content of the screen as PNG. `framebuffer` is its (physical address, width, height), XRGB8888.
 
-        Taken through QEMU's display device; where that shows something else, from guest memory.
+        Taken from QEMU's display device or, if that has another size, from guest memory.
         """
         physical, width, height = framebuffer
         image: Image.Image | None = None
@@ -234,7 +234,7 @@ class QemuSession:
         return png.getvalue()
 
     async def processors(self) -> str:
-        """Where each vCPU is, for a diagnosis: `vCPU 0 halted at 0x100123, …`."""
+        """The state of each vCPU, for a diagnosis: `vCPU 0 halted at 0x100123, …`."""
         text = str(await self.execute("human-monitor-command", **{"command-line": "info registers -a"}))
         places = []
         for number, part in enumerate(re.split(r"CPU#\d+", text)[1:]):
@@ -244,7 +244,7 @@ class QemuSession:
         return ", ".join(places)
 
     async def _failure(self, what: str) -> QemuFailed:
-        """`what` and why, as far as QEMU told: its exit status and the last line it wrote to standard error."""
+        """`what` with its reason: QEMU's exit status and the last line on its standard error."""
         deadline = time.monotonic() + _QUIT_S
         while (status := self._process.poll() if self._process else None) is None and time.monotonic() < deadline:
             await asyncio.sleep(0.005)
@@ -254,8 +254,8 @@ class QemuSession:
             ending = f"killed by {signal.Signals(-status).name}"
         else:
             ending = f"exit status {status}"
-        said = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-        return QemuFailed(f"{what} ({ending}){': ' + said[-1] if said else ''}")
+        printed = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        return QemuFailed(f"{what} ({ending}){': ' + printed[-1] if printed else ''}")
 
 
 def _fill(argument: str, places: Mapping[str, str]) -> str:

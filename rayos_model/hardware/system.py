@@ -1,4 +1,4 @@
-"""The kernel system: a scenario on the real kernel in QEMU. Must not know the model, nor what becomes of the run."""
+"""The kernel as a system: runs a scenario on the real kernel in QEMU. Must not know the model."""
 
 from __future__ import annotations
 
@@ -29,19 +29,18 @@ from rayos_model.toolchain import kernel_build
 _SNAPSHOT: Final = re.compile(r"RAYOS_SOAK:METRICS_SNAPSHOT:\d+:\d+:\d+:(\d+)")
 _FIXED_WALL_S: Final = 300.0
 _WALL_PER_VIRTUAL: Final = 20.0
-"""An emulated second of full load takes 0.6 s on the slowest host seen; far beyond that the host is no use."""
+"""Limit of wall time per virtual second; a fully loaded one takes 0.6 s on the slowest host measured."""
 _LAST_LINES: Final = 20
 
 
 class KernelSystem:
     """Runs scenarios on the kernel, executed by one of `PLATFORMS`.
 
-    `trace_points` keeps every control-flow point in the trace, not measurements only; `abi.TRACE_WIRE` the bytes on the
-    wire too. `provoke` plants a fault that one of the detectors must find; `detectors_off` blinds some of them, which
-    proves that a test that relies on them can fail. `limits` replaces the wall times after which a guest counts as
-    hung. `disk` is the image of a disk that an earlier run has left; without it a scenario with a disk starts with an
-    empty one. `defines` are macros to build the kernel with, as `NAME=VALUE`. `record` has QEMU record
-    the run, for a replay.
+    `trace_points`: trace every control-flow point, not only measurements; `abi.TRACE_WIRE` also traces the bytes on the
+    wire. `provoke`: plant a fault that one of the detectors must find. `detectors_off`: disable detectors, to prove
+    that a test that relies on them can fail. `limits`: replaces the default wall times after which a guest counts as
+    hung. `disk`: the disk image of an earlier run; by default a scenario with a disk starts with an empty one.
+    `defines`: macros to build the kernel with, as `NAME=VALUE`. `record`: let QEMU record the run, for a replay.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class KernelSystem:
         detectors_off: Collection[Detection] = (),
         record: bool = False,
     ) -> None:
-        """Raises `BadInput` when no platform has that name."""
+        """Raises `BadInput` for an unknown platform."""
         self.platform = platform_named(platform)
         self.trace_points = trace_points
         self.provoke = provoke
@@ -70,11 +69,11 @@ class KernelSystem:
         return "kernel"
 
     def run(self, scenario: Scenario, writer: RunWriter, progress: ProgressFn) -> None:
-        """Runs a scenario to its end, feeding the writer.
+        """Runs a scenario to its end and passes everything to the writer.
 
-        Raises a `PlatformFailure` (see `failures`) that names what failed: QEMU missing, too old or dead, the kernel
-        not built, the platform unusable, a guest that hangs, panics, resets or loses trace records, a run that takes
-        too long. Its notes hold the last lines of the console. Ctrl-C ends QEMU and raises `KeyboardInterrupt`.
+        Raises a `PlatformFailure` (see `failures`): QEMU is missing, too old or dead; the kernel does not build; the
+        platform is unusable; the guest hangs, panics, resets or loses trace records; the run takes too long. Its notes
+        contain the last lines of the console. Ctrl-C ends QEMU and raises `KeyboardInterrupt`.
         """
         if self.record:
             check_recordable(scenario, self.platform.name)
@@ -120,7 +119,7 @@ class KernelSystem:
 
 
 class _ToWriter:
-    """The sink of an execution: lines and records go to the run, snapshots become progress."""
+    """The sink of an execution: writes lines and records to the run and turns snapshots into progress."""
 
     def __init__(self, writer: RunWriter, scenario: Scenario, progress: ProgressFn) -> None:
         self._writer = writer
@@ -148,7 +147,7 @@ class _ToWriter:
 
 
 def build_kernel(defines: Sequence[str] = ()) -> kernel_build.KernelBinary:
-    """The kernel of this package, compiled where it is not yet. Raises `KernelBuildFailed` with the first error."""
+    """The kernel of this package, built if it is not cached. Raises `KernelBuildFailed` with the first error."""
     try:
         return kernel_build.build_kernel(defines=defines)
     except kernel_build.KernelBuildError as error:

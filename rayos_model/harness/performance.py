@@ -1,54 +1,51 @@
-"""Performance profiling: one scenario on any system, and what it says of latency, throughput, memory and CPU time.
+"""Performance profiling: latency, throughput, memory and CPU time of one scenario on any system.
 
-report = PerformanceProfiler(load_shipped("perf-buffer-commit")).run(KernelSystem())
-print(report.latency["buffer_commit"].quantile(0.999), report.throughput["frames"])
+    report = PerformanceProfiler(load_shipped("perf-buffer-commit")).run(KernelSystem())
+    print(report.latency["buffer_commit"].quantile(0.999), report.throughput["frames"])
 
-Must not know which system it is.
+Must not know which system it runs on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import pandas as pd
 
 from rayos_model.contract.markers import Marker, parse
 from rayos_model.contract.metric_units import OPERATIONS, QUANTILE_OF
 from rayos_model.errors import BadInput
+from rayos_model.harness.harness import Harness, Result, failed_criteria
 from rayos_model.metrics.histogram import LatencyHistogram as LatencyHistogram
 from rayos_model.metrics.resources import ResourceTracker as ResourceTracker
 from rayos_model.metrics.throughput import ThroughputCounter as ThroughputCounter
 from rayos_model.run.run import Run
-from rayos_model.run.system import ProgressFn, System, execute
 from rayos_model.scenario.scenario import Scenario
 
 PROFILED: Final = OPERATIONS[:6]
-"""Operations that the RAYOS_PERF lines tell of; kernel/experiment/profile.c."""
+"""Operations whose latency the RAYOS_PERF markers report; see profile.c of the kernel."""
 
 _SAMPLE_TOLERANCE: Final = 1 / 128
-"""Both histograms know a quantile to 1/256 of its value."""
+"""Relative. Both histograms know a quantile to 1/256 of its value."""
 
 
-@dataclass(frozen=True)
-class PerformanceReport:
-    """What a profiled run measured.
+@dataclass(frozen=True, slots=True)
+class PerformanceReport(Result):
+    """The measurements of a profiled run.
 
-    `latency`: operation → histogram (ns). `throughput`: `frames`, `commits`, `events`, `clients` → 1/s.
-    `resources`: metric of CPU and memory → value in the unit of `units.METRIC_UNITS`.
+    `latency`: operation → histogram (ns). `throughput`: `frames`, `commits`, `events`, `clients` → per second.
+    `resources`: metric of CPU and memory → value in the unit of `metric_units.METRIC_UNITS`.
     """
 
-    run: Run
-    passed: bool
     latency: Mapping[str, LatencyHistogram]
     throughput: Mapping[str, float]
     resources: Mapping[str, float]
 
     @classmethod
-    def of(cls, run: Run) -> PerformanceReport:
-        """Read a finished run."""
+    def of(cls, run: Run) -> Self:
+        """Reads a finished run."""
         values = {name: value.value for name, value in run.metrics.values.items()}
         throughput = {
             name.removeprefix("throughput."): rate for name, rate in values.items() if name.startswith("throughput.")
@@ -59,10 +56,14 @@ class PerformanceReport:
             if name.partition(".")[0] in ("cpu", "memory", "fragmentation", "allocations")
         }
         latency = {op: run.metrics.histograms[op] for op in OPERATIONS if run.metrics.histograms[op].count}
-        return cls(run, run.passed, latency, throughput, resources)
+        return cls(run, run.passed, tuple(failed_criteria(run)), latency, throughput, resources)
 
     def latencies(self) -> pd.DataFrame:
-        """Operation × (count, each quantile of `units.QUANTILE_OF` with its 95 % interval, max); µs."""
+        """One row for each operation: count, quantiles and max, in µs.
+
+        Each quantile of `metric_units.QUANTILE_OF` has three columns, the estimate and the ends of its 95 % interval:
+        `p99`, `p99_low`, `p99_high`.
+        """
         rows = {}
         for operation, histogram in self.latency.items():
             row: dict[str, float] = {"count": histogram.count}
@@ -73,9 +74,9 @@ class PerformanceReport:
         return pd.DataFrame.from_dict(rows, orient="index")
 
     def hot_paths(self) -> pd.DataFrame:
-        """Self time by control-flow point as the kernel itself accounted it, largest share first.
+        """Self time by control-flow point as the kernel accounts it itself, largest share first.
 
-        Columns: mean_us, share_percent. Empty for the model, which spends costs and does not account them by point.
+        Columns: mean_us, share_percent (of all CPU time). Empty for a run of the model, which keeps no such accounts.
         """
         found: dict[str, dict[str, float]] = {}
         for marker in parse(self.run.markers()).named("RAYOS_PERF:REPORT"):
@@ -87,23 +88,24 @@ class PerformanceReport:
         return table.sort_values("share_percent", ascending=False)
 
 
-class PerformanceProfiler:
-    """Runs a scenario of kind performance. Raises `BadInput` for one of another kind."""
+class PerformanceProfiler(Harness[PerformanceReport]):
+    """A scenario of kind performance, to be profiled on any system."""
+
+    kind = "performance"
+    result = PerformanceReport
 
     def __init__(self, scenario: Scenario) -> None:
+        """Raises `BadInput` for a scenario of another kind."""
         if scenario.kind != "performance":
             raise BadInput(f'{scenario.name}: expected kind = "performance", got "{scenario.kind}"')
         self.scenario = scenario
 
-    def run(
-        self, system: System, out: str | Path | None = None, progress: ProgressFn | None = None
-    ) -> PerformanceReport:
-        """Profile on a system; see `systems.execute` for what is raised."""
-        return PerformanceReport.of(execute(system, self.scenario, out, progress))
-
 
 def marker_disagreements(run: Run) -> list[str]:
-    """Where the RAYOS_PERF lines, which the system wrote itself, differ from the metrics computed from its trace."""
+    """One line for each RAYOS_PERF marker that differs from the metric computed from the same run's trace.
+
+    The system computes its markers itself, so agreement checks its histograms against ours.
+    """
     log = parse(run.markers())
     problems = []
     for marker in log.named("RAYOS_PERF:SAMPLE"):
@@ -115,9 +117,9 @@ def marker_disagreements(run: Run) -> list[str]:
 
 
 def _disagreement(run: Run, marker: Marker, metric: str, field: str, tolerance: float) -> list[str]:
-    said = float(marker[field])
+    reported = float(marker[field])
     found = run.metrics.values.get(metric)
-    if found is not None and abs(said - found.value) <= tolerance * found.value + 0.002:
+    if found is not None and abs(reported - found.value) <= tolerance * found.value + 0.002:
         return []
     computed = "nothing" if found is None else f"{found.value:g}"
-    return [f"line {marker.line}: {marker}: the trace says {computed}"]
+    return [f"line {marker.line}: {marker}: computed from the trace: {computed}"]

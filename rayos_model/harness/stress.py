@@ -1,30 +1,29 @@
-"""Stress tests: background load in steps on any system, and what it does to latency. Must not know which system it is.
+"""Stress tests: clients under a background load, often in steps, and the latency at each level of the load.
 
-harness = StressTestHarness.for_scenario(scenario.load("stress-curve"))
-result = harness.run(ModelSystem(load_calibration("icount")))
-assert result.passed, result.diagnostics
+    harness = StressTestHarness.for_scenario(load_shipped("stress-curve"))
+    result = harness.run(ModelSystem(load_calibration("icount")))
+    assert result.passed, result.diagnostics
+
+Must not know which system it runs on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Self
 
 from rayos_model.analysis.degradation import DegradationAnalyzer, ResourceMonitor
 from rayos_model.contract.markers import parse
+from rayos_model.harness.harness import Harness, Result, failed_criteria
 from rayos_model.harness.workload import ClientWorkload
-from rayos_model.metrics.metrics import Metrics
 from rayos_model.run.run import Run
-from rayos_model.run.system import ProgressFn, System, execute
-from rayos_model.scenario.scenario import Scenario, from_dict
 from rayos_model.scenario.tables import Load
 
 
 @dataclass(frozen=True, slots=True)
 class LoadGenerator:
-    """The background load of a test: the `[load]` table of its scenario, whose keys its fields are."""
+    """The background load of a test: the keys of its scenario's `[load]` table, with the same meaning and units."""
 
     cpu_threads: int = 0
     cpu_priority: int = 10
@@ -39,78 +38,51 @@ class LoadGenerator:
 
 
 @dataclass(frozen=True, slots=True)
-class StressTestResult:
-    """The outcome of a stress test; `diagnostics` has a line for each criterion that failed, and for each cliff."""
+class StressTestResult(Result):
+    """The outcome of a stress test: the degradation curve, and resource use per second.
 
-    run: Run
+    `diagnostics` has a line for each failed criterion and for each place where the curve is not graceful.
+    """
+
     curve: DegradationAnalyzer
     resources: ResourceMonitor
-    passed: bool
-    diagnostics: tuple[str, ...]
-
-    @property
-    def metrics(self) -> Metrics:
-        return self.run.metrics
 
     @classmethod
     def of(cls, run: Run) -> Self:
-        """Judge a finished run: its criteria, its own verdict, and, where the load goes in steps, the curve."""
+        """Judges a finished run by its criteria, by the verdict of the system itself, and, for a load in steps, by the
+        degradation curve.
+        """
         curve = DegradationAnalyzer.of(run)
-        lines = [
-            f"{verdict.metric}: required {verdict.required}, "
-            + ("not measured" if verdict.measured is None else f"measured {verdict.measured:g} {verdict.unit}".rstrip())
-            for verdict in run.verdicts
-            if not verdict.ok
-        ]
+        lines = failed_criteria(run)
         complete = parse(run.markers()).named("RAYOS_STRESS:COMPLETE")
         if [marker["result"] for marker in complete] != ["pass"]:
-            lines.append("the system itself found that something was wrong: see its RAYOS_DIAG lines")
+            lines.append("the system itself did not report a pass: see its RAYOS_DIAG lines")
         lines += curve.failures
-        return cls(run, curve, ResourceMonitor.of(run), not lines, tuple(lines))
+        return cls(run, not lines, tuple(lines), curve, ResourceMonitor.of(run))
 
 
-class StressTestHarness:
-    """Clients under a background load. Raises `BadInput` when they make no valid scenario."""
+class StressTestHarness(Harness[StressTestResult]):
+    """Clients under a background load. The resource limits of the test are the scenario's table `machine`."""
+
+    kind = "stress"
+    result = StressTestResult
 
     def __init__(
         self,
-        workloads: Sequence[ClientWorkload],
+        workloads: Iterable[ClientWorkload],
         load: LoadGenerator,
         duration_s: float,
         *,
-        name: str = "stress",
+        name: str | None = None,
         seed: int = 1,
         criteria: Mapping[str, str] | None = None,
-        **tables: Mapping[str, Any],
+        **tables: Any,
     ) -> None:
-        """`tables` are further top-level tables of a scenario: `machine` (the limits of its resources), `display`."""
-        self.scenario = from_dict(
-            {
-                "name": name,
-                "kind": "stress",
-                "duration_s": duration_s,
-                "seed": seed,
-                "clients": [workload.to_group() for workload in workloads],
-                "load": load.to_table(),
-                "criteria": dict(criteria or {}),
-                **tables,
-            },
-            source=name,
-        )
-
-    @classmethod
-    def for_scenario(cls, scenario: Scenario) -> Self:
-        """A harness for a scenario that exists already."""
-        harness = cls.__new__(cls)
-        harness.scenario = scenario
-        return harness
+        """As `Harness`, under the background load `load`."""
+        tables["load"] = load.to_table()
+        super().__init__(workloads, duration_s, name=name, seed=seed, criteria=criteria, **tables)
 
     @property
     def load(self) -> Load:
+        """The `[load]` table of the scenario."""
         return self.scenario.load
-
-    def run(
-        self, system: System, out: str | Path | None = None, progress: ProgressFn | None = None
-    ) -> StressTestResult:
-        """Run on a system; see `systems.execute` for what is raised."""
-        return StressTestResult.of(execute(system, self.scenario, out, progress))

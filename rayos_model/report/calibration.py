@@ -1,4 +1,4 @@
-"""The page of a calibration: every parameter with its interval, residuals, identifiability, sensitivity."""
+"""The HTML page of a calibration: parameters with intervals, residuals, identifiability, sensitivity."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from rayos_model.experiments.calibration_quality import SENSITIVITY_DURATION_S, 
 from rayos_model.report import plots
 from rayos_model.report.html import environment
 
-_MOST_FIGURES: Final = 6
-_MOST_A_METRIC: Final = 5
+_MAX_FIGURES: Final = 6
+_MAX_PER_METRIC: Final = 5
 
 
 def page(known: Diagnosis) -> str:
     """The self-contained HTML page."""
     parameters = known.parameters
     scheduling, memory = parameters.scheduling, parameters.memory
-    dearest = known.fits["pair"].head(_MOST_FIGURES)
+    dearest = known.fits["pair"].head(_MAX_FIGURES)
     figures = [("All pairs", plots.residuals(known.segments))]
     figures += [(pair, plots.residuals(known.segments, [pair])) for pair in dearest]
-    strongest = known.sensitivity.groupby("metric", sort=True).head(_MOST_A_METRIC)
+    strongest = known.sensitivity.groupby("metric", sort=True).head(_MAX_PER_METRIC)
     return (
         environment()
         .get_template("calibration.html.j2")
@@ -37,14 +37,14 @@ def page(known: Diagnosis) -> str:
             overheads=[
                 ("dispatch, ns", scheduling.dispatch_ns, scheduling.dispatch_ci95_ns),
                 ("interrupt, ns", scheduling.interrupt_ns, scheduling.interrupt_ci95_ns),
-                ("wake-up of an idle processor, ns", scheduling.idle_wake_ns, scheduling.idle_wake_ci95_ns),
+                ("wake-up of an idle CPU, ns", scheduling.idle_wake_ns, scheduling.idle_wake_ci95_ns),
                 ("address-space switch, ns", scheduling.space_switch_ns, None),
-                ("... of a client that has drawn, ns more", scheduling.space_switch_used_ns, None),
-                ("... ns more a mapped page", scheduling.space_switch_mapped_page_ns, None),
-                ("... ns more a drawn page", scheduling.space_switch_drawn_page_ns, None),
-                ("base, pages", memory.base_pages, None),
-                ("pages a client", memory.pages_per_client, memory.pages_per_client_ci95),
-                ("pages a shared page", memory.pages_per_shm_page, memory.pages_per_shm_page_ci95),
+                ("… to a client that has drawn, additional ns", scheduling.space_switch_used_ns, None),
+                ("… per mapped page, additional ns", scheduling.space_switch_mapped_page_ns, None),
+                ("… per drawn page, additional ns", scheduling.space_switch_drawn_page_ns, None),
+                ("pages in use without clients", memory.base_pages, None),
+                ("pages per client", memory.pages_per_client, memory.pages_per_client_ci95),
+                ("pages per shared-memory page", memory.pages_per_shm_page, memory.pages_per_shm_page_ci95),
             ],
             figures=[(heading, Markup(plots.svg(figure))) for heading, figure in figures],
             checked=len(known.identifiability),

@@ -1,4 +1,4 @@
-"""Figures and tables of where time goes and what matters, for terminal, notebook and page alike."""
+"""Figures and tables of CPU use, latency parts, analytic bounds and tornado analysis."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from rayos_model.report.plots import COLOURS, svg, tidy
 from rayos_model.report.tables import number
 
 _HATCHES: Final = ("", "//", "", "..", "xx", "\\\\")
-LEAST_SWING: Final = 0.0005
+MIN_SWING: Final = 0.0005
+"""Swings below this round to 0.0 % and are left out."""
 
 
 def split_figure(bands: Mapping[str, pd.DataFrame]) -> Figure:
-    """Commit-to-present by its parts, stacked, one bar a band of its distribution; `bands` maps a label to
-    `split_by_band`, for runs side by side.
+    """Mean parts of commit-to-present, stacked, one bar for each band of its distribution.
+
+    `bands` maps the label of a run to its `split_by_band`; several runs are drawn side by side.
     """
     labels = [f"{band}\n{name}" if len(bands) > 1 else band for band in _band_names(bands) for name in bands]
     rows = [bands[name].loc[band] for band in _band_names(bands) for name in bands]
@@ -46,8 +48,8 @@ def _band_names(bands: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def tornado_figure(table: pd.DataFrame, metric: str) -> Figure:
-    """One metric's swings around its base, widest first; `table` is that of `tornado`."""
-    rows = table[(table["metric"] == metric) & (table["swing"] >= LEAST_SWING)]
+    """The swings of one metric around its base, widest first; `table` is the result of `tornado`."""
+    rows = table[(table["metric"] == metric) & (table["swing"] >= MIN_SWING)]
     base = float(rows["base"].iloc[0])
     scale, unit = (1000.0, "ms") if rows["unit"].iloc[0] == "us" and base >= 1000 else (1.0, rows["unit"].iloc[0])
     figure = Figure(figsize=(6, 1 + 0.32 * len(rows)), layout="constrained")
@@ -63,9 +65,9 @@ def tornado_figure(table: pd.DataFrame, metric: str) -> Figure:
     return figure
 
 
-def utilisation_figure(table: pd.DataFrame, most: int = 12) -> Figure:
-    """Shares of the processor by thread and operation, the largest ones."""
-    rows = table.head(most)
+def utilisation_figure(table: pd.DataFrame, max_rows: int = 12) -> Figure:
+    """CPU use by thread and operation, the largest entries."""
+    rows = table.head(max_rows)
     figure = Figure(figsize=(6, 1 + 0.3 * len(rows)), layout="constrained")
     axis = figure.subplots()
     axis.barh(rows["thread"] + " " + rows["operation"], rows["cpu_percent"], color=COLOURS[0])
@@ -75,42 +77,42 @@ def utilisation_figure(table: pd.DataFrame, most: int = 12) -> Figure:
     return figure
 
 
-def utilisation_table(table: pd.DataFrame, most: int = 12) -> Table:
-    """Who uses the processor, for what; the rest in one row."""
-    result = _table("who uses the processor", ("thread", "operation", "CPU %", "times", "mean"))
-    for row in table.head(most).to_dict("records"):
+def utilisation_table(table: pd.DataFrame, max_rows: int = 12) -> Table:
+    """CPU use by thread and operation; the smaller entries summed in the last row."""
+    result = _table("CPU use", ("thread", "operation", "CPU %", "segments", "mean"))
+    for row in table.head(max_rows).to_dict("records"):
         mean = number(row["mean_us"], "us")
         cells = (f"{row['cpu_percent']:.3f}", f"{row['segments']:,}", mean)
         result.add_row(row["thread"], row["operation"], *cells)
-    rest = table.iloc[most:]
+    rest = table.iloc[max_rows:]
     if len(rest):
-        result.add_row("the rest", "", f"{rest['cpu_percent'].sum():.3f}", f"{rest['segments'].sum():,}", "")
+        result.add_row("others", "", f"{rest['cpu_percent'].sum():.3f}", f"{rest['segments'].sum():,}", "")
     return result
 
 
 def split_table(bands: pd.DataFrame) -> Table:
-    """Where commit-to-present goes, means of each band of its distribution."""
-    result = _table("where commit-to-present goes, ms", ("band", *(p.replace("_", " ") for p in PARTS), "total"))
+    """Mean parts of commit-to-present in each band of its distribution, ms."""
+    result = _table("parts of commit-to-present, ms", ("band", *(p.replace("_", " ") for p in PARTS), "total"))
     for band, row in bands.iterrows():
         result.add_row(str(band), *(f"{row[part]:.3f}" for part in (*PARTS, "total")))
     return result
 
 
 def bounds_table(table: pd.DataFrame) -> Table:
-    """Measured values beside what laws say."""
-    result = _table("sanity lines", ("quantity", "measured", "analytic", "law"))
+    """Measured values beside their analytic bounds."""
+    result = _table("analytic bounds", ("quantity", "measured", "analytic", "law"))
     for row in table.to_dict("records"):
         unit = row["unit"]
         result.add_row(row["quantity"], number(row["measured"], unit), number(row["analytic"], unit), row["law"])
     return result
 
 
-def tornado_table(table: pd.DataFrame, share: float) -> Table:
-    """What ± `share` of each parameter makes of each metric; swings that round to 0.0 % are left out."""
+def tornado_table(table: pd.DataFrame, delta: float) -> Table:
+    """Each metric with each parameter changed by ± `delta`; swings below `MIN_SWING` are left out."""
     result = _table(
-        f"each parameter {share:.0%} less and more", ("metric", "parameter", "less", "base", "more", "swing")
+        f"each parameter changed by ± {delta:.0%}", ("metric", "parameter", "less", "base", "more", "swing")
     )
-    for row in table[table["swing"] >= LEAST_SWING].to_dict("records"):
+    for row in table[table["swing"] >= MIN_SWING].to_dict("records"):
         unit = row["unit"]
         cells = [number(row[name], unit) if row[name] == row[name] else "–" for name in ("less", "base", "more")]
         result.add_row(row["metric"], row["parameter"], *cells, f"{row['swing']:.1%}")

@@ -1,6 +1,6 @@
-"""A flame graph of virtual CPU time, from thread through kind of point to operation: one SVG element, no script.
+"""A flame graph of virtual CPU time by thread, kind of point and operation: one SVG element without scripts.
 
-Drawn from the top down (an icicle): a box's width is its CPU time, what lies below it is what it consists of.
+Drawn from the top down (an icicle graph): the width of a box is its CPU time, the boxes below it are its parts.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import pandas as pd
 
 _WIDTH: Final = 1000.0
 _ROW: Final = 26.0
-_CHARACTER: Final = 7.2  # a character's width at the size of the text
-_LEAST: Final = 0.4  # boxes narrower than this are not drawn
+_CHARACTER: Final = 7.2  # width of a character at this font size
+_MIN_WIDTH: Final = 0.4  # boxes narrower than this are not drawn
 _COLOURS: Final = {"compositor": "#9ecae8", "client": "#f5c39b", "launcher": "#a6dcc3", "reporter": "#ebc3d9"}
 _OTHER: Final = "#dddddd"
 
 
 @dataclass
 class _Box:
-    """A part of the CPU time and its parts, by name."""
+    """A part of the CPU time, with its own parts by name."""
 
     name: str
     total_ns: float = 0.0
@@ -31,7 +31,7 @@ class _Box:
 
 
 def flame_graph(hot_paths: pd.DataFrame) -> str:
-    """The `<svg>` element for what `hot_paths.hot_paths` gives."""
+    """The `<svg>` element; `hot_paths` is the result of `analysis.hot_paths.hot_paths`."""
     root = _tree(hot_paths)
     height = _ROW * _depth(root)
     boxes = "".join(_draw(root, 0.0, 0, root.total_ns or 1.0, _OTHER))
@@ -58,7 +58,7 @@ def _depth(box: _Box) -> int:
 
 def _draw(box: _Box, x: float, level: int, total_ns: float, colour: str) -> Iterator[str]:
     width = _WIDTH * box.total_ns / total_ns
-    if width < _LEAST:
+    if width < _MIN_WIDTH:
         return
     share = box.total_ns / total_ns
     about = f"{box.name}: {box.total_ns / 1e6:,.2f} ms, {share:.1%}, {box.calls:,} calls"

@@ -22,8 +22,8 @@ from rayos_model.toolchain.atomic import written_aside
 from rayos_model.verdict.verdict import Verdict
 
 _HOTTEST: Final = 25
-_LEAST_FOR_TAIL: Final = 100
-"""A tail of fewer samples than this shows chance, not the system."""
+_MIN_FOR_TAIL: Final = 100
+"""Samples that a tail plot needs; with fewer it shows chance."""
 
 
 def runs_page(
@@ -32,7 +32,7 @@ def runs_page(
     check: Mapping[str, Any] | None = None,
     comparison: Mapping[str, Any] | None = None,
 ) -> str:
-    """A page for one or several runs, with what was said about them where something was.
+    """The page of one or several runs, optionally with a cross-check or a comparison of them.
 
     `check` is `CrossCheck.to_dict()`, `comparison` is `Comparison.to_dict()`.
     """
@@ -81,14 +81,14 @@ def runs_page(
 
 
 def _extent(run: Run) -> str:
-    """How much of its scenario a run is: descriptions say what happens, not for how long."""
+    """Number of clients, duration and start of measurement: what a scenario's description leaves out."""
     what = run.scenario
     clients = f"{what.client_count} client{'s' if what.client_count != 1 else ''}"
     return f"{clients}, {what.duration_s:,g} s, measured from {what.warmup_ns / NS:,.4g} s on"
 
 
 def _figures(runs: Sequence[Run]) -> Iterator[tuple[str, Figure]]:
-    with_tail = plots.measured_operations(runs, least=_LEAST_FOR_TAIL)
+    with_tail = plots.measured_operations(runs, min_count=_MIN_FOR_TAIL)
     for operation in plots.measured_operations(runs):
         name = operation.replace("_", " ").capitalize()
         yield f"{name}: distribution", plots.latency_cdf(runs, operation)
@@ -100,7 +100,7 @@ def _figures(runs: Sequence[Run]) -> Iterator[tuple[str, Figure]]:
 
 
 def _verdict_tables(runs: Sequence[Run], labels: Sequence[str]) -> list[tuple[list[str], list[list[Verdict]]]]:
-    """Runs with the same criteria share a table: (their labels, rows of one verdict a run)."""
+    """One table for the runs with the same criteria: (labels of the runs, rows with one verdict per run)."""
     groups: dict[tuple[tuple[str, str], ...], tuple[list[str], list[tuple[Verdict, ...]]]] = {}
     for run, label in zip(runs, labels, strict=True):
         criteria = tuple((verdict.metric, verdict.required) for verdict in run.verdicts)
@@ -111,23 +111,23 @@ def _verdict_tables(runs: Sequence[Run], labels: Sequence[str]) -> list[tuple[li
 
 
 def crosscheck_page(check: Mapping[str, Any], title: str = "Model against kernel") -> str:
-    """A page for a cross-check; `check` is `CrossCheck.to_dict()`."""
+    """The page of a cross-check; `check` is `CrossCheck.to_dict()`."""
     return runs_page([], title, check)
 
 
 def comparison_page(runs: Sequence[Run], comparison: Mapping[str, Any]) -> str:
-    """A page for a comparison of two runs; `comparison` is `Comparison.to_dict()`."""
+    """The page of a comparison of two runs; `comparison` is `Comparison.to_dict()`."""
     return runs_page(runs, f"{comparison['scenario']}: baseline against current", comparison=comparison)
 
 
 def sections_page(title: str, sections: Mapping[str, str]) -> str:
-    """A page of parts, HTML each, with their headings (one that is empty is left out)."""
+    """A page of sections: heading (none if empty) → HTML."""
     parts = {heading: Markup(body) for heading, body in sections.items()}
     return environment().get_template("sections.html.j2").render(title=title, sections=parts, version=__version__)
 
 
 def run_summary(run: Run) -> str:
-    """A run for a notebook: its verdicts and metrics as two small HTML tables."""
+    """A run for a notebook: verdicts and metrics as two small HTML tables."""
     verdicts = [
         (row.metric, row.required, tables.number(row.measured, row.unit), "pass" if row.ok else "FAIL")
         for row in run.verdicts
@@ -140,7 +140,7 @@ def run_summary(run: Run) -> str:
 
 
 def crosscheck_summary(check: Mapping[str, Any]) -> str:
-    """A cross-check for a notebook, one HTML table a scenario."""
+    """A cross-check for a notebook: one HTML table per scenario."""
     return "".join(
         _table(
             f"{scenario['scenario']}: model {'agrees' if scenario['ok'] else 'DISAGREES'} with kernel",
@@ -167,7 +167,7 @@ def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def event_pair(runs: Sequence[Run]) -> tuple[Run, Run] | None:
-    """(kernel run, model run) when the runs are one of each of the same scenario."""
+    """(kernel run, model run) when the two runs are of the same scenario on different systems, else None."""
     if len(runs) != 2 or runs[0].scenario != runs[1].scenario:
         return None
     by_system = {run.system: run for run in runs}
@@ -175,13 +175,13 @@ def event_pair(runs: Sequence[Run]) -> tuple[Run, Run] | None:
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page. Raises `StorageFailure`."""
-    with written_aside(path, "the report") as aside:
+    """Writes a page. Raises `StorageFailure`."""
+    with written_aside(path, "the page") as aside:
         aside.write_text(page, encoding="utf-8")
 
 
 def environment() -> Environment:
-    """The templates of all pages, with the filters that turn numbers into text."""
+    """The environment of all page templates, with the filters that format numbers."""
     environment = Environment(
         loader=PackageLoader("rayos_model.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -196,7 +196,7 @@ def environment() -> Environment:
 
 
 def _plain(value: Any) -> str:
-    """A fact of a provenance as a line of text."""
+    """A value of a provenance as one line of text."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {inner}" for key, inner in value.items())
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,6 +1,6 @@
-"""Formatters for IPython: how runs, cross-checks and plans show themselves in a notebook.
+"""HTML formatters for IPython: a run, a cross-check or a plan as the last value of a notebook cell.
 
-Results carry no HTML of their own; `rayos_model.api` registers these when it is imported inside IPython.
+The result classes know nothing of HTML. `rayos_model.api` registers the formatters when it is imported inside IPython.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from rayos_model.run.run import Run
 
 
 def run(result: Run) -> str:
-    """A run's verdicts and metrics as HTML."""
+    """Verdicts and metrics of a run."""
     from rayos_model.report.html import run_summary
 
     return run_summary(result)
 
 
 def crosscheck(result: CrossCheck) -> str:
-    """A cross-check's rows as HTML."""
+    """Measured and predicted metrics of a cross-check."""
     from rayos_model.report.html import crosscheck_summary
 
     return crosscheck_summary(result.to_dict())
 
 
 def plan(result: Plan) -> str:
-    """A plan's answer with its figure as HTML."""
+    """The answer of a plan, with its figure."""
     from rayos_model.report.plans import html
 
     return html(result)
@@ -39,7 +39,7 @@ _FORMATTERS: Final[dict[type, Callable[[Any], str]]] = {Run: run, CrossCheck: cr
 
 
 def register() -> None:
-    """Registers the formatters with the IPython shell that runs this process; does nothing where there is none."""
+    """Registers the formatters with the IPython shell of this process; does nothing outside IPython."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     if shell is None:

@@ -1,6 +1,6 @@
-"""Runs as one Perfetto timeline (ui.perfetto.dev): a process a run, a track a thread, slices, counters, instants.
+"""Runs as one Perfetto timeline (ui.perfetto.dev): a process per run, a track per thread, slices, counters, instants.
 
-Written with the schema that Perfetto publishes (package `perfetto`). Must not know what the times mean for a verdict.
+Written with the schema that Perfetto publishes (package `perfetto`). Must not know how runs are judged.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _SEQUENCE: Final = 1
 
 
 def slices(trace: Records) -> pd.DataFrame:
-    """One row a segment: start_ns, end_ns, thread, name (the point that closes it), pair, cpu_ns.
+    """One row for each segment: start_ns, end_ns, thread, name (the point that ends it), pair, cpu_ns.
 
-    A segment ends at its point. It starts at its thread's previous point, or, where that gave up the processor, its CPU
-    time before its end: a trace says how long a segment ran, not when its thread was dispatched. A segment that was
-    preempted after a wait therefore begins, here, later than it did. Empty where the run traced no points.
+    A segment starts at its thread's previous point. If the thread blocked there, it starts `cpu_ns` before its end
+    instead: a trace records how long a segment ran, not when its thread was dispatched. A segment that was preempted
+    after a wait is therefore shown with too late a start. Empty when the run has no control-flow points.
     """
     from rayos_model.trace.segments import segments
 
@@ -65,7 +65,7 @@ def slices(trace: Records) -> pd.DataFrame:
 
 
 def write_perfetto(runs: Sequence[Run], target: Path) -> int:
-    """Write runs as one timeline, the start of each scenario at 0; the number of slices.
+    """Writes runs as one timeline, each from its start at 0; returns the number of slices.
 
     Slices need runs that traced points (`rayos run --trace-points`); counters and instants any run has. Raises
     `BadInput` when the package `perfetto` is not installed, `StorageFailure` when writing fails.
@@ -79,7 +79,7 @@ def write_perfetto(runs: Sequence[Run], target: Path) -> int:
 
 
 class _Process:
-    """One run in a timeline. Track identities are the run's number and, in the low bits, what the track shows."""
+    """One run in a timeline. The id of a track is the number of the run and, in the low 32 bits, of the track."""
 
     def __init__(self, file: IO[bytes], builder: Any, number: int) -> None:
         self._builder = builder(file)
@@ -87,7 +87,7 @@ class _Process:
         self._pid = number
 
     def write(self, run: Run) -> int:
-        """Everything of a run, ordered by time within each track; the number of slices."""
+        """Writes everything of a run, ordered by time within each track; returns the number of slices."""
         self._describe(0, name=f"{run.scenario.name} on {run.system}")
         trace = run.trace()
         table = slices(trace)

@@ -1,4 +1,4 @@
-"""Tables and figures of capacity plans, for terminal, notebook and page alike."""
+"""Tables and figures of capacity plans, for terminal, notebook and page."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from rayos_model.experiments.plan_result import REFUSED, Alternative, Answer, Confirmation, Plan
-from rayos_model.report.html import sections_page
-from rayos_model.report.plots import COLOURS, svg, tidy
+from rayos_model.report.html import sections_page, write_page
+from rayos_model.report.plots import COLOURS, save, svg, tidy
 from rayos_model.report.tables import number, outcome
 from rayos_model.scenario.keys import describe
-from rayos_model.toolchain.atomic import written_aside
 
 
 def headline(plan: Plan, answer: Answer) -> str:
-    """The answer in a sentence."""
+    """The answer as one sentence."""
     where = f" with {describe(answer.settings)}" if answer.settings else ""
     which = "largest" if plan.largest else "smallest"
     objectives = " and ".join(f"{o.metric} {o.text}" for o in plan.objectives)
@@ -35,13 +34,13 @@ def headline(plan: Plan, answer: Answer) -> str:
 
 
 def alternatives(plan: Plan, answer: Answer) -> Table:
-    """What was tried on the model, in order of value, and what the kernel said."""
+    """The values tried on the model, in order, with the verdicts of model and kernel."""
     table = Table(title_justify="left")
     table.add_column(plan.key, justify="right")
     for objective in plan.objectives:
         table.add_column(objective.metric.replace(".", ".\n", 1) + f"\n{objective.text.split(',')[0]}", justify="right")
     table.add_column("runs", justify="right")
-    table.add_column("of s", justify="right")
+    table.add_column("seconds each", justify="right")
     table.add_column("model")
     if answer.confirmations:
         table.add_column("kernel")
@@ -79,7 +78,10 @@ def _kernel(plan: Plan, confirmation: Confirmation) -> Text:
 
 
 def front(plan: Plan) -> pd.DataFrame:
-    """One row for each setting of the other knobs: settings, the answer, what binds past it, whether on the front."""
+    """One row for each combination of the other keys.
+
+    Columns: one per key; the answer, named after the varied key; binding (what fails just past it); certain; on_front.
+    """
     rows = [
         {
             **answer.settings,
@@ -100,9 +102,9 @@ def _binding(answer: Answer) -> str:
 
 
 def front_table(plan: Plan) -> Table:
-    """The answers for all settings of the other knobs."""
+    """The answers for all combinations of the other keys, Pareto-optimal ones marked."""
     frame = front(plan)
-    table = Table(title="Pareto front: * no other is at least as good in every key", title_justify="left")
+    table = Table(title="answers; * marks the Pareto front", title_justify="left")
     for column in (*frame.columns[:-2], ""):
         table.add_column(column, justify="left" if column == "binding" else "right")
     for row in frame.itertuples(index=False):
@@ -112,9 +114,9 @@ def front_table(plan: Plan) -> Table:
 
 
 def figure(plan: Plan) -> Figure:
-    """Each objective against the varied key: estimates with intervals, the limit, the answer, the kernel's word.
+    """Each objective against the varied key: estimates with intervals, limit, answer, and kernel measurements.
 
-    Refused clients are left out where there are none.
+    The panel of clients that failed for lack of memory is left out when there are none.
     """
     starved = any(alternative.starves for answer in plan.answers for alternative in answer.tried)
     objectives = list(enumerate(plan.objectives))
@@ -155,16 +157,15 @@ def figure(plan: Plan) -> Figure:
 
 
 def html(plan: Plan) -> str:
-    """The plan as HTML: the sentences, the figure, the answers."""
+    """The plan as HTML: the answers as sentences and, for several, a table; the figure."""
     sentences = "".join(f"<p>{escape(headline(plan, answer))}</p>" for answer in plan.answers)
     table = front(plan).to_html(index=False) if len(plan.answers) > 1 else ""
     return f"<div>{sentences}{table}{svg(figure(plan))}</div>"
 
 
 def write(plan: Plan, target: Path) -> None:
-    """The figure as a file, or (`.html`) a page with sentences, table and figure. Raises `StorageFailure`."""
-    with written_aside(target, "the figure") as aside:
-        if target.suffix == ".html":
-            aside.write_text(sections_page(f"Plan of {plan.scenario}", {"": html(plan)}), "utf-8")
-        else:
-            figure(plan).savefig(aside, dpi=150)
+    """Writes the figure or, for a target ending in `.html`, a page with answers and figure. Raises `StorageFailure`."""
+    if target.suffix == ".html":
+        write_page(target, sections_page(f"Plan of {plan.scenario}", {"": html(plan)}))
+    else:
+        save(figure(plan), target)

@@ -1,6 +1,6 @@
-"""Figures of runs, one function each; all return a matplotlib `Figure` that belongs to no window.
+"""Figures of runs, cross-checks and calibrations: one function each, returning a matplotlib `Figure` without window.
 
-Colours are Okabe and Ito's, told apart by colour-blind readers; lines differ in dash as well, for print.
+Colours are those of Okabe and Ito, distinguishable by colour-blind readers; lines also differ in dash, for print.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SMALL: Final = (4.6, 3.2)  # inches; small, so that text stays legible where a 
 
 
 def labels_of(runs: Sequence[Run]) -> list[str]:
-    """Labels that tell runs apart: the system alone within one scenario, with the directory where that does not do."""
+    """Distinct labels of runs: the system within one scenario, else scenario and system; plus the folder if needed."""
     same = len({run.scenario.name for run in runs}) == 1
     labels = [f"{run.system} ({run.platform})" if same and run.platform else run.label for run in runs]
     if len(set(labels)) < len(labels):
@@ -42,7 +42,7 @@ def labels_of(runs: Sequence[Run]) -> list[str]:
 
 
 def timeline(runs: Sequence[Run]) -> Figure:
-    """Frame rate, CPU, memory and commit-to-present p99 of every second, one panel each, runs overlaid."""
+    """Frame rate, CPU, memory and commit-to-present p99 per second, one panel each, runs overlaid."""
     panels = (("fps", "page flips / s"), ("cpu_percent", "CPU %"), ("memory_kb", "memory, MB"), ("p99_us", "p99, ms"))
     scale = {"memory_kb": 1 / 1024, "p99_us": 1 / 1000}
     figure = Figure(figsize=(6, 6.5), layout="constrained")
@@ -63,7 +63,7 @@ def timeline(runs: Sequence[Run]) -> Figure:
 
 
 def latency_cdf(runs: Sequence[Run], operation: str, *, tail: bool = False) -> Figure:
-    """Distribution of an operation's latency; `tail` shows the share above each latency, logarithmic, instead."""
+    """Cumulative distribution of an operation's latency; with `tail` the share above each latency, logarithmic."""
     figure = Figure(figsize=_SMALL, layout="constrained")
     axis = figure.subplots()
     longest = max((run.metrics.histograms[operation].maximum_ns for run in runs), default=0)
@@ -80,7 +80,7 @@ def latency_cdf(runs: Sequence[Run], operation: str, *, tail: bool = False) -> F
             low, high = min(low, values[0] / per_unit), max(high, values[-1] / per_unit)
             axis.plot(values / per_unit, share, label=labels[index], drawstyle="steps-post", **_style(index))
     axis.set_xlabel(f"{operation.replace('_', ' ')}, {unit}")
-    axis.set_ylabel("share of samples above" if tail else "share of samples up to")
+    axis.set_ylabel("fraction of samples above" if tail else "fraction of samples at or below")
     tidy(axis)
     if high > 0:
         _latency_scale(axis, low, high)
@@ -92,7 +92,7 @@ def latency_cdf(runs: Sequence[Run], operation: str, *, tail: bool = False) -> F
 
 
 def prediction_bars(check: Mapping[str, Any]) -> Figure:
-    """Error of each prediction against its tolerance; `check` is one entry of `CrossCheck.to_dict()["scenarios"]`."""
+    """Error of each prediction over its tolerance; `check` is an entry of `CrossCheck.to_dict()["scenarios"]`."""
     rows = list(check["metrics"])
     figure = Figure(figsize=(6, 0.9 + 0.26 * max(1, len(rows))), layout="constrained")
     axis = figure.subplots()
@@ -106,7 +106,7 @@ def prediction_bars(check: Mapping[str, Any]) -> Figure:
     axis.set_yticks(at, [row["name"] for row in rows])
     axis.invert_yaxis()
     axis.set_xlim(-2.05, 2.05)
-    axis.set_xlabel("error of the prediction, in tolerances (dashed: the tolerance)")
+    axis.set_xlabel("prediction error / tolerance (dashed: the tolerance)")
     axis.set_title(check["scenario"])
     tidy(axis)
     return figure
@@ -132,7 +132,10 @@ def changes(comparison: Mapping[str, Any]) -> Figure:
 
 
 def residuals(rows: pd.DataFrame, pairs: Sequence[str] = ()) -> Figure:
-    """Residuals against fitted costs, of these pairs or of all; `rows` is `calibration.diagnostics.residuals()`."""
+    """Residuals against fitted costs, of the given pairs (default: all).
+
+    `rows` is the result of `calibration.diagnostics.residuals`.
+    """
     chosen = rows[rows["pair"].isin(pairs)] if pairs else rows
     chosen = chosen[chosen["expected_ns"] > 0]
     figure = Figure(figsize=_SMALL, layout="constrained")
@@ -144,7 +147,7 @@ def residuals(rows: pd.DataFrame, pairs: Sequence[str] = ()) -> Figure:
         colour = COLOURS[index % 7]
         dots = axis.scatter(group["expected_ns"], relative, s=size, alpha=0.5, color=colour)
         dots.set_rasterized(True)
-        axis.scatter([], [], s=20, color=colour, label=str(thread))  # the dots' own sizes would not do in a legend
+        axis.scatter([], [], s=20, color=colour, label=str(thread))  # a legend needs marks of one size
     axis.axhline(0, color=_GREY, linewidth=0.8)
     if len(chosen):
         _latency_scale(axis, float(chosen["expected_ns"].min()), float(chosen["expected_ns"].max()))
@@ -155,22 +158,22 @@ def residuals(rows: pd.DataFrame, pairs: Sequence[str] = ()) -> Figure:
     return figure
 
 
-def history(results: pd.DataFrame, most: int = 7) -> Figure:
-    """Errors over time in tolerances, a line a series; the `most` series that came nearest to their tolerance.
+def history(results: pd.DataFrame, max_series: int = 7) -> Figure:
+    """Prediction errors over time in units of the tolerance: the `max_series` series that came closest to it.
 
-    `results` is what `history.load` gives.
+    `results` is the table that `comparison.history.load` returns.
     """
     results = results.assign(share=results["error"] / results["tolerance"])
     series = [rows for _, rows in results.groupby(SERIES, sort=True)]
     series.sort(key=lambda rows: -np.nan_to_num(rows["share"].abs().max(), nan=np.inf))
     figure = Figure(figsize=(7, 4), layout="constrained")
     axis = figure.subplots()
-    for index, rows in enumerate(series[:most]):
+    for index, rows in enumerate(series[:max_series]):
         label = f"{rows['scenario'].iloc[0]} {rows['metric'].iloc[0]}"
         axis.plot(rows["time"], rows["share"], marker="o", markersize=3, label=label, **_style(index))
     for edge in (-1, 1):
         axis.axhline(edge, color="black", linestyle="--", linewidth=1)
-    axis.set_ylabel("error, in tolerances (dashed: the tolerance)")
+    axis.set_ylabel("error / tolerance (dashed: the tolerance)")
     axis.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     figure.autofmt_xdate()
     tidy(axis)
@@ -178,9 +181,9 @@ def history(results: pd.DataFrame, most: int = 7) -> Figure:
 
 
 def degradation(curves: Mapping[str, DegradationAnalyzer]) -> Figure:
-    """p99 of commit-to-present against the level of load, relative to the lowest, with 95 % bands; a line a curve.
+    """p99 of commit-to-present against load, relative to that at the lowest load, with 95 % bands.
 
-    `curves` maps a label to a curve. A level at which no frame was shown has no point. Dotted uprights mark the knees.
+    `curves` maps a label to a curve. A level at which no frame was shown has no point. Dotted vertical lines are knees.
     """
     figure = Figure(figsize=_SMALL, layout="constrained")
     axis = figure.subplots()
@@ -194,8 +197,8 @@ def degradation(curves: Mapping[str, DegradationAnalyzer]) -> Figure:
         )
         if curve.knee is not None:
             axis.axvline(100 * curve.knee, color=COLOURS[index % len(COLOURS)], linestyle=":", linewidth=1)
-    axis.set_xlabel("load, % of all of it")
-    axis.set_ylabel("p99 of commit to present, relative")
+    axis.set_xlabel("load, % of the full load")
+    axis.set_ylabel("relative p99 of commit to present")
     axis.set_ylim(bottom=0)
     axis.legend(fontsize="small", loc="lower left")
     tidy(axis)
@@ -203,7 +206,7 @@ def degradation(curves: Mapping[str, DegradationAnalyzer]) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure in the format that the ending says. Raises `BadInput` for an unknown one, `StorageFailure`."""
+    """Writes a figure in the format that its suffix names. Raises `BadInput` for an unknown one, `StorageFailure`."""
     try:
         with written_aside(path, "the figure") as aside:
             figure.savefig(aside, dpi=150)
@@ -211,13 +214,15 @@ def save(figure: Figure, path: Path) -> None:
         raise BadInput(f"{path}: {str(error).splitlines()[0]}") from None
 
 
-def event_scatter(measured: Run, predicted: Run, operation: str = "commit_to_present", most: int = 20_000) -> Figure:
-    """Latency of each event on one system against that of the same event on the other.
+def event_scatter(
+    measured: Run, predicted: Run, operation: str = "commit_to_present", max_points: int = 20_000
+) -> Figure:
+    """Latency of each event on one system against the latency of the same event on the other.
 
-    The n-th measurement of a client is the same event in both. At most `most` points are drawn, evenly chosen.
+    Events correspond by client and ordinal. At most `max_points` points are drawn, evenly spaced.
     """
     x, y = paired(measured, predicted, operation)
-    step = max(1, -(-len(x) // most))
+    step = max(1, -(-len(x) // max_points))
     per_unit, unit = (1e6, "ms") if len(x) and x.max() >= 10_000_000 else (1e3, "µs")
     figure = Figure(figsize=_SMALL, layout="constrained", dpi=150)
     axis = figure.subplots()
@@ -226,7 +231,7 @@ def event_scatter(measured: Run, predicted: Run, operation: str = "commit_to_pre
         axis.plot([low, high], [low, high], color=_GREY, linewidth=1, label="equal")
         label = f"{len(x):,} events"
         dots = axis.scatter(x[::step] / per_unit, y[::step] / per_unit, s=4, alpha=0.4, color=COLOURS[0], label=label)
-        dots.set_rasterized(True)  # thousands of marks are large as vectors
+        dots.set_rasterized(True)  # thousands of vector marks make a large file
         axis.legend(fontsize="small")
     axis.set_xlabel(f"{operation.replace('_', ' ')} on {measured.system}, {unit}")
     axis.set_ylabel(f"on {predicted.system}, {unit}")
@@ -235,7 +240,7 @@ def event_scatter(measured: Run, predicted: Run, operation: str = "commit_to_pre
 
 
 def paired(first: Run, second: Run, operation: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Latencies, ns, of the events both runs have: two arrays of one shape, paired by client and ordinal."""
+    """Latencies, ns, of the events in both runs: two arrays of equal length, paired by client and ordinal."""
     a, b = (run.trace(OPERATION_KIND[operation]) for run in (first, second))
     a, b = (trace[trace["time_ns"] < first.scenario.duration_ns] for trace in (a, b))
     at_a, at_b = pair(a, b)
@@ -243,26 +248,26 @@ def paired(first: Run, second: Run, operation: str) -> tuple[NDArray[np.int64], 
 
 
 def svg(figure: Figure) -> str:
-    """A figure as an `<svg>` element to put into a page, with a text that says what it shows."""
+    """A figure as an `<svg>` element for a page, with a text alternative for screen readers."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")), dpi=150)
     text = buffer.getvalue()
     return f'<svg role="img" aria-label="{escape(_in_words(figure))}"' + text[text.index("<svg") + len("<svg") :]
 
 
-def measured_operations(runs: Sequence[Run], least: int = 1) -> list[str]:
-    """The operations that any of the runs measured at least `least` times."""
-    return [name for name in OPERATIONS if any(run.metrics.histograms[name].count >= least for run in runs)]
+def measured_operations(runs: Sequence[Run], min_count: int = 1) -> list[str]:
+    """The operations of which a run has at least `min_count` measurements."""
+    return [name for name in OPERATIONS if any(run.metrics.histograms[name].count >= min_count for run in runs)]
 
 
 def _in_words(figure: Figure) -> str:
-    """What is drawn against what, and what the legends tell apart."""
+    """The text alternative of a figure: axes and legends."""
     axes = figure.axes
     drawn = ", ".join(filter(None, (axis.get_title() or axis.get_ylabel() for axis in axes)))
     legends = [legend for axis in axes if (legend := axis.get_legend())] + figure.legends
-    told_apart = dict.fromkeys(text.get_text() for legend in legends for text in legend.get_texts())
+    labels = dict.fromkeys(text.get_text() for legend in legends for text in legend.get_texts())
     against = " against ".join(filter(None, (drawn, axes[-1].get_xlabel())))
-    return ": ".join(filter(None, (against, ", ".join(told_apart))))
+    return ": ".join(filter(None, (against, ", ".join(labels))))
 
 
 def _share_of_tolerance(row: Mapping[str, Any]) -> float:
@@ -277,7 +282,7 @@ def _style(index: int) -> dict[str, Any]:
 
 
 def _latency_scale(axis: Any, low: float, high: float) -> None:
-    """Logarithmic where the values span a decade, linear where they do not; plain numbers either way."""
+    """Scales the x axis: logarithmic when the values span a decade, else linear; plain numbers in both cases."""
     if high < 10 * max(low, 1e-6):
         axis.xaxis.set_major_locator(MaxNLocator(5))
         return
@@ -287,6 +292,6 @@ def _latency_scale(axis: Any, low: float, high: float) -> None:
 
 
 def tidy(axis: Any) -> None:
-    """Grid and frame as all figures have them."""
+    """The grid and frame common to all figures."""
     axis.grid(alpha=0.25)
     axis.spines[["top", "right"]].set_visible(False)

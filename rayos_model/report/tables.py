@@ -1,4 +1,4 @@
-"""Text tables for the terminal: verdicts, metrics, cross-checks, environment checks."""
+"""Tables for the terminal: verdicts, metrics, cross-checks, comparisons, profiles, calibration diagnostics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def number(value: float | None, unit: str = "") -> str:
-    """A value for a reader: three significant digits or so, times in the unit that suits them."""
+    """A value as text: about three significant digits; times in µs or ms by magnitude; a dash for None."""
     if value is None:
         return "–"
     if unit == "us":
@@ -26,12 +26,12 @@ def number(value: float | None, unit: str = "") -> str:
 
 
 def outcome(ok: bool) -> Text:
-    """`pass` or `FAIL`, told apart without colour."""
+    """`pass` or `FAIL`, readable without colour."""
     return Text("pass", style="green") if ok else Text("FAIL", style="bold red")
 
 
 def verdicts(run: Run) -> Table:
-    """Each criterion of a run: required, measured, outcome."""
+    """The criteria of a run: required, measured, outcome."""
     what = f"{run.label}, {run.scenario.duration_s:g} s"
     table = Table(title=f"{what}: {'passed' if run.passed else 'FAILED'}", title_justify="left")
     for heading in ("criterion", "required", "measured"):
@@ -43,7 +43,7 @@ def verdicts(run: Run) -> Table:
 
 
 def metrics(runs: Sequence[Run], *, names: Sequence[str] = ()) -> Table:
-    """Metrics of runs, side by side; all that any of them has, or those of `names`."""
+    """Metrics of runs side by side: those in `names`, by default all that a run measured."""
     table = Table(title="metrics", title_justify="left")
     table.add_column("metric")
     for run in runs:
@@ -55,18 +55,18 @@ def metrics(runs: Sequence[Run], *, names: Sequence[str] = ()) -> Table:
 
 
 def _never_measured(runs: Sequence[Run], name: str) -> bool:
-    """Whether this is the count of an operation that no run has a sample of."""
+    """Whether the metric is the count of an operation that no run measured."""
     return name.endswith(".count") and not any(run.metrics[name] for run in runs)
 
 
 def metric_text(run: Run, name: str) -> str:
-    """One metric of a run, as text; a dash where it was not measured."""
+    """One metric of a run as text; a dash when it was not measured."""
     value = run.metrics.values.get(name)
     return number(value.value, value.unit) if value else "–"
 
 
 def crosscheck(check: Mapping[str, Any]) -> Table:
-    """A cross-check's comparison of one scenario; `check` is an entry of `CrossCheck.to_dict()["scenarios"]`."""
+    """Kernel and model in one scenario; `check` is an entry of `CrossCheck.to_dict()["scenarios"]`."""
     title = f"{check['scenario']}: model {'agrees' if check['ok'] else 'DISAGREES'} with kernel"
     table = Table(title=title, title_justify="left")
     table.add_column("metric")
@@ -87,7 +87,7 @@ def crosscheck(check: Mapping[str, Any]) -> Table:
 
 
 def agreement(row: Mapping[str, Any]) -> Text:
-    """The outcome of one compared metric; says where the measured interval, not the tolerance, decided."""
+    """The outcome of one compared metric, with a note when the measured interval decided and not the tolerance."""
     inside = row["ok"] and abs(row["error"]) > row["tolerance"]
     return Text("pass (within the measured 95 % interval)", style="green") if inside else outcome(row["ok"])
 
@@ -126,40 +126,43 @@ def change_text(change: float | None, name: str) -> str:
 
 
 def interval_text(row: Mapping[str, Any]) -> str:
-    """The interval of a change; a dash where it is counted, not sampled."""
+    """The interval of a change; a dash for a metric that is counted, not sampled."""
     if row["low"] is None:
         return "–"
     low, high = (change_text(row[end], row["name"]) for end in ("low", "high"))
     return f"{low.removesuffix(' points')} … {high}"
 
 
-def explanations(operations: Sequence[Mapping[str, Any]], least_share: float = 0.01) -> list[str]:
-    """A line for each operation that a share of the change in CPU time comes from; `OperationChange.to_dict()`."""
+def explanations(operations: Sequence[Mapping[str, Any]], min_share: float = 0.01) -> list[str]:
+    """A line for each operation that explains at least `min_share` of the change in CPU time.
+
+    `operations` are `OperationChange.to_dict()`. Operations whose interval includes no change are left out.
+    """
     return [
         f"{row['operation']} {row['change']:+.1%} ({row['low']:+.1%} … {row['high']:+.1%}): {row['expected_ns']:,.0f} "
-        f"→ {row['measured_ns']:,.0f} ns a call, {row['calls']:,} calls; explains {row['share']:.0%} of the change"
+        f"→ {row['measured_ns']:,.0f} ns per call, {row['calls']:,} calls; explains {row['share']:.0%} of the change"
         for row in operations
-        if row["share"] >= least_share and not row["low"] <= 0 <= row["high"]
+        if row["share"] >= min_share and not row["low"] <= 0 <= row["high"]
     ]
 
 
-def hot_paths(profile: pd.DataFrame, label: str, most: int = 15) -> Table:
-    """The operations that took most CPU time; `profile` is `hot_paths.hot_paths()`."""
+def hot_paths(profile: pd.DataFrame, label: str, max_rows: int = 15) -> Table:
+    """The operations with the most CPU time; `profile` is the result of `analysis.hot_paths.hot_paths`."""
     table = Table(title=f"CPU time by operation: {label}", title_justify="left")
     table.add_column("operation")
     for heading in ("calls", "self time", "share", "mean", "longest"):
         table.add_column(heading, justify="right")
-    for row in profile.head(most).to_dict("records"):
+    for row in profile.head(max_rows).to_dict("records"):
         total, mean, longest = (number(row[name] / 1000, "us") for name in ("total_ns", "mean_ns", "max_ns"))
         table.add_row(row["operation"], number(row["calls"]), total, f"{row['share']:.1%}", mean, longest)
     return table
 
 
 def contention(rows: pd.DataFrame, label: str) -> Table:
-    """Locks and waiting threads; `rows` is `contention.contention()`."""
-    table = Table(title=f"locks held and waited for: {label}", title_justify="left")
-    table.add_column("what")
-    for heading in ("times", "in all", "mean", "longest"):
+    """Lock hold times and waiting times; `rows` is the result of `analysis.contention.contention`."""
+    table = Table(title=f"lock hold and wait times: {label}", title_justify="left")
+    table.add_column("lock or wait")
+    for heading in ("count", "total", "mean", "longest"):
         table.add_column(heading, justify="right")
     for what, row in rows.iterrows():
         total, mean, longest = (number(row[name] / 1000, "us") for name in ("total_ns", "mean_ns", "longest_ns"))
@@ -168,34 +171,34 @@ def contention(rows: pd.DataFrame, label: str) -> Table:
 
 
 def confounded(pairs: Sequence[Mapping[str, Any]]) -> Table:
-    """Pairs whose sizes calibration cannot tell apart; entries are `Identifiability.to_dict()`."""
+    """Pairs of points with sizes that calibration cannot tell apart; `pairs` are `Identifiability.to_dict()`."""
     table = Table(title="sizes that calibration cannot tell apart", title_justify="left")
-    for heading in ("pair", "left out", "most alike"):
+    for heading in ("pair", "left out", "most similar"):
         table.add_column(heading)
     table.add_column("condition", justify="right")
     table.add_column("costs")
     for one in pairs:
         alike = ", ".join(one["closest"] or ())
         condition = f"{one['condition']:.0f}"
-        costs = "looked up" if one["looked_up"] else "by the line"
+        costs = "looked up" if one["looked_up"] else "fitted line"
         table.add_row(one["pair"], ", ".join(one["aliased"]), alike, condition, costs)
     return table
 
 
-def sensitivities(table: pd.DataFrame, most: int = 3) -> Table:
-    """What each metric depends on most; `table` is what `sensitivity.sensitivity` gives."""
-    shown = Table(title="per cent of the metric for a per cent of the parameter", title_justify="left")
+def sensitivities(table: pd.DataFrame, max_rows: int = 3) -> Table:
+    """The parameters with most influence on each metric; `table` is the result of `elasticity.sensitivity`."""
+    shown = Table(title="change of the metric, in %, for a change of the parameter by 1 %", title_justify="left")
     for heading in ("metric", "parameter"):
         shown.add_column(heading)
     shown.add_column("elasticity", justify="right")
-    for row in table.groupby("metric").head(most).sort_values("metric", kind="stable").to_dict("records"):
+    for row in table.groupby("metric").head(max_rows).sort_values("metric", kind="stable").to_dict("records"):
         shown.add_row(row["metric"], row["parameter"], f"{row['elasticity']:+.2f}")
     return shown
 
 
 def trends(history: pd.DataFrame) -> Table:
-    """The trend of each series of cross-checks; `history` is `history.trends()`."""
-    table = Table(title="errors of the predictions, nearest to their tolerance first", title_justify="left")
+    """The trend of each series of cross-checks; `history` is the result of `comparison.history.trends`."""
+    table = Table(title="prediction errors, closest to their tolerance first", title_justify="left")
     table.add_column("scenario")
     table.add_column("metric", no_wrap=True)
     for heading in ("checks", "failed", "kernels", "first", "last", "worst", "tolerance"):
@@ -210,7 +213,7 @@ def trends(history: pd.DataFrame) -> Table:
 
 
 def error_text(error: float | None, unit: str) -> str:
-    """An error or tolerance: points for a percentage, relative otherwise."""
+    """An error or tolerance as text: percentage points for a percentage, relative otherwise."""
     if error is None or error != error:
         return "–"
     return f"{error:.2f} points" if unit == "%" else f"{error:.1%}"

@@ -1,1 +1,1 @@
-"""Runs: what one consists of, how it is written, and what a system is that makes one."""
+"""Runs: their content, their writer, and the interface of the systems that make them."""

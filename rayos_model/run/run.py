@@ -1,6 +1,6 @@
-"""A run: a directory with scenario, provenance, marker log, trace, metrics and verdicts. Must not know who made it.
+"""A run: a folder with scenario, provenance, marker log, trace, metrics and verdicts. Must not know how it was made.
 
-`RunWriter` writes aside and renames when complete, so that a run that exists is whole.
+`RunWriter` writes it and makes it visible only when it is complete.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _REQUIRED: Final = (SCENARIO, PROVENANCE, MARKERS, TRACE, METRICS, VERDICTS)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A complete run, read back; the trace and the marker log stay on disk until asked for."""
+    """A complete run. Trace and marker log are read from the folder when they are needed."""
 
     path: Path
     scenario: Scenario
@@ -43,10 +43,10 @@ class Run:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a run's directory. Raises `BadInput` when it is no complete run, naming what is missing or broken."""
+        """Reads a run's folder. Raises `BadInput`, naming what is missing or damaged, when it is no complete run."""
         path = Path(path)
         if not path.is_dir():
-            raise BadInput(f"{path}: no such run; expected a directory that `rayos run` made")
+            raise BadInput(f"{path}: no such run; expected a folder made by `rayos run`")
         missing = [name for name in _REQUIRED if not (path / name).is_file()]
         if missing:
             raise BadInput(f"{path}: not a complete run: {', '.join(missing)} missing")
@@ -66,12 +66,12 @@ class Run:
 
     @property
     def platform(self) -> str:
-        """`"icount"`, `"tcg"`, `"kvm"`; for the model that whose calibration it used. Empty if unknown."""
+        """`"icount"`, `"tcg"` or `"kvm"`; for the model, the platform of its calibration. Empty if unknown."""
         return str(self.provenance.get("platform", ""))
 
     @property
     def label(self) -> str:
-        """How it is called in legends and headings."""
+        """The name of the run in legends and headings."""
         return " ".join(filter(None, (self.scenario.name, "on", self.system, self.platform and f"({self.platform})")))
 
     @property
@@ -81,25 +81,25 @@ class Run:
 
     @property
     def trace_path(self) -> Path:
-        """The trace, Parquet; see `rayos_model.trace`."""
+        """The path of the trace, a Parquet file; see `rayos_model.trace`."""
         return self.path / TRACE
 
     def trace(self, *kinds: int) -> Records:
-        """The trace, or its records of these kinds, in the order written."""
+        """The records of the trace, or those of the given kinds, in the order written."""
         return read_trace(self.trace_path, kinds or None)
 
     def markers(self) -> str:
-        """The marker log's text."""
+        """The text of the marker log."""
         return (self.path / MARKERS).read_text(encoding="utf-8", errors="replace")
 
     @property
     def screenshot(self) -> Path | None:
-        """The last screenshot, where there is one."""
+        """The path of the screenshot; None when there is none."""
         path = self.path / SCREENSHOT
         return path if path.is_file() else None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-serialisable summary: what `rayos run --json` prints."""
+        """JSON-serialisable summary: the document of `rayos run --json`."""
         return {
             "ok": self.passed,
             "path": str(self.path),

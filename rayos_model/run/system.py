@@ -1,4 +1,4 @@
-"""What a system is, and the one way to run a scenario on one. Must not know how any system works inside."""
+"""The interface of a system, and the only way to run a scenario on one. Must not know how systems work inside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rayos_model.scenario.scenario import Scenario
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: virtual ns of `duration_ns`, page flips of the last second, what it is doing."""
+    """The progress of a run: virtual time, duration, page flips in the last second, and current activity."""
 
     virtual_ns: int
     duration_ns: int
@@ -26,25 +26,29 @@ ProgressFn = Callable[[Progress], None]
 
 
 class System(Protocol):
-    """Runs scenarios. `name` is `"model"` or `"kernel"`."""
+    """What runs scenarios. `name` is `"model"` or `"kernel"`."""
 
     @property
     def name(self) -> str: ...
 
     def run(self, scenario: Scenario, writer: RunWriter, progress: ProgressFn) -> None:
-        """Run a scenario to its end, feeding the writer. Raises `PlatformFailure` when the platform fails."""
+        """Runs a scenario to its end and passes markers, trace and provenance to the writer.
+
+        Raises `BadInput` for a scenario it cannot run, `PlatformFailure` when the platform fails.
+        """
 
 
 def no_progress(progress: Progress) -> None:
-    """Show nothing."""
+    """Shows nothing."""
 
 
 def execute(
     system: System, scenario: Scenario, out: str | Path | None = None, progress: ProgressFn | None = None
 ) -> Run:
-    """Run a scenario on a system and write the run to `out` (default: a new directory below `runs/`).
+    """Runs a scenario on a system and writes the run to `out` (default: a new folder below `runs/`).
 
-    Raises `BadInput` when `out` exists, `PlatformFailure` when the platform fails, `StorageFailure` when the disk does.
+    Raises `BadInput` when `out` exists, `PlatformFailure` when the platform fails, `StorageFailure` when the run cannot
+    be written.
     """
     with RunWriter(scenario, system.name, out) as writer:
         system.run(scenario, writer, progress or no_progress)

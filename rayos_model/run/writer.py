@@ -1,13 +1,12 @@
-"""The writer of a run: it writes aside and renames when complete, so a run that exists is whole."""
+"""The writer of a run: a folder that is written beside its place and renamed when complete."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform as host
-import shutil
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +20,7 @@ from rayos_model.metrics.collector import MetricsCollector
 from rayos_model.metrics.metrics import Metrics
 from rayos_model.run.run import MARKERS, METRICS, PROVENANCE, SCENARIO, SCREENSHOT, TRACE, VERDICTS, Run
 from rayos_model.scenario.scenario import Scenario
-from rayos_model.toolchain.atomic import storage_failure, storing
+from rayos_model.toolchain.atomic import bare_folder_aside, storing
 from rayos_model.trace.parquet import TraceWriter, read_trace
 from rayos_model.verdict.marker_log import LogJudge
 from rayos_model.verdict.verdict import Verdict, evaluate, log_verdicts
@@ -30,9 +29,9 @@ _WHAT: Final = "the run"
 
 
 class RunWriter:
-    """Writes one run; a context manager. A system feeds it markers, trace and provenance while it runs.
+    """Writes one run; a context manager. A system passes it markers, trace and provenance while it runs.
 
-    On success the directory appears under its name, complete, and `run` is set. On any exception nothing remains.
+    On success the directory appears under its name, complete, and `run` is set. After any exception nothing remains.
     Raises `BadInput` at entry when `out` exists and is not an empty directory; `StorageFailure` when writing fails.
     """
 
@@ -60,23 +59,22 @@ class RunWriter:
     def __enter__(self) -> Self:
         if self.target.exists() and (not self.target.is_dir() or any(self.target.iterdir())):
             raise BadInput(f"{self.target}: exists already; choose another --out or remove it")
-        try:
-            self.target.parent.mkdir(parents=True, exist_ok=True)
-            self._aside = Path(tempfile.mkdtemp(prefix=f".{self.target.name}.", dir=self.target.parent))
-            self._aside.chmod(0o755)
+        with storing(self.target, _WHAT), ExitStack() as opened:
+            self._aside = opened.enter_context(bare_folder_aside(self.target))
             self._markers = (self._aside / MARKERS).open("w", encoding="utf-8", newline="\n")
+            opened.callback(_quietly, self._markers.close)
             self._trace = TraceWriter(self._aside / TRACE)
+            opened.callback(_quietly, self._trace.close)
             self._write(SCENARIO, scenario_json(self.scenario))
-        except OSError as error:
-            raise storage_failure(error, self.target, _WHAT) from error
+            self._opened = opened.pop_all()
         return self
 
     def provenance(self, **facts: Any) -> None:
-        """Add JSON-serialisable facts: platform, kernel_sha256, qemu_version, qemu_arguments, calibration …"""
+        """Adds JSON-serialisable facts: platform, kernel_sha256, qemu_version, qemu_arguments, calibration …"""
         self._provenance.update(facts)
 
     def marker(self, line: str) -> None:
-        """Add one line, without its line end, to the marker log."""
+        """Adds one line, without its line end, to the marker log."""
         self._lines += 1
         for item in parse_line(line, self._lines):
             self._log.feed(item)
@@ -84,48 +82,37 @@ class RunWriter:
             self._markers.write(line + "\n")
 
     def trace(self, records: Records) -> None:
-        """Add trace records (one-dimensional, `TRACE_DTYPE`), in the order written."""
+        """Adds trace records (one-dimensional, `TRACE_DTYPE`), in the order written."""
         self._collector.feed(records)
         with storing(self.target, _WHAT):
             self._trace.append(records)
 
     def outcome(self, metrics: Metrics, verdicts: Iterable[Verdict]) -> None:
-        """What the run measured and how it is judged, where that does not come from its trace and its scenario."""
+        """Sets metrics and verdicts of a run whose trace and scenario do not give them, such as a foreign image."""
         self._outcome = metrics, tuple(verdicts)
 
     def file(self, name: str) -> Path:
-        """The place of a further file, to be written by the caller; it becomes part of the run."""
+        """The path at which the caller may write one more file of the run."""
         return self._aside / name
 
     def screenshot(self, png: bytes) -> None:
-        """Keep a screenshot (PNG); a later one replaces it."""
+        """Keeps a screenshot (PNG) in place of an earlier one."""
         with storing(self.target, _WHAT):
             (self._aside / SCREENSHOT).write_bytes(png)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        try:
-            if kind is None:
-                self._complete()
-            else:
-                self._close(quietly=True)
-        except OSError as failure:
-            raise storage_failure(failure, self.target, _WHAT) from failure
-        finally:
-            shutil.rmtree(self._aside, ignore_errors=True)
-
-    def _complete(self) -> None:
-        try:
-            self._close()
-        except OSError:
-            self._close(quietly=True)
-            raise
-        self._log.finish()
-        metrics, verdicts = self._outcome or self._judged()
-        verdicts = (*verdicts, *log_verdicts(self._log, self.scenario.kind))
-        self._write(METRICS, json.dumps(metrics.to_dict(), separators=(",", ":")))
-        self._write(VERDICTS, json.dumps([verdict.to_dict() for verdict in verdicts], indent=1))
-        self._write(PROVENANCE, json.dumps(self._provenance, indent=1))
-        os.rename(self._aside, self.target)
+        if kind is not None:
+            self._opened.__exit__(kind, error, at)
+            return
+        with storing(self.target, _WHAT), self._opened:
+            self._trace.close()
+            self._markers.close()
+            self._log.finish()
+            metrics, verdicts = self._outcome or self._judged()
+            verdicts = (*verdicts, *log_verdicts(self._log, self.scenario.kind))
+            self._write(METRICS, json.dumps(metrics.to_dict(), separators=(",", ":")))
+            self._write(VERDICTS, json.dumps([verdict.to_dict() for verdict in verdicts], indent=1))
+            self._write(PROVENANCE, json.dumps(self._provenance, indent=1))
         self.run = Run(self.target, self.scenario, self._provenance, metrics, verdicts)
 
     def _judged(self) -> tuple[Metrics, tuple[Verdict, ...]]:
@@ -148,25 +135,17 @@ class RunWriter:
             verdicts.append(Verdict(f"constraint.{number}", None, rule, "", constraint not in broken))
         return verdicts
 
-    def _close(self, quietly: bool = False) -> None:
-        for part in (self._trace, self._markers):
-            try:
-                part.close()
-            except OSError:
-                if not quietly:
-                    raise
-
     def _write(self, name: str, text: str) -> None:
         (self._aside / name).write_text(text + "\n", encoding="utf-8")
 
 
 def scenario_json(scenario: Scenario) -> str:
-    """A scenario as the JSON text a run keeps: only what was given, so that defaults stay defaults."""
+    """A scenario as the JSON text a run keeps: only the keys that were given, so defaults stay defaults."""
     return scenario.model_dump_json(exclude_unset=True, indent=1)
 
 
 def host_cpu() -> str:
-    """The host processor's name, as far as the system tells."""
+    """The host CPU's model name, from /proc/cpuinfo where that exists."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -174,3 +153,9 @@ def host_cpu() -> str:
     except OSError:
         pass
     return host.processor() or host.machine()
+
+
+def _quietly(close: Callable[[], object]) -> None:
+    """Closes a file of a run that is discarded, where a full disk no longer matters."""
+    with suppress(OSError):
+        close()

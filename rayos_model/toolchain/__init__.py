@@ -1,1 +1,1 @@
-"""Builds and the cache they live in: the kernel, the compiled model, files that appear whole."""
+"""Builds and their cache: the kernel, the compiled model; atomic writes; hashes of the package's sources."""

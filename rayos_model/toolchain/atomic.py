@@ -1,31 +1,42 @@
-"""Files and folders that appear whole: written aside, then renamed. The only place that does so.
+"""Atomic writes: a file or folder is written beside its place and renamed into it, so what exists is whole.
 
-An `OSError` on the way becomes a `StorageFailure`, one line that names the target and what to do.
+A write that fails or is interrupted leaves the older version as it was and nothing beside it. The guarantee covers the
+death of the process, not of the machine: nothing is synced to the disk.
 """
 
 from __future__ import annotations
 
 import errno
-import tempfile
+import os
+import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from rayos_model.errors import StorageFailure
 
+_FULL: Final = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
+_FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+
 
 def storage_failure(error: OSError, target: Path, what: str) -> StorageFailure:
-    """The failure to write `what` ("the run") to a target, as one line."""
-    if isinstance(error, StorageFailure):
-        return error
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFailure(f"{target}: the disk is full; {what} was not written")
-    return StorageFailure(f"{target}: cannot write {what}: {error.strerror or error}")
+    """The error a user sees when `what` could not be written to `target`: one line with the reason and the remedy.
+
+    A full disk is recognised by its error number and, where a library drops that (`shutil.Error`), by its text.
+    """
+    for number, reason in _FULL.items():
+        if error.errno == number or os.strerror(number) in str(error):
+            return StorageFailure(f"{target}: {reason}; {what} was not written: free some space and run again")
+    reason = " ".join((error.strerror or str(error) or type(error).__name__).split())
+    remedy = "choose a place where you may write" if error.errno in _FORBIDDEN else "choose another place"
+    return StorageFailure(f"{target}: cannot write {what}: {reason}; {remedy}")
 
 
 @contextmanager
 def storing(target: Path, what: str) -> Iterator[None]:
-    """Turns an `OSError` of the block into a `StorageFailure` about the target."""
+    """Turns an `OSError` inside the `with` into the `StorageFailure` of `storage_failure`."""
     try:
         yield
     except OSError as error:
@@ -34,30 +45,60 @@ def storing(target: Path, what: str) -> Iterator[None]:
 
 @contextmanager
 def written_aside(target: Path, what: str) -> Iterator[Path]:
-    """A path beside the target, with the same ending, for the block to write; then it is renamed to the target.
+    """Yields the path to write to; the file there replaces `target` when the `with` ends without an exception.
 
-    If the block raises, the target is as it was and nothing else remains. Raises `StorageFailure` for an `OSError`.
+    `what` names the content in an error, such as `"the table"`. The path has the suffix of `target`, by which writers
+    choose a format, and starts with a dot. Missing parent folders are made. A symbolic link is followed; a device such
+    as /dev/stdout is written directly. Raises `StorageFailure` for an `OSError` inside the `with` or while renaming.
     """
     with storing(target, what):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
-            aside = Path(folder, f"part{target.suffix}")
+        place = target.resolve()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.exists() and not (place.is_file() or place.is_dir()):
+            yield place
+            return
+        aside = place.with_name(f".{place.stem}.{_token()}{place.suffix}")
+        try:
             yield aside
-            aside.replace(target)
+            aside.replace(place)
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 @contextmanager
 def folder_aside(target: Path, what: str) -> Iterator[Path]:
-    """A new folder beside the target for the block to fill; then it takes the target's name, in place of an older one.
+    """As `written_aside` for a folder, which exists and is empty at the start; it replaces an older `target` whole.
 
-    If the block raises, the target is as it was and nothing else remains. Raises `StorageFailure` for an `OSError`.
+    Raises `StorageFailure` for an `OSError` inside the `with` or while renaming.
     """
-    with storing(target, what):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
-            aside = Path(scratch, "new")
-            aside.mkdir()
-            yield aside
-            if target.exists():
-                target.rename(Path(scratch, "old"))
+    with storing(target, what), bare_folder_aside(target, replace=True) as aside:
+        yield aside
+
+
+@contextmanager
+def bare_folder_aside(target: Path, *, replace: bool = False) -> Iterator[Path]:
+    """The renaming of `folder_aside` alone, for a caller whose `with` also runs what is not writing.
+
+    An older `target` that is not empty is an error unless `replace`. Raises `OSError`.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside, older = (target.with_name(f".{target.name}.{_token()}") for _ in range(2))
+    aside.mkdir()
+    try:
+        yield aside
+        if replace and target.is_dir():
+            target.rename(older)
+        try:
             aside.rename(target)
+        except OSError:
+            if older.exists():
+                older.rename(target)
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(older, ignore_errors=True)
+
+
+def _token() -> str:
+    """What makes the name of a temporary unique among processes and threads."""
+    return uuid.uuid4().hex[:8]

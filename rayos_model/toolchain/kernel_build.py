@@ -24,11 +24,11 @@ _COMMON = """
     -fno-sanitize=all -fno-stack-protector -fno-pic -fno-pie -fno-unwind-tables -fno-asynchronous-unwind-tables
     -fno-strict-aliasing -fomit-frame-pointer -Wall -Wextra -Werror -Wno-unused-command-line-argument
 """
-# Small code on few pages, and few calls: after each switch of address space QEMU looks every page and every block of
-# code up anew, and that, not the instructions, is where the host's time goes.
+# Small code on few pages, with few calls: after each address-space switch QEMU looks up every page and every block of
+# code again, and the host spends its time on that, not on executing instructions.
 _KERNEL_COMMON = _COMMON + "-flto -fdata-sections -mcmodel=kernel -mno-red-zone"
 # The kernel leaves the vector registers to ring 3 and to blit.c: neither system calls nor interrupts save them. The
-# features are taken from the processor, for zig overrides clang's own -mno-sse with what that has.
+# features are removed by -mcpu, because zig overrides clang's -mno-sse with the features of the CPU.
 _KERNEL = _KERNEL_COMMON + " -Os -mcpu=x86_64-mmx-sse-sse2-x87+soft_float"
 _KERNEL_SSE = _KERNEL_COMMON + " -O2 -mcpu=x86_64-mmx-x87"
 _CLIENT = _COMMON + "-O2 -mcpu=x86_64"
@@ -38,12 +38,12 @@ _LINK = """
 """
 _SSE_FILES = {"wayland/blit.c"}
 SOURCE_FOLDERS = ("arch", "core", "ipc", "drivers", "store", "remote", "wayland", "experiment", "clients")
-_SHARED = ("core/library.c", "core/random.c")  # of the kernel, compiled for the client program as well
-_FORMAT = "1"  # of the cache: change it when this file builds otherwise from the same sources and flags
+_SHARED = ("core/library.c", "core/random.c")  # kernel sources that are also compiled for the client program
+_FORMAT = "1"  # of the cache: change it when this file builds differently from the same sources and flags
 
 
 class KernelBuildError(Exception):
-    """The kernel could not be built. The message is one line; ``output`` is what the compiler said."""
+    """The kernel could not be built. The message is one line; ``output`` is the compiler's output."""
 
     def __init__(self, message: str, output: str = "") -> None:
         super().__init__(message)
@@ -68,10 +68,10 @@ def kernel_sources() -> Path:
 
 
 def build_kernel(cache: Path | None = None, defines: Sequence[str] = (), symbols: bool = False) -> KernelBinary:
-    """Build the kernel, or take it from the cache folder (default: the user's cache).
+    """Builds the kernel, or takes it from the cache folder (default: the user's cache).
 
     ``defines`` are macros for the kernel's own sources, not the client program's, as ``NAME`` or ``NAME=VALUE``.
-    With ``symbols`` the same code carries names and lines, for a debugger.
+    With ``symbols`` the same code contains symbols and line numbers, for a debugger.
     Safe against concurrent builds: one builds, the others wait for its result.
     Raises KernelBuildError when the compiler is missing or refuses the sources.
     """
@@ -89,7 +89,7 @@ def build_kernel(cache: Path | None = None, defines: Sequence[str] = (), symbols
 
 
 def _read(folder: Path) -> dict[str, bytes]:
-    """The sources by relative name, read once: what is hashed is what is built, also while someone edits."""
+    """The sources by relative name, read once, so that what is hashed is what is built even during an edit."""
     files = sorted(path for path in folder.rglob("*") if path.suffix in {".c", ".h", ".S", ".ld"})
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
@@ -111,7 +111,7 @@ def _compiler_version() -> str:
 
 
 def _build(sources: Mapping[str, bytes], target: Path, defines: Sequence[str], symbols: bool) -> None:
-    """Compile in a scratch folder, then move the result to its name in one step."""
+    """Compiles in a scratch folder, then renames the result into place."""
     with tempfile.TemporaryDirectory(prefix="build-", dir=target.parent) as name:
         scratch = Path(name)
         for relative, content in sources.items():
@@ -131,7 +131,7 @@ def _build(sources: Mapping[str, bytes], target: Path, defines: Sequence[str], s
 
 
 def _objects(flags: Mapping[str, str], scratch: Path, prefix: str) -> list[str]:
-    """Compile each file with its flags; the names of the objects, in the files' order."""
+    """Compiles each file with its flags; the names of the objects, in the order of the files."""
 
     def compile_one(file: str) -> str:
         target = prefix + file.replace("/", "-") + ".o"

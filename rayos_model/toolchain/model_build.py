@@ -1,10 +1,10 @@
-"""The model as machine code: mypyc translates `rayos_model/model/`, the pinned zig compiler builds it. Optional.
+"""The model as machine code: mypyc translates `rayos_model/model/` to C, the pinned zig compiler compiles it. Optional.
 
     python -m rayos_model.toolchain.model_build
 
-builds it into the user's cache. A build is found by the hash of the sources that it was made from: an edited source is
-interpreted until it is built anew. With ``RAYOS_INTERPRETED=1`` in the environment no build is used. Results are the
-same either way. Must not know what the model does.
+builds it into the user's cache. A build is found by the hash of its sources: after an edit the model runs interpreted
+until it is built again. With ``RAYOS_INTERPRETED=1`` in the environment no build is used. Results are identical either
+way. Must not know what the model does.
 """
 
 from __future__ import annotations
@@ -23,15 +23,17 @@ from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from pathlib import Path
 from typing import Final
 
+from rayos_model.toolchain.atomic import storage_failure
 from rayos_model.toolchain.cache import default_cache, locked
 from rayos_model.toolchain.sources import COMPILED, PACKAGE, modules, sources_sha256
 
 INTERPRETED: Final = "RAYOS_INTERPRETED"
+"""Environment variable; if it is not empty, no build is used."""
 _LEFT_OUT: Final = ("__init__", "system")
 _GROUP: Final = "rayos_model"
 _KEPT: Final = 8
-"""Builds that the cache keeps."""
-_FORMAT: Final = "1"  # of the cache: change it when this file builds otherwise from the same sources
+"""Number of builds that the cache keeps."""
+_FORMAT: Final = "1"  # of the cache: change it when this file builds differently from the same sources
 _FLAGS: Final = ("-O1", "-g0", "-DNDEBUG", "-mcpu=baseline", "-fPIC", "-fwrapv", "-fno-sanitize=all", "-w")
 _TRANSLATE: Final = f"""
 import json, sys
@@ -50,55 +52,56 @@ follow_imports_for_stubs = True
 
 
 class ModelBuildError(Exception):
-    """The model could not be built; the message is one line, and says what to do where that is known."""
+    """The model could not be built. The message is one line, with the remedy where it is known."""
 
 
 def compiled_modules() -> list[str]:
-    """The modules that are compiled, as dotted names. No two end in the same word: that names their entry point."""
+    """The compiled modules, as dotted names. Their last words are distinct, for they name the entry points."""
     paths = (path.relative_to(PACKAGE.parent) for path in modules(("model",)) if path.stem not in _LEFT_OUT)
     return [".".join(path.with_suffix("").parts) for path in paths]
 
 
 def library() -> Path:
-    """Where the build of these sources for this Python is, once it was made."""
+    """The path of the build of these sources for this Python, whether or not it exists."""
     version = f"{_FORMAT}\0{sysconfig.get_config_var('EXT_SUFFIX')}\0{sources_sha256(COMPILED)}"
     return default_cache() / "model" / f"{hashlib.sha256(version.encode()).hexdigest()}.so"
 
 
 class _Finder:
-    """Finds the model's modules, and what they have in common, in one shared library."""
+    """An import finder for the model's modules and their common part, all in one shared library."""
 
     def __init__(self, path: Path) -> None:
         self._path = str(path)
         self._names = {*compiled_modules(), f"{_GROUP}__mypyc"}
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """As `importlib.abc.MetaPathFinder` says."""
+        """See `importlib.abc.MetaPathFinder`."""
         if name not in self._names:
             return None
         return importlib.util.spec_from_file_location(name, loader=ExtensionFileLoader(name, self._path))
 
 
 def available() -> bool:
-    """Whether there is a build of these sources, and it is wanted."""
+    """Whether a build of these sources exists and `RAYOS_INTERPRETED` does not forbid it."""
     return not os.environ.get(INTERPRETED) and library().is_file()
 
 
 def use(path: Path | None = None) -> None:
-    """Has the model's modules imported from a build; by default from that of these sources, if it is available."""
+    """Makes imports of the model's modules use a build: `path`, or the build of these sources if available."""
     if not in_use() and (path or available()):
         sys.meta_path.insert(0, _Finder(path or library()))
 
 
 def in_use() -> bool:
-    """Whether the model that this process imports is compiled."""
+    """Whether this process imports the model from a build."""
     return any(isinstance(finder, _Finder) for finder in sys.meta_path)
 
 
 def build() -> Path:
-    """Builds the model, or takes it from the cache; a minute's work of one core. Safe against concurrent builds.
+    """Builds the model, or takes it from the cache; a build takes about a minute of CPU. Returns its path.
 
-    Raises `ModelBuildError` where a tool is missing or refuses the sources.
+    Safe against concurrent builds. Raises `ModelBuildError` when a tool is missing or rejects the sources, or the cache
+    cannot be written.
     """
     target = library()
     try:
@@ -109,7 +112,7 @@ def build() -> Path:
                 _build(target)
                 _prune(target.parent)
     except OSError as error:
-        raise ModelBuildError(f"cannot build the model in {target.parent}: {error}") from error
+        raise ModelBuildError(str(storage_failure(error, target, "the compiled model"))) from error
     return target
 
 
@@ -122,7 +125,7 @@ def _require_tools() -> None:
 
 
 def _build(target: Path) -> None:
-    """Translates and compiles copies in a scratch folder, tries the result, and moves it to its name in one step."""
+    """Translates and compiles copies in a scratch folder, tries to import the result, and renames it into place."""
     with tempfile.TemporaryDirectory(prefix="build-", dir=target.parent) as name:
         scratch = Path(name)
         for source in PACKAGE.rglob("*.py"):
@@ -131,9 +134,9 @@ def _build(target: Path) -> None:
             copy.write_bytes(source.read_bytes())
         (scratch / "mypy.ini").write_text(_MYPY_CONFIGURATION)
         files = [f"{module.replace('.', '/')}.py" for module in compiled_modules()]
-        said = _run([sys.executable, "-c", _TRANSLATE, *files], scratch, "mypyc does not translate the model")
+        printed = _run([sys.executable, "-c", _TRANSLATE, *files], scratch, "mypyc does not translate the model")
         _write_entries(scratch / "c" / "entries.c")
-        sources = json.loads(said.splitlines()[-1])
+        sources = json.loads(printed.splitlines()[-1])
         _compile([*(source for source in sources if not source.startswith("c/rayos_model/")), "c/entries.c"], scratch)
         trial = "import sys; from pathlib import Path; from rayos_model.toolchain import model_build; "
         trial += "model_build.use(Path(sys.argv[1])); import rayos_model.model"
@@ -142,7 +145,10 @@ def _build(target: Path) -> None:
 
 
 def _write_entries(path: Path) -> None:
-    """One file for the entry points of all modules; each of mypyc's defines another, of the same name, besides."""
+    """Writes one file with the entry points of all modules.
+
+    Each file of mypyc also defines an entry point `PyInit___init__`; these are renamed, because they would collide.
+    """
     lines = []
     for module in compiled_modules():
         again = f"PyInit_{module.rpartition('.')[2]}_again"
@@ -161,7 +167,7 @@ def _compile(sources: Sequence[str], scratch: Path) -> None:
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         objects = list(pool.map(compile_one, sources))
-    # Without libraries of its own: everything it calls is in the process already.
+    # No libraries are linked: everything it calls is already in the process.
     _zig(["-shared", "-nostdlib", *objects, "-o", "model.so"], scratch)
 
 
@@ -174,8 +180,8 @@ def _run(command: list[str], folder: Path, failure: str) -> str:
     environment = {name: value for name, value in os.environ.items() if name != INTERPRETED} | zig
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        said = (result.stderr + result.stdout).strip().splitlines() or [f"exit status {result.returncode}"]
-        raise ModelBuildError(f"{failure}: {said[-1]}")
+        printed = (result.stderr + result.stdout).strip().splitlines() or [f"exit status {result.returncode}"]
+        raise ModelBuildError(f"{failure}: {printed[-1]}")
     return result.stdout
 
 
@@ -189,4 +195,4 @@ if __name__ == "__main__":
     try:
         build()
     except ModelBuildError as failure:
-        print(f"note: the model is interpreted, which is slower: {failure}", file=sys.stderr)
+        print(f"note: the model runs interpreted, which is slower: {failure}", file=sys.stderr)

@@ -151,7 +151,7 @@ def test_the_kernel_with_symbols_is_the_same_code() -> None:
 
 @pytest.mark.parametrize(
     ("machine", "platform", "why"),
-    [({"disk_mb": 16}, "icount", "disk"), ({"vcpus": 2}, "icount", "one processor"), ({}, "tcg", "icount")],
+    [({"disk_mb": 16}, "icount", "disk"), ({"vcpus": 2}, "icount", "one vCPU"), ({}, "tcg", "icount")],
 )
 def test_what_qemu_cannot_record_is_refused(machine: dict[str, int], platform: str, why: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=why):

@@ -335,7 +335,7 @@ def test_a_missing_qemu_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch
     ("script", "failure", "message"),
     [
         ("echo 'QEMU emulator version 6.2.0 (Debian 1:6.2)'", failures.QemuTooOld, "QEMU 6.2.0 .* too old"),
-        ("echo 'hello'", failures.QemuFailed, "does not tell its version"),
+        ("echo 'hello'", failures.QemuFailed, "does not report its version"),
         ("exit 1", failures.QemuFailed, "ended with 1"),
     ],
 )

@@ -101,7 +101,7 @@ def test_a_variation_that_makes_no_scenario_is_left_out(tmp_path: Path) -> None:
     assert np.isnan(table["more"]["clients.0.damage"])
     assert table["less"]["clients.0.damage"] > 0
     assert "clients.0.rate_hz" in default_keys(whole)
-    with pytest.raises(BadInput, match="with a number"):
+    with pytest.raises(BadInput, match="with a numeric value"):
         tornado(whole, keys=("name",), **options)  # type: ignore[arg-type]
 
 

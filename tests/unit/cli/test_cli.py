@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
 
+from rayos_model.cli import app as cli
 from rayos_model.errors import PlatformFailure
 from tests.support.command import SMALL, Rayos
 from tests.support.small import RecordedSystem, small_trace
@@ -161,3 +163,21 @@ def test_progress_goes_to_standard_error_only(rayos: Rayos, monkeypatch: pytest.
     _, out, err = rayos("run", "small.toml", "--on", "model", "--json")
     json.loads(out)
     assert "5 of 5 virtual s" in err
+
+
+def test_every_subcommand_explains_itself_with_an_example_and_every_option() -> None:
+    command = typer.main.get_command(cli.app)
+    assert isinstance(command, typer.core.TyperGroup)
+    for name, one in command.commands.items():
+        assert one.help and one.help[0].isupper(), name
+        parts = getattr(one, "commands", {"": one})
+        for part in parts.values():
+            assert isinstance(part, typer.core.TyperCommand)
+            assert part.epilog or part.name == "list", f"{name} {part.name}: no example"
+            assert not [parameter.name for parameter in part.params if not getattr(parameter, "help", None)], name
+
+
+@pytest.mark.parametrize("old", [("run", "demo", "--on", "model", "--points"), ("explain", "demo", "--share", "0.1")])
+def test_options_have_one_name(rayos: Rayos, old: tuple[str, ...]) -> None:
+    status, _, err = rayos(*old)
+    assert (status, "No such option" in err) == (2, True)

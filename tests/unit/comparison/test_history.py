@@ -87,7 +87,7 @@ def test_the_command_shows_a_table_a_plot_and_json(rayos: Rayos, tmp_path: Path)
     status, out, err = rayos("history", "--plot", "trend.png")
     assert status == 0
     assert "2.0%" in out and "cpu.mean" in out
-    assert err == f"rayos: runs/history.parquet/{damaged.name}: damaged, left out\n"
+    assert err == f"rayos: runs/history.parquet/{damaged.name}: damaged, ignored\n"
     assert Path("trend.png").read_bytes().startswith(b"\x89PNG")
     status, out, _ = rayos("history", "--metric", "cpu.mean", "--json")
     (trend,) = json.loads(out)["trends"]

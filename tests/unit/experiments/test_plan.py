@@ -110,7 +110,7 @@ def test_memory_binds_where_it_is_scarce(plans_with: Callable[..., Plan]) -> Non
     answer = result.answers[0]
     assert answer.value == 39
     assert answer.memory_binds
-    assert "clients = 40 fails: 1 clients refused for want of memory; memory binds at 39" in plans.headline(
+    assert "clients = 40 fails: 1 clients failed for lack of memory; memory binds at 39" in plans.headline(
         result, answer
     )
     assert [cell.plain for cell in _column(plans.alternatives(result, answer), "model")][-2:] == [
@@ -203,7 +203,7 @@ def test_a_client_the_kernel_could_not_create_fails_the_alternative(plans_with: 
     assert (
         plans_with(confirm=Kernel(lambda clients: 1.0, starves_at=50), done=heard.append).answers[0].confirmed is True
     )
-    assert heard[-1] == "clients = 50 on kernel: fails (memory: 1 clients refused)"
+    assert heard[-1] == "clients = 50 on kernel: fails (memory: 1 clients failed to start)"
     assert plans_with(confirm=Kernel(lambda clients: 1.0, starves_at=49)).answers[0].confirmed is False
 
 
@@ -283,7 +283,7 @@ def test_clients_that_would_start_after_the_run_are_judged_all_the_same(plans_wi
         ({"slos": ["commit_to_present.p99"]}, "expected an objective"),
         ({"slos": ["commit_to_present.p98<1ms"]}, "did you mean"),
         ({"slos": ["commit_to_present.p99<1kg"]}, "expected a value in"),
-        ({"vary": "name"}, "with a number"),
+        ({"vary": "name"}, "with a numeric value"),
         ({"vary": "machine.ram"}, "no such key"),
         ({"smallest": ["seed"]}, "one of the varied keys"),
         ({"confidence": 1.0}, "between 0.5 and 1"),

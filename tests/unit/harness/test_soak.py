@@ -57,4 +57,4 @@ def test_a_failed_soak_names_criterion_and_client(tmp_path: Path) -> None:
     assert not result.passed
     assert "crashes: required == 0, measured 1" in result.diagnostics
     assert "memory.leak: required == 0 kb, measured 8 kb" in result.diagnostics
-    assert any(line.startswith("client 0 (rendering): 1 lives, 1 crashes") for line in result.diagnostics)
+    assert any(line.startswith("client 0 (rendering): 1 instances, 1 crashes") for line in result.diagnostics)

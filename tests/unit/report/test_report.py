@@ -74,7 +74,7 @@ def test_a_page_can_be_read_without_seeing_it(pair: tuple[Run, Run]) -> None:
     page = html.runs_page(pair, check=CHECK)
     figures = re.findall(r'<svg role="img" aria-label="([^"]*)"', page)
     assert len(figures) == page.count("<svg") and all(figures)
-    assert "share of samples up to against commit to present, µs: " in " | ".join(figures)
+    assert "fraction of samples at or below against commit to present, µs: " in " | ".join(figures)
     assert page.count("<table><caption>") == page.count("<table")
     assert page.count("<th scope=") == len(re.findall(r"<th\b", page))
     assert not re.search(r"<th[^>]*></th>", page)
