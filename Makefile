@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Two workers; one that runs out of tests takes some from the other, for single tests take from nothing to minutes.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test soak lint calibrate notebooks docs setup model qemu clean
+.PHONY: demo test soak lint calibrate notebooks docs reference setup model qemu clean
 
 demo: .venv/.ready qemu ## predict a scenario, measure it on the kernel, compare
 	$(BIN)/rayos demo
@@ -30,6 +30,9 @@ notebooks: setup ## execute every notebook
 
 docs: setup ## build the documentation as a site, into site/
 	$(BIN)/mkdocs build --strict --quiet
+
+reference: setup ## write the generated pages of docs/reference anew
+	$(BIN)/python docs/generate.py
 
 setup: .venv/.ready qemu model
 

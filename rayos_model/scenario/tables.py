@@ -55,9 +55,11 @@ class Machine(_Part):
     """The machine and its scheduler."""
 
     vcpus: int = Field(default=1, ge=1, le=16, description="number of CPUs")
-    memory_mb: int = Field(default=256, ge=32, le=65536)
+    memory_mb: int = Field(default=256, ge=32, le=65536, description="RAM, MiB")
     quantum_us: int = Field(default=10_000, ge=100, le=10_000_000, description="round-robin time slice")
-    compositor_priority: int = Field(default=20, ge=1, le=24)
+    compositor_priority: int = Field(
+        default=20, ge=1, le=24, description="the compositor's scheduling priority; no client's may exceed it"
+    )
     disk_mb: int = Field(default=0, ge=0, le=4096, description="size of the disk; 0: the machine has none")
     disk_latency_us: float = Field(default=80.0, ge=0, le=1e6, description="what the disk takes for any request")
     disk_mb_per_s: float = Field(
@@ -75,8 +77,12 @@ class Machine(_Part):
         lt=1 << 32,
         description="makes interrupts between processors late, to try another interleaving; 0: none is",
     )
-    ping_interval_s: float = Field(default=5.0, gt=0, le=1e6)
-    hang_timeout_s: float = Field(default=4.0, gt=0, le=1e6)
+    ping_interval_s: float = Field(
+        default=5.0, gt=0, le=1e6, description="time between two ping rounds of the compositor, s"
+    )
+    hang_timeout_s: float = Field(
+        default=4.0, gt=0, le=1e6, description="a client that leaves a ping unanswered for this long has hung, s"
+    )
     respawn_ms: float = Field(
         default=100.0, gt=0, le=1e6, description="a client lost to a fault is replaced after this"
     )
@@ -92,8 +98,8 @@ class Limits(_Part):
     """What one client may hold at most; 0 is no limit."""
 
     client_memory_kb: int = Field(default=0, ge=0, le=1 << 21, description="shared memory")
-    client_surfaces: int = Field(default=0, ge=0, le=1 << 20)
-    client_pools: int = Field(default=0, ge=0, le=1 << 20)
+    client_surfaces: int = Field(default=0, ge=0, le=1 << 20, description="wl_surface objects")
+    client_pools: int = Field(default=0, ge=0, le=1 << 20, description="wl_shm_pool objects")
 
 
 RECOVERY_LIMIT_S: Final = 5.0
@@ -103,7 +109,7 @@ RECOVERY_LIMIT_S: Final = 5.0
 class Network(_Part):
     """A network with a remote display, to which the server sends what is on screen at each heartbeat."""
 
-    heartbeat_ms: float = Field(default=100.0, ge=1, le=1e6)
+    heartbeat_ms: float = Field(default=100.0, ge=1, le=1e6, description="time between two updates")
     timeout_ms: float = Field(default=350.0, gt=0, le=1e6, description="unanswered for so long: the session is lost")
     latency_us: float = Field(default=200.0, ge=0, le=1e6, description="each way")
 
@@ -123,15 +129,15 @@ class Network(_Part):
 class Fault(_Part):
     """A source of failures: one at `at_s`, or `rate_hz` a second, each at a random instant of its period."""
 
-    kind: FaultKindName
+    kind: FaultKindName = Field(description="what fails")
     variant: str | None = Field(default=None, description="of the kind; default: drawn")
     target: int | Literal["random"] = Field(default="random", description="a client id, or random")
     group: int | None = Field(default=None, ge=0, description="random among the clients of this group, by index")
-    at_s: float | None = Field(default=None, ge=0)
-    rate_hz: float | None = Field(default=None, gt=0, le=1000)
+    at_s: float | None = Field(default=None, ge=0, description="one failure, at this time")
+    rate_hz: float | None = Field(default=None, gt=0, le=1000, description="failures per second")
     count: int = Field(default=(1 << 32) - 1, ge=1, lt=1 << 32, description="at most so many")
     duration_s: float | None = Field(default=None, gt=0, le=1e6, description=f"{', '.join(LASTING)}: how long it lasts")
-    start_s: float = Field(default=0.0, ge=0)
+    start_s: float = Field(default=0.0, ge=0, description="no failure before this time")
     end_s: float | None = Field(default=None, gt=0, description="default: 5 s, the recovery limit, before the end")
 
     @model_validator(mode="after")
@@ -157,7 +163,7 @@ class Display(_Part):
 
     width: int = Field(default=1280, ge=64, le=7680, description="pixels")
     height: int = Field(default=720, ge=64, le=4320, description="pixels")
-    refresh_hz: float = Field(default=60.0, ge=1, le=1000)
+    refresh_hz: float = Field(default=60.0, ge=1, le=1000, description="vblanks per second")
     repaint_window_us: int = Field(default=7000, ge=1, description="composition starts this long before the vblank")
 
     @model_validator(mode="after")
@@ -181,17 +187,22 @@ class Input(_Part):
 class ClientGroup(_Part):
     """`count` clients alike. Times between their actions are `gap`; between a cause and their reaction, `think`."""
 
-    count: int = Field(default=1, ge=1, le=MAX_CLIENTS)
-    workload: WorkloadName
-    surface: tuple[Annotated[int, Field(ge=1, le=7680)], Annotated[int, Field(ge=1, le=4320)]] = (256, 256)
+    count: int = Field(default=1, ge=1, le=MAX_CLIENTS, description="number of clients in the group")
+    workload: WorkloadName = Field(description="what each client does")
+    surface: tuple[Annotated[int, Field(ge=1, le=7680)], Annotated[int, Field(ge=1, le=4320)]] = Field(
+        default=(256, 256), description="width and height of the main window, pixels"
+    )
     rate_hz: float | None = Field(default=None, gt=0, le=10_000, description="actions a second; default by workload")
     damage: float | None = Field(default=None, ge=0, le=1, description="share of the surface's rows repainted a frame")
-    think: Distribution = ZERO
-    gap: Distribution | None = None
-    start_s: float = Field(default=0.0, ge=0)
+    think: Distribution = Field(default=ZERO, description="time from a cause to the reaction; default: 0")
+    gap: Distribution | None = Field(
+        default=None,
+        description="time between actions; default: mean 1/rate, exponential for input and editor, else constant",
+    )
+    start_s: float = Field(default=0.0, ge=0, description="when the group's first client starts")
     stagger_ms: float = Field(default=10.0, ge=0, description="time between the starts of two clients of the group")
     lifetime_s: float | None = Field(default=None, gt=0, description="a client leaves after this and is started anew")
-    priority: int = Field(default=10, ge=1, le=24)
+    priority: int = Field(default=10, ge=1, le=24, description="scheduling priority; a greater number preempts")
     transfer_bytes: int = Field(
         default=1024, ge=1, le=1 << 20, description="size of dropped data, or of the largest of what is copied"
     )
@@ -242,11 +253,13 @@ class Load(_Part):
     """Background load. With `steps`, each level (a share of all of it) is applied for `step_s`, one after the other."""
 
     cpu_threads: int = Field(default=0, ge=0, le=256, description="computing threads")
-    cpu_priority: int = Field(default=10, ge=1, le=24)
+    cpu_priority: int = Field(default=10, ge=1, le=24, description="their scheduling priority")
     memory_fraction: float = Field(default=0.0, ge=0, le=1, description="share of all memory to be in use")
     disk_iops: int = Field(default=0, ge=0, le=10_000_000, description="disk requests a second")
     disk_depth: int = Field(default=8, ge=1, le=64, description="disk requests in flight")
-    steps: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(default=(), max_length=LOAD_STEPS)
+    steps: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+        default=(), max_length=LOAD_STEPS, description="levels, each a share of the load; none: all of it throughout"
+    )
     step_s: int = Field(default=5, ge=1, le=3600, description="how long each step lasts, whole seconds")
     latency_limit_ms: float | None = Field(
         default=None, gt=0, description="a second whose p99 of commit-to-present exceeds it takes the load a step down"
@@ -271,8 +284,8 @@ class Load(_Part):
 class TimelineEvent(_Part):
     """Something that happens to clients at a time, ns precision; kernel/abi.h, `enum action`."""
 
-    at_s: float = Field(ge=0)
-    action: ActionName
+    at_s: float = Field(ge=0, description="when")
+    action: ActionName = Field(description="what happens")
     group: int | None = Field(default=None, ge=0, description="index of its [[clients]]; default: all clients")
     value: int | None = Field(
         default=None,
@@ -291,16 +304,16 @@ class TimelineEvent(_Part):
 
 
 class Constraint(_Part):
-    """A rule about the order of a run's moments, named by patterns (`rayos_model.moments`).
+    """A rule about the order of a run's moments, named by patterns (`rayos_model.verdict.timeline`).
 
     With `within_s`, each `first` is followed by a `then` that soon. With `never`, none of those comes after a `first`
     before the next `then`. Otherwise both occur, and the first `first` comes before the first `then`.
     """
 
-    first: str = Field(min_length=1)
-    then: str = Field(min_length=1)
-    within_s: float | None = Field(default=None, gt=0)
-    never: str | None = Field(default=None, min_length=1)
+    first: str = Field(min_length=1, description="pattern of the earlier moment")
+    then: str = Field(min_length=1, description="pattern of the later moment")
+    within_s: float | None = Field(default=None, gt=0, description="longest time from first to then")
+    never: str | None = Field(default=None, min_length=1, description="pattern of moments forbidden in between")
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
