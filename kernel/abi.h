@@ -111,7 +111,7 @@ struct image_group { /* group_count of them follow the network */
     u64 reserved;
 };
 
-/* fault_count of them follow the groups: where failures come from (docs/mechanism.md, "Faults"). */
+/* fault_count of them follow the groups: where failures come from (docs/explanation/faults.md). */
 struct image_fault {
     u64 start_ns;      /* the first strikes here (period_ns 0), or within one period from here */
     u64 end_ns;        /* none at or after this time */
@@ -220,7 +220,7 @@ struct trace_record { /* 32 bytes */
 
 enum thread_id { THREAD_IDLE = 0, THREAD_REPORTER, THREAD_COMPOSITOR, THREAD_LAUNCHER, THREAD_INJECTOR, THREAD_DISK, THREAD_NETWORK, THREAD_CLIENT0 = 16 };
 
-/* Points close a segment of their thread's control flow (docs/mechanism.md); their order is the contract
+/* Points close a segment of their thread's control flow (docs/explanation/mechanism.md); their order is the contract
  * between kernel and model. PACK(low, high) fills the halves of arg.
  * Pixels move a step at a time, 16 bytes an instruction: a row of w pixels takes ROW_STEPS(w) steps. */
 #define STEP_PIXELS 32

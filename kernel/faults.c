@@ -1,5 +1,5 @@
 /* Where faults come from: the scenario's sources, each drawing instants, targets and variants from its own random
- * numbers (docs/mechanism.md, "Faults"), and what each kind does. The injector's thread alone uses this. */
+ * numbers (docs/explanation/faults.md), and what each kind does. The injector's thread alone uses this. */
 #include "process.h"
 #include "store.h"
 

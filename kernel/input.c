@@ -1,5 +1,5 @@
 /* Input devices: a tablet and a keyboard behind virtio-input (virtio 1.2, 5.8). The host sends an event when it is asked for
- * one at a rendezvous (docs/mechanism.md, "Input devices"); it arrives by interrupt, as it would from a hand. */
+ * one at a rendezvous (docs/explanation/compositor.md, "Input devices"); it arrives by interrupt, as from a hand. */
 #include "input.h"
 #include "memory.h"
 #include "sched.h"

@@ -1,6 +1,7 @@
 /* Spinlocks: taken and held with interrupts off, measured. No queue of those who wait: the host may not run a virtual
  * processor just when its turn has come, and all others would wait for it. Lock order: a processor takes them in the order of
- * enum lock_id only; lock.c checks it at run time, with a bit a lock in struct cpu. docs/kernel.md, "Locks". */
+ * enum lock_id only; lock.c checks it at run time, with a bit a lock in struct cpu.
+ * docs/explanation/kernel.md, "Locks". */
 #ifndef RAYOS_LOCK_H
 #define RAYOS_LOCK_H
 #include "kernel.h"

@@ -1,7 +1,7 @@
 /* Two network devices, virtio-net (virtio 1.2, 5.1), joined by the host's hub: what one sends the other receives.
  *
- * QEMU takes a frame along at the second of two notifications in a row, before the processor goes on (docs/kernel.md, "The
- * network"): when net_send returns, the frame is in the other device's ring, or lost for ever. When it is looked at is
+ * QEMU takes a frame along at the second of two notifications in a row, before the processor goes on
+ * (docs/explanation/kernel.md, "The network"): when net_send returns, the frame is in the other device's ring, or lost for ever. When it is looked at is
  * up to the caller. Interrupts come for a change of the link only. LOCK_KERNEL protects all of it. */
 #ifndef RAYOS_NET_H
 #define RAYOS_NET_H

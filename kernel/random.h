@@ -1,4 +1,4 @@
-/* PCG32 and draws from quantile tables, as docs/mechanism.md states them; the same for the kernel and its clients. */
+/* PCG32 and draws from quantile tables, as docs/explanation/mechanism.md states them; the same for both. */
 #ifndef RAYOS_RANDOM_H
 #define RAYOS_RANDOM_H
 #include "abi.h"

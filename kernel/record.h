@@ -1,4 +1,4 @@
-/* What a block of the store looks like: docs/store.md. */
+/* What a block of the store looks like: docs/explanation/store.md. */
 #ifndef RAYOS_RECORD_H
 #define RAYOS_RECORD_H
 #include "abi.h"

@@ -1,4 +1,4 @@
-/* The remote display session (docs/mechanism.md, "Remote display"): a server that sends what is on screen, and a remote
+/* The remote display session (docs/explanation/remote-display.md): a server that sends what is on screen, and a remote
  * display that shows it and answers. They share a thread, and otherwise nothing but the frames between the two devices. */
 #include "message.h"
 #include "process.h"

@@ -1,4 +1,4 @@
-/* The scheduler: docs/mechanism.md, "Scheduler policy" and "Segments and points".
+/* The scheduler: docs/explanation/scheduler.md and "Segments and points".
  *
  * Everything here runs under LOCK_KERNEL, a switch included: who is switched to releases what the one before took.
  * Invariants: a READY thread is in exactly the queue of its priority, and its context is saved; bit p of ready_map is set
@@ -35,7 +35,8 @@ static void queue_insert(struct thread *t, struct thread *after)
 
 static void queue_head(struct thread *t) { queue_insert(t, &queues[t->priority]); }
 
-/* A full quantum or, to try other interleavings, one that random draws shorten, mostly by a lot (docs/mechanism.md). */
+/* A full quantum or, to try other interleavings, one that random draws shorten, mostly by a lot
+ * (docs/explanation/scheduler.md). */
 static u64 fresh_quantum(void)
 {
     u64 full = scenario()->quantum_ns;

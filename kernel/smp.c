@@ -25,7 +25,7 @@ void smp_kick(u32 cpu)
     apic_send(cpu, IPI_FIXED | VECTOR_RESCHEDULE);
 }
 
-/* ---- Late interrupts, to try other interleavings (docs/mechanism.md) ---- */
+/* ---- Late interrupts, to try other interleavings (docs/explanation/scheduler.md) ---- */
 
 void smp_seed_delays(void)
 {

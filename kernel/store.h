@@ -1,4 +1,5 @@
-/* The store: named records on the disk, as docs/store.md lays down. Nothing here blocks: what must wait says so.
+/* The store: named records on the disk, as docs/explanation/store.md lays down.
+ * Nothing here blocks: what must wait says so.
  *
  * A put or delete goes to a block that nothing needs any more, never over the version it replaces; that one's block is free
  * only when the new version is durable. Work is cut into epochs: a flush closes the open one, has all its blocks written,

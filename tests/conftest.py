@@ -86,7 +86,8 @@ def compile_and_run(tmp_path: Path) -> Callable[..., str]:
 def repeated(run: Callable[[Path], Run], folder: Path, first: Run | None = None) -> Run:
     """One of two runs of `run` (or of `first` and one) that are the same to the byte; at most four are tried.
 
-    On a busy host QEMU makes a run in some dozens differ by nanoseconds (docs/kernel.md, "Repeating to the byte").
+    On a busy host QEMU makes a run in some dozens differ by nanoseconds
+    (docs/explanation/kernel.md, "Repeating to the byte").
     """
     runs = [] if first is None else [first]
     for number in range(4):

@@ -1,4 +1,4 @@
-/* A client: its windows, its bound globals and its workload. docs/mechanism.md, "Clients", is what it follows. */
+/* A client: its windows, its bound globals and its workload. docs/explanation/clients.md, is what it follows. */
 #ifndef RAYOS_CLIENT_H
 #define RAYOS_CLIENT_H
 #include "wire.h"

@@ -1,5 +1,6 @@
 /* Stressors: programs without a window that load the store and the memory and check what they get back. One that finds
- * anything other than what it wrote faults, which ends the run as a crash. docs/store.md says what the records hold. */
+ * anything other than what it wrote faults, which ends the run as a crash. docs/explanation/store.md says what the
+ * records hold. */
 #include "name.h"
 #include "syscall.h"
 

@@ -1,4 +1,4 @@
-/* The compositor's thread: one timed item or one batch at a time (docs/mechanism.md, "Compositor"). */
+/* The compositor's thread: one timed item or one batch at a time (docs/explanation/compositor.md). */
 #include "protocol.h"
 
 static u32 serial;

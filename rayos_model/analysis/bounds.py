@@ -1,7 +1,7 @@
 """What operational laws and queueing theory say, beside what a run measured: a sanity line, not a prediction.
 
 Sources: Denning and Buzen (1978), operational analysis; Kleinrock, Queueing Systems I (Pollaczek and Khinchine) and II
-(priorities); Kingman (1961). The frame cycle follows from docs/mechanism.md, "Repaint" and "Vblank".
+(priorities); Kingman (1961). The frame cycle follows from docs/explanation/compositor.md, "Repaint" and "Vblank".
 """
 
 from __future__ import annotations

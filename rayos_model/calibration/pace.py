@@ -1,8 +1,8 @@
 """How fast a host is now, against when it was calibrated: on platforms that run against the wall clock.
 
 What else a host does, for whom nobody here knows, makes everything on it slower or faster at once, from minute to
-minute (docs/calibration.md, "Pace"). Short runs of one calibration scenario, between those that a prediction is
-compared with, tell how much. Must not see any other run.
+minute (docs/explanation/calibration.md, "Host speed"). Short runs of one calibration scenario, between those that a
+prediction is compared with, tell how much. Must not see any other run.
 """
 
 from __future__ import annotations

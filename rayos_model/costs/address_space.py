@@ -1,7 +1,8 @@
 """What the kernel has to forget of a client's buffers when it replaces the client's address space by another.
 
-It forgets, one by one, the translations that were used since the address space was loaded (docs/kernel.md, "Address
-spaces"). Those of the program are about the same each time; those of buffers are of the pages drawn to, for which the
+It forgets, one by one, the translations that were used since the address space was loaded
+(docs/explanation/kernel.md, "Address spaces").
+Those of the program are about the same each time; those of buffers are of the pages drawn to, for which the
 kernel looks through as many pages as were ever mapped at once. Calibration asks this of a trace, the model of its walk.
 """
 

@@ -1,6 +1,7 @@
-"""In what circumstances a segment is passed: classes by which the spread of its cost is kept (docs/calibration.md).
+"""In what circumstances a segment is passed: classes by which the spread of its cost is kept.
 
-Calibration asks of a trace, the model of its walk, both in the order in which points are passed. Must not know costs.
+"Cache state" in docs/explanation/calibration.md defines them. Calibration asks of a trace, the model of its walk,
+both in the order in which points are passed. Must not know costs.
 """
 
 from __future__ import annotations

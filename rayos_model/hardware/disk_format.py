@@ -1,7 +1,7 @@
-"""The on-disk format of `docs/store.md`, read and verified without the kernel. Must not know the kernel's code.
+"""The on-disk format of `docs/explanation/store.md`, read and verified without the kernel.
 
 `format_image` makes an empty disk; `read_store` reads one and checks every block; `verify_stress` checks that what the
-disk stressors were promised is there.
+disk stressors were promised is there. Must not know the kernel's code.
 """
 
 from __future__ import annotations

@@ -32,7 +32,10 @@ _UNHURRIED: Final = Limits(boot_s=math.inf, silence_s=math.inf, total_s=math.inf
 
 
 def check_recordable(scenario: Scenario, platform: str) -> None:
-    """Raises `BadInput` where QEMU cannot record: beyond `icount`, several processors, a disk (docs/debugging.md)."""
+    """Raises `BadInput` where QEMU cannot record: beyond `icount`, several processors, a disk.
+
+    docs/how-to/record-and-replay.md says why.
+    """
     if platform != "icount":
         raise BadInput(f"platform {platform} cannot be recorded: expected icount")
     if scenario.machine.vcpus > 1:

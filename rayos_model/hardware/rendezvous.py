@@ -1,4 +1,4 @@
-"""The host's half of the rendezvous in docs/mechanism.md, and the watch over a guest that no longer comes to it.
+"""The host's half of the rendezvous in docs/explanation/rendezvous.md, and the watch over a guest that no longer comes.
 
 Must not know what lines and records mean, beyond `RAYOS_BOOT` and `RAYOS_PANIC:`.
 """

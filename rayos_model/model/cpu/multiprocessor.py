@@ -1,4 +1,4 @@
-"""Several processors: the scheduler's policy for them and the kernel lock (docs/mechanism.md, "Scheduler policy").
+"""Several processors: the scheduler's policy for them and the kernel lock (docs/explanation/scheduler.md).
 
 Which of them runs when, and how far the clock moves meanwhile, is a subclass's. Must not know what threads do.
 """
@@ -371,7 +371,7 @@ class Cpus(Processor):
         self._home[thread] = cpu
         cpu.thread, cpu.claim = thread, priority
         cpu.quantum_end = self.now + thread.quantum_left
-        if thread.space != cpu.space:  # a kernel thread is given the kernel's own (docs/kernel.md, "Locks")
+        if thread.space != cpu.space:  # a kernel thread is given the kernel's own (docs/explanation/kernel.md, "Locks")
             cpu.space = thread.space
             self.loads = cpu.loads = cpu.loads + 1
         cpu.debt += self.overheads.dispatch

@@ -1,4 +1,4 @@
-"""The processor: preemptive fixed priorities, round robin among equals (docs/mechanism.md, "Scheduler policy").
+"""The processor: preemptive fixed priorities, round robin among equals (docs/explanation/scheduler.md).
 
 A thread is a generator. It yields an int to consume that many nanoseconds of CPU, or ``BLOCK`` to wait until
 somebody calls :meth:`Processor.wake` or its deadline passes. The processor knows nothing of what threads do.

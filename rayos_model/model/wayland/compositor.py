@@ -1,6 +1,6 @@
 """The compositor: one thread that dispatches requests, paints at repaint points and flips at vblanks.
 
-Mirrors docs/mechanism.md, "Compositor". Handlers change state at once and gather the segments, measurements and
+Mirrors docs/explanation/compositor.md. Handlers change state at once and gather the segments, measurements and
 queue-writes of one item; the burst is then consumed and measurements stamped at their points within it.
 """
 
