@@ -252,22 +252,23 @@ def _number(value: float) -> str:
 
 # ---- Markers ----
 
+# Pattern of the names of a family → when it is printed.
 FAMILIES = {
     "RAYOS_SOAK": "Printed by every scenario, whatever its kind.",
     "RAYOS_STRESS": "Printed by a scenario of kind stress.",
     "RAYOS_FAILURE": "Printed by a scenario of kind failure.",
     "RAYOS_PERF": "Printed by a scenario of kind performance.",
     "RAYOS_INTEGRATION": "Printed by a scenario of kind integration.",
-    "RAYOS_PANIC": "One line without an event; its text may be missing.",
-    "RAYOS_BOOT": "One line without an event; its text may be missing.",
-    "RAYOS_DIAG": "One line without an event; its text may be missing.",
+    "RAYOS_(PANIC|BOOT|DIAG)": "Lines without an event. Their text may be missing.",
 }
+
+HEADINGS = {"RAYOS_(PANIC|BOOT|DIAG)": "RAYOS_PANIC, RAYOS_BOOT, RAYOS_DIAG"}
 
 KINDS = {
     COUNT: "whole number",
     NUMBER: "number",
     WORD: "word",
-    TEXT: "text to the end of the line",
+    TEXT: "text up to the end of the line or the next marker",
     VERDICT: "`pass` or `fail`",
     OUTCOME: "`success` or `timeout`",
 }
@@ -286,7 +287,7 @@ def markers() -> str:
         rows = [
             (_code(name), _fields(name), PRINTED_WHEN[name]) for name in GRAMMAR if re.match(rf"{family}(:|$)", name)
         ]
-        parts += [f"## {family}", about, _table(("marker", "fields", "printed when"), rows)]
+        parts += [f"## {HEADINGS.get(family, family)}", about, _table(("marker", "fields", "printed when"), rows)]
     return _page("Markers", *parts)
 
 
