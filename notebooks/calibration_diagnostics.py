@@ -9,8 +9,8 @@
 # %% [markdown]
 # # Where the model's parameters come from, and how well they are known
 #
-# Every service time of the model was fitted to runs of the kernel made for that purpose
-# ([docs/calibration.md](../docs/calibration.md)). This looks at the fit that ships with the package.
+# Every service time of the model was fitted to kernel runs made for that purpose
+# ([calibration](../docs/explanation/calibration.md)). This notebook examines the fit that ships with the package.
 
 # %%
 import pandas as pd
@@ -28,18 +28,18 @@ segments = load_segments(calibration_root() / "icount")
 pd.Series({k: parameters.provenance.get(k) for k in ("platform", "kernel_sha256", "qemu_version", "date")})
 
 # %% [markdown]
-# ## The segments that take the CPU's time
+# ## The segments that take the CPU time
 #
 # A segment is the work of one thread between two points of its control flow. `bias` is the mean residual relative to
-# the mean cost, `rms_ns` what the fit leaves unexplained.
+# the mean cost; `rms_ns` is what the fit leaves unexplained.
 
 # %%
 costs = fits(segments, parameters)
 costs.head(12).round(4)
 
 # %% [markdown]
-# Each dot is a group of equal segments; its area is their share of all CPU time. A few lie far off,
-# but what takes the time lies near the line: the table says how near.
+# Each dot is a group of equal segments; its area is their share of all CPU time. A few lie far from the line, but those
+# that take most of the time lie close to it: the table shows how close.
 
 # %%
 left = residuals(segments, parameters)
@@ -52,18 +52,18 @@ within = {f"{limit:.0%}": 100 * cpu_time[off <= limit].sum() / cpu_time.sum() fo
 pd.Series(within, name="share of CPU time, %").rename_axis("residual at most").to_frame().round(1)
 
 # %% [markdown]
-# The dearest segment, the composite pass, by itself. Its smallest passes cost more than the line says, some of the larger
-# ones a tenth or even a third less: the line knows steps, rows, blits and rectangles, and not what was painted
-# ([docs/model.md](../docs/model.md), Limits).
+# The most expensive segment is the composite pass. Its smallest passes cost more than the line predicts; some of the
+# larger ones cost a tenth or even a third less. The line knows steps, rows, blits and rectangles, and not what was
+# painted ([the model](../docs/explanation/model.md), Limits).
 
 # %%
 SVG(plots.svg(plots.residuals(left, [costs["pair"][0]])))
 
 # %% [markdown]
-# ## Can the runs tell the parameters apart?
+# ## Can the runs distinguish the parameters?
 #
-# A size that never varies alone has no coefficient of its own. These pairs are the worst; where equal sizes were seen
-# often, the model looks their cost up instead (`looked_up`).
+# A size that never varies alone has no coefficient of its own. The table shows the worst pairs. Where equal sizes were
+# seen often, the model looks up their cost instead (`looked_up`).
 
 # %%
 known = pd.DataFrame([one.to_dict() for one in identifiability(segments, parameters)]).set_index("pair")
@@ -73,9 +73,10 @@ known.sort_values("condition", ascending=False).head(8)[["fitted", "aliased", "c
 # %% [markdown]
 # ## What do predictions depend on?
 #
-# The elasticity of a metric to a parameter: per cent of the one for one per cent of the other. Each parameter is raised
-# by 10 %, all else (random numbers too) left alone; what moves a metric by less than 0.005 is left out. One second is
-# enough for means; `rayos report --calibration icount` gives quantiles and processor time as well.
+# The elasticity of a metric to a parameter is the change of the metric, in per cent, for one per cent of the parameter.
+# Each parameter is raised by 10 % while everything else, random numbers included, stays the same. Parameters that move a
+# metric by less than 0.005 are left out. One second is enough for means; `rayos report --calibration icount` adds
+# quantiles and CPU time.
 
 # %%
 depends = sensitivity(files.load("validation/mixed-4").with_overrides(duration_s=1), parameters)
@@ -85,5 +86,5 @@ depends[depends["metric"].isin(asked)].groupby("metric").head(3).set_index(["met
 ).round(2)
 
 # %% [markdown]
-# Read it before measuring anything better. Where commit-to-present is missing, no cost moves it: with so few clients its
-# frames wait for the display and not for the processor. The short latencies are sums of a few costs each.
+# Read the figure before you measure anything more precisely. Where commit-to-present is missing, no cost moves it: with
+# so few clients its frames wait for the display and not for the CPU. The short latencies are sums of a few costs each.

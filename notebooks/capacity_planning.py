@@ -7,10 +7,10 @@
 # ---
 
 # %% [markdown]
-# # Capacity planning: how many clients does it take?
+# # Capacity planning: how many clients fit?
 #
-# The model answers what-ifs in seconds. [docs/planning.md](../docs/planning.md) says how far to trust it;
-# `rayos plan … --confirm` has the answer checked on the kernel.
+# The model answers what-if questions in seconds. [Planning](../docs/explanation/planning.md) says how far to trust it;
+# `rayos plan … --confirm` checks the answer on the kernel.
 
 # %%
 import tempfile
@@ -35,7 +35,7 @@ base = api.with_changes(api.load_scenario("soak-4", duration_s=4), {"clients.*.d
 # %% [markdown]
 # ## A sweep
 #
-# Windows of 640 × 480 that repaint all of themselves: the composite pass grows with their number.
+# Windows of 640 × 480 that repaint completely: the composite pass grows with their number.
 
 # %%
 table = api.sweep(base, {"clients": [2, 6, 10, 14]}, out=scratch / "sweep.parquet", jobs=1)
@@ -49,16 +49,16 @@ axis.set(xlabel="clients", ylabel="commit-to-present p99, ms", ylim=(0, 38));
 # %% [markdown]
 # ## The largest number that meets an objective
 #
-# The search brackets, then bisects; each verdict holds at the stated confidence over replications with common random
-# numbers. That memory suffices for every client is an objective of its own.
+# The search brackets, then bisects. Each verdict holds at the stated confidence over replications with common random
+# numbers. Sufficient memory for every client is an objective too.
 
 # %%
 answer = api.plan(base, "clients", ["dropped_frames.percent<1%"], bounds=api.Range(2, 24), jobs=1, store=scratch / "points")
 answer
 
 # %% [markdown]
-# Of two machines for the same clients, that with 32 MB has no memory for more than a few; with 64 MB the display's pace
-# is what binds.
+# Of two machines for the same clients, the one with 32 MB has memory for only a few. With 64 MB the display's refresh
+# rate is the limit.
 
 # %%
 knobs = {"others": {"machine.memory_mb": [32, 64]}, "smallest": ["machine.memory_mb"], "bounds": api.Range(2, 16)}
@@ -67,7 +67,7 @@ front(api.plan(base, "clients", ["dropped_frames.percent<1%"], **knobs, jobs=1, 
 # %% [markdown]
 # ## Where the time goes
 #
-# What commit-to-present consists of, from the control-flow points of one run.
+# The parts of commit-to-present, from the trace points of one run.
 
 # %%
 run = api.run(api.with_changes(base, {"clients": 10}), trace_points=True, out=scratch / "run")
@@ -75,13 +75,14 @@ bands = split_by_band(api.latency_split(run))
 SVG(plots.svg(explain.split_figure({"10 clients": bands})))
 
 # %% [markdown]
-# Most of it is waiting for the next repaint, and the pass itself, 6.4 ms here. Composition starts 7 ms before the vblank: with
-# one client more the pass does not end in time, and every frame takes a period longer. That is the step in the sweep.
+# Most of it is the wait for the next repaint, and the pass itself, 6.4 ms here. Composition starts 7 ms before the
+# vblank. With one more client the pass does not end in time, and every frame takes a period longer. That is the step in
+# the sweep.
 #
 # ## What if?
 #
-# Any key of a scenario can be asked for. Move the slider where the notebook is live; the table below it is the same
-# question asked of a few values.
+# Every key of a scenario can be varied. Move the slider where the notebook is live; the table below it shows the same
+# for a few values.
 
 
 # %%

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # Degradation under load, and failures
 #
-# A stress test raises the load in steps and watches what that does to latency; a failure test strikes clients and
-# times the recovery. Both run here on the model; `api.system("kernel")` takes its place unchanged.
+# A stress test raises the load in steps and measures the effect on latency. A failure test strikes clients and measures
+# the recovery. Both run on the model here; `api.system("kernel")` takes its place without other changes.
 
 # %%
 import tempfile
@@ -33,7 +33,7 @@ model = api.system("model")
 # %% [markdown]
 # ## The degradation curve
 #
-# Computing threads take the processors step by step. Graceful means no fall beyond noise and no cliff.
+# Computing threads take the CPUs step by step. *Graceful* means no fall beyond noise and no cliff.
 
 # %%
 stress = StressTestHarness.for_scenario(files.load("stress-curve")).run(model, scratch / "stress")
@@ -43,8 +43,8 @@ SVG(plots.svg(plots.degradation({"model": stress.curve})))
 # %% [markdown]
 # ## Failures
 #
-# Clients crash, hang, overrun their buffers, exhaust their limits. Each loss is noticed and replaced; nobody else may
-# notice it (a cascade).
+# Clients crash, hang, overrun their buffers and exhaust their limits. Each loss is detected and the client replaced. No
+# other client may be affected; that would be a cascade.
 
 # %%
 what = files.load("failure-mixed").with_overrides(duration_s=15)
@@ -66,8 +66,9 @@ times = faults.groupby("kind").agg(["count", "mean", "max"]).round(1)
 times
 
 # %% [markdown]
-# A crash shows at once. A client that hangs, or no longer takes its events, shows when a ping goes unanswered: its recovery
-# is mostly waiting to be noticed, and `ping_interval_s` and `hang_timeout_s` decide how long. The rest is the respawn.
+# A crash is detected immediately. A client that hangs, or no longer reads its events, is detected when a ping goes
+# unanswered. Its recovery time is mostly the wait for detection, which `ping_interval_s` and `hang_timeout_s` determine.
+# The rest is the respawn.
 
 # %%
 means = times.xs("mean", axis=1, level=1).sort_values("recovered, ms")

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # A first look
 #
-# Runs the demo scenario on the model, then compares a prediction with a recorded run of the real kernel.
-# No QEMU is needed. [docs/tutorial.md](../docs/tutorial.md) does the same from the command line.
+# This notebook runs the demo scenario on the model, then compares a prediction with a recorded run of the real kernel.
+# No QEMU is needed. The [tutorial](../docs/tutorial.md) does the same from the command line.
 
 # %%
 import tempfile
@@ -46,7 +46,7 @@ pd.DataFrame([verdict.to_dict() for verdict in demo.verdicts]).set_index("metric
 SVG(plots.svg(plots.timeline([demo])))
 
 # %% [markdown]
-# The trace is a data frame away. Here: commit-to-present of each client, in milliseconds.
+# The trace is available as a data frame. Here: the commit-to-present of each client, in milliseconds.
 
 # %%
 trace = pd.DataFrame(demo.trace(TraceKind.M_COMMIT_TO_PRESENT))
@@ -56,7 +56,7 @@ latencies = trace.groupby("subject")["arg"].describe(percentiles=[0.5, 0.95, 0.9
 # %% [markdown]
 # ## Prediction against measurement
 #
-# `mixed-4` is a validation scenario: calibration never sees it. The kernel's run of it is kept below `calibration/`.
+# `mixed-4` is a validation scenario: calibration never uses it. The kernel's run of it is kept below `calibration/`.
 
 # %%
 mixed = files.load("validation/mixed-4")

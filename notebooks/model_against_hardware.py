@@ -9,8 +9,8 @@
 # %% [markdown]
 # # The model against the kernel
 #
-# How far off are the predictions? First against recorded runs of the kernel, which needs no QEMU; then, where QEMU is
-# installed, event by event against a run made here. No scenario below was used to fit a parameter.
+# How large are the prediction errors? The first part uses recorded runs of the kernel and needs no QEMU. The second part,
+# where QEMU is installed, compares event by event with a run made here. No scenario below was used to fit a parameter.
 
 # %%
 import tempfile
@@ -29,8 +29,8 @@ scratch = Path(folder.name)
 # %% [markdown]
 # ## Error by metric and scenario
 #
-# Relative errors in per cent (of CPU and dropped frames: in points). Tolerances and their reasons are in
-# [docs/metrics.md](../docs/metrics.md).
+# Relative errors in per cent; for CPU and dropped frames, in points. [Metrics](../docs/reference/metrics.md) lists the
+# tolerances with their reasons.
 
 # %%
 names = ["mixed-1", "mixed-4", "mixed-16", "mixed-64"]
@@ -48,8 +48,8 @@ SVG(plots.svg(plots.prediction_bars(check["scenarios"][2])))
 # %% [markdown]
 # ## Event by event
 #
-# Both systems draw the same random numbers, so the *n*-th event delivered to a client can be compared
-# with itself. `paired` in the cross-check says how many of them agree within 5 %.
+# Both systems draw the same random numbers, so the *n*-th event delivered to a client on one system can be compared with
+# the *n*-th on the other. `paired` in the cross-check states how many of them agree within 5 %.
 
 # %%
 small = api.load_scenario("validation/mixed-4", duration_s=5)

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # Your own marker log
 #
-# Any system that prints the markers can be looked at with the same tools: a serial console full of other chatter, CR LF
-# line ends, colours and all. `rayos markers check LOG` does the first part from the command line.
+# The same tools read the log of any system that prints the markers: a serial console with other chatter, CR LF line
+# ends, colours and all. `rayos markers check LOG` does the first part from the command line.
 
 # %%
 from collections import Counter
@@ -35,16 +35,16 @@ RAYOS_SOAK:COMPLETE:fail\r
 parsed = parse(log)
 
 # %% [markdown]
-# Nothing is lost silently: what is malformed is named with its line, families outside the grammar are kept.
+# Nothing is lost silently: a malformed marker is reported with its line, and families outside the grammar are kept.
 
 # %%
 print(*parsed.malformed, *order_problems(parsed), *(f"unknown: {item.text}" for item in parsed.unknown), sep="\n")
 pd.Series(Counter(marker.name for marker in parsed.markers), name="count").to_frame()
 
 # %% [markdown]
-# ## What it says of each second
+# ## What the log reports for each second
 #
-# A snapshot that cannot be read leaves a gap; the seconds after it stay where they are.
+# An unreadable snapshot leaves a gap; the seconds after it stay in place.
 
 # %%
 snapshot = "RAYOS_SOAK:METRICS_SNAPSHOT"

@@ -1,4 +1,5 @@
-/* Sockets between clients and the compositor: docs/mechanism.md, "Sockets". LOCK_KERNEL protects everything.
+/* Sockets between clients and the compositor: docs/explanation/compositor.md, "Sockets".
+ * LOCK_KERNEL protects everything.
  *
  * Invariants: a socket is in the ready list exactly when it has an item for the compositor; a queue's bytes are the
  * payload bytes of its messages and never exceed the capacity; the process holds one reference and, once connected, the

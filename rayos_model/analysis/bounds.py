@@ -1,7 +1,7 @@
 """Analytic bounds: operational laws and queueing formulas beside the measured values of a run. Not predictions.
 
 Sources: Denning and Buzen (1978), operational analysis; Kleinrock, Queueing Systems I (Pollaczek and Khinchine) and II
-(priorities); Kingman (1961). The frame cycle follows from docs/mechanism.md, "Repaint" and "Vblank".
+(priorities); Kingman (1961). The frame cycle follows from docs/explanation/compositor.md, "Repaint" and "Vblank".
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def sweep(
     names = metrics or SHOWN
     unknown = [name for name in names if name not in METRIC_UNITS]
     if unknown:
-        raise BadInput(f"--metric {unknown[0]}: unknown metric; docs/metrics.md lists them")
+        raise BadInput(f"--metric {unknown[0]}: unknown metric; docs/reference/metrics.md lists them")
     what = files.load(scenario_name).with_overrides(duration_s=duration, seed=seed)
     chosen = dict(map(parse_setting, settings))
     target = out or default_target(what, design(chosen, lhs, what.seed))

@@ -70,6 +70,39 @@ GRAMMAR: Final[dict[str, Fields]] = {
 }
 """Marker → its fields. `RAYOS_PANIC`, `RAYOS_BOOT` and `RAYOS_DIAG` have no event and an optional text."""
 
+PRINTED_WHEN: Final[dict[str, str]] = {
+    "RAYOS_SOAK:START": "time 0 of the scenario; the number of clients and the duration, s",
+    "RAYOS_SOAK:CLIENT_CREATED": "the launcher has created the client's process",
+    "RAYOS_SOAK:CLIENT_DESTROYED": "the launcher has freed a client that exited or was killed",
+    "RAYOS_SOAK:METRICS_SNAPSHOT": "each whole second: CPU utilisation (%), memory in use (kB), p99 of commit-to-"
+    "present (µs) and page flips of that second",
+    "RAYOS_SOAK:COMPLETE": "at the end; pass when no client crashed, hung or was disconnected and no memory leaked",
+    "RAYOS_STRESS:START": "after RAYOS_SOAK:START; the load (cpu, memory, disk, combined) and its highest level",
+    "RAYOS_STRESS:LOAD_APPLIED": "first snapshot of each level; CPU and memory utilisation (%) of that second",
+    "RAYOS_STRESS:LATENCY_SAMPLE": "each snapshot; p99 of commit-to-present of that second (µs)",
+    "RAYOS_STRESS:DEGRADATION": "end of a step, or the level is lowered; p99 of the level over that of level 0",
+    "RAYOS_STRESS:COMPLETE": "just before RAYOS_SOAK:COMPLETE, with the same verdict",
+    "RAYOS_FAILURE:INJECT": "a fault strikes; its kind and its target: a client id, heap, network or disk",
+    "RAYOS_FAILURE:DETECTED": "kernel or compositor first detects the failure; what was observed, and the target",
+    "RAYOS_FAILURE:RECOVERY_START": "recovery of the target begins",
+    "RAYOS_FAILURE:RECOVERY_COMPLETE": "the target has recovered (success), or had not within 5 s (timeout)",
+    "RAYOS_FAILURE:TEST_COMPLETE": "before RAYOS_SOAK:COMPLETE; pass when every fault was detected and recovered from "
+    "in time, no failure cascaded and RAYOS_SOAK:COMPLETE would be pass",
+    "RAYOS_PERF:PROFILE_START": "before time 0, once for each operation that is profiled",
+    "RAYOS_PERF:SAMPLE": "at the end: one latency quantile of the measured part (µs); percentile such as 99.9",
+    "RAYOS_PERF:THROUGHPUT": "at the end: frames, commits, events and clients per second of the measured part",
+    "RAYOS_PERF:MEMORY": "each whole second, after the snapshot: memory in use and its peak (kB), fragmentation (%)",
+    "RAYOS_PERF:REPORT": "at the end: one further number of the profiler, such as a maximum or a CPU share",
+    "RAYOS_INTEGRATION:SCENARIO_START": "after RAYOS_SOAK:START",
+    "RAYOS_INTEGRATION:MILESTONE": "all windows have been shown; an event of the timeline has started or is complete",
+    "RAYOS_INTEGRATION:VERIFY": "after the memory balance at the end, once for each check of the subsystems' counters",
+    "RAYOS_INTEGRATION:SCENARIO_COMPLETE": "after the checks; the scenario's verdict",
+    "RAYOS_PANIC": "the kernel panics; the reason. The run ends there",
+    "RAYOS_BOOT": "the kernel has checked the scenario image and starts to set itself up",
+    "RAYOS_DIAG": "diagnostics: a client's fault, a damaged heap object, an allocation that failed",
+}
+"""Marker → when it is printed and what its fields hold, for the reference page."""
+
 _FAMILIES: Final = frozenset(name.partition(":")[0] for name in GRAMMAR)
 _PLAIN: Final = frozenset(name for name in GRAMMAR if ":" not in name)
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")

@@ -1,4 +1,4 @@
-"""The remote display session and the network below it (docs/mechanism.md, "Remote display"), without the pictures.
+"""The remote display session and the network below it (docs/explanation/remote-display.md), without the pictures.
 
 It must not know why a link is cut.
 """

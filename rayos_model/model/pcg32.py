@@ -1,4 +1,4 @@
-"""The random numbers both systems draw: PCG32 streams and quantile tables, exactly as in `docs/mechanism.md`.
+"""The random numbers both systems draw: PCG32 streams and quantile tables, as in `docs/explanation/mechanism.md`.
 
 `tests/data/random_vectors.json` holds vectors that this module and `kernel/core/random.c` must both reproduce.
 """

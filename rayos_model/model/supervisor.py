@@ -1,4 +1,4 @@
-"""Launcher and reporter: create and free clients, print the second's snapshot (docs/mechanism.md)."""
+"""Launcher and reporter: create and free clients, print the second's snapshot (docs/explanation/supervisor.md)."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ VALIDATED_VCPUS: Final = {"icount": (1, 2, 4, 8, 16)}
 
 
 class ModelSystem:
-    """Simulates scenarios with calibrated parameters; see docs/mechanism.md for what is simulated.
+    """Simulates scenarios with calibrated parameters; see docs/explanation/mechanism.md for what is simulated.
 
     `trace_points` keeps every control-flow point in the trace, not measurements only. The CPU time of a segment is then
     its own demand, without interrupts and dispatches (the kernel's includes them, and counts them). `detectors_off`

@@ -44,7 +44,7 @@ class _Distribution(BaseModel):
 
 class Constant(_Distribution):
     dist: Literal["constant"] = "constant"
-    value_us: float = Field(default=0.0, ge=0)
+    value_us: float = Field(default=0.0, ge=0, description="the value")
 
     def quantiles_us(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.full_like(p, self.value_us)
@@ -52,7 +52,7 @@ class Constant(_Distribution):
 
 class Exponential(_Distribution):
     dist: Literal["exponential"] = "exponential"
-    mean_us: float = Field(gt=0)
+    mean_us: float = Field(gt=0, description="mean")
 
     def quantiles_us(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(-special.log1p(-p) * self.mean_us, dtype=np.float64)
@@ -60,8 +60,8 @@ class Exponential(_Distribution):
 
 class Uniform(_Distribution):
     dist: Literal["uniform"] = "uniform"
-    low_us: float = Field(ge=0)
-    high_us: float = Field(gt=0)
+    low_us: float = Field(ge=0, description="least value")
+    high_us: float = Field(gt=0, description="greatest value; at least low_us")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -75,7 +75,7 @@ class Uniform(_Distribution):
 
 class Lognormal(_Distribution):
     dist: Literal["lognormal"] = "lognormal"
-    median_us: float = Field(gt=0)
+    median_us: float = Field(gt=0, description="median")
     sigma: float = Field(gt=0, description="standard deviation of the logarithm")
 
     def quantiles_us(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -84,8 +84,8 @@ class Lognormal(_Distribution):
 
 class Gamma(_Distribution):
     dist: Literal["gamma"] = "gamma"
-    mean_us: float = Field(gt=0)
-    shape: float = Field(gt=0)
+    mean_us: float = Field(gt=0, description="mean")
+    shape: float = Field(gt=0, description="shape parameter")
 
     def quantiles_us(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(special.gammaincinv(self.shape, p) * (self.mean_us / self.shape), dtype=np.float64)

@@ -34,11 +34,11 @@ from rayos_model.scenario.tables import (
 class Scenario(_Part):
     """A complete scenario. `files.load` reads one; `with_overrides` changes duration or seed."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
-    kind: KindName = "soak"
-    description: str = ""
-    duration_s: float = Field(gt=0, le=30 * 86400)
-    seed: int = Field(default=1, ge=0, lt=1 << 63)
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", description="names the scenario and its runs")
+    kind: KindName = Field(default="soak", description="which markers it prints, and what must hold without criteria")
+    description: str = Field(default="", description="one sentence, shown by `rayos scenarios`")
+    duration_s: float = Field(gt=0, le=30 * 86400, description="length of the scenario in simulated time, s")
+    seed: int = Field(default=1, ge=0, lt=1 << 63, description="all random draws follow from it")
     warmup_s: float | None = Field(
         default=None,
         ge=0,

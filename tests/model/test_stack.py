@@ -11,7 +11,7 @@ OUTPUT = (0, 0, 400, 300)
 
 
 def painted_afresh(surfaces: dict[int, Rectangle], damage: set[Rectangle]) -> tuple[int, int, int, int]:
-    """Blits, rows, steps and groups of a pass, straight from docs/mechanism.md."""
+    """Blits, rows, steps and groups of a pass, straight from docs/explanation/compositor.md."""
     blits = rows = steps = groups = 0
     for rectangle in damage:
         clipped = intersection(rectangle, OUTPUT)

@@ -1,4 +1,4 @@
-"""Processors that take turns: the policy of docs/mechanism.md for several, checked alone."""
+"""Processors that take turns: the policy of docs/explanation/scheduler.md for several, checked alone."""
 
 from __future__ import annotations
 

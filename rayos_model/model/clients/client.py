@@ -1,4 +1,4 @@
-"""A Wayland client: its thread, its inbox, and the workloads (docs/mechanism.md, "Clients")."""
+"""A Wayland client: its thread, its inbox, and the workloads (docs/explanation/clients.md)."""
 
 from __future__ import annotations
 

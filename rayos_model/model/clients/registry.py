@@ -1,4 +1,4 @@
-"""The workloads of a desktop: media, clipboard, editor, surge, resize (docs/mechanism.md, "Clients")."""
+"""The workloads of a desktop: media, clipboard, editor, surge, resize (docs/explanation/clients.md)."""
 
 from __future__ import annotations
 

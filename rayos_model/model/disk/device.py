@@ -1,6 +1,6 @@
-"""The disk as a device: how long each request takes, which it refuses, and the driver's retries (docs/store.md).
+"""The disk as a device: how long each request takes, which it refuses, and the driver's retries.
 
-It must not know what is written, nor why anything is refused.
+docs/explanation/store.md describes both. It must not know what is written, nor why anything is refused.
 """
 
 from __future__ import annotations

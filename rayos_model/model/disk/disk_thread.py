@@ -1,4 +1,7 @@
-"""The disk thread: what moves blocks between the store and the device, and those that wait for it (docs/store.md)."""
+"""The disk thread: what moves blocks between the store and the device, and those that wait for it.
+
+docs/explanation/store.md describes it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store and the buffer cache in front of the disk (docs/store.md), without the data.
+"""The store and the buffer cache in front of the disk (docs/explanation/store.md), without the data.
 
 It walks the kernel's steps in the kernel's order: which block a put goes to, what is in the cache and what is
 written when follow from the same rules. It must not know who uses the store.

@@ -1,4 +1,4 @@
-"""What a client does once a fault has struck it; one function a kind (docs/mechanism.md, "Faults")."""
+"""What a client does once a fault has struck it; one function a kind (docs/explanation/faults.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults: where they come from, whom they strike, what becomes of each (docs/mechanism.md, "Faults")."""
+"""Faults: where they come from, whom they strike, what becomes of each (docs/explanation/faults.md)."""
 
 from __future__ import annotations
 

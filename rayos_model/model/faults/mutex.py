@@ -1,4 +1,4 @@
-"""Mutexes of client processes, with a wait-for graph (docs/mechanism.md, "Mutexes")."""
+"""Mutexes of client processes, with a wait-for graph (docs/explanation/faults.md, "Mutexes")."""
 
 from __future__ import annotations
 

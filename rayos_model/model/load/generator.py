@@ -1,4 +1,4 @@
-"""Background load: the computing processes, as many as the level says (docs/mechanism.md, "Background load")."""
+"""Background load: the computing processes, as many as the level says (docs/explanation/load.md)."""
 
 from __future__ import annotations
 

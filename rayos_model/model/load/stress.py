@@ -1,4 +1,4 @@
-"""The stress test's steps and RAYOS_STRESS lines (docs/mechanism.md, "Background load"), as in the kernel."""
+"""The stress test's steps and RAYOS_STRESS lines (docs/explanation/load.md), as in the kernel."""
 
 from __future__ import annotations
 

@@ -1,0 +1,15 @@
+/* PCG32 and draws from quantile tables, as docs/explanation/mechanism.md states them; the same for both. */
+#ifndef RAYOS_RANDOM_H
+#define RAYOS_RANDOM_H
+#include "abi.h"
+
+enum random_stream {
+    STREAM_THINK = 0, STREAM_GAP = 1, STREAM_HOSTILE = 3,      /* of a client */
+    STREAM_FAULTS = 2, STREAM_JITTER = 2, STREAM_IPI_DELAY = 3, /* of a source of faults, of none, of a processor */
+};
+
+struct random { u64 state, increment; };
+void random_seed(struct random *r, u64 seed, u32 client, u32 generation, u32 stream);
+u32 random_next(struct random *r);                       /* uniform on all 32 bits */
+u64 random_quantile(struct random *r, const u64 *table);
+#endif
