@@ -114,7 +114,7 @@ struct image_group { /* group_count of them follow the network */
     u64 reserved;
 };
 
-/* fault_count of them follow the groups: sources of injected failures (docs/mechanism.md, "Faults"). */
+/* fault_count of them follow the groups: sources of injected failures (docs/explanation/faults.md). */
 struct image_fault {
     u64 start_ns;      /* time of the only fault (period_ns 0), or start of the first period */
     u64 end_ns;        /* no fault at or after this time */
@@ -258,7 +258,7 @@ enum thread_id {
 /* groups: of windows examined */
 #define PAINTED(steps, rows, groups) ((steps) | (u64)(rows) << 28 | (u64)(groups) << 50)
 
-/* Kind of a trace record. A point (P_, below 64) ends a segment of its thread's control flow (docs/mechanism.md): the
+/* Kind of a trace record. A point (P_, below 64) ends a segment of its thread's control flow (docs/explanation/mechanism.md): the
  * order of points is the contract between kernel and model. A measurement (M_) carries a result. PACK(low, high) fills
  * both halves of arg. */
 enum trace_kind {

@@ -28,7 +28,7 @@ void smp_kick(u32 cpu)
     apic_send(cpu, IPI_FIXED | VECTOR_RESCHEDULE);
 }
 
-/* ---- Delayed IPIs, to try other interleavings (docs/mechanism.md) ---- */
+/* ---- Delayed IPIs, to try other interleavings (docs/explanation/scheduler.md) ---- */
 
 void smp_seed_delays(void)
 {

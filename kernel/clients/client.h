@@ -1,4 +1,4 @@
-/* A client: its windows, its bound globals and its workload (docs/mechanism.md, "Clients"). */
+/* A client: its windows, its bound globals and its workload (docs/explanation/clients.md). */
 #ifndef RAYOS_CLIENT_H
 #define RAYOS_CLIENT_H
 #include "clients/wire.h"

@@ -1,5 +1,5 @@
 /* Stressors: processes without a window that load the store and the memory, and verify what they read back. A mismatch
- * causes a page fault, which fails the run as a crash. docs/store.md describes the records. */
+ * causes a page fault, which fails the run as a crash. docs/explanation/store.md describes the records. */
 #include "clients/name.h"
 #include "clients/syscall.h"
 

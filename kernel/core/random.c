@@ -1,4 +1,4 @@
-/* PCG32 (docs/mechanism.md). */
+/* PCG32 (docs/explanation/mechanism.md). */
 #include "core/random.h"
 
 u32 random_next(struct random *r)

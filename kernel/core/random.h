@@ -1,4 +1,4 @@
-/* PCG32, and draws from quantile tables (docs/mechanism.md); for kernel and clients. */
+/* PCG32, and draws from quantile tables (docs/explanation/mechanism.md); for kernel and clients. */
 #ifndef RAYOS_RANDOM_H
 #define RAYOS_RANDOM_H
 #include "abi.h"

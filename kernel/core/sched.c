@@ -1,4 +1,4 @@
-/* The scheduler: ready queues, the timer, the choice of a CPU, the context switch. docs/mechanism.md, "Scheduler
+/* The scheduler: ready queues, the timer, the choice of a CPU, the context switch. docs/explanation/scheduler.md, "Scheduler
  * policy" and "Segments and points".
  *
  * Everything here runs under LOCK_KERNEL, including a switch: the next thread releases what the previous one acquired.
@@ -38,7 +38,7 @@ static void queue_insert(struct thread *t, struct list *after)
 
 static void queue_head(struct thread *t) { queue_insert(t, &queues[t->priority]); }
 
-/* A full quantum or, with a jitter_seed, a random one, mostly much shorter (docs/mechanism.md). */
+/* A full quantum or, with a jitter_seed, a random one, mostly much shorter (docs/explanation/scheduler.md). */
 static u64 fresh_quantum(void)
 {
     u64 full = scenario()->quantum_ns;

@@ -1,5 +1,5 @@
 /* Tablet and keyboard behind virtio-input (virtio 1.2, 5.8). The host sends an event when a rendezvous requests one
- * (docs/mechanism.md, "Input devices"); it arrives by interrupt. */
+ * (docs/explanation/compositor.md, "Input devices"); it arrives by interrupt. */
 #include "drivers/input.h"
 #include "arch/cpu.h"
 #include "arch/time.h"

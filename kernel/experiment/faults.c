@@ -1,5 +1,5 @@
 /* Fault injection: the scenario's sources, each of which draws instants, targets and variants from a random stream
- * (docs/mechanism.md, "Faults"), and the injection of each kind. Only the injector's thread uses this. */
+ * (docs/explanation/faults.md), and the injection of each kind. Only the injector's thread uses this. */
 #include "core/heap.h"
 #include "core/process.h"
 #include "core/random.h"

@@ -1,4 +1,4 @@
-/* The remote display session (docs/mechanism.md, "Remote display"): a server that sends the screen's content, and a
+/* The remote display session (docs/explanation/remote-display.md): a server that sends the screen's content, and a
  * remote display that shows it and answers. They share a thread, and nothing else but the frames between two devices.
  * */
 #include "remote/session.h"

@@ -1,4 +1,4 @@
-/* The layout of a block of the store (docs/store.md). */
+/* The layout of a block of the store (docs/explanation/store.md). */
 #ifndef RAYOS_RECORD_H
 #define RAYOS_RECORD_H
 #include "abi.h"

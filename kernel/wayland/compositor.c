@@ -1,4 +1,4 @@
-/* The compositor's thread: a loop over timed items and socket items (docs/mechanism.md, "Compositor"). */
+/* The compositor's thread: a loop over timed items and socket items (docs/explanation/compositor.md). */
 #include "wayland/compositor.h"
 #include "wayland/protocol.h"
 

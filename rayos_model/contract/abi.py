@@ -186,7 +186,7 @@ IMAGE_GROUP_FIELDS: Final = (
 )
 
 IMAGE_FAULT: Final = struct.Struct("<4Q6I")
-"""fault_count of them follow the groups: sources of injected failures (docs/mechanism.md, "Faults"). `struct
+"""fault_count of them follow the groups: sources of injected failures (docs/explanation/faults.md). `struct
 image_fault`.
 """
 IMAGE_FAULT_FIELDS: Final = (
@@ -433,7 +433,7 @@ class ThreadId(IntEnum):
 
 
 class TraceKind(IntEnum):
-    """Kind of a trace record. A point (P_, below 64) ends a segment of its thread's control flow (docs/mechanism.md):
+    """Kind of a trace record. A point (P_, below 64) ends a segment of its thread's control flow (docs/explanation/mechanism.md):
     the order of points is the contract between kernel and model. A measurement (M_) carries a result. PACK(low,
     high) fills both halves of arg. `enum trace_kind`.
     """

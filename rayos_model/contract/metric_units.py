@@ -8,7 +8,7 @@ OPERATIONS: Final = (
     *("commit_to_present", "buffer_commit", "event_delivery"),
     *("client_creation", "input_round_trip", "composition", "disk_request", "presentation_jitter", "configure"),
 )
-"""Operations with a latency histogram; docs/metrics.md defines them."""
+"""Operations with a latency histogram; docs/reference/metrics.md defines them."""
 
 STATISTICS: Final = ("mean", "p50", "p95", "p99", "p999", "max", "count")
 

@@ -1,4 +1,4 @@
-"""Cache-state classes of a segment: how warm the host's caches are when it runs (docs/calibration.md).
+"""Cache-state classes of a segment: how warm the host's caches are when it runs (docs/explanation/calibration.md).
 
 The spread of a segment's cost is kept per class. Calibration derives the class from a trace, the model from its walk,
 both in the order in which segments run. Must not know costs.

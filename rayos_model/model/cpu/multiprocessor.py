@@ -1,4 +1,4 @@
-"""SmpSettings processors: the scheduler's policy for them and the kernel lock (docs/mechanism.md, "Scheduler policy").
+"""SmpSettings processors: the scheduler's policy for them and the kernel lock (docs/explanation/scheduler.md).
 
 Which of them runs when, and how far the clock moves meanwhile, is a subclass's. Must not know what threads do.
 """
@@ -373,7 +373,7 @@ class Multiprocessor(Scheduler):
         self._home[thread] = cpu
         cpu.thread, cpu.claim = thread, priority
         cpu.quantum_end = self.now + thread.quantum_left
-        if thread.space != cpu.space:  # a kernel thread is given the kernel's own (docs/kernel.md, "Locks")
+        if thread.space != cpu.space:  # a kernel thread is given the kernel's own (docs/explanation/kernel.md, "Locks")
             cpu.space = thread.space
             self.space_switches = cpu.space_switches = cpu.space_switches + 1
         cpu.debt += self.overheads.dispatch_ns

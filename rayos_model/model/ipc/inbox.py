@@ -21,7 +21,7 @@ class Write:
 
 
 class Inbox:
-    """A client's bounded queue of writes (docs/mechanism.md, "Sockets")."""
+    """A client's bounded queue of writes (docs/explanation/compositor.md, "Sockets")."""
 
     __slots__ = ("_bytes", "_capacity", "_motion", "_writes")
 
