@@ -433,9 +433,9 @@ class ThreadId(IntEnum):
 
 
 class TraceKind(IntEnum):
-    """Kind of a trace record. A point (P_, below 64) ends a segment of its thread's control flow (docs/explanation/mechanism.md):
-    the order of points is the contract between kernel and model. A measurement (M_) carries a result. PACK(low,
-    high) fills both halves of arg. `enum trace_kind`.
+    """Kind of a trace record. A point (P_, below 64) ends a segment of its thread's control flow
+    (docs/explanation/mechanism.md): the order of points is the contract between kernel and model. A measurement (M_)
+    carries a result. PACK(low, high) fills both halves of arg. `enum trace_kind`.
     """
 
     # any thread
