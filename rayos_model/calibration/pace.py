@@ -1,7 +1,8 @@
 """Pace of a host: the factor by which its CPU times differ now from those at calibration.
 
 Needed on platforms that run against the wall clock: other load on the same hardware slows everything down or speeds it
-up from minute to minute (docs/explanation/calibration.md, "Host speed"). It is measured with short runs of one calibration scenario,
+up from minute to minute (docs/explanation/calibration.md, "Host speed"). It is measured with short runs of one
+calibration scenario,
 between the runs that a prediction is compared with. Must not see any other run.
 """
 

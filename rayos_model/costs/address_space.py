@@ -1,7 +1,8 @@
 """TLB footprint of a client's buffers: the work of an address-space switch.
 
 On a switch the kernel invalidates, one by one, the translations used since the address space was loaded
-(docs/explanation/kernel.md, "Address spaces"). The program's own translations are about as many each time. Those of buffers are
+(docs/explanation/kernel.md, "Address spaces"). The program's own translations are about as many each time. Those of
+buffers are
 the pages drawn to; to find them the kernel scans as many page-table entries as were ever mapped at the same time.
 Calibration computes the footprint from a trace, the model from its walk.
 """

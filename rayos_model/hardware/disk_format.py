@@ -1,4 +1,5 @@
-"""The on-disk format of `docs/explanation/store.md`, read and verified without the kernel. Must not know the kernel's code.
+"""The on-disk format of `docs/explanation/store.md`, read and verified without the kernel. Must not know the
+kernel's code.
 
 `format_image` makes an empty disk. `read_store` reads one and checks every block. `verify_stress` and `verify_work`
 check that everything whose flush was acknowledged is on the disk.

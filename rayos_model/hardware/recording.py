@@ -33,7 +33,8 @@ _UNHURRIED: Final = Limits(boot_s=math.inf, silence_s=math.inf, total_s=math.inf
 
 
 def check_recordable(scenario: Scenario, platform: str) -> None:
-    """Raises `BadInput` for what QEMU cannot record: other platforms, several vCPUs, a disk (docs/how-to/record-and-replay.md)."""
+    """Raises `BadInput` for what QEMU cannot record: other platforms, several vCPUs, a disk
+    (docs/how-to/record-and-replay.md)."""
     if platform != "icount":
         raise BadInput(f"platform {platform} cannot be recorded: expected icount")
     if scenario.machine.vcpus > 1:

@@ -1,4 +1,5 @@
-"""The host's half of the rendezvous in docs/explanation/rendezvous.md, and a watchdog for guests that no longer reach one.
+"""The host's half of the rendezvous in docs/explanation/rendezvous.md, and a watchdog for guests that no longer
+reach one.
 
 Must not know what lines and records mean, except `RAYOS_BOOT` and `RAYOS_PANIC:`.
 """

@@ -1,4 +1,5 @@
-"""SmpSettings processors that take turns on one clock, as QEMU with icount has them (docs/explanation/turn-taking.md)."""
+"""SmpSettings processors that take turns on one clock, as QEMU with icount has them
+(docs/explanation/turn-taking.md)."""
 
 from __future__ import annotations
 
