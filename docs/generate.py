@@ -16,7 +16,7 @@ from typing import Any, get_args
 import typer
 
 from rayos_model.cli.app import app
-from rayos_model.contract.markers import COUNT, GRAMMAR, NUMBER, OUTCOME, PRINTED_WHEN, TEXT, VERDICT, WORD
+from rayos_model.contract.markers import COUNT, GRAMMAR, NUMBER, OUTCOME, PRINTED_WHEN, SECONDS, TEXT, VERDICT, WORD
 from rayos_model.contract.metric_units import METRIC_UNITS, accepted_units
 from rayos_model.scenario import tables
 from rayos_model.scenario.distribution import DISTRIBUTIONS
@@ -266,6 +266,7 @@ HEADINGS = {"RAYOS_(PANIC|BOOT|DIAG)": "RAYOS_PANIC, RAYOS_BOOT, RAYOS_DIAG"}
 
 KINDS = {
     COUNT: "whole number",
+    SECONDS: "whole number of seconds",
     NUMBER: "number",
     WORD: "word",
     TEXT: "text up to the end of the line or the next marker",
