@@ -258,9 +258,9 @@ enum thread_id {
 /* groups: of windows examined */
 #define PAINTED(steps, rows, groups) ((steps) | (u64)(rows) << 28 | (u64)(groups) << 50)
 
-/* Kind of a trace record. A point (P_, below 64) ends a segment of its thread's control flow (docs/explanation/mechanism.md): the
- * order of points is the contract between kernel and model. A measurement (M_) carries a result. PACK(low, high) fills
- * both halves of arg. */
+/* Kind of a trace record. A point (P_, below 64) ends a segment of its thread's control flow
+ * (docs/explanation/mechanism.md): the order of points is the contract between kernel and model. A measurement (M_)
+ * carries a result. PACK(low, high) fills both halves of arg. */
 enum trace_kind {
     /* any thread */
     P_BLOCK = 1,      /* gives up the CPU to wait;  subject ns for which it has held the kernel lock */

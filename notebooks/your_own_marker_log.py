@@ -17,7 +17,8 @@ from collections import Counter
 
 import pandas as pd
 
-from rayos_model.contract.markers import GRAMMAR, Marker, order_problems, parse
+from rayos_model.contract.markers import GRAMMAR, Marker, parse
+from rayos_model.verdict.marker_log import judge_lines
 
 log = """\
 [    0.000000] booting\r
@@ -35,10 +36,10 @@ RAYOS_SOAK:COMPLETE:fail\r
 parsed = parse(log)
 
 # %% [markdown]
-# Nothing is lost silently: a malformed marker is reported with its line, and families outside the grammar are kept.
+# Nothing is lost silently: every problem is reported with its line, and families outside the grammar are kept.
 
 # %%
-print(*parsed.malformed, *order_problems(parsed), *(f"unknown: {item.text}" for item in parsed.unknown), sep="\n")
+print(*judge_lines(log.splitlines()).problems, *(f"unknown: {item.text}" for item in parsed.unknown), sep="\n")
 pd.Series(Counter(marker.name for marker in parsed.markers), name="count").to_frame()
 
 # %% [markdown]

@@ -1,4 +1,5 @@
-/* The scheduler: ready queues, the timer, the choice of a CPU, the context switch. docs/explanation/scheduler.md, "Scheduler
+/* The scheduler: ready queues, the timer, the choice of a CPU, the context switch. docs/explanation/scheduler.md,
+ * "Scheduler
  * policy" and "Segments and points".
  *
  * Everything here runs under LOCK_KERNEL, including a switch: the next thread releases what the previous one acquired.

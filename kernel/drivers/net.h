@@ -1,6 +1,7 @@
 /* Two network devices, virtio-net (virtio 1.2, 5.1), joined by a hub in QEMU: each receives what the other sends.
  *
- * QEMU transmits a frame at the second of two notifications in a row, before the CPU continues (docs/explanation/kernel.md, "The
+ * QEMU transmits a frame at the second of two notifications in a row, before the CPU continues
+  * (docs/explanation/kernel.md, "The
  * network"): when net_send returns, the frame is in the other device's ring, or lost. The caller decides when to
  * receive it. The devices interrupt only for a change of the link. Under LOCK_KERNEL. */
 #ifndef RAYOS_NET_H

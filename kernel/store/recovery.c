@@ -1,4 +1,5 @@
-/* Recovery at boot: reads every block of the disk and rebuilds the index from the valid ones (docs/explanation/store.md). */
+/* Recovery at boot: reads every block of the disk and rebuilds the index from the valid ones
+ * (docs/explanation/store.md). */
 #include "store/internal.h"
 #include "core/page.h"
 

@@ -1,4 +1,5 @@
-/* The store: named records on the disk (docs/explanation/store.md). Nothing here blocks: a call that would returns STORE_WAIT.
+/* The store: named records on the disk (docs/explanation/store.md). Nothing here blocks: a call that would returns
+ * STORE_WAIT.
  *
  * A put or delete goes to a block that is not needed, never over the version it replaces; the old version's block is
  * free only when the new version is durable. Work is divided into epochs: a flush closes the open epoch, writes all its

@@ -338,7 +338,7 @@ def _averages(group: pd.DataFrame, average: str) -> dict[str, float]:
 
 def _solve(x: Array, y: Array) -> Array:
     scale = np.maximum(np.abs(x).max(axis=0), 1e-12)
-    return np.asarray(nnls(x / scale, np.maximum(y, 0.0))[0] / scale, np.float64)
+    return np.asarray(nnls(x / scale, y)[0] / scale, np.float64)
 
 
 def _solve_median(x: Array, y: Array) -> Array:

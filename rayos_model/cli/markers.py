@@ -10,7 +10,7 @@ import typer
 markers_app = typer.Typer(no_args_is_help=True, help="The marker lines of serial-console logs.")
 
 
-@markers_app.command("check")
+@markers_app.command("check", epilog="Example: `rayos markers check serial.log --require SOAK`")
 def markers_check(
     log: Annotated[Path, typer.Argument(metavar="LOG", help="A serial-console log, UTF-8 text.")],
     expect: Annotated[

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from rayos_model.contract.abi import Detection
@@ -16,6 +12,7 @@ from rayos_model.errors import BadInput
 from rayos_model.metrics.collector import MetricsCollector
 from rayos_model.metrics.metrics import Metrics
 from rayos_model.model.disk.store import Contents
+from rayos_model.model.interrupts import deferred_interrupts
 from rayos_model.model.machine import Machine
 from rayos_model.run.system import Progress, ProgressFn
 from rayos_model.run.writer import RunWriter
@@ -79,31 +76,6 @@ class ModelSystem:
             writer.provenance(extrapolation=f"no kernel run on {vcpus} vCPUs of {platform} was compared with the model")
         if unseen := machine.segments_not_calibrated:
             writer.provenance(segments_not_calibrated=unseen)
-
-
-@contextmanager
-def deferred_interrupts() -> Iterator[Callable[[], None]]:
-    """Holds Ctrl-C back while compiled code runs; the block calls what it is given now and then, which lets it through.
-
-    A signal handler that raises in the middle of compiled code can abort the process. Where another thread than the
-    main one runs the model, or the handler is not one of Python's, signals are left as they are.
-    """
-    handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler) or threading.current_thread() is not threading.main_thread():
-        yield lambda: None
-        return
-    held: list[tuple[int, FrameType | None]] = []
-
-    def check() -> None:
-        if held:
-            handler(*held.pop())
-
-    signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
-    try:
-        yield check
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    check()
 
 
 def simulate(scenario: Scenario, parameters: Parameters) -> Metrics:

@@ -29,7 +29,7 @@ from rayos_model.toolchain.sources import COMPILED, PACKAGE, modules, sources_sh
 
 INTERPRETED: Final = "RAYOS_INTERPRETED"
 """Environment variable; if it is not empty, no build is used."""
-_LEFT_OUT: Final = ("__init__", "system")
+_LEFT_OUT: Final = ("__init__", "interrupts", "system")
 _GROUP: Final = "rayos_model"
 _KEPT: Final = 8
 """Number of builds that the cache keeps."""

@@ -204,7 +204,7 @@ def test_every_tolerance_gives_its_reason_and_is_of_a_known_metric() -> None:
 
 
 def test_the_manual_states_each_tolerance_and_its_reason() -> None:
-    manual = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    manual = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
     for tolerance in TOLERANCES.values():
         size = f"{100 * tolerance.size:g} %" if tolerance.relative else f"{tolerance.size:g} points"
         assert f"| {size} | {tolerance.reason} |" in manual
