@@ -1,6 +1,5 @@
 /* The scheduler: ready queues, the timer, the choice of a CPU, the context switch. docs/explanation/scheduler.md,
- * "Scheduler
- * policy" and "Segments and points".
+ * "Scheduler policy" and "Segments and points".
  *
  * Everything here runs under LOCK_KERNEL, including a switch: the next thread releases what the previous one acquired.
  * Invariants: a READY thread is in exactly the queue of its priority, and its context is saved; bit p of ready_map is
