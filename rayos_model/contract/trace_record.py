@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rayos_model.contract.abi import STEP_PIXELS, TRACE_RECORD, TRACE_RECORD_FIELDS
+from rayos_model.contract.abi import TRACE_RECORD, TRACE_RECORD_FIELDS
 
 _FORMATS: Final = {"Q": "<u8", "I": "<u4", "H": "<u2", "B": "u1"}
 _CODES: Final = "".join(code * int(count or 1) for count, code in re.findall(r"(\d*)([QIHB])", TRACE_RECORD.format))
@@ -60,8 +60,3 @@ def unpack(arg: int) -> tuple[int, int]:
 def records_from_bytes(data: bytes | bytearray | memoryview) -> Records:
     """Trace records from the bytes of the ring. Raises `ValueError` when the length is not a multiple of 32."""
     return np.frombuffer(data, dtype=TRACE_DTYPE)
-
-
-def row_steps(width: int) -> int:
-    """`ROW_STEPS`: steps that move one row of `width` pixels."""
-    return -(-width // STEP_PIXELS)

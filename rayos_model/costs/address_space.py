@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from rayos_model.contract.abi import STEP_PIXELS
+
 _PAGE_STEPS: Final = 32
 """Drawing steps per page: a step is 32 pixels of 4 bytes."""
 
@@ -19,6 +21,11 @@ _MAX_PAGES: Final = 68
 
 _TABLE_PAGES: Final = 512
 """Most page-table entries scanned: the one page table that holds the buffers."""
+
+
+def row_steps(width: int) -> int:
+    """`ROW_STEPS`: steps that move one row of `width` pixels."""
+    return -(-width // STEP_PIXELS)
 
 
 class AddressSpaceUse:

@@ -30,6 +30,8 @@ from rayos_model.toolchain.sources import COMPILED, PACKAGE, modules, sources_sh
 INTERPRETED: Final = "RAYOS_INTERPRETED"
 """Environment variable; if it is not empty, no build is used."""
 _LEFT_OUT: Final = ("__init__", "interrupts", "system")
+_ALSO: Final = ("costs/address_space.py",)
+"""Modules outside of `model/` that run for each frame of a client."""
 _GROUP: Final = "rayos_model"
 _KEPT: Final = 8
 """Number of builds that the cache keeps."""
@@ -57,7 +59,8 @@ class ModelBuildError(Exception):
 
 def compiled_modules() -> list[str]:
     """The compiled modules, as dotted names. Their last words are distinct, for they name the entry points."""
-    paths = (path.relative_to(PACKAGE.parent) for path in modules(("model",)) if path.stem not in _LEFT_OUT)
+    own = (path for path in modules(("model",)) if path.stem not in _LEFT_OUT)
+    paths = (path.relative_to(PACKAGE.parent) for path in (*own, *(PACKAGE / name for name in _ALSO)))
     return [".".join(path.with_suffix("").parts) for path in paths]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from rayos_model.contract.trace_record import row_steps
+from rayos_model.costs.address_space import row_steps
 from rayos_model.model.wayland.stack import GROUP, MOST_PARTS, Rectangle, Stack, intersection
 
 OUTPUT = (0, 0, 400, 300)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rayos_model.contract.abi import Action, BatchTag, Detection, ThreadId, TraceKind, Workload
 from rayos_model.contract.image import Group
-from rayos_model.contract.trace_record import row_steps
+from rayos_model.costs.address_space import row_steps
 from rayos_model.costs.boot_pages import PAGE_BYTES
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, LEAVE, Body, Thread

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from rayos_model.contract.trace_record import row_steps
+from rayos_model.costs.address_space import row_steps
 
 GROUP: Final = 8
 """Windows that are compared with a rectangle at once."""

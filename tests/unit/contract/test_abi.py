@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rayos_model.contract import abi, macros, trace_record
+from rayos_model.costs import address_space
 from tests.support.abi_generator import COMMAND, HEADER, TARGET, Declarations, declarations, generate
 
 MACROS = {
@@ -18,7 +19,7 @@ MACROS = {
     "PACK(123, 456)": trace_record.pack(123, 456),
     "PAINTED(123, 456, 789)": trace_record.painted(123, 456, 789),
     "QUEUED(123, 456, 789)": trace_record.queued(123, 456, 789),
-    "ROW_STEPS(257)": trace_record.row_steps(257),
+    "ROW_STEPS(257)": address_space.row_steps(257),
     "PACK8(3, 456)": 3 | 456 << 8,
 }
 """A use of every function-like macro, with the value of its counterpart in Python; `PACK8` has none."""
