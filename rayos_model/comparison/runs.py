@@ -44,7 +44,7 @@ class Floor:
 _EXACT = Floor(0.01, "instructions are counted, so any change is real; less than 1 % is irrelevant")
 _POINT = Floor(0.5, "half a point is one frame in 200")
 _MEDIAN = Floor(0.5, "medians of equal runs on a busy host of two cores differed by up to 56 %")
-_PACE = Floor(0.2, "paces of equal runs on a busy host of two cores differed by up to 15 %")
+_PACE = Floor(0.2, "rates of equal runs on a busy host of two cores differed by up to 15 %")
 _PAGES = Floor(0.01, "pages are counted; less than 1 % is irrelevant")
 _NONE = Floor(0.0, "must not grow at all")
 
