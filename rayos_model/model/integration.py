@@ -31,7 +31,7 @@ class Counters:
     pipe_in: int = 0
     pipe_out: int = 0
     pipe_dropped: int = 0
-    themes_told: int = 0
+    themes_sent: int = 0
     themes_followed: int = 0
 
 
@@ -139,7 +139,7 @@ class Integration:
             "input": c.input_produced == c.input_delivered + c.input_coalesced,
             "configures": c.configures_sent == c.configures_settled,
             "transfers": c.pipe_in == c.pipe_out + c.pipe_dropped,
-            "theme": c.themes_told == c.themes_followed,
+            "theme": c.themes_sent == c.themes_followed,
             "timeline": not self._abandoned
             and all(
                 index in self._complete or (index not in self._begun and event.at_ns >= duration)

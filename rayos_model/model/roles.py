@@ -50,7 +50,7 @@ class Display:
 
     @abstractmethod
     def forget_shm(self, client: Process, pages: int) -> None:
-        """A client lets go of shared memory that is still on screen."""
+        """A client releases shared memory that is still on screen."""
 
 
 class FailureLog:

@@ -63,7 +63,7 @@ class Supervisor(ProcessTable):
         self.exited(client)
 
     def exited(self, client: Process) -> None:
-        """A client's thread ended: the compositor is told, the launcher frees the process."""
+        """A client's thread ended: notifies the compositor; the launcher frees the process."""
         self.core.failures.abandon(client)
         self.failed |= client.end_reason != REASON_LEFT and not self.core.failures.is_open(client.id)
         self.core.display.close(client)

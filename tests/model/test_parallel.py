@@ -112,10 +112,10 @@ def test_who_computes_falls_asleep_if_it_pauses_while_qemu_wakes_a_processor() -
     for index in range(2):
         processor.spawn(ComputingThread(17 + index, "c", 10))
     while processor.env.peek() <= 6_000_000:
-        asleep = [one.awake for one in processor._threads].count(False)
+        sleeping = [one.awake for one in processor._threads].count(False)
         processor.env.step()
         now_asleep = [one.awake for one in processor._threads].count(False)
-        if now_asleep > asleep and processor.env.instant() > 5_500_000:
+        if now_asleep > sleeping and processor.env.instant() > 5_500_000:
             falls.append(processor.env.instant())
     assert woken
     assert woken[0] >= 5_500_000 + bql_hold_ns, "it hears of it when QEMU's lock is released"

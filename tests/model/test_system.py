@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rayos_model.calibration import load_calibration
-from rayos_model.contract.abi import TraceKind
+from rayos_model.contract.abi import ThreadId, TraceKind
 from rayos_model.contract.markers import parse
 from rayos_model.contract.trace_record import Records
 from rayos_model.costs.parameters import Parameters
@@ -189,6 +189,16 @@ def test_simulating_longer_takes_no_more_memory() -> None:
     # at the instant of looking varies by some dozens. Tables of costs, filled as sizes turn up, are dictionaries.
     assert growth(watched.objects) < 500
     assert growth(watched.list_bytes) < 720 * 8
+
+
+@pytest.mark.parametrize("vcpus", [1, 2])
+def test_a_reclaim_names_the_thread_that_allocated(vcpus: int) -> None:
+    what = files.load("validation/stress-memory-2").with_overrides(duration_s=2)
+    what = what.model_copy(update={"machine": what.machine.model_copy(update={"vcpus": vcpus})})
+    chunks = Watched(what).chunks
+    threads = [int(thread) for chunk in chunks for thread in chunk["thread"][chunk["kind"] == TraceKind.M_RECLAIM]]
+    assert len(threads) > 100
+    assert min(threads) >= ThreadId.CLIENT0
 
 
 # ---- the log -----------------------------------------------------------------------------------------

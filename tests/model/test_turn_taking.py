@@ -168,7 +168,7 @@ def test_looking_for_a_processor_costs_nothing_where_the_threads_own_is_idle() -
     costs = [processor.seek(thread, claimed) for thread in threads]
     assert sorted(claimed) == [0, 1, 2]
     assert costs == [0, 0, 20, 20]  # the third's own was claimed by one before it
-    assert processor.seek(Thread(30, "new", 10, worker(processor, [], 1)), set()) == 0  # not asleep: nobody to wake
+    assert processor.seek(Thread(30, "new", 10, worker(processor, [], 1)), set()) == 0  # not blocked: nobody to wake
 
 
 def test_the_way_out_of_the_kernel_is_a_part_of_what_follows() -> None:

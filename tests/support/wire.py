@@ -20,15 +20,13 @@ from rayos_model.contract.trace_record import Records
 FIRST_SERVER_ID: Final = 0xFF000000
 
 
-def published() -> Mapping[str, Any] | None:
-    """Interface → its requests, events and enums; None where the package is not installed."""
+def published() -> Mapping[str, Any]:
+    """Interface → its requests, events and enums."""
     found = importlib.util.find_spec("wayland")
-    for folder in (found.submodule_search_locations or ()) if found else ():
-        path = Path(folder, "protocols.json")
-        if path.is_file():
-            protocols: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return protocols
-    return None
+    assert found is not None and found.submodule_search_locations, "python-wayland is not installed"
+    path = Path(found.submodule_search_locations[0], "protocols.json")
+    protocols: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return protocols
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class OutOfMemory(Exception):
 class Client(Process):
     """One client's process; subclasses say what the workload does.
 
-    Contract for a workload: `frame(now)` hears of each frame callback, `input(now)` of each input event, other
+    Contract for a workload: `frame(now)` is called for each frame callback, `input(now)` for each input event, other
     events arrive by `event(kind, now)`; `due()` is the time of its next action (None: waits for an event);
     `act()` performs it.
     """

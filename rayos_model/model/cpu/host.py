@@ -1,15 +1,18 @@
-"""The host of a virtual machine: its scheduler (Linux' EEVDF, since 6.12), and a lock between threads (glibc's mutex).
+"""The host's scheduler: Linux' EEVDF (since 6.12), which multiplexes the threads of a virtual machine on the cores.
 
-Each core has threads that compete for it, all of one weight. A thread's *virtual runtime* is the time it has had; it is
-*eligible* while that is not above the mean of its core. Of the eligible threads that with the earliest *deadline* runs:
-a slice after the virtual runtime at which it last began one. It keeps the core until it sleeps, or has had its slice
-when a tick comes or somebody wakes there; who wakes takes the core from it at once if it is not eligible any more. A
-thread that falls asleep without being eligible goes on competing until it is: it wakes on the same core, and with what
-it had too much. Others wake on an idle core, if there is one, which takes its time to get up. An idle core takes a
-thread that waits for another, if that has not run just before and its caches are cold: at a tick, or at once when it is
-left with nothing; the latter as often as that found one lately (`NI_RANDOM`, since 6.18). A busy core looks now and
-then whether another has much more to do, and takes some of that. How much a thread makes a core do, its *load*, is the
-part of the time that it was awake lately (PELT).
+All threads have one weight. *Virtual runtime* is the CPU time a thread has had. A thread is *eligible* while its
+virtual runtime is not above the mean of its core. The eligible thread with the earliest *deadline* runs; the deadline
+is one slice after the virtual runtime at which the thread last began a slice.
+
+* Preemption: a thread runs until it sleeps, or until its slice is over at a tick or at a wake-up on its core. A
+  wake-up preempts it at once if it is no longer eligible.
+* Delayed dequeue: a thread that sleeps while it is not eligible competes until it is, and wakes on the same core.
+  Others wake on an idle core if there is one, after `wake_ns`.
+* Idle balancing: an idle core pulls a waiting thread with cold caches, at a tick, or at once when its queue becomes
+  empty. The latter is attempted with the probability of its recent success (`NI_RANDOM`, since 6.18).
+* Periodic balancing: a busy core pulls threads from a core with a much higher *load*, the recent part of the time its
+  threads were runnable (PELT).
+
 Must not know what threads do.
 """
 
@@ -24,21 +27,21 @@ from rayos_model.model.cpu.clock import Call, Clock
 from rayos_model.model.pcg32 import Random
 
 HOT_NS: Final = 500_000
-"""For so long after it has run a thread stays with its core: Linux' `sysctl_sched_migration_cost`."""
+"""Time after its last run for which a thread's caches are hot, ns: Linux' `sysctl_sched_migration_cost`."""
 LOAD_HALF_LIFE_NS: Final = 32 * 1_048_576
-"""After so long what a thread did counts half: 32 of the periods of Linux' `update_load_avg`."""
+"""Half-life of a thread's load, ns: 32 periods of Linux' `update_load_avg`."""
 MUCH_MORE_PERCENT: Final = 117
-"""Part of its own load from which on another core's is much more: `imbalance_pct` of cores that share a cache."""
-_BALANCE_NS: Final = 32_000_000  # a busy core looks so often (`busy_factor` times 1 ms a core), or half as often
-_COLD_TRIES: Final = 1  # in vain, until threads are taken that have just run: `cache_nice_tries`
+"""Ratio of loads from which cores are imbalanced, percent: `imbalance_pct` of cores that share a cache."""
+_BALANCE_NS: Final = 32_000_000  # period of periodic balancing (`busy_factor` times 1 ms a core), or half of it
+_COLD_TRIES: Final = 1  # failed attempts before hot threads are pulled: `cache_nice_tries`
 _LOOKS: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """A host: how many cores it has, for how long a thread may keep one, how often and first when that is looked at.
+    """A host: number of cores, slice, period and phase of its tick.
 
-    `wake_ns`: how long an idle core takes to run a thread that was woken, `switch_ns` any core to run another thread.
+    `wake_ns` is the time an idle core takes to run a woken thread, `switch_ns` the time of a thread switch.
     """
 
     cores: int
@@ -50,7 +53,7 @@ class HostSettings:
 
 
 class HostThread:
-    """A thread of the host, asleep at first. Two functions say what it does when it gets a core, and loses it."""
+    """A thread of the host, asleep at first; `resume` is called when it gets a core, `lose` when it loses it."""
 
     __slots__ = (
         *("awake", "core", "deadline", "lag", "load", "load_at", "lose", "protected_until", "ran_at", "resume"),
@@ -60,18 +63,18 @@ class HostThread:
     def __init__(self, resume: Callable[[], None], lose: Callable[[], None]) -> None:
         self.resume = resume
         self.lose = lose
-        self.core: Core | None = None  # where it is, or was last
+        self.core: Core | None = None  # its core, or its last one
         self.awake = False
         self.vruntime = 0
         self.deadline = 0
         self.protected_until = 0  # virtual runtime up to which it keeps the core while it is eligible
         self.lag = 0  # by how much its virtual runtime was below the mean when it left its core
-        self.ran_at = -HOT_NS  # up to when it had a core, the last time that this was looked at
-        self.load = 0.0  # part of the time that it was awake, up to `load_at`
+        self.ran_at = -HOT_NS  # end of its last known run
+        self.load = 0.0  # decayed part of the time that it was runnable, at `load_at`
         self.load_at = 0
 
     def update_load(self, now: int) -> None:
-        """Before it wakes or falls asleep, and before its load is looked at."""
+        """Decays its load to `now`; called before its state changes and before the load is read."""
         keep = 0.5 ** ((now - self.load_at) / LOAD_HALF_LIFE_NS)
         self.load = self.load * keep + (1 - keep) * self.awake
         self.load_at = now
@@ -89,15 +92,15 @@ class Core:
 
     def __init__(self) -> None:
         self.current: HostThread | None = None
-        self.competing: list[HostThread] = []  # beside the current one
-        self.since = 0  # up to when the current one's virtual runtime is known
+        self.competing: list[HostThread] = []  # besides the current thread
+        self.since = 0  # instant up to which the current thread's virtual runtime is booked
         self.ticking = False
         self.vtime = 0  # the mean when threads last competed
-        self.balance_at = 0  # when it next looks at the others' load
-        self.in_vain = 0  # how often lately another had much more to do, and nothing that could be taken
+        self.balance_at = 0  # instant of its next periodic balancing
+        self.in_vain = 0  # consecutive periodic balancings that pulled nothing
 
     def mean(self) -> int:
-        """Mean virtual runtime of those that compete, ns."""
+        """Mean virtual runtime of its threads, ns."""
         total = sum(thread.vruntime for thread in self.competing)
         number = len(self.competing)
         if self.current is not None:
@@ -107,15 +110,15 @@ class Core:
         return self.vtime
 
     def waiting(self) -> int:
-        """How many threads are awake and wait for it."""
+        """Number of runnable threads that wait for it."""
         return sum(thread.awake for thread in self.competing)
 
     def wanted(self) -> int:
-        """How many threads are awake here."""
+        """Number of runnable threads, the current one included."""
         return self.waiting() + (self.current is not None)
 
     def had_slice(self) -> bool:
-        """Whether the one that runs may be made to let go of the core."""
+        """Whether the current thread may be preempted."""
         return self.current is not None and self.current.vruntime >= self.current.protected_until
 
     def first(self) -> HostThread:
@@ -154,7 +157,7 @@ class Host:
     # ---- what threads do -------------------------------------------------------------------------
 
     def wake(self, thread: HostThread) -> None:
-        """A thread wants a core; nothing if it does already."""
+        """Makes a thread runnable; nothing if it is."""
         if thread.awake:
             return
         core = thread.core
@@ -182,7 +185,7 @@ class Host:
             self._tick_from_now(core)
 
     def sleep(self, thread: HostThread) -> None:
-        """The thread that runs on a core wants it no more."""
+        """The current thread of a core sleeps."""
         core = thread.core
         assert core is not None and core.current is thread
         self._account(core)
@@ -198,12 +201,12 @@ class Host:
     # ---- cores -------------------------------------------------------------------------------------
 
     def _core_for(self, thread: HostThread) -> Core:
-        """Where it was last, or where that is wanted an idle one; a new thread goes where the fewest are."""
+        """Core of a waking thread: its last one or an idle one; of a new thread, that with the fewest threads."""
         last = thread.core or min(self._cores, key=Core.wanted)
         return next((core for core in self._cores if not core.wanted()), last) if last.wanted() else last
 
     def _place(self, thread: HostThread, core: Core) -> None:
-        """Has a thread compete for a core, as much ahead of the others, or behind them, as it was when it left."""
+        """Adds a thread to a core's threads with the lag it had when it left."""
         others = len(core.competing) + (core.current is not None)
         lag = thread.lag + thread.lag // others if others else 0  # its coming moves the mean
         thread.core, thread.vruntime = core, core.mean() - lag
@@ -226,7 +229,7 @@ class Host:
         core.since = now
 
     def _take(self, core: Core, late_ns: int = 0, *, left: bool = False) -> None:
-        """Gives a free core, from `late_ns` on, to one that competes for it or to one that waits for another.
+        """Dispatches a thread on a free core, `late_ns` from now: one of its own, or one pulled from another core.
 
         `left`: it has just been left.
         """
@@ -247,7 +250,7 @@ class Host:
             thread.resume()
 
     def _look(self, core: Core) -> bool:
-        """Pulls as often as that was of use: looks that are left out count as in vain, a success for all of them."""
+        """Idle balancing, attempted with its recent success rate; a skipped attempt counts as a failure."""
         worth = self._share + 1
         found = self._chance.next() * _LOOKS >> 32 <= worth and self._pull(core)
         self._looks += 1
@@ -259,7 +262,7 @@ class Host:
         return found
 
     def _pull(self, core: Core) -> bool:
-        """Has one that waits for another core compete for this one, if there is a cold one."""
+        """Pulls a cold thread that waits for another core."""
         other = max(self._cores, key=Core.waiting)
         cold = self._env.instant() - HOT_NS
         waiting = [thread for thread in other.competing if thread.awake and thread.ran_at <= cold]
@@ -269,7 +272,7 @@ class Host:
         return True
 
     def _move(self, thread: HostThread, core: Core) -> None:
-        """Has a thread that waits for a core wait for another one, with what is left of its slice."""
+        """Moves a waiting thread to another core; it keeps the rest of its slice."""
         assert thread.core is not None
         self._account(thread.core)
         left_ns = thread.deadline - thread.vruntime
@@ -280,7 +283,7 @@ class Host:
         thread.deadline = thread.vruntime + left_ns
 
     def _balance(self, core: Core) -> None:
-        """Takes threads that wait for the core with the greatest load, up to the mean; who waits longest is first."""
+        """Periodic balancing: pulls waiting threads from the core with the greatest load, longest wait first."""
         now = self._env.instant()
         if now < core.balance_at or not core.wanted():
             return
@@ -298,7 +301,7 @@ class Host:
         self._tick_from_now(core)
 
     def _take_load(self, core: Core, other: Core, wanted: float) -> bool:
-        """Whether one core has taken anything from another; the more, the oftener that was in vain."""
+        """Whether one core has pulled anything from another; failed attempts lower the bar."""
         cold = self._env.instant() - (HOT_NS if core.in_vain <= _COLD_TRIES else 0)
         taken = False
         for thread in sorted(other.competing, key=lambda one: one.ran_at):
@@ -309,7 +312,7 @@ class Host:
         return taken
 
     def _switch(self, core: Core) -> None:
-        """Takes the core from the thread that runs."""
+        """Preempts the current thread of a core."""
         current = core.current
         assert current is not None
         core.current = None

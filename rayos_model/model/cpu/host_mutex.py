@@ -10,11 +10,11 @@ from rayos_model.model.cpu.host import Host, HostThread
 
 
 class Mutex:
-    """A lock between threads of the host. Who finds it taken sleeps, and gives up its core by that.
+    """A mutex between host threads. A thread that finds it owned sleeps, which frees its core.
 
-    Its owner releases it when the time has come for which it has it, if it has a core then; else as soon as it has one
-    again. That wakes the first of those who sleep for it, if any fell asleep since the last was woken; meanwhile anyone
-    who has a core may take it. Who was woken wakes the next in turn.
+    The owner releases it after its hold time, or as soon as it has a core again after that. The release wakes the
+    first sleeper if any thread fell asleep since the last wake-up; any running thread may take the mutex before the
+    woken one gets there. A woken thread wakes the next one when it releases the mutex.
     """
 
     def __init__(self, env: Clock, host: Host) -> None:
@@ -27,9 +27,9 @@ class Mutex:
         self._contended = False
 
     def take(self, thread: HostThread, ns: int) -> bool:
-        """Whether a thread that has a core gets it, to have it for `ns`; else the thread has fallen asleep."""
-        if self.taken_from(thread):
-            self.await_(thread)
+        """Takes it for `ns`; False if it is owned, and the thread, which had a core, now sleeps for it."""
+        if self.locked_against(thread):
+            self.block_on(thread)
             return False
         self._owner = thread
         if thread in self._woken:
@@ -39,22 +39,22 @@ class Mutex:
         self._env.set_alarm(self._until, Call(partial(self._expire, thread)))
         return True
 
-    def taken_from(self, thread: HostThread) -> bool:
-        """Whether another thread has it."""
+    def locked_against(self, thread: HostThread) -> bool:
+        """Whether another thread owns it."""
         return self._owner is not None and self._owner is not thread
 
     def release_at(self) -> int:
-        """When it is to be released: now if it is not taken, or if its owner has no core."""
+        """Instant of its release; now if it is free or its owner has no core."""
         now = self._env.instant()
         return max(now, self._until) if self._owner is not None and self._owner.running else now
 
-    def await_(self, thread: HostThread) -> None:
-        """A thread that has a core falls asleep until it is woken to try again."""
+    def block_on(self, thread: HostThread) -> None:
+        """A running thread sleeps until it is woken to try again."""
         self._contended = True
         self._asleep.append(thread)
         self._host.sleep(thread)
 
-    def awaited_by(self, thread: HostThread) -> bool:
+    def blocks(self, thread: HostThread) -> bool:
         """Whether a thread sleeps for it."""
         return thread in self._asleep
 

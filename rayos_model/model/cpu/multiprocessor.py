@@ -1,6 +1,6 @@
-"""SmpSettings processors: the scheduler's policy for them and the kernel lock (docs/explanation/scheduler.md).
+"""Several CPUs: the scheduler's policy for them and the kernel lock (docs/explanation/scheduler.md).
 
-Which of them runs when, and how far the clock moves meanwhile, is a subclass's. Must not know what threads do.
+A subclass decides which of them runs when, and how far the clock moves meanwhile. Must not know what threads do.
 """
 
 from __future__ import annotations
@@ -35,36 +35,36 @@ from rayos_model.model.cpu.virtual_cpu import (
 
 
 class Multiprocessor(Scheduler):
-    """SmpSettings processors that share ready queues and a kernel lock."""
+    """Several CPUs that share the ready queues and the kernel lock."""
 
     def __init__(self, env: Clock, quantum_ns: int, overheads: Overheads, several: SmpSettings) -> None:
         super().__init__(env, quantum_ns, overheads, several.jitter)
         self._seek_ns = round(overheads.cpu_search_ns * (several.vcpus - 1))
         self._cpus = [Cpu(identity, several.ipi_delay_seed) for identity in range(several.vcpus)]
         self._home: dict[Thread, Cpu] = {}  # where each thread runs, or ran last
-        self._killed: set[Thread] = set()  # that have not left their processor yet
+        self._killed: set[Thread] = set()  # killed, but still on a CPU
         self._queues: list[deque[Thread]] = [deque() for _ in range(32)]
         self._queued = 0  # bit p: priority p has a ready thread
-        self._current: Cpu | None = None  # that which executes just now
-        self._locked: Cpu | None = None  # that which holds the kernel lock
+        self._current: Cpu | None = None  # the CPU whose code executes now
+        self._locked: Cpu | None = None  # the holder of the kernel lock
 
-    # ---- what a subclass says ----------------------------------------------------------------
+    # ---- provided by a subclass ----------------------------------------------------------------
 
     @abstractmethod
     def _advance(self, cpu: Cpu, wanted: int) -> int:
-        """Gives a processor time, ns: all it wants, or less, which makes it stop."""
+        """Lets a CPU run for up to `wanted` ns; returns for how long, and if that is less, the CPU stops."""
 
     @abstractmethod
     def _timer_set(self, cpu: Cpu) -> bool:
-        """Sets a processor's timer to what it wants; whether that stops it."""
+        """Programs a CPU's timer with `Cpu.wanted`; whether that stops the CPU."""
 
     def _may_interrupt(self, cpu: Cpu) -> bool:
-        """Whether the interrupt that waits for a processor may be taken at once."""
+        """Whether a CPU can accept its pending interrupt at once."""
         return True
 
     @abstractmethod
-    def _interrupt_sent(self, cpu: Cpu) -> None:
-        """A processor has been interrupted by another, or from outside."""
+    def _interrupt_raised(self, cpu: Cpu) -> None:
+        """An interrupt is pending on a CPU."""
 
     @abstractmethod
     def _unlocked(self) -> None:
@@ -73,21 +73,21 @@ class Multiprocessor(Scheduler):
     # ---- what the rest of the model calls ---------------------------------------------------
 
     def begin(self, thread: Thread) -> None:
-        """Has a new thread run on the first processor, at the start."""
+        """Runs a new thread on the first CPU at the start of the scenario."""
         cpu = self._home[thread] = self._cpus[0]
         cpu.thread, cpu.claim, cpu.idle_since = thread, thread.priority, None
         cpu.phase, cpu.halted = Phase.LEAVE, False
         thread.state = RUNNING
         cpu.quantum_end = self.now + self.quantum_ns
         cpu.set_timer()
-        self._interrupt_sent(cpu)
+        self._interrupt_raised(cpu)
 
     def spawn(self, thread: Thread) -> None:
         """Makes a thread ready."""
         if thread.state == BLOCKED and thread.deadline is not None:
-            self._awake(thread)
+            self._cancel_sleep(thread)
         home = self._home.get(thread)
-        if home is not None and home.thread is thread:  # it has not let go of its processor, and goes on
+        if home is not None and home.thread is thread:  # it is still on its CPU and continues
             thread.state = RUNNING
             return
         thread.quantum_left = self._fresh_quantum()
@@ -95,7 +95,7 @@ class Multiprocessor(Scheduler):
         cpu = self._least_urgent(thread)
         if thread.priority > cpu.claim:
             cpu.claim = thread.priority
-            self._tell(cpu)
+            self._request_reschedule(cpu)
 
     def wake(self, thread: Thread) -> None:
         """Makes a blocked thread ready; nothing if it is not."""
@@ -103,13 +103,13 @@ class Multiprocessor(Scheduler):
             self.spawn(thread)
 
     def kill(self, thread: Thread) -> None:
-        """Ends a thread; one that runs elsewhere leaves its processor when that has heard of it."""
+        """Ends a thread; one that runs on another CPU leaves it when the IPI arrives there."""
         if thread.state == READY:
             self._dequeue(thread)
         elif thread.state == BLOCKED and thread.deadline is not None:
-            self._awake(thread)
+            self._cancel_sleep(thread)
         elif thread.state == RUNNING:
-            self._tell(self._home[thread])
+            self._request_reschedule(self._home[thread])
             self._killed.add(thread)
         thread.state = EXITED
         if not isinstance(thread, ComputingThread):
@@ -118,9 +118,9 @@ class Multiprocessor(Scheduler):
             self._current.set_timer()
 
     def seek(self, thread: Thread, claimed: set[int], *, several: bool = False) -> int:
-        """What finding a processor for a thread that is about to be woken costs, ns: nothing where its own is idle.
+        """Cost of finding a CPU for a thread that is about to be woken, ns: 0 if its last CPU is idle.
 
-        One of `several`: then also what it costs to interrupt that processor, if that has to be.
+        For one of `several` woken in a row, the cost of the IPI is included.
         """
         tell = self.overheads.bql_hold_ns if several else 0
         if thread.state != BLOCKED:
@@ -149,26 +149,26 @@ class Multiprocessor(Scheduler):
         home = self._home.get(thread, self._cpus[0])
         return home if home.claim == IDLE else min(self._cpus, key=lambda cpu: cpu.claim)
 
-    def _tell(self, cpu: Cpu) -> None:
-        """Has a processor look for another thread; it is told when the present one leaves the kernel."""
-        cpu.resched = True
+    def _request_reschedule(self, cpu: Cpu) -> None:
+        """Makes a CPU choose its thread anew; another CPU is sent an IPI when the present one leaves the kernel."""
+        cpu.need_resched = True
         current = self._current
         if current is None:
-            self._send_interrupt(cpu)
-        elif cpu is not current and cpu not in current.telling:
-            current.telling.append(cpu)
+            self._send_ipi(cpu)
+        elif cpu is not current and cpu not in current.ipi_targets:
+            current.ipi_targets.append(cpu)
 
-    def _send_interrupt(self, cpu: Cpu) -> None:
-        """Interrupts a processor, which may hear of it late."""
+    def _send_ipi(self, cpu: Cpu) -> None:
+        """Sends an IPI, which may be delivered late."""
         if cpu.delays is None:
-            self._interrupted(cpu)
+            self._ipi_arrived(cpu)
             return
         heard = self.now + (cpu.delays.next() * MAX_IPI_DELAY_NS >> 32)
-        self.env.set_alarm(heard, Call(lambda: self._interrupted(cpu)))
+        self.env.set_alarm(heard, Call(lambda: self._ipi_arrived(cpu)))
 
-    def _interrupted(self, cpu: Cpu) -> None:
-        cpu.told = True
-        self._interrupt_sent(cpu)
+    def _ipi_arrived(self, cpu: Cpu) -> None:
+        cpu.ipi_pending = True
+        self._interrupt_raised(cpu)
 
     def _enqueue(self, thread: Thread, *, head: bool) -> None:
         thread.state = READY
@@ -185,34 +185,34 @@ class Multiprocessor(Scheduler):
         if not queue:
             self._queued &= ~(1 << thread.priority)
 
-    def _awake(self, thread: Thread) -> None:
-        """Takes a sleeper from its processor; the timer of another one passes without effect."""
+    def _cancel_sleep(self, thread: Thread) -> None:
+        """Removes a sleeper from its CPU; the timer of another CPU then expires without effect."""
         cpu = self._home[thread]
-        first = thread is min(cpu.asleep, key=_by_deadline)
-        del cpu.asleep[thread]
+        first = thread is min(cpu.sleeping, key=_by_deadline)
+        del cpu.sleeping[thread]
         if cpu is self._current:
-            self.sleepers = len(cpu.asleep)
+            self.sleepers = len(cpu.sleeping)
             if first:
                 cpu.set_timer()
 
-    # ---- one processor -------------------------------------------------------------------------
+    # ---- running one CPU -------------------------------------------------------------------------
 
     def _execute(self, cpu: Cpu) -> Stop:
-        """Has a processor go on until something stops it."""
-        self._current, self.sleepers, cpu.halted = cpu, len(cpu.asleep), False
+        """Runs a CPU until something stops it."""
+        self._current, self.sleepers, cpu.halted = cpu, len(cpu.sleeping), False
         self.executing, self.space_switches = cpu.id, cpu.space_switches
         stop = self._until_stopped(cpu)
         self._current, cpu.halted = None, stop is Stop.HALTED
-        self._note_absence_from(cpu)
+        self._note_suspension(cpu)
         return stop
 
     def _until_stopped(self, cpu: Cpu) -> Stop:
         while True:
-            if cpu.debt or cpu.phase in _LOCKED:
+            if cpu.kernel_ns or cpu.phase in _LOCKED:
                 if not self._lock(cpu):
                     return Stop.SPINS
-                cpu.debt -= self._advance(cpu, cpu.debt)
-                if cpu.debt:
+                cpu.kernel_ns -= self._advance(cpu, cpu.kernel_ns)
+                if cpu.kernel_ns:
                     return Stop.TIME
             if cpu.phase is Phase.INTERRUPT:
                 self._interrupt(cpu)
@@ -224,9 +224,9 @@ class Multiprocessor(Scheduler):
             elif cpu.interrupted and self._locked is not cpu:
                 if not self._may_interrupt(cpu):
                     return Stop.AWAITS
-                cpu.debt = self._interrupt_cost_on(cpu)
+                cpu.kernel_ns = self._interrupt_cost_on(cpu)
                 cpu.phase = Phase.INTERRUPT
-                self._note_absence_from(cpu)
+                self._note_suspension(cpu)
             elif cpu.thread is None:
                 return Stop.HALTED
             else:
@@ -235,7 +235,7 @@ class Multiprocessor(Scheduler):
                     return stop
 
     def _interrupt_cost_on(self, cpu: Cpu) -> int:
-        """What the interrupt that waits for a processor takes, up to the decision who runs next."""
+        """Cost of the pending interrupt up to the scheduling decision, ns."""
         if cpu.thread is not None:
             return self.overheads.interrupt_ns
         return self.overheads.wake_up() if cpu.timer_due else self.overheads.ipi_wake_ns
@@ -245,13 +245,13 @@ class Multiprocessor(Scheduler):
             self._locked = cpu
         return self._locked is cpu
 
-    def _note_absence_from(self, cpu: Cpu) -> None:
-        """From now on the processor's thread does not get on with its burst."""
+    def _note_suspension(self, cpu: Cpu) -> None:
+        """The CPU's thread makes no progress from now on."""
         if cpu.thread is not None and cpu.thread.suspended_at is None:
             cpu.thread.suspended_at = self.now
 
     def _go_on(self, cpu: Cpu, thread: Thread) -> Stop | None:
-        """Runs the thread to the end of its burst, and a step further."""
+        """Runs the thread to the end of its burst, then takes the next step of its body."""
         if isinstance(thread, ComputingThread):
             return self._compute(cpu, thread)
         if thread.suspended_at is not None:
@@ -279,13 +279,13 @@ class Multiprocessor(Scheduler):
         thread.until = None
         return Stop.PAUSED
 
-    # ---- one processor's scheduler -----------------------------------------------------------------
+    # ---- scheduling on one CPU -----------------------------------------------------------------
 
     def _leave_kernel(self, cpu: Cpu) -> bool:
-        """Leaves the kernel; whether that stops it."""
+        """Leaves the kernel; whether that stops the CPU."""
         cpu.phase = Phase.RUN
         self._unlock(cpu)
-        self._tell_others(cpu)
+        self._send_pending_ipis(cpu)
         return cpu.wanted != cpu.armed and self._timer_set(cpu)
 
     def _unlock(self, cpu: Cpu) -> None:
@@ -293,23 +293,23 @@ class Multiprocessor(Scheduler):
             self._locked = None
             self._unlocked()
 
-    def _tell_others(self, cpu: Cpu) -> None:
-        telling, cpu.telling = cpu.telling, []
-        for other in telling:
-            self._send_interrupt(other)
+    def _send_pending_ipis(self, cpu: Cpu) -> None:
+        ipi_targets, cpu.ipi_targets = cpu.ipi_targets, []
+        for other in ipi_targets:
+            self._send_ipi(other)
 
     def _interrupt(self, cpu: Cpu) -> None:
-        """What has come for this processor: its timer, requests to look at the queue."""
+        """Handles the pending timer interrupt and IPIs of a CPU."""
         cpu.phase = Phase.LEAVE
         if cpu.timer_due:
             self._timer(cpu)
-        cpu.timer_due = cpu.told = False
-        if cpu.resched and cpu.phase is Phase.LEAVE:
+        cpu.timer_due = cpu.ipi_pending = False
+        if cpu.need_resched and cpu.phase is Phase.LEAVE:
             self._preempt(cpu)
 
     def _timer(self, cpu: Cpu) -> None:
-        for sleeper in sorted(cpu.asleep, key=_by_deadline):
-            if cpu.asleep[sleeper] > self.now:
+        for sleeper in sorted(cpu.sleeping, key=_by_deadline):
+            if cpu.sleeping[sleeper] > self.now:
                 break
             self.spawn(sleeper)
         thread = cpu.thread
@@ -317,28 +317,28 @@ class Multiprocessor(Scheduler):
             cpu.quantum_end = self.now + self._fresh_quantum()
             if self._queues[thread.priority] and thread.state == RUNNING:
                 thread.quantum_left = cpu.quantum_end - self.now
-                self._set_thread_aside(cpu, thread, head=False)
+                self._requeue(cpu, thread, head=False)
                 return
-        if not cpu.resched:
+        if not cpu.need_resched:
             cpu.set_timer()
 
     def _preempt(self, cpu: Cpu) -> None:
-        """Lets go of a thread that was killed or has blocked, or for a more urgent one."""
+        """Takes the CPU from a thread that was killed or has blocked, or that a more urgent one preempts."""
         thread = cpu.thread
-        cpu.resched = False
+        cpu.need_resched = False
         cpu.claim = IDLE if thread is None else thread.priority
         if thread is None:
             if self._queued:
                 cpu.phase = Phase.CHOOSE
         elif thread.state != RUNNING:
-            cpu.debt += thread.remaining
+            cpu.kernel_ns += thread.remaining
             thread.remaining = 0
-            self._let_go(cpu, thread)
+            self._vacate(cpu, thread)
         elif self._queued >> thread.priority > 1:
             thread.quantum_left = max(cpu.quantum_end - self.now, 0)
-            self._set_thread_aside(cpu, thread, head=True)
+            self._requeue(cpu, thread, head=True)
 
-    def _let_go(self, cpu: Cpu, thread: Thread) -> None:
+    def _vacate(self, cpu: Cpu, thread: Thread) -> None:
         cpu.thread = None
         cpu.phase = Phase.CHOOSE
         if thread in self._killed:
@@ -346,21 +346,21 @@ class Multiprocessor(Scheduler):
             if self.on_exit is not None:
                 self.on_exit(thread)
 
-    def _set_thread_aside(self, cpu: Cpu, thread: Thread, *, head: bool) -> None:
-        self._note_absence_from(cpu)
+    def _requeue(self, cpu: Cpu, thread: Thread, *, head: bool) -> None:
+        self._note_suspension(cpu)
         self._enqueue(thread, head=head)
         cpu.thread = None
         cpu.phase = Phase.CHOOSE
 
     def _choose(self, cpu: Cpu) -> None:
-        """Takes the most urgent ready thread, or none."""
+        """Dispatches the most urgent ready thread, or idles."""
         cpu.phase = Phase.LEAVE
-        cpu.resched = False
+        cpu.need_resched = False
         if not self._queued:
             cpu.claim = IDLE
             if cpu.idle_since is None:
                 cpu.idle_since = self.now
-                cpu.debt += self.overheads.idle_lock_hold_ns
+                cpu.kernel_ns += self.overheads.idle_lock_hold_ns
             cpu.set_timer()
             return
         if cpu.idle_since is not None:
@@ -376,23 +376,23 @@ class Multiprocessor(Scheduler):
         if thread.space != cpu.space:  # a kernel thread is given the kernel's own (docs/explanation/kernel.md, "Locks")
             cpu.space = thread.space
             self.space_switches = cpu.space_switches = cpu.space_switches + 1
-        cpu.debt += self.overheads.dispatch_ns
+        cpu.kernel_ns += self.overheads.dispatch_ns
         cpu.set_timer()
         if cpu.wanted != cpu.armed:
             self.timer_set_for[thread.index] = self.now
         if not (thread.remaining or isinstance(thread, ComputingThread)):
-            cpu.phase = Phase.RUN  # to the end of the system call in which it blocked
+            cpu.phase = Phase.RUN  # finish the system call in which it blocked
 
     def _step(self, cpu: Cpu, thread: Thread) -> None:
         """Resumes the body until it wants CPU time, blocks or ends; the latter two after `trailing`, ns."""
         if thread.state == BLOCKED and thread.deadline is not None and thread.deadline <= self.now:
-            self._awake(thread)  # passed meanwhile
+            self._cancel_sleep(thread)  # passed meanwhile
             thread.state = RUNNING
         if thread.state != RUNNING:
-            self._let_go(cpu, thread)
+            self._vacate(cpu, thread)
             return
         thread.locked_from = NEVER
-        if thread.leaving:  # has come to the end of the way out of the kernel, and goes on behind it
+        if thread.leaving:  # the kernel exit is done
             thread.leaving = False
             self._begin_burst(cpu, thread, 0)
             return
@@ -423,7 +423,7 @@ class Multiprocessor(Scheduler):
         thread.burst, thread.remaining = burst, burst - done
         thread.origin = self.now - done
         thread.interruptions = []
-        if cpu.resched:
+        if cpu.need_resched:
             self._preempt(cpu)
         if cpu.phase is Phase.RUN and not (self._locked is cpu and thread.locked_from == 0):
             cpu.phase = Phase.LEAVE
@@ -432,7 +432,7 @@ class Multiprocessor(Scheduler):
         if thread.deadline is not None:
             if thread.deadline <= self.now:
                 return False
-            cpu.asleep[thread] = thread.deadline
-            self.sleepers = len(cpu.asleep)
+            cpu.sleeping[thread] = thread.deadline
+            self.sleepers = len(cpu.sleeping)
         thread.state = BLOCKED
         return True

@@ -1,11 +1,9 @@
-"""SmpSettings processors that run at once on the cores of a host: QEMU with multi-threaded TCG.
+"""vCPUs in parallel on the cores of a host: QEMU with multi-threaded TCG (docs/explanation/parallel.md).
 
-Each is a thread of the host, which lets it wait where more of them want a core than there are (host.py). QEMU's main
-loop is one more, which sees to timers. What goes through QEMU needs its one big lock: to tell another processor
-something, to set a timer and to have it expire, to accept an interrupt, and to pause, as who waits for the kernel lock
-does all the time and who computes now and then. Waking a thread of the host is what takes time there; the lock is had
-for the rest of it in no time, but who finds it taken falls asleep.
-Must not know what threads do.
+Each vCPU is a thread of the host, whose scheduler multiplexes the cores (host.py). QEMU's main loop is one more thread;
+it handles timers. Sending an IPI, setting or expiring a timer, accepting an interrupt and `pause` need the Big QEMU
+Lock (BQL). A vCPU that waits for the kernel lock pauses all the time, a computing one now and then. Only waking a host
+thread takes time under the BQL; a thread that finds the BQL owned sleeps. Must not know what threads do.
 """
 
 from __future__ import annotations
@@ -24,12 +22,15 @@ from rayos_model.model.cpu.thread import Overheads
 from rayos_model.model.cpu.virtual_cpu import ComputingThread, Cpu, Phase, SmpSettings, Stop
 from rayos_model.model.pcg32 import Random
 
-SPINNERS_MEET_NS: Final = 4_000_000
-"""Mean time until two that spin on different cores want QEMU's lock at one instant, and one of them falls asleep."""
+SPIN_COLLISION_NS: Final = 4_000_000
+"""Mean time until two vCPUs that spin on different cores want the BQL at the same instant, ns; one then sleeps.
+
+Read from `sched_switch` traces of the host, which show one to several milliseconds (docs/explanation/parallel.md).
+"""
 
 
 def _rest_of_step(left_ns: int) -> int:
-    """What is left of a step when `left_ns` are of a computing process's turn: each is half of what remains of that."""
+    """Rest of a computing process's step with `left_ns` of its turn left; a step is half of the remaining turn."""
     after = COMPUTE_TURN_NS // 2
     while after >= left_ns:
         after //= 2
@@ -37,7 +38,7 @@ def _rest_of_step(left_ns: int) -> int:
 
 
 class Parallel(Multiprocessor):
-    """SmpSettings processors on the cores of a host; SimPy's clock is theirs."""
+    """Several vCPUs on the cores of a host; their clock is SimPy's."""
 
     def __init__(
         self,
@@ -53,18 +54,18 @@ class Parallel(Multiprocessor):
         self._chance = chance
         self._wake_ns = settings.wake_ns
         self._host = Host(env, settings, chance)
-        self._qemu = Mutex(env, self._host)
-        self._threads = [HostThread(partial(self._proceed, cpu), partial(self._lose_core, cpu)) for cpu in self._cpus]
-        self._main_loop = HostThread(self._see_to_timers, lambda: None)
-        self._expired: list[Cpu] = []  # whose timers the main loop has to see to
-        self._busy: dict[Cpu, tuple[int, Alarm | None]] = {}  # since when, and what ends it
-        self._spinning: list[Cpu] = []  # and have a core
-        self._meeting = False  # two of them do, some time
+        self._bql = Mutex(env, self._host)
+        self._threads = [HostThread(partial(self._proceed, cpu), partial(self._lost_core, cpu)) for cpu in self._cpus]
+        self._main_loop = HostThread(self._expire_timers, lambda: None)
+        self._expired: list[Cpu] = []  # with an expired timer that the main loop has not handled
+        self._busy: dict[Cpu, tuple[int, Alarm | None]] = {}  # busy since, and the event that ends it
+        self._spinning: list[Cpu] = []  # vCPUs that spin for the kernel lock on a core
+        self._collision_scheduled = False  # a collision of two spinners is scheduled
 
-    # ---- what the policy asks --------------------------------------------------------------------
+    # ---- required by the policy --------------------------------------------------------------------
 
     def _advance(self, cpu: Cpu, wanted: int) -> int:
-        """Time passes in SimPy: nothing is given at once."""
+        """Schedules the end of the stretch in SimPy; no time passes at once."""
         if wanted:
             end = Call(partial(self._proceed, cpu))
             self._busy[cpu] = self.now, end
@@ -72,44 +73,44 @@ class Parallel(Multiprocessor):
         return 0
 
     def _compute(self, cpu: Cpu, thread: ComputingThread) -> Stop:
-        """Busy until it is interrupted; it pauses at the end of each turn, or of a step if the turn is over by then."""
+        """Busy until an interrupt; pauses at the end of each turn, or of a step if the turn is over by then."""
         thread.until = self.now + COMPUTE_TURN_NS if thread.until is None else max(thread.until, self.now + thread.rest)
         self._busy[cpu] = self.now, None
         self._pause(cpu)
         return Stop.TIME
 
     def _interrupt_cost_on(self, cpu: Cpu) -> int:
-        """How long an idle one takes to wake, it spends asleep."""
+        """An idle vCPU spends its wake-up time asleep, not here."""
         return self.overheads.interrupt_ns
 
     def _may_interrupt(self, cpu: Cpu) -> bool:
-        return self._take_qemu(self._threads[cpu.id], 0)
+        return self._take_bql(self._threads[cpu.id], 0)
 
     def _leave_kernel(self, cpu: Cpu) -> bool:
         cpu.phase = Phase.LEAVE
         self._unlock(cpu)
         thread, sets_timer = self._threads[cpu.id], cpu.wanted != cpu.armed
-        if cpu.telling or sets_timer:
+        if cpu.ipi_targets or sets_timer:
             first = sets_timer and self._is_first(cpu.wanted)
-            if not self._take_qemu(thread, self._to_wake(cpu.telling) + (first and not self._main_loop.awake)):
+            if not self._take_bql(thread, self._count_asleep(cpu.ipi_targets) + (first and not self._main_loop.awake)):
                 return True
-            self._tell_others(cpu)
+            self._send_pending_ipis(cpu)
             if sets_timer:
                 self._timer_set(cpu)
             if first:
-                self._when_released(partial(self._rouse, self._main_loop))
+                self._when_released(partial(self._wake_host_thread, self._main_loop))
         cpu.phase = Phase.RUN
         return not thread.running
 
     def _is_first(self, deadline: int) -> bool:
-        """Whether no timer is set to anything earlier: the main loop has to know that at once."""
+        """Whether a deadline is the earliest of all timers, of which the main loop is notified at once."""
         return deadline != NEVER and all(deadline <= other.armed for other in self._cpus)
 
     def _timer_set(self, cpu: Cpu) -> bool:
         deadline = cpu.armed = cpu.wanted
         if deadline == NEVER:
             return False
-        woken_ns = 2 * self._wake_ns  # the main loop, and it the processor
+        woken_ns = 2 * self._wake_ns  # the main loop, then the vCPU
         late = max(self.overheads.wake_up() - self.overheads.interrupt_ns - woken_ns, 0)
 
         def expire() -> None:
@@ -120,13 +121,13 @@ class Parallel(Multiprocessor):
                 return
             cpu.armed = NEVER
             self._expired.append(cpu)
-            self._rouse(self._main_loop)
+            self._wake_host_thread(self._main_loop)
 
         self.env.set_alarm(max(deadline, self.env.instant()), Call(expire))
         return False
 
-    def _interrupt_sent(self, cpu: Cpu) -> None:
-        """It is noticed when who interrupts has let go of QEMU's lock."""
+    def _interrupt_raised(self, cpu: Cpu) -> None:
+        """The target notices when the sender has released the BQL."""
         self._when_released(partial(self._notice, cpu))
 
     def _notice(self, cpu: Cpu) -> None:
@@ -134,7 +135,7 @@ class Parallel(Multiprocessor):
         if thread.running:
             self._proceed(cpu)
         else:
-            self._rouse(thread)
+            self._wake_host_thread(thread)
 
     def _unlocked(self) -> None:
         waiting, self._spinning = self._spinning, []
@@ -143,102 +144,102 @@ class Parallel(Multiprocessor):
 
     # ---- QEMU ------------------------------------------------------------------------------------
 
-    def _rouse(self, thread: HostThread) -> None:
-        """Wakes a thread, but not one that sleeps for QEMU's lock."""
-        if not self._qemu.awaited_by(thread):
+    def _wake_host_thread(self, thread: HostThread) -> None:
+        """Wakes a host thread unless it sleeps for the BQL."""
+        if not self._bql.blocks(thread):
             self._host.wake(thread)
 
-    def _to_wake(self, cpus: list[Cpu]) -> int:
-        """How many threads have to be woken to interrupt these processors."""
+    def _count_asleep(self, cpus: list[Cpu]) -> int:
+        """Number of host threads to wake in order to interrupt these vCPUs."""
         return sum(not self._threads[cpu.id].awake for cpu in cpus)
 
-    def _take_qemu(self, thread: HostThread, wakes: int) -> bool:
-        """Takes QEMU's lock to wake so many; else the thread has fallen asleep. Who then pauses falls asleep, too."""
-        if not self._qemu.take(thread, wakes * self.overheads.bql_hold_ns):
+    def _take_bql(self, thread: HostThread, wakes: int) -> bool:
+        """Takes the BQL to wake `wakes` host threads, and pausing vCPUs sleep; False if the thread sleeps for it."""
+        if not self._bql.take(thread, wakes * self.overheads.bql_hold_ns):
             return False
         if wakes:
             for cpu in self._spinning.copy():
-                self._stop_for_lock(cpu)
+                self._block_on_bql(cpu)
             for cpu, (_, end) in self._busy.items():
                 if end is None:
                     self._pause(cpu)
         return True
 
     def _when_released(self, do: Callable[[], None]) -> None:
-        """Does something as soon as QEMU's lock is released, or now if its owner has no core and it may take long."""
-        self.env.set_alarm(self._qemu.release_at(), Call(do))
+        """Calls `do` when the BQL is released; at once if its owner has no core."""
+        self.env.set_alarm(self._bql.release_at(), Call(do))
 
     def _pause(self, cpu: Cpu) -> None:
-        """If QEMU's lock is taken, a processor that computes falls asleep at its next pause, if it still is by then."""
-        if not self._qemu.taken_from(self._threads[cpu.id]):
+        """A computing vCPU sleeps at its next pause if the BQL is owned then."""
+        if not self._bql.locked_against(self._threads[cpu.id]):
             return
         stretch = self._busy[cpu]
 
         def pause() -> None:
-            if self._busy.get(cpu) == stretch and self._qemu.taken_from(self._threads[cpu.id]):
-                self._stop_for_lock(cpu)
+            if self._busy.get(cpu) == stretch and self._bql.locked_against(self._threads[cpu.id]):
+                self._block_on_bql(cpu)
 
         thread, now = cpu.thread, self.env.instant()
         assert isinstance(thread, ComputingThread)
         self.env.set_alarm(now + thread.left_of_turn(now), Call(pause))
 
-    def _see_to_timers(self) -> None:
-        """What the main loop does when it has a core."""
-        if not self._take_qemu(self._main_loop, self._to_wake(self._expired)):
+    def _expire_timers(self) -> None:
+        """The main loop on a core: raises the interrupts of expired timers."""
+        if not self._take_bql(self._main_loop, self._count_asleep(self._expired)):
             return
         expired, self._expired = self._expired, []
         for cpu in expired:
             cpu.timer_due = True
-            self._interrupt_sent(cpu)
-        self._when_released(self._timers_seen_to)
+            self._interrupt_raised(cpu)
+        self._when_released(self._timers_expired)
 
-    def _timers_seen_to(self) -> None:
+    def _timers_expired(self) -> None:
         if self._main_loop.running:
-            self._qemu.release(self._main_loop)
+            self._bql.release(self._main_loop)
         if self._main_loop.running and not self._expired:
             self._host.sleep(self._main_loop)
         elif self._main_loop.running:
-            self._see_to_timers()
+            self._expire_timers()
 
     def _spin(self, cpu: Cpu) -> None:
         self._spinning.append(cpu)
-        self._meet_some_time()
+        self._schedule_collision()
 
-    def _meet_some_time(self) -> None:
-        if len(self._spinning) > 1 and not self._meeting:
-            self._meeting = True
-            wait_ns = -SPINNERS_MEET_NS * log((self._chance.next() + 1) / 2**32)
-            self.env.set_alarm(self.env.instant() + round(wait_ns), Call(self._meet))
+    def _schedule_collision(self) -> None:
+        if len(self._spinning) > 1 and not self._collision_scheduled:
+            self._collision_scheduled = True
+            wait_ns = -SPIN_COLLISION_NS * log((self._chance.next() + 1) / 2**32)
+            self.env.set_alarm(self.env.instant() + round(wait_ns), Call(self._collide))
 
-    def _meet(self) -> None:
-        """Two that spin have come upon QEMU's lock at the same instant: one has it for a moment, one falls asleep."""
-        self._meeting = False
+    def _collide(self) -> None:
+        """Two spinning vCPUs want the BQL at the same instant: one owns it for a moment, the other sleeps."""
+        self._collision_scheduled = False
         if len(self._spinning) > 1:
             which = self._chance.next() % len(self._spinning)
             loser, winner = self._spinning[which], self._threads[self._spinning[which - 1].id]
-            if not self._qemu.taken_from(winner):
-                self._qemu.take(winner, 1)
-                self._stop_for_lock(loser)
-        self._meet_some_time()
+            if not self._bql.locked_against(winner):
+                self._bql.take(winner, 1)
+                self._block_on_bql(loser)
+        self._schedule_collision()
 
-    def _stop_for_lock(self, cpu: Cpu) -> None:
-        self._lose_core(cpu)
-        self._qemu.await_(self._threads[cpu.id])
+    def _block_on_bql(self, cpu: Cpu) -> None:
+        self._lost_core(cpu)
+        self._bql.block_on(self._threads[cpu.id])
 
     # ---- time ------------------------------------------------------------------------------------
 
     def _proceed(self, cpu: Cpu) -> None:
-        """Has a processor that has a core go on from where it is."""
+        """Continues a vCPU that has a core."""
         self.now = self.env.instant()
         self._book(cpu)
         thread = self._threads[cpu.id]
-        if not self._qemu.resume(thread):
+        if not self._bql.resume(thread):
             return
         stop = self._execute(cpu)
         if stop is Stop.SPINS and thread.running:
             self._spin(cpu)
         elif stop is Stop.HALTED and thread.running:
-            self._qemu.release(thread)
+            self._bql.release(thread)
             if thread.running:
                 self._host.sleep(thread)
 
@@ -246,14 +247,14 @@ class Parallel(Multiprocessor):
         if self._threads[cpu.id].running:
             self._proceed(cpu)
 
-    def _lose_core(self, cpu: Cpu) -> None:
-        """The processor does not get on from now on."""
+    def _lost_core(self, cpu: Cpu) -> None:
+        """The vCPU makes no progress from now on."""
         self.now = self.env.instant()
         self._book(cpu)
-        self._note_absence_from(cpu)
+        self._note_suspension(cpu)
 
     def _book(self, cpu: Cpu) -> None:
-        """What a processor has got done since it became busy."""
+        """Books the progress of a vCPU since it became busy."""
         if cpu in self._spinning:
             self._spinning.remove(cpu)
         stretch = self._busy.pop(cpu, None)
@@ -264,8 +265,8 @@ class Parallel(Multiprocessor):
         thread = cpu.thread
         if end is not None:
             end.cancelled = True
-        if cpu.debt:
-            cpu.debt -= spent
+        if cpu.kernel_ns:
+            cpu.kernel_ns -= spent
         elif isinstance(thread, ComputingThread):
             left_ns = thread.left_of_turn(self.now)
             thread.until, thread.rest = self.now + left_ns, _rest_of_step(left_ns)

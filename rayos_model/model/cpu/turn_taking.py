@@ -1,5 +1,4 @@
-"""SmpSettings processors that take turns on one clock, as QEMU with icount has them
-(docs/explanation/turn-taking.md)."""
+"""Several vCPUs that take turns on one clock: QEMU with icount (docs/explanation/turn-taking.md)."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ LONGEST_TURN_NS = 100_000_000
 
 
 class _Stage(Enum):
-    """Where the round of turns stands."""
+    """Stage of the round of turns."""
 
     LOOK = auto()  # at the timers, before whose turn it is
     BEGIN = auto()  # a turn
@@ -23,7 +22,7 @@ class _Stage(Enum):
 
 
 class TurnTaking(Multiprocessor):
-    """SmpSettings processors, one of which runs at any time; `now` is the clock they share."""
+    """Several vCPUs, one of which runs at any time; `now` is the clock they share."""
 
     def __init__(self, env: Clock, quantum_ns: int, overheads: Overheads, several: SmpSettings) -> None:
         super().__init__(env, quantum_ns, overheads, several)
@@ -38,14 +37,14 @@ class TurnTaking(Multiprocessor):
 
     # ---- SimPy ---------------------------------------------------------------------------------
 
-    def _interrupt_sent(self, cpu: Cpu) -> None:
+    def _interrupt_raised(self, cpu: Cpu) -> None:
         self._resume_at(self.env.instant())
 
     def _unlocked(self) -> None:
-        """Who spins sees it in its next turn."""
+        """A spinning vCPU notices in its next turn."""
 
     def _resume_at(self, time: int) -> None:
-        """Has the turns go on at `time`, after what else happens then."""
+        """Resumes the turns at `time`, after the other events of that instant."""
         if self._active or self._resumes <= time:
             return
         if self._resumption is not None:
@@ -71,7 +70,7 @@ class TurnTaking(Multiprocessor):
     # ---- turns -------------------------------------------------------------------------------------
 
     def _take_turns(self) -> bool:
-        """Turns, until all processors are halted (True), or until a deadline or SimPy's next event (False)."""
+        """Takes turns until all CPUs are halted (True), or until a deadline or SimPy's next event (False)."""
         cpus = self._cpus
         if self._longest == NEVER:
             self._longest = self.now + LONGEST_TURN_NS
@@ -104,7 +103,7 @@ class TurnTaking(Multiprocessor):
                 return True
 
     def _has_turn(self, cpu: Cpu) -> bool:
-        """Whether a processor can use its turn: there is time left of it, and it does not halt."""
+        """Whether a CPU can use its turn: time is left, and it does not halt."""
         lost = self._look_at_timers()
         busy = not cpu.halted or cpu.interrupted
         if lost and busy:
@@ -112,7 +111,7 @@ class TurnTaking(Multiprocessor):
         return busy and not lost
 
     def _look_at_timers(self) -> bool:
-        """Raises the interrupts of timers whose deadline has come; whether any."""
+        """Raises the interrupts of expired timers; whether there is any."""
         if self.now < self._deadline:
             return False
         for cpu in self._cpus:
@@ -129,7 +128,7 @@ class TurnTaking(Multiprocessor):
         self._deadline = min(self._longest, *(cpu.armed for cpu in self._cpus))
 
     def _timer_set(self, cpu: Cpu) -> bool:
-        """Set to the earliest deadline of all, it ends the turn."""
+        """A timer set to the earliest of all deadlines ends the turn."""
         cpu.armed = NEVER
         self._find_deadline()
         ends = cpu.wanted < self._deadline

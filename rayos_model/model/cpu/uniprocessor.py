@@ -307,7 +307,7 @@ class Uniprocessor(Scheduler):
                 if self.running is None:
                     return True
             if self._mask >= more_urgent:
-                self._set_aside(thread, head=True)
+                self._requeue(thread, head=True)
                 return True
             if self._carried:
                 thread.interruptions.append((thread.burst - thread.remaining, self._carried))
@@ -328,7 +328,7 @@ class Uniprocessor(Scheduler):
                 self._consume(end - self.now)
             self.now = end
 
-    def _set_aside(self, thread: Thread, *, head: bool) -> None:
+    def _requeue(self, thread: Thread, *, head: bool) -> None:
         """Takes the processor from a thread that could go on; what overhead it had left is lost, as if never begun."""
         lost = self._overhead
         while lost and thread.interruptions:
@@ -353,7 +353,7 @@ class Uniprocessor(Scheduler):
         """Quantum expiry: one interrupt, a fresh quantum, and the tail of the queue if an equal is ready."""
         self._quantum_end = self.now + self._fresh_quantum()
         if self._ready[thread.priority]:
-            self._set_aside(thread, head=False)
+            self._requeue(thread, head=False)
             self._overhead = self.overheads.interrupt_ns
         elif self.overheads.interrupt_ns:
             thread.interruptions.append((thread.burst - thread.remaining, self.overheads.interrupt_ns))

@@ -15,10 +15,10 @@ from rayos_model.model.cpu.thread import (
 from rayos_model.model.pcg32 import STREAM_IPI_DELAY, Random
 
 MAX_IPI_DELAY_NS = 100_000
-"""Where interrupts between processors come late, none is later; as in kernel/arch/smp.c."""
+"""Upper bound of a delayed IPI, ns; as in kernel/arch/smp.c."""
 
 IDLE = -1
-"""The claim of an idle processor: below every priority."""
+"""Claim of an idle CPU: below every priority."""
 
 
 def _nothing() -> Body:
@@ -38,17 +38,17 @@ class ComputingThread(Thread):
 
     def __init__(self, index: int, name: str, priority: int) -> None:
         super().__init__(index, name, priority, _nothing())
-        self.until: int | None = None  # when it pauses next; None: known when it goes on
-        self.rest = 0  # what it computes at least when it goes on, however late
+        self.until: int | None = None  # instant of the next pause; None until it continues
+        self.rest = 0  # least time to compute when it continues
 
     def left_of_turn(self, now: int) -> int:
-        """How long it still computes until it pauses; one turn after the other since it last went on."""
+        """Time until its next pause, ns; turns follow each other since it last continued."""
         assert self.until is not None
         return (self.until - now - 1) % COMPUTE_TURN_NS + 1
 
 
 class Phase(Enum):
-    """What a processor does next, when it has spent what it owes."""
+    """What a CPU does next, once `kernel_ns` is spent."""
 
     RUN = auto()  # its thread, or nothing
     INTERRUPT = auto()
@@ -60,25 +60,25 @@ _LOCKED = (Phase.INTERRUPT, Phase.CHOOSE)
 
 
 class Stop(Enum):
-    """Why a processor does not go on."""
+    """Why a CPU stops."""
 
     HALTED = auto()
     PAUSED = auto()
-    SPINS = auto()  # another holds the kernel lock
-    TIMER = auto()  # it has set its timer, and that stops it
-    TIME = auto()  # it was not given all the time it wants
-    AWAITS = auto()  # the lock of the virtual machine
+    SPINS = auto()  # waits for the kernel lock
+    TIMER = auto()  # programming its timer stops it
+    TIME = auto()  # got less time than it wants
+    AWAITS = auto()  # waits for the BQL
 
 
 class Cpu:
-    """One of the processors."""
+    """One CPU of several."""
 
     __slots__ = (
         *(
             "armed",
-            "asleep",
+            "sleeping",
             "claim",
-            "debt",
+            "kernel_ns",
             "delays",
             "halted",
             "id",
@@ -88,45 +88,45 @@ class Cpu:
             "phase",
             "quantum_end",
         ),
-        *("resched", "space", "telling", "thread", "timer_due", "told", "wanted"),
+        *("need_resched", "space", "ipi_targets", "thread", "timer_due", "ipi_pending", "wanted"),
     )
 
     def __init__(self, identity: int, ipi_delay_seed: int = 0) -> None:
         self.id = identity
         self.delays = Random(ipi_delay_seed, identity, stream=STREAM_IPI_DELAY) if ipi_delay_seed else None
         self.thread: Thread | None = None
-        self.claim = IDLE  # priority of its thread, or of a more urgent one it has been told to take
+        self.claim = IDLE  # priority of its thread, or of a more urgent one that an IPI announced
         self.phase = Phase.RUN
-        self.debt = 0  # ns to spend under the kernel lock before that
-        self.resched = False
-        self.telling: list[Cpu] = []  # whom it interrupts when it leaves the kernel
-        self.told = False  # has been interrupted by another
+        self.kernel_ns = 0  # ns still to spend under the kernel lock before `phase`
+        self.need_resched = False
+        self.ipi_targets: list[Cpu] = []  # CPUs it sends an IPI when it leaves the kernel
+        self.ipi_pending = False  # an IPI has arrived
         self.timer_due = False
         self.halted = True
-        self.asleep: dict[Thread, int] = {}  # who blocked here, until when
-        self.wanted = NEVER  # what its timer is to be set to when it leaves the kernel
-        self.armed = NEVER  # what it is set to
+        self.sleeping: dict[Thread, int] = {}  # threads that blocked here, with their deadlines
+        self.wanted = NEVER  # timer value to program when it leaves the kernel
+        self.armed = NEVER  # programmed timer value
         self.quantum_end = 0
         self.idle_since: int | None = 0
         self.idle_ns = 0
-        self.space_switches = 0  # times that it was given another address space
+        self.space_switches = 0  # changes of address space
         self.space = KERNEL_SPACE
 
     @property
     def interrupted(self) -> bool:
-        """Whether an interrupt waits for it."""
-        return self.timer_due or self.told
+        """Whether an interrupt is pending."""
+        return self.timer_due or self.ipi_pending
 
     def set_timer(self) -> None:
-        """For its earliest sleeper or the end of its thread's quantum, when it leaves the kernel."""
-        self.wanted = min(self.asleep.values(), default=NEVER)
+        """Requests the timer for the earliest sleeper or the end of the quantum; programmed on kernel exit."""
+        self.wanted = min(self.sleeping.values(), default=NEVER)
         if self.thread is not None:
             self.wanted = min(self.wanted, self.quantum_end)
 
 
 @dataclass(frozen=True, slots=True)
 class SmpSettings:
-    """How many processors there are, and what perturbs them: their quanta, and how late they hear of each other."""
+    """Number of vCPUs and their perturbations: jitter of quanta, seed of IPI delays."""
 
     vcpus: int
     jitter: Random | None = None

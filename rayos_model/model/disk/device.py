@@ -52,7 +52,7 @@ class Request:
 class Device:
     """`channels` servers, first come, first served; each takes latency and bytes / bandwidth for a request.
 
-    `on_refused` hears of each request refused, while `seeing`; otherwise such a request passes for one carried out.
+    `on_refused` is called for each refused request while `seeing`; otherwise such a request counts as carried out.
     """
 
     def __init__(self, disk: Disk, on_refused: Callable[[Request], None], *, seeing: bool) -> None:
@@ -60,7 +60,7 @@ class Device:
         self._block_ns = BLOCK_BYTES * 1_000_000_000 // disk.bytes_per_s
         self._free_ns = [0] * disk.channels
         self._flight: list[tuple[int, int, Request]] = []  # by (deadline in ns, order)
-        self._untold: list[Request] = []
+        self._unreported: list[Request] = []
         self._submitted = 0
         self._retrying = [0] * len(Operation)
         self._returned = 0  # those before this one have come back from the device, to be delivered in time
@@ -96,10 +96,10 @@ class Device:
 
     def notify(self) -> bool:
         """Tells the device of what was submitted, which it carries out or refuses; False: nothing new."""
-        news = bool(self._untold)
-        for request in self._untold:
+        news = bool(self._unreported)
+        for request in self._unreported:
             request.refused = self._refuses(request)
-        self._untold.clear()
+        self._unreported.clear()
         return news
 
     def next(self, now: int) -> Request | None:
@@ -137,7 +137,7 @@ class Device:
         request.tries += 1
         self._submitted += 1
         heappush(self._flight, (deadline_ns, request.order, request))
-        self._untold.append(request)
+        self._unreported.append(request)
 
     def _refuses(self, request: Request) -> bool:
         if request.operation is Operation.WRITE and request.block in self._bad:

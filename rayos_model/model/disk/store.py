@@ -69,8 +69,8 @@ class StoreError(Exception):
 class Store:
     """Records by name on `blocks` blocks, through a cache of at most `capacity` of them.
 
-    `contents` is what an earlier life has left on the disk. `on_served` hears of each operation carried out while none
-    of its kind is refused any more; `on_corrupt` of a block that is not what was written there.
+    `contents` is what an earlier boot has left on the disk. `on_served` is called for each operation carried out while
+    none of its kind is refused any more; `on_corrupt` for a block that is not what was written there.
     """
 
     def __init__(

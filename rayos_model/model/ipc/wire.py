@@ -114,7 +114,7 @@ FIRST_SECONDARY: Final = Batch(("wl_shm.create_pool", "wl_shm_pool.create_buffer
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
-    """What a client is told: a name its loop acts on, and the wire events behind it."""
+    """An event as the client sees it: a name its loop acts on, and the wire events behind it."""
 
     name: str
     bytes: int

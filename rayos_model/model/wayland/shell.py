@@ -145,7 +145,7 @@ class Shell:
     def _send_theme(self, seat: Seat, events: frozenset[int]) -> None:
         self._burst.send(seat.client, wire.DECORATION_MODE)
         for index in sorted(events)[:1]:
-            self._integration.counters.themes_told += 1
+            self._integration.counters.themes_sent += 1
             self._integration.counters.themes_followed += self._theme == self._integration.events[index].value
         self.configure(seat, events)
 

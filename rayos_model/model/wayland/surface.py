@@ -73,7 +73,7 @@ class Configure:
 
 @dataclass(slots=True)
 class Toplevel:
-    """What one client's main window is told to be."""
+    """The configuration of one client's main window."""
 
     states: set[str] = field(default_factory=set)
     width: int = 0  # wanted; 0: the client's choice

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from rayos_model.run.system import execute
 from rayos_model.scenario import files
 from rayos_model.trace.segments import segments
 
-needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
 MS = 1_000_000
 COMPOSITOR, CLIENT, OTHER = 2, 16, 17
 
@@ -127,7 +125,6 @@ def test_classes_that_were_not_seen_often_take_the_nearest() -> None:
     assert by_cache_state({}, general) == (general,) * len(CACHE_STATES)
 
 
-@needs_qemu
 def test_a_walk_meets_the_circumstances_that_a_trace_of_the_same_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

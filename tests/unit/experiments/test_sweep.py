@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import distributed
 import pytest
 
 from rayos_model.errors import BadInput, PlatformFailure
@@ -115,10 +116,9 @@ def test_an_interrupted_sweep_ends_at_once_and_keeps_what_is_finished(tmp_path: 
 
 
 def test_a_dask_cluster_gives_the_same_bytes(tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed")
     sweep(tiny(), SETTINGS, jobs=1, out=tmp_path / "one.parquet")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "local_directory": str(tmp_path)}
-    with distributed.LocalCluster(**options) as cluster:
+    with distributed.LocalCluster(**options) as cluster:  # type: ignore[no-untyped-call]
         sweep(tiny(), SETTINGS, dask=cluster.scheduler_address, out=tmp_path / "dask.parquet")
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "dask.parquet").read_bytes()
 
@@ -146,7 +146,6 @@ def test_a_worker_starts_without_what_it_does_not_need() -> None:
 
 
 def test_nobody_at_the_address_is_one_line() -> None:
-    pytest.importorskip("distributed")
     with pytest.raises(BadInput, match="no Dask scheduler answers"), workers._dask_client("tcp://127.0.0.1:9", 1):
         pass
 

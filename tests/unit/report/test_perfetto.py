@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as schema
 
 from rayos_model.calibration import load_calibration
 from rayos_model.contract.abi import TraceKind
@@ -20,8 +20,6 @@ from rayos_model.run.system import System, execute
 from rayos_model.scenario.scenario import Scenario
 from rayos_model.trace.segments import segments
 from tests.support.small import mixture, small_scenario
-
-needs_qemu = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
 
 
 def run_of(system: System, folder: Path, scenario: Scenario) -> Run:
@@ -49,7 +47,6 @@ def test_segments_of_a_thread_do_not_overlap_and_last_as_long_as_they_ran(model:
     assert (table["end_ns"] - table["start_ns"]).sum() >= 0.99 * table["cpu_ns"].sum()
 
 
-@needs_qemu
 def test_model_and_kernel_come_to_the_same_points_as_often(model: Run, tmp_path: Path) -> None:
     kernel = run_of(KernelSystem(trace_points=True), tmp_path, mixture())
     counts = [Counter(segments(run.trace())["pair"]) for run in (kernel, model)]
@@ -60,7 +57,6 @@ def test_model_and_kernel_come_to_the_same_points_as_often(model: Run, tmp_path:
 
 
 def test_a_timeline_decodes_with_the_published_schema(model: Run, tmp_path: Path) -> None:
-    schema = pytest.importorskip("perfetto.protos.perfetto.trace.perfetto_trace_pb2")
     target = tmp_path / "two.pftrace"
     count = write_perfetto([model, model], target)
     trace = schema.Trace.FromString(target.read_bytes())
@@ -97,7 +93,6 @@ def test_a_timeline_decodes_with_the_published_schema(model: Run, tmp_path: Path
 
 
 def test_a_run_without_points_gives_counters_and_instants_alone(tmp_path: Path) -> None:
-    pytest.importorskip("perfetto")
     plain = run_of(ModelSystem(load_calibration()), tmp_path, small_scenario(duration_s=2))
     assert write_perfetto([plain], tmp_path / "t.pftrace") == 0
     assert (tmp_path / "t.pftrace").stat().st_size > 1000
