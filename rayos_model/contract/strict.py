@@ -49,7 +49,7 @@ def describe(error: ValidationError) -> str:
     """The first error of a validation as one line: key, expectation, value found."""
     first = error.errors(include_url=False)[0]
     key = ".".join(map(str, first["loc"]))
-    return f"{key}: {_expectation(first)}" if key else _expectation(first)
+    return f"{key}: {expectation(first)}" if key else expectation(first)
 
 
 def shown(value: Any) -> str:
@@ -58,7 +58,8 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"
 
 
-def _expectation(error: ErrorDetails) -> str:
+def expectation(error: ErrorDetails) -> str:
+    """The expectation and the value found of one error."""
     value = shown(error["input"])
     match error["type"]:
         case "missing" | "missing_argument":
@@ -79,6 +80,27 @@ def _expectation(error: ErrorDetails) -> str:
             return f"not valid JSON: {error['msg'].removeprefix('Invalid JSON: ')}"
         case "value_error" | "assertion_error":
             return error["msg"].partition(", ")[2] or error["msg"]
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return f"expected a table, got {value}"
+        case "list_type" | "tuple_type":
+            return f"expected an array, got {value}"
+        case "greater_than_equal":
+            return f"expected at least {_number(error, 'ge')}, got {value}"
+        case "less_than_equal":
+            return f"expected at most {_number(error, 'le')}, got {value}"
+        case "greater_than":
+            return f"expected more than {_number(error, 'gt')}, got {value}"
+        case "less_than":
+            return f"expected less than {_number(error, 'lt')}, got {value}"
+        case "too_long" | "too_short":
+            limits = error.get("ctx", {})
+            least = "at most" if error["type"] == "too_long" else "at least"
+            count = limits.get("max_length", limits.get("min_length"))
+            return f"expected {least} {count} items, got {limits.get('actual_length')}"
         case _:
             message = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
             return f"expected {message[:1].lower()}{message[1:]}, got {value}"
+
+
+def _number(error: ErrorDetails, bound: str) -> str:
+    return f"{error.get('ctx', {})[bound]:,.10g}".replace(",", "_")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import operator
 import re
 from collections.abc import Callable
@@ -52,4 +53,6 @@ def parse_criterion(metric: str, text: str) -> Criterion:
     if given.lower() not in scales:
         got = f"unit {given!r}" if given else "no unit"
         raise ValueError(f"{metric}: expected a value in {units}, got {got} in {text!r}")
+    if not math.isfinite(float(number)):
+        raise ValueError(f"{metric}: expected a finite number, got {text!r}")
     return Criterion(metric, op, float(number) * scales[given.lower()], unit, text.strip())

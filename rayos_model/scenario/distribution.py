@@ -17,6 +17,8 @@ from rayos_model.contract.abi import QUANTILES
 
 _PROBABILITIES: Final = np.append(np.arange(QUANTILES - 1) / (QUANTILES - 1), 1 - 1 / 8192)
 
+_LONGEST_US: Final = 4.4e9
+_SHORTEST_US: Final = 0.001
 LONGEST_NS: Final = 1 << 42
 """Upper bound of a table entry (73 minutes): the product in the interpolation then fits in 64 bits."""
 
@@ -44,7 +46,7 @@ class _Distribution(BaseModel):
 
 class Constant(_Distribution):
     dist: Literal["constant"] = "constant"
-    value_us: float = Field(default=0.0, ge=0, description="the value")
+    value_us: float = Field(default=0.0, ge=0, le=_LONGEST_US, description="the value")
 
     def quantiles_us(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.full_like(p, self.value_us)
@@ -52,7 +54,7 @@ class Constant(_Distribution):
 
 class Exponential(_Distribution):
     dist: Literal["exponential"] = "exponential"
-    mean_us: float = Field(gt=0, description="mean")
+    mean_us: float = Field(ge=_SHORTEST_US, le=_LONGEST_US, description="mean")
 
     def quantiles_us(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(-special.log1p(-p) * self.mean_us, dtype=np.float64)
@@ -60,8 +62,8 @@ class Exponential(_Distribution):
 
 class Uniform(_Distribution):
     dist: Literal["uniform"] = "uniform"
-    low_us: float = Field(ge=0, description="least value")
-    high_us: float = Field(gt=0, description="greatest value; at least low_us")
+    low_us: float = Field(ge=0, le=_LONGEST_US, description="least value")
+    high_us: float = Field(ge=_SHORTEST_US, le=_LONGEST_US, description="greatest value; at least low_us")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -75,8 +77,8 @@ class Uniform(_Distribution):
 
 class Lognormal(_Distribution):
     dist: Literal["lognormal"] = "lognormal"
-    median_us: float = Field(gt=0, description="median")
-    sigma: float = Field(gt=0, description="standard deviation of the logarithm")
+    median_us: float = Field(ge=_SHORTEST_US, le=_LONGEST_US, description="median")
+    sigma: float = Field(gt=0, le=10, description="standard deviation of the logarithm")
 
     def quantiles_us(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.exp(self.sigma * special.ndtri(p)) * self.median_us, dtype=np.float64)
@@ -84,8 +86,8 @@ class Lognormal(_Distribution):
 
 class Gamma(_Distribution):
     dist: Literal["gamma"] = "gamma"
-    mean_us: float = Field(gt=0, description="mean")
-    shape: float = Field(gt=0, description="shape parameter")
+    mean_us: float = Field(ge=_SHORTEST_US, le=_LONGEST_US, description="mean")
+    shape: float = Field(ge=1e-3, le=1e6, description="shape parameter")
 
     def quantiles_us(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(special.gammaincinv(self.shape, p) * (self.mean_us / self.shape), dtype=np.float64)
@@ -95,8 +97,10 @@ class Empirical(_Distribution):
     """Quantiles at evenly spaced probabilities from 0 to 1, ascending; interpolated linearly."""
 
     dist: Literal["empirical"] = "empirical"
-    quantiles: tuple[Annotated[float, Field(ge=0)], ...] = Field(
-        min_length=2, description="values in µs at evenly spaced probabilities from 0 to 1, ascending"
+    quantiles: tuple[Annotated[float, Field(ge=0, le=_LONGEST_US)], ...] = Field(
+        min_length=2,
+        max_length=65_536,
+        description="values in µs at evenly spaced probabilities from 0 to 1, ascending",
     )
 
     @model_validator(mode="after")

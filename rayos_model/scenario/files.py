@@ -20,8 +20,10 @@ def parse(text: str, source: str = "scenario") -> Scenario:
         return from_dict(tomllib.loads(text), source)
     except RecursionError:
         raise BadInput(f"{source}: not valid TOML: nested too deeply") from None
-    except ValueError as error:  # also for a number with too many digits
+    except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{source}: not valid TOML: {error}") from None
+    except ValueError:  # the limit of int() on the number of digits
+        raise BadInput(f"{source}: not valid TOML: a number has too many digits") from None
 
 
 def load(name_or_path: str | Path) -> Scenario:
@@ -43,8 +45,10 @@ def load(name_or_path: str | Path) -> Scenario:
             data = json.loads(content)
         except RecursionError:
             raise BadInput(f"{path}: not valid JSON: nested too deeply") from None
-        except ValueError as error:
+        except json.JSONDecodeError as error:
             raise BadInput(f"{path}: not valid JSON: {error}") from None
+        except ValueError:
+            raise BadInput(f"{path}: not valid JSON: a number has too many digits") from None
         if not isinstance(data, dict):
             raise BadInput(f"{path}: expected a JSON object")
         return from_dict(data, str(path))

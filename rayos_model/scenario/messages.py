@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from pydantic_core import ErrorDetails
 
+from rayos_model.contract import strict
+
 
 def suggest(name: str, candidates: Iterable[str]) -> str:
     """`; did you mean …?` with the closest candidate, or an empty text if none is close."""
@@ -33,19 +35,16 @@ def describe(error: ErrorDetails, known: Iterable[str]) -> str:
         case "value_error":
             text = error["msg"].removeprefix("Value error, ")
             return f"{key}: {text}" if key else text
-        case "union_tag_not_found" | "model_attributes_type" if set(location) & {"think", "gap"}:
-            return f'{key}: expected a distribution such as {{ dist = "exponential", mean_us = 500 }}, got {value!r}'
+        case "union_tag_not_found" | "model_attributes_type" | "model_type" | "dict_type" if set(location) & {
+            "think",
+            "gap",
+        }:
+            example = '{ dist = "exponential", mean_us = 500 }'
+            return f"{key}: expected a distribution such as {example}, got {strict.shown(value)}"
         case "literal_error" | "union_tag_invalid":
             expected = str((error.get("ctx") or {}).get("expected") or (error.get("ctx") or {}).get("expected_tags"))
             given = value.get("dist") if isinstance(value, dict) else value
             names = [name.strip(" '") for name in expected.replace(" or ", ", ").split(",")]
-            return f"{key}: expected one of {', '.join(names)}, got {given!r}" + suggest(str(given), names)
-        case "float_parsing" | "float_type":
-            return f"{key}: expected a number, got {value!r}"
-        case "int_parsing" | "int_type" | "int_from_float":
-            return f"{key}: expected a whole number, got {value!r}"
-        case "model_attributes_type" | "model_type" | "dict_type":
-            return f"{key}: expected a table, got {value!r}"
+            return f"{key}: expected one of {', '.join(names)}, got {strict.shown(given)}" + suggest(str(given), names)
         case _:
-            message = error["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-            return f"{key}: expected {message[:1].lower()}{message[1:]}, got {value!r}"
+            return f"{key}: {strict.expectation(error)}"

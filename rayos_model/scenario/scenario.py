@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
+import numpy as np
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from rayos_model.contract.abi import MAX_CLIENTS, MAX_EVENTS
@@ -14,6 +16,8 @@ from rayos_model.scenario.criteria import parse_criterion
 from rayos_model.scenario.distribution import DISTRIBUTIONS
 from rayos_model.scenario.messages import causes, describe
 from rayos_model.scenario.tables import (
+    LONGEST_S,
+    MAX_RULES,
     NS,
     RECOVERY_LIMIT_S,
     ClientGroup,
@@ -31,23 +35,30 @@ from rayos_model.scenario.tables import (
 )
 
 
+SHORTEST_DURATION_S: Final = 0.1
+"""Lower bound of a scenario's length, s: some frames."""
+
+
 class Scenario(_Part):
     """A complete scenario. `files.load` reads one; `with_overrides` changes duration or seed."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", description="names the scenario and its runs")
     kind: KindName = Field(default="soak", description="which markers it prints, and what must hold without criteria")
-    description: str = Field(default="", description="one sentence, shown by `rayos scenarios`")
-    duration_s: float = Field(gt=0, le=30 * 86400, description="length of the scenario in simulated time, s")
+    description: str = Field(default="", max_length=1000, description="one sentence, shown by `rayos scenarios`")
+    duration_s: float = Field(
+        ge=SHORTEST_DURATION_S, le=LONGEST_S, description="length of the scenario in simulated time, s"
+    )
     seed: int = Field(default=1, ge=0, lt=1 << 63, description="all random draws follow from it")
     warmup_s: float | None = Field(
         default=None,
         ge=0,
+        le=LONGEST_S,
         description="start of measured time; default: last client's start + 1 s, at most half the run",
     )
     machine: Machine = Machine()
     display: Display = Display()
     input: Input = Input()
-    clients: tuple[ClientGroup, ...] = Field(min_length=1)
+    clients: tuple[ClientGroup, ...] = Field(min_length=1, max_length=MAX_CLIENTS)
     load: Load = Load()
     network: Network | None = Field(default=None, description="default: no network")
     limits: Limits = Limits()
@@ -56,9 +67,11 @@ class Scenario(_Part):
         default=(), max_length=MAX_EVENTS, description="events for clients at given times"
     )
     constraints: tuple[Constraint, ...] = Field(
-        default=(), description="rules about order and deadlines of the run's moments"
+        default=(), max_length=MAX_RULES, description="rules about order and deadlines of the run's moments"
     )
-    criteria: dict[str, str] = Field(default_factory=dict, description='metric → "operator value unit"')
+    criteria: dict[str, str] = Field(
+        default_factory=dict, max_length=MAX_RULES, description='metric → "operator value unit"'
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -87,6 +100,11 @@ class Scenario(_Part):
                     f"clients.{i}.priority: expected no more than machine.compositor_priority "
                     f"({self.machine.compositor_priority}), got {group.priority}"
                 )
+            if group.last_start_s >= self.duration_s:
+                raise ValueError(
+                    f"clients.{i}: expected every client to start before the end ({self.duration_s:g} s), "
+                    f"but the last starts at {group.last_start_s:g} s (start_s + (count - 1) × stagger_ms)"
+                )
         if self.faults and self.kind != "failure":
             raise ValueError(f'faults: expected kind = "failure" in a scenario with faults, got {self.kind!r}')
         for i, fault in enumerate(self.faults):
@@ -97,6 +115,15 @@ class Scenario(_Part):
                     f"timeline.{i}.group: expected at most {len(self.clients) - 1}, the last of [[clients]], "
                     f"got {entry.group}"
                 )
+            if entry.at_s >= self.duration_s:
+                raise ValueError(
+                    f"timeline.{i}.at_s: expected a time before the end ({self.duration_s:g} s), got {entry.at_s:g}"
+                )
+        if len(self.load.steps) * self.load.step_s > self.duration_s:
+            raise ValueError(
+                f"load.steps: expected all {len(self.load.steps)} steps of {self.load.step_s} s to fit into "
+                f"duration_s, got {self.duration_s:g}"
+            )
         for metric, text in self.criteria.items():
             try:
                 parse_criterion(metric, text)
@@ -191,13 +218,24 @@ class Scenario(_Part):
 
 
 def from_dict(data: Mapping[str, Any], source: str = "scenario") -> Scenario:
-    """Validate a scenario given as a mapping. Raises `BadInput` with `source`, key and expectation."""
+    """Validate a scenario given as a mapping. Raises `BadInput` with `source`, key and expectation.
+
+    Validation is strict: neither `true` nor `"3"` is a number. It goes by way of JSON, in which an array may stand for a
+    tuple, and a whole number for a float.
+    """
     try:
-        return Scenario.model_validate(data)
+        return Scenario.model_validate_json(json.dumps(data, default=_plain), strict=True)
+    except RecursionError:
+        raise BadInput(f"{source}: nested too deeply") from None
     except ValidationError as error:
         errors = sorted(causes(error.errors(include_url=False)), key=lambda e: e["type"] != "extra_forbidden")
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise BadInput(f"{source}: {describe(errors[0], _fields_at(errors[0]['loc']))}{more}") from None
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy scalar as a Python number, anything else as text."""
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def _fields_at(location: tuple[int | str, ...]) -> list[str]:

@@ -12,6 +12,17 @@ from rayos_model.scenario.distribution import ZERO, Constant, Distribution, Expo
 
 NS: Final = 1_000_000_000
 
+LONGEST_S: Final = 30 * 86_400
+"""Upper bound of every time in a scenario, s: 30 days."""
+SHORTEST_S: Final = 0.001
+"""Lower bound of a time that must not be 0, s."""
+MAX_RULES: Final = 256
+"""Upper bound of the number of constraints and of criteria."""
+
+Instant = Annotated[float, Field(ge=0, le=LONGEST_S)]
+Pattern = Annotated[str, Field(min_length=1, max_length=200)]
+Span = Annotated[float, Field(ge=SHORTEST_S, le=LONGEST_S)]
+
 WorkloadName = Literal[
     "rendering", "input", "surface_creation", "drag_drop", "idle", "media", "clipboard", "editor", "surge", "resize"
 ]
@@ -75,10 +86,10 @@ class Machine(_Part):
         lt=1 << 32,
         description="delays IPIs, to explore other interleavings; 0: no delay",
     )
-    ping_interval_s: float = Field(default=5.0, gt=0, le=1e6)
-    hang_timeout_s: float = Field(default=4.0, gt=0, le=1e6)
+    ping_interval_s: Span = 5.0
+    hang_timeout_s: Span = 4.0
     respawn_ms: float = Field(
-        default=100.0, gt=0, le=1e6, description="delay before a client lost to a fault is respawned"
+        default=100.0, ge=0.01, le=1e6, description="delay before a client lost to a fault is respawned"
     )
     scrub_interval_ms: float = Field(
         default=100.0, ge=1, le=1e6, description="interval between checks of the heap's red zones"
@@ -105,7 +116,7 @@ class Network(_Part):
 
     heartbeat_ms: float = Field(default=100.0, ge=1, le=1e6)
     timeout_ms: float = Field(
-        default=350.0, gt=0, le=1e6, description="the session is lost after this time without an answer"
+        default=350.0, ge=1, le=1e6, description="the session is lost after this time without an answer"
     )
     latency_us: float = Field(default=200.0, ge=0, le=1e6, description="one-way latency")
 
@@ -129,12 +140,12 @@ class Fault(_Part):
     variant: str | None = Field(default=None, description="variant of the kind; default: random")
     target: int | Literal["random"] = Field(default="random", description="a client id, or random")
     group: int | None = Field(default=None, ge=0, description="index of [[clients]] to draw the target from")
-    at_s: float | None = Field(default=None, ge=0)
-    rate_hz: float | None = Field(default=None, gt=0, le=1000)
+    at_s: Instant | None = None
+    rate_hz: float | None = Field(default=None, ge=1e-6, le=1000)
     count: int = Field(default=(1 << 32) - 1, ge=1, lt=1 << 32, description="most faults of this source")
-    duration_s: float | None = Field(default=None, gt=0, le=1e6, description=f"only for {', '.join(LASTING)}")
-    start_s: float = Field(default=0.0, ge=0)
-    end_s: float | None = Field(default=None, gt=0, description="default: 5 s (recovery limit) before the end")
+    duration_s: Span | None = Field(default=None, description=f"only for {', '.join(LASTING)}")
+    start_s: Instant = 0.0
+    end_s: Span | None = Field(default=None, description="default: 5 s (recovery limit) before the end")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -160,7 +171,9 @@ class Display(_Part):
     width: int = Field(default=1280, ge=64, le=7680, description="pixels")
     height: int = Field(default=720, ge=64, le=4320, description="pixels")
     refresh_hz: float = Field(default=60.0, ge=1, le=1000)
-    repaint_window_us: int = Field(default=7000, ge=1, description="time from the start of composition to the vblank")
+    repaint_window_us: int = Field(
+        default=7000, ge=1, le=1_000_000, description="time from the start of composition to the vblank"
+    )
 
     @model_validator(mode="after")
     def _window_fits(self) -> Self:
@@ -186,15 +199,19 @@ class ClientGroup(_Part):
     count: int = Field(default=1, ge=1, le=MAX_CLIENTS)
     workload: WorkloadName
     surface: tuple[Annotated[int, Field(ge=1, le=7680)], Annotated[int, Field(ge=1, le=4320)]] = (256, 256)
-    rate_hz: float | None = Field(default=None, gt=0, le=10_000, description="actions per second; default by workload")
+    rate_hz: float | None = Field(
+        default=None, ge=1e-6, le=10_000, description="actions per second; default by workload"
+    )
     damage: float | None = Field(
         default=None, ge=0, le=1, description="share of the surface's rows repainted per frame"
     )
     think: Distribution = ZERO
     gap: Distribution | None = None
-    start_s: float = Field(default=0.0, ge=0)
-    stagger_ms: float = Field(default=10.0, ge=0, description="time between the starts of successive clients")
-    lifetime_s: float | None = Field(default=None, gt=0, description="a client exits after this and is respawned")
+    start_s: Instant = 0.0
+    stagger_ms: float = Field(
+        default=10.0, ge=0, le=1000 * LONGEST_S, description="time between the starts of successive clients"
+    )
+    lifetime_s: Span | None = Field(default=None, description="a client exits after this and is respawned")
     priority: int = Field(default=10, ge=1, le=24)
     transfer_bytes: int = Field(
         default=1024, ge=1, le=1 << 20, description="size of the dropped data, or of the largest copy"
@@ -253,11 +270,15 @@ class Load(_Part):
     steps: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(default=(), max_length=LOAD_STEPS)
     step_s: int = Field(default=5, ge=1, le=3600, description="duration of each step, whole seconds")
     latency_limit_ms: float | None = Field(
-        default=None, gt=0, description="a second with a higher commit-to-present p99 lowers the load by one step"
+        default=None,
+        ge=0.001,
+        le=1e6,
+        description="a second with a higher commit-to-present p99 lowers the load by one step",
     )
     max_slope: float = Field(
         default=2.0,
         gt=0,
+        le=1e6,
         description="largest rise of the p99 ratio per unit of load at which degradation is graceful",
     )
 
@@ -275,7 +296,7 @@ class Load(_Part):
 class TimelineEvent(_Part):
     """An event for clients at a given time (to the nanosecond); `enum action` of kernel/abi.h."""
 
-    at_s: float = Field(ge=0)
+    at_s: Instant
     action: ActionName
     group: int | None = Field(default=None, ge=0, description="index of [[clients]]; default: all clients")
     value: int | None = Field(
@@ -301,10 +322,10 @@ class Constraint(_Part):
     a `first` and the next `then`. Otherwise: both occur, the first `first` before the first `then`.
     """
 
-    first: str = Field(min_length=1)
-    then: str = Field(min_length=1)
-    within_s: float | None = Field(default=None, gt=0)
-    never: str | None = Field(default=None, min_length=1)
+    first: Pattern
+    then: Pattern
+    within_s: float | None = Field(default=None, ge=1e-9, le=LONGEST_S)
+    never: Pattern | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:

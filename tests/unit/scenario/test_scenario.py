@@ -22,6 +22,33 @@ DISK = "[machine]\ndisk_mb = 16\n"
 PARTITION = '[[faults]]\nkind = "network_partition"\nat_s = 1\nduration_s = 1\n'
 
 MISTAKES = {
+    "a boolean for a number": (HEAD + CLIENT + "count = true\n", ("clients.0.count", "whole number", "True")),
+    "text for a number": ('name = "x"\nduration_s = "3"\n' + CLIENT, ("duration_s", "expected a number", "'3'")),
+    "a fraction for a count": (HEAD + CLIENT + "count = 2.5\n", ("clients.0.count", "whole number", "2.5")),
+    "no number": ('name = "x"\nduration_s = nan\n' + CLIENT, ("duration_s", "finite", "nan")),
+    "a number of 5000 digits": (f'name = "x"\nduration_s = {"9" * 5000}\n' + CLIENT, ("too many digits",)),
+    "deep nesting": (HEAD + "clients = " + "[" * 5000 + "]" * 5000, ("nested too deeply",)),
+    "no time at all": ('name = "x"\nduration_s = 1e-12\n' + CLIENT, ("duration_s", "at least 0.1", "1e-12")),
+    "a start beyond any bound": (HEAD + CLIENT + "start_s = 1e300\n", ("clients.0.start_s", "at most 2_592_000")),
+    "a stagger beyond any bound": (HEAD + CLIENT + "stagger_ms = 1e300\n", ("clients.0.stagger_ms", "at most")),
+    "a lifetime beyond any bound": (HEAD + CLIENT + "lifetime_s = 1e300\n", ("clients.0.lifetime_s", "at most")),
+    "a rate of almost nothing": (HEAD + CLIENT + "rate_hz = 1e-300\n", ("clients.0.rate_hz", "at least 1e-06")),
+    "pings without pause": (HEAD + "[machine]\nping_interval_s = 1e-9\n" + CLIENT, ("ping_interval_s", "at least")),
+    "a spread beyond any bound": (
+        HEAD + CLIENT + 'think = { dist = "lognormal", median_us = 5, sigma = 100 }\n',
+        ("clients.0.think.sigma", "at most 10"),
+    ),
+    "a start past the end": (HEAD + CLIENT + "start_s = 10\n", ("clients.0", "before the end (10 s)")),
+    "a last start past the end": (
+        HEAD + CLIENT + "count = 3\nstagger_ms = 6000\n",
+        ("clients.0", "the last starts at 12 s"),
+    ),
+    "an event past the end": (
+        HEAD + CLIENT + '[[timeline]]\nat_s = 11\naction = "close"\n',
+        ("timeline.0.at_s", "before the end (10 s)", "11"),
+    ),
+    "steps past the end": (HEAD + "[load]\ncpu_threads = 1\nsteps = [0, 0.5, 1]\n" + CLIENT, ("load.steps", "got 10")),
+    "an infinite limit": (HEAD + CLIENT + '[criteria]\ncrashes = "== 1e999"\n', ("crashes", "finite", "1e999")),
     "unknown key": (HEAD + CLIENT + "surfaces = [1, 1]\n", ("clients.0.surfaces", "unknown key", "'surface'")),
     "unknown top-level key": ("durations = 1\n" + HEAD + CLIENT, ("durations", "unknown key", "'duration_s'")),
     "unknown distribution key": (
@@ -31,11 +58,11 @@ MISTAKES = {
     "missing key": ('name = "x"\n' + CLIENT, ("duration_s", "required")),
     "no clients": (HEAD + "clients = []\n", ("clients", "at least 1")),
     "wrong type": (HEAD + '[machine]\nmemory_mb = "big"\n' + CLIENT, ("machine.memory_mb", "whole number", "'big'")),
-    "out of range": (HEAD + CLIENT + "damage = 1.5\n", ("clients.0.damage", "less than or equal to 1", "1.5")),
+    "out of range": (HEAD + CLIENT + "damage = 1.5\n", ("clients.0.damage", "at most 1", "1.5")),
     "workload": (HEAD + '[[clients]]\nworkload = "rendring"\n', ("clients.0.workload", "did you mean 'rendering'?")),
     "distribution": (HEAD + CLIENT + 'think = { dist = "normal" }\n', ("clients.0.think", "exponential", "'normal'")),
     "no distribution": (HEAD + CLIENT + "think = 5\n", ("clients.0.think", "expected a distribution", "5")),
-    "several cpus": (HEAD + "[machine]\nvcpus = 17\n" + CLIENT, ("machine.vcpus", "to 16", "17")),
+    "several cpus": (HEAD + "[machine]\nvcpus = 17\n" + CLIENT, ("machine.vcpus", "at most 16", "17")),
     "fault kind": (
         FAILURE + CLIENT + '[[faults]]\nkind = "crash"\nat_s = 1\n',
         ("faults.0.kind", "client_crash", "'crash'"),
