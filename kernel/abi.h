@@ -185,6 +185,15 @@ enum fault_kind {
 #define FAULT_TARGET_NETWORK (MAX_CLIENTS + 1) /* in place of a client id: the fault strikes the network */
 #define FAULT_TARGET_DISK (MAX_CLIENTS + 2) /* in place of a client id: the fault strikes the disk */
 
+/* Why a client process ended. */
+enum end_reason {
+    END_LEFT,     /* it exited by itself, as planned or as asked */
+    END_FAULT,    /* a processor fault */
+    END_KILLED,   /* killed: hung, deadlocked, event queue overflow, or still alive after the end */
+    END_PROTOCOL, /* it exited when it was disconnected for a protocol error */
+    END_REFUSED,  /* it gave up because a resource was refused: memory, handles, ids */
+};
+
 /* How a failure was detected. */
 enum detection {
     DETECTED_CRASH = 1, DETECTED_KILL, DETECTED_RED_ZONE, DETECTED_LIMIT, DETECTED_OVERFLOW, DETECTED_HANG,
@@ -336,7 +345,7 @@ enum trace_kind {
     M_TIMER,              /* 76 arg ns from a timer deadline on an idle CPU to the scheduler; the switch follows.
                              Subject ns from the block that left it idle to the release of the kernel lock */
     M_CLIENT_CREATED,     /* 77 arg generation */
-    M_CLIENT_DESTROYED,   /* 78 arg 0 exited, 1 fault, 2 killed, 3 protocol error */
+    M_CLIENT_DESTROYED,   /* 78 arg enum end_reason */
     M_PROTOCOL_ERROR,     /* 79 arg code */
     M_HANG,               /* 80 arg ns since the unanswered ping */
     M_CRASH,              /* 81 arg fault vector */

@@ -145,7 +145,7 @@ static void paste(void)
 {
     i32 ends[2];
     if (syscall(SYS_PIPE, (u64)ends, 0, 0, 0, 0) < 0)
-        client_exit();
+        client_give_up();
     request(offer, OFFER_RECEIVE, "s", mimes[mime_at]);
     batch_send(TAG_PASTE, ends[1]);
     syscall(SYS_CLOSE, (u64)ends[1], 0, 0, 0, 0);

@@ -117,7 +117,7 @@ static void receive(void)
 {
     i32 ends[2];
     if (syscall(SYS_PIPE, (u64)ends, 0, 0, 0, 0) < 0)
-        client_exit();
+        client_give_up();
     request(offer, OFFER_RECEIVE, "s", mime);
     batch_send(TAG_RECEIVE, ends[1]);
     close_handle(&ends[1]);

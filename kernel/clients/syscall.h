@@ -8,6 +8,7 @@
 i64 syscall(u64 number, u64 a, u64 b, u64 c, u64 d, u64 e);
 u64 clock_ns(void);
 [[noreturn]] void client_exit(void);
+[[noreturn]] void client_give_up(void);  /* a resource was refused */
 
 const struct client_config *config(void);
 const struct image_event *config_events(void);

@@ -57,7 +57,7 @@ static void request_content(struct window *window, u32 buffers)
     u64 address = 0;
     window->shm = (i32)syscall(SYS_SHM_CREATE, (u64)bytes * buffers, (u64)&address, 0, 0, 0);
     if (window->shm < 0)
-        client_exit();
+        client_give_up();
     window->pixels = (u32 *)address;
     window->buffer_count = buffers;
     window->front = window->frames = 0;

@@ -15,7 +15,7 @@ u32 id_new(void)
     if (free_count)
         return free_ids[--free_count];
     if (next_id == MAX_IDS)
-        client_exit();
+        client_give_up();
     return next_id++;
 }
 

@@ -24,7 +24,7 @@ void print_number(char *text, u32 value); /* decimal digits and a NUL */
 void stop_if_panicking(void);             /* non-maskable interrupt: another processor panics */
 
 /* core/process.c; the rest of it is in process.h */
-void process_kill(u32 client, u32 reason); /* reason: M_CLIENT_DESTROYED */
+void process_kill(u32 client, enum end_reason reason);
 
 /* core/library.c */
 void *memcpy(void *to, const void *from, size_t n);

@@ -206,7 +206,7 @@ struct process *process_spawn(u32 client, u32 generation, u64 end_ns)
 
 /* ---- End ---- */
 
-static void die(struct process *p, u32 reason)
+static void die(struct process *p, enum end_reason reason)
 {
     mutex_release_all(p);
     p->dead = true;
@@ -219,10 +219,11 @@ static void die(struct process *p, u32 reason)
     list_append(&dead, &p->queued); /* the launcher is woken when the thread has left its CPU */
 }
 
-void process_exit(u32 reason)
+void process_exit(enum end_reason reason)
 {
     struct process *p = current_thread()->process;
-    die(p, reason == 0 && p->socket && socket_disconnected(p->socket) ? 3 : reason);
+    bool disconnected = p->socket && socket_disconnected(p->socket);
+    die(p, reason == END_LEFT && disconnected ? END_PROTOCOL : reason);
     thread_exit();
 }
 
@@ -235,10 +236,10 @@ void process_fault(u32 vector, u64 rip, u64 address)
         for (;;)
             thread_block(NEVER);
     failure_detected(client, DETECTED_CRASH);
-    process_exit(1);
+    process_exit(END_FAULT);
 }
 
-void process_kill(u32 client, u32 reason)
+void process_kill(u32 client, enum end_reason reason)
 {
     u64 flags = service_begin();
     struct process *p = client < MAX_CLIENTS ? processes[client] : NULL;

@@ -11,7 +11,7 @@ struct process {
     struct socket *socket;          /* NULL: background load, or dead */
     struct list queued;             /* in one queue at a time: a mutex's waiters, the disk's waiters, the dead */
     u32 client, generation;
-    u32 reason;                     /* of M_CLIENT_DESTROYED, once dead */
+    enum end_reason reason;         /* once dead */
     bool dead;
     struct client_config *config;   /* as the client reads it */
     bool serving;                   /* its first frame has been on screen */
@@ -24,7 +24,7 @@ struct process {
 
 void process_init(void);                        /* shared pages of the client program and of the tables */
 struct process *process_spawn(u32 client, u32 generation, u64 end_ns); /* NULL: out of memory */
-[[noreturn]] void process_exit(u32 reason);     /* the current process */
+[[noreturn]] void process_exit(enum end_reason reason);    /* the current process */
 [[noreturn]] void process_fault(u32 vector, u64 rip, u64 address);
 bool process_wait(struct process *p, const void *what, u64 deadline_ns); /* false: the deadline passed */
 void process_wake(struct process *p, const void *what); /* p may be NULL */

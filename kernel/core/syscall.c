@@ -158,7 +158,7 @@ static i64 sys_memory(struct process *p, i64 pages)
 static i64 call(struct process *p, u64 number, u64 a, u64 b, u64 c, u64 d, u64 e)
 {
     switch (number) {
-    case SYS_EXIT: process_exit(a ? 1 : 0);
+    case SYS_EXIT: process_exit(a ? END_REFUSED : END_LEFT);
     case SYS_SEND: return sys_send(p, a, b, c, d, e);
     case SYS_RECEIVE: return !p->socket ? -E_CLOSED : socket_receive(p, a, b, c, d);
     case SYS_SHM_CREATE: return sys_shm_create(p, a, b);

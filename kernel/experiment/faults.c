@@ -185,7 +185,7 @@ static bool strike(const struct image_fault *fault, const struct source *source)
         return strike_pair(fault, target, variant);
     failure_injected(target, fault->kind, variant, 0);
     if (fault->kind == FAULT_CLIENT_CRASH && variant == 2) {
-        process_kill(target, 2);
+        process_kill(target, END_KILLED);
         failure_detected(target, DETECTED_KILL);
     } else { /* the client's part is in clients/faulty.c */
         process_strike(target, fault->kind << 4 | variant);

@@ -73,7 +73,7 @@ static u64 next_deadline(bool killed)
 static void reap_all(void)
 {
     for (struct process *p; (p = process_next_dead());) {
-        bool crashed = p->reason == 1;
+        bool crashed = p->reason == END_FAULT;
         if (load_reap(p))
             verdict_fail_if(crashed);
         else

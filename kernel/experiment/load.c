@@ -64,7 +64,7 @@ bool load_start(void)
 void load_kill(void)
 {
     for (u32 id = first_stressor(); id < first_stressor() + stressors(); id++)
-        process_kill(id, 2);
+        process_kill(id, END_KILLED);
 }
 
 void load_set(u32 ppm)
@@ -85,7 +85,7 @@ bool load_adjust(bool over)
         if (!process_spawn(scenario_clients() + running, 0, scenario()->duration_ns))
             return false;
     while (running > wanted)
-        process_kill(scenario_clients() + --running, 2);
+        process_kill(scenario_clients() + --running, END_KILLED);
     return true;
 }
 

@@ -70,20 +70,21 @@ static void plan_successor(u32 client, u64 delay_ns)
 
 void plan_reap(struct process *p)
 {
-    u32 client = p->client, reason = p->reason;
+    u32 client = p->client;
+    enum end_reason reason = p->reason;
     u64 before = pages_used();
     process_free(p);
     alive--;
-    verdict_fail_if(reason != 0 && !failure_open(client));
+    verdict_fail_if(reason != END_LEFT && !failure_open(client));
     trace_measure(M_CLIENT_DESTROYED, client, reason);
     print_line("RAYOS_SOAK:CLIENT_DESTROYED:%u", client);
     trace_point(P_REAP, client, before - pages_used());
-    if (scenario_group(client)->lifetime_ns || (reason && scenario()->respawn_ns))
-        plan_successor(client, reason ? scenario()->respawn_ns : 0);
+    if (scenario_group(client)->lifetime_ns || (reason != END_LEFT && scenario()->respawn_ns))
+        plan_successor(client, reason == END_LEFT ? 0 : scenario()->respawn_ns);
 }
 
 void plan_kill_all(void)
 {
     for (u32 client = 0; client < scenario_clients(); client++)
-        process_kill(client, 2);
+        process_kill(client, END_KILLED);
 }

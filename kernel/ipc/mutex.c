@@ -60,7 +60,7 @@ static void kill_owner(struct mutex *m)
 {
     u32 client = m->owner->client;
     failure_detected(client, DETECTED_DEADLOCK);
-    process_kill(client, 2);
+    process_kill(client, END_KILLED);
 }
 
 i64 mutex_lock(struct process *p, u64 id)
@@ -71,7 +71,7 @@ i64 mutex_lock(struct process *p, u64 id)
     if (m->owner) {
         if (detector_on(DETECTED_DEADLOCK) && closes_cycle(p, m)) {
             failure_detected(p->client, DETECTED_DEADLOCK);
-            process_exit(2);
+            process_exit(END_KILLED);
         }
         u64 timeout = scenario()->lock_timeout_ns;
         enqueue(m, p);

@@ -34,11 +34,18 @@ u64 record_checksum(const struct record_block *block)
     return sum;
 }
 
+/* Block 0 alone is a superblock. Generations of all others start at 1, and end where put refuses. */
+static bool kind_valid(const struct record_block *b)
+{
+    if (!b->block)
+        return b->kind == KIND_SUPERBLOCK;
+    return (b->kind == KIND_RECORD || b->kind == KIND_TOMBSTONE) && b->generation && b->generation <= GENERATION_MAX;
+}
+
 bool record_valid(const struct record_block *b, u32 block)
 {
     return b->magic == RECORD_MAGIC && b->checksum == record_checksum(b) && b->block == block &&
-           b->length <= RECORD_BYTES && b->kind >= KIND_RECORD && b->kind <= KIND_SUPERBLOCK &&
-           !b->name[NAME_BYTES - 1];
+           b->length <= RECORD_BYTES && !b->name[NAME_BYTES - 1] && kind_valid(b);
 }
 
 /* ---- Records by name ---- */

@@ -6,6 +6,7 @@
 
 #define RECORD_MAGIC 0x4b434f4c42594152ull /* the bytes "RAYBLOCK" */
 #define STORE_VERSION 1
+#define GENERATION_MAX (~0ull >> 1) /* centuries of puts: only a forged disk reaches it */
 
 enum block_kind { KIND_RECORD = 1, KIND_TOMBSTONE = 2, KIND_SUPERBLOCK = 3 };
 

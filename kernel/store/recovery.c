@@ -12,7 +12,7 @@ static void recover_block(const struct record_block *page, u32 block, struct rec
 {
     if (!page->magic)
         return;
-    if (!record_valid(page, block) || page->kind == KIND_SUPERBLOCK) { /* a torn write: nothing relies on it */
+    if (!record_valid(page, block)) { /* a torn write: nothing relies on it */
         found->torn++;
         return;
     }
@@ -80,7 +80,7 @@ static bool superblock_good(const struct record_block *page)
 {
     struct superblock super;
     memcpy(&super, page->data, sizeof super);
-    return record_valid(page, 0) && page->kind == KIND_SUPERBLOCK && super.version == STORE_VERSION &&
+    return record_valid(page, 0) && super.version == STORE_VERSION &&
            super.blocks == blocks_total;
 }
 

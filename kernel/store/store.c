@@ -36,7 +36,7 @@ bool store_init(const struct image_disk *disk)
 
 i64 store_put(const char *name, struct record_block *page, u32 bytes, bool remove, u64 now, const void **what)
 {
-    if (!store_ready())
+    if (!store_ready() || generation == GENERATION_MAX)
         return -E_IO;
     u32 r = record_find(name);
     if (remove && (!r || records[r].removed))

@@ -52,7 +52,7 @@ static void handle_overflow(struct client *client)
         failure_detected(client->id, DETECTED_OVERFLOW);
     client_drop(client);
     if (stuck)
-        process_kill(client->id, 2);
+        process_kill(client->id, END_KILLED);
 }
 
 void clients_flush(void)

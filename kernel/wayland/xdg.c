@@ -38,7 +38,7 @@ static void hang(struct client *client, u64 waited_ns)
     trace_measure(M_HANG, client->id, waited_ns);
     failure_detected(client->id, DETECTED_HANG);
     client_drop(client);
-    process_kill(client->id, 2);
+    process_kill(client->id, END_KILLED);
 }
 
 /* now: when the round was due, so that intervals are exact. In order of client id. */

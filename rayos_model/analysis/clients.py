@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from rayos_model.contract.abi import TraceKind
+from rayos_model.contract.abi import EndReason, TraceKind
 from rayos_model.metrics.histogram import LatencyHistogram
 from rayos_model.metrics.refusals import RefusalTracker
 from rayos_model.run.run import Run
 from rayos_model.scenario.scenario import Scenario
 from rayos_model.scenario.tables import ClientGroup, WorkloadName
 
-_DEPARTURES = ("left", "fault", "killed", "protocol error")
+_DEPARTURES = ("left", "fault", "killed", "protocol error", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def diagnose_clients(run: Run) -> list[ClientDiagnosis]:
 
         latency = LatencyHistogram()
         latency.add(of(kinds.M_COMMIT_TO_PRESENT))
-        reasons = tuple(_DEPARTURES[min(int(reason), 3)] for reason in of(kinds.M_CLIENT_DESTROYED))
+        reasons = tuple(_DEPARTURES[min(int(reason), EndReason.REFUSED)] for reason in of(kinds.M_CLIENT_DESTROYED))
         diagnoses.append(
             ClientDiagnosis(
                 client=client,

@@ -372,6 +372,16 @@ class FaultKind(IntEnum):
     DISK_OUTAGE = 10  # the disk fails for a time: all reads, all writes
 
 
+class EndReason(IntEnum):
+    """Why a client process ended. `enum end_reason`."""
+
+    LEFT = 0  # it exited by itself, as planned or as asked
+    FAULT = 1  # a processor fault
+    KILLED = 2  # killed: hung, deadlocked, event queue overflow, or still alive after the end
+    PROTOCOL = 3  # it exited when it was disconnected for a protocol error
+    REFUSED = 4  # it gave up because a resource was refused: memory, handles, ids
+
+
 class Detection(IntEnum):
     """How a failure was detected. `enum detection`."""
 
@@ -520,7 +530,7 @@ class TraceKind(IntEnum):
     # left it idle to the release of the kernel lock
     M_TIMER = 76
     M_CLIENT_CREATED = 77  # arg generation
-    M_CLIENT_DESTROYED = 78  # arg 0 exited, 1 fault, 2 killed, 3 protocol error
+    M_CLIENT_DESTROYED = 78  # arg enum end_reason
     M_PROTOCOL_ERROR = 79  # arg code
     M_HANG = 80  # arg ns since the unanswered ping
     M_CRASH = 81  # arg fault vector

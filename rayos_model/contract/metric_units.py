@@ -27,6 +27,7 @@ METRIC_UNITS: Final[dict[str, str]] = {
     "memory.growth": "kb/h",
     "fragmentation.max": "%",
     "clients.refused": "",
+    "clients.killed": "",
     "crashes": "",
     "hangs": "",
     "protocol_errors": "",

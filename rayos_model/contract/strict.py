@@ -103,4 +103,5 @@ def expectation(error: ErrorDetails) -> str:
 
 
 def _number(error: ErrorDetails, bound: str) -> str:
-    return f"{error.get('ctx', {})[bound]:,.10g}".replace(",", "_")
+    value = error.get("ctx", {})[bound]
+    return f"{value:,.10g}".replace(",", "_") if abs(value) >= 10_000 else f"{value:.10g}"

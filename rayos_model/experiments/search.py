@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from rayos_model.experiments.workers import Executor
 from rayos_model.scenario.criteria import Criterion, parse_criterion
 from rayos_model.scenario.keys import with_changes
 from rayos_model.scenario.scenario import Scenario
+from rayos_model.scenario.tables import LONGEST_S
 from rayos_model.verdict.verdict import criteria_of
 
 LOOKS: Final = 3
@@ -67,18 +68,23 @@ def judge(objective: Criterion, values: Sequence[Values], confidence: float) -> 
     return Judgement(objective, estimate, objective.holds(estimate.mean), outside)
 
 
-def for_search(scenario: Scenario, duration_s: float | None = None) -> Scenario:
-    """The scenario as a search runs it: with a warm-up that lasts until 1 s after the start of the last client.
+def for_search(
+    scenario: Scenario, duration_s: float | None = None, changes: Mapping[str, Any] | None = None
+) -> Scenario:
+    """The scenario with `changes` as a search runs it: with a warm-up until 1 s after the start of the last client.
 
-    It lasts `duration_s`; default: until 10 s past the warm-up, at least 20 s, at most its own duration. That suffices
-    for a p99, which needs some ten thousand frames, a few seconds of some dozen clients. In any case it lasts until
-    `MIN_MEASURED_S` past the warm-up; otherwise a client that never started would count as served.
+    It lasts `duration_s`; default: until 10 s past the warm-up, at least 20 s and until its last event, at most its own
+    duration. That suffices for a p99, which needs some ten thousand frames, a few seconds of some dozen clients. In any
+    case it lasts until `MIN_MEASURED_S` past the warm-up, so that every client starts.
     """
-    warmup_s = max(scenario.warmup_s or 0.0, scenario.settled_s)
+    changes = changes or {}
+    endless = with_changes(scenario.with_overrides(duration_s=LONGEST_S), changes)
+    warmup_s = max(endless.warmup_s or 0.0, endless.settled_s)
     if duration_s is None:
-        duration_s = min(scenario.duration_s, max(SHORTEST_S, warmup_s + MEASURED_S))
-    lasting = scenario.with_overrides(duration_s=max(duration_s, round(warmup_s + MIN_MEASURED_S, 3)))
-    return with_changes(lasting, {"warmup_s": warmup_s})
+        enough_s = max(SHORTEST_S, warmup_s + MEASURED_S, endless.last_event_s + MIN_MEASURED_S)
+        duration_s = min(changes.get("duration_s", scenario.duration_s), enough_s)
+    duration_s = max(duration_s, round(warmup_s + MIN_MEASURED_S, 3))
+    return with_changes(scenario, {**changes, "duration_s": duration_s, "warmup_s": warmup_s})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,7 @@ class Search:
 
     def variant(self, value: Any) -> Scenario:
         """The scenario to run for a value. Raises `BadInput` when it is not valid."""
-        return for_search(with_changes(self.scenario, {self.key: value}), self.duration_s)
+        return for_search(self.scenario, self.duration_s, {self.key: value})
 
     def attempt(self, value: Any) -> Alternative:
         """Tries one value: replicates it until the verdict is certain or the replications are used up."""

@@ -16,6 +16,7 @@ from typing import Any, Final
 from rayos_model.errors import BadInput, PlatformFailure
 from rayos_model.run.system import System, execute
 from rayos_model.scenario.scenario import Scenario, from_dict
+from rayos_model.scenario.tables import Load
 
 ATTEMPTS: Final = 200
 """Default maximum number of runs."""
@@ -105,6 +106,8 @@ def _shorter(data: Data) -> Iterator[Data]:
         for index in reversed(range(len(data.get("timeline", ())))):
             if data["timeline"][index]["at_s"] >= duration_s:
                 _remove_event(smaller, index)
+        if steps := smaller.get("load", {}).pop("steps", ()):
+            smaller["load"]["steps"] = steps[: int(duration_s // smaller["load"].get("step_s", Load().step_s))]
         yield smaller
 
 

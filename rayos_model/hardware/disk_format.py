@@ -23,6 +23,7 @@ from rayos_model.errors import BadInput
 MAGIC: Final = int.from_bytes(b"RAYBLOCK", "little")
 VERSION: Final = 1
 RECORD, TOMBSTONE, SUPERBLOCK = 1, 2, 3
+GENERATION_MAX = (1 << 63) - 1
 
 _HEADER: Final = struct.Struct(f"<3Q4I{NAME_BYTES}s")
 _BLOCK: Final = np.dtype(
@@ -115,6 +116,7 @@ def read_store(path: Path, seed: int | None = None) -> Store:
         numbers = first + there
         whole = (part["magic"] == MAGIC) & (checksums(part) == part["checksum"])
         whole &= (part["length"] <= RECORD_BYTES) & np.isin(part["kind"], (RECORD, TOMBSTONE))
+        whole &= (part["generation"] >= 1) & (part["generation"] <= GENERATION_MAX)
         in_place = part["block"] == numbers
         store.used += len(part)
         store.torn += numbers[~whole].tolist()

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rayos_model.contract.abi import TraceKind
+from rayos_model.contract.abi import EndReason, TraceKind
 from rayos_model.contract.metric_units import METRIC_UNITS, OPERATIONS, QUANTILE_OF
 from rayos_model.contract.trace_record import Records
 from rayos_model.metrics.fault_ledger import FaultLedger
@@ -47,6 +47,8 @@ class MetricsCollector:
         self._measured_seconds = (seconds >= self._warmup_ns) & (seconds + NS <= self._duration_ns)
         self._p99_us = np.full(len(seconds), np.nan)
         self._recent: dict[int, list[NDArray[np.uint64]]] = {}
+        self._clients = scenario.client_count
+        self._killed = 0
         self._counts = dict.fromkeys((TraceKind.M_CRASH, TraceKind.M_HANG, TraceKind.M_PROTOCOL_ERROR), 0)
         self._faults = FaultLedger() if scenario.kind == "failure" else None
 
@@ -67,6 +69,9 @@ class MetricsCollector:
         for counter in (self._flips, self._dropped, *self._throughput.values()):
             if counter.kind in present:
                 counter.feed(records)
+        if TraceKind.M_CLIENT_DESTROYED in present:
+            ended = records[(kinds == TraceKind.M_CLIENT_DESTROYED) & (records["subject"] < self._clients)]
+            self._killed += int(np.count_nonzero(ended["arg"] == EndReason.KILLED))
         for kind in self._counts:
             self._counts[kind] += int(np.count_nonzero(kinds == kind))
         if self._faults is not None:
@@ -116,6 +121,7 @@ class MetricsCollector:
         for name, value in (self._resources.values() | self._storage.values()).items():
             put(name, value)
         put("clients.refused", self._refusals.refused)
+        put("clients.killed", self._killed)
         put("crashes", self._counts[TraceKind.M_CRASH])
         put("hangs", self._counts[TraceKind.M_HANG])
         put("protocol_errors", self._counts[TraceKind.M_PROTOCOL_ERROR])

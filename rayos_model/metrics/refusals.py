@@ -1,7 +1,7 @@
 """Client instances that fail to start, or end early, for lack of memory, from a trace.
 
-A client that cannot be created leaves no record, and a client whose buffers are refused exits normally. Refusals are
-therefore the difference between what the scenario asks for and what the trace shows. Must not know which system made
+A client that cannot be created leaves no record. Refusals are therefore the difference between what the scenario asks
+for and what the trace shows. Must not know which system made
 the trace.
 """
 
@@ -11,14 +11,12 @@ from typing import Final
 
 import numpy as np
 
-from rayos_model.contract.abi import TraceKind
+from rayos_model.contract.abi import EndReason, TraceKind
 from rayos_model.contract.trace_record import Records
 from rayos_model.scenario.scenario import Scenario
 from rayos_model.scenario.tables import NS, ClientGroup
 
 _KINDS: Final = (TraceKind.M_CLIENT_CREATED, TraceKind.M_CLIENT_DESTROYED, TraceKind.M_PROTOCOL_ERROR)
-_LEFT, _PROTOCOL_ERROR = 0, 3
-"""Arguments of M_CLIENT_DESTROYED, kernel/abi.h."""
 _NO_MEMORY: Final = 2
 """wl_display.error.no_memory"""
 _SLACK_NS: Final = 1_000_000
@@ -28,15 +26,15 @@ _SLACK_NS: Final = 1_000_000
 class RefusalTracker:
     """Counts refused client instances in trace records, fed in the order written.
 
-    An instance is refused if it was due and did not start, or ended early without a fault or a timeline event. In a
-    scenario with faults the protocol error `no_memory` is provoked and does not count. Memory grows with the number of
-    clients, not of records.
+    An instance is refused if it was due and did not start, gave up because it was refused memory, or ended early
+    without a fault or a timeline event. In a scenario with faults the protocol error `no_memory` is provoked and does
+    not count. Memory grows with the number of clients, not of records.
     """
 
     def __init__(self, scenario: Scenario) -> None:
         self._duration_ns = scenario.duration_ns
         self._groups = [group for group in scenario.clients for _ in range(group.count)]
-        self._due_ns = _first_starts(scenario.clients, scenario.duration_ns)
+        self._due_ns = _first_starts(scenario.clients)
         self._closed_ns = _closings(scenario)
         self._respawn_ns = round(scenario.machine.respawn_ms * 1e6) if scenario.kind == "failure" else None
         self._tolerant = bool(scenario.faults)
@@ -75,24 +73,25 @@ class RefusalTracker:
         if lifetime_s is not None:
             end_ns = min(end_ns, self._since_ns[client] + round(lifetime_s * NS))
         early = time_ns + _SLACK_NS < min(end_ns, self._closed_ns.get(client, end_ns))
-        if (reason == _LEFT and early) or (reason == _PROTOCOL_ERROR and client in self._out_of_memory):
+        out_of_memory = reason == EndReason.PROTOCOL and client in self._out_of_memory
+        if reason == EndReason.REFUSED or (reason == EndReason.LEFT and early) or out_of_memory:
             self._cut_short.append(client)
         self._out_of_memory.discard(client)
-        delay_ns = 0 if reason == _LEFT else self._respawn_ns
-        if lifetime_s is not None or (reason != _LEFT and delay_ns is not None):
+        delay_ns = 0 if reason == EndReason.LEFT else self._respawn_ns
+        if lifetime_s is not None or (reason != EndReason.LEFT and delay_ns is not None):
             next_ns = time_ns + (delay_ns or 0)
             if next_ns + _SLACK_NS < self._duration_ns:
                 self._due_ns[client] = next_ns
 
 
-def _first_starts(groups: tuple[ClientGroup, ...], duration_ns: int) -> dict[int, int]:
-    """Client → time of its first start, ns; without clients that start after the end."""
+def _first_starts(groups: tuple[ClientGroup, ...]) -> dict[int, int]:
+    """Client → time of its first start, ns."""
     starts = [
         round(group.start_s * NS) + index * round(group.stagger_ms * 1e6)
         for group in groups
         for index in range(group.count)
     ]
-    return {client: start_ns for client, start_ns in enumerate(starts) if start_ns < duration_ns}
+    return dict(enumerate(starts))
 
 
 def _closings(scenario: Scenario) -> dict[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar
 
-from rayos_model.contract.abi import Workload
+from rayos_model.contract.abi import EndReason, Workload
 from rayos_model.contract.image import Group
 from rayos_model.model.cpu.thread import Thread
 from rayos_model.model.ipc.inbox import Inbox
@@ -25,8 +25,8 @@ class Process:
     connected_ns: int
     dropped: bool
     """The compositor has disconnected it."""
-    end_reason: int
-    """Argument of M_CLIENT_DESTROYED, kernel/abi.h: 0 left, 1 fault, 2 killed, 3 protocol error."""
+    end_reason: EndReason
+    """Why it ended, or will end unless something happens."""
     presented: bool
     """Its first frame has been on screen."""
     receiving: bool

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
-from rayos_model.contract.abi import ThreadId, TraceKind
+from rayos_model.contract.abi import EndReason, ThreadId, TraceKind
 from rayos_model.model.clients.registry import WORKLOADS
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Body, Thread
@@ -20,7 +20,6 @@ from rayos_model.model.service_times import AT_BLOCK, CostModel
 LAUNCHER_PRIORITY = 25
 REPORTER_PRIORITY = 30
 SECOND_NS = 1_000_000_000
-REASON_LEFT, REASON_FAULT, REASON_KILLED, REASON_PROTOCOL = range(4)  # M_CLIENT_DESTROYED, kernel/abi.h
 
 
 class Supervisor(ProcessTable):
@@ -58,14 +57,14 @@ class Supervisor(ProcessTable):
 
     def kill(self, client: Process) -> None:
         """Ends a client by force."""
-        client.end_reason = REASON_KILLED
+        client.end_reason = EndReason.KILLED
         self.core.processor.kill(client.thread)
         self.exited(client)
 
     def exited(self, client: Process) -> None:
         """A client's thread ended: notifies the compositor; the launcher frees the process."""
         self.core.failures.abandon(client)
-        self.failed |= client.end_reason != REASON_LEFT and not self.core.failures.is_open(client.id)
+        self.failed |= client.end_reason is not EndReason.LEFT and not self.core.failures.is_open(client.id)
         self.core.display.close(client)
         self._exited.append(client)
         self.core.processor.wake(self.launcher)
@@ -96,8 +95,7 @@ class Supervisor(ProcessTable):
                 yield from self._reap_stressor(self._stressors_exited.popleft())
             elif self._spawns and self._spawns[0][0] <= now:
                 _, identity, generation = heappop(self._spawns)
-                if now < duration:
-                    yield from self._spawn(identity, generation)
+                yield from self._spawn(identity, generation)
             elif load.due(now >= duration):
                 yield from load.adjust(now >= duration)
             else:
@@ -162,7 +160,7 @@ class Supervisor(ProcessTable):
         del core.clients[client.id]
         core.say("RAYOS_SOAK:CLIENT_DESTROYED", client.id)
         core.measure(TraceKind.M_CLIENT_DESTROYED, client.id, client.end_reason, ThreadId.LAUNCHER)
-        lost = client.end_reason != REASON_LEFT
+        lost = client.end_reason is not EndReason.LEFT
         if client.group.lifetime_ns or (lost and core.settings.respawn_ns):
             yield from self._plan_successor(client, core.settings.respawn_ns if lost else 0)
 

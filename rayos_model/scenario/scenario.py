@@ -34,7 +34,6 @@ from rayos_model.scenario.tables import (
     _Part,
 )
 
-
 SHORTEST_DURATION_S: Final = 0.1
 """Lower bound of a scenario's length, s: some frames."""
 
@@ -187,6 +186,12 @@ class Scenario(_Part):
         return max(group.last_start_s for group in self.clients)
 
     @property
+    def last_event_s(self) -> float:
+        """End of everything planned apart from clients: timeline, steps of the load, faults at given times, s."""
+        faults = [fault.at_s + (fault.duration_s or 0) + RECOVERY_LIMIT_S for fault in self.faults if fault.at_s]
+        return max(*(event.at_s for event in self.timeline), *faults, len(self.load.steps) * self.load.step_s, 0.0)
+
+    @property
     def settled_s(self) -> float:
         """Time at which every client has run for one second, s."""
         return self.last_start_s + 1
@@ -220,8 +225,8 @@ class Scenario(_Part):
 def from_dict(data: Mapping[str, Any], source: str = "scenario") -> Scenario:
     """Validate a scenario given as a mapping. Raises `BadInput` with `source`, key and expectation.
 
-    Validation is strict: neither `true` nor `"3"` is a number. It goes by way of JSON, in which an array may stand for a
-    tuple, and a whole number for a float.
+    Validation is strict: neither `true` nor `"3"` is a number. It goes by way of JSON, in which an array may stand for
+    a tuple, and a whole number for a float.
     """
     try:
         return Scenario.model_validate_json(json.dumps(data, default=_plain), strict=True)

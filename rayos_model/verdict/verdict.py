@@ -16,6 +16,7 @@ from rayos_model.verdict.marker_log import LogJudge
 
 SOAK_DEFAULTS: Final = {
     "clients.refused": "== 0",
+    "clients.killed": "== 0",
     "crashes": "== 0",
     "hangs": "== 0",
     "protocol_errors": "== 0",

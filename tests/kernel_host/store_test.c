@@ -316,9 +316,52 @@ static void live(u32 turns, bool failing)
         check_recovery();
 }
 
+/* ---- Blocks that somebody else has written, with right checksums ---- */
+
+static void forge(u32 block, u32 i, u64 generation, u32 kind)
+{
+    struct record_block *page = (void *)durable[block];
+    *page = (struct record_block){ .magic = RECORD_MAGIC, .block = block, .kind = kind, .generation = generation };
+    page->length = bytes_of(1);
+    name_of(page->name, i);
+    fill(page, i, 1, page->length);
+    page->checksum = record_checksum(page);
+}
+
+static bool found_on_forged_disk(u32 block, u64 generation, u32 kind)
+{
+    u64 s;
+    format();
+    memset(promises, 0, sizeof promises);
+    promises[0].last = 1; /* either there or not */
+    forge(block, 0, generation, kind);
+    reboot();
+    CHECK(get(0, &s));
+    return s;
+}
+
+static void check_forged_disks(void)
+{
+    error_percent = 0;
+    memset(bad, 0, sizeof bad);
+    CHECK(found_on_forged_disk(1, 1, KIND_RECORD));
+    CHECK(!found_on_forged_disk(1, 0, KIND_RECORD));
+    CHECK(!found_on_forged_disk(1, GENERATION_MAX + 1, KIND_RECORD));
+    CHECK(!found_on_forged_disk(1, ~0ull, KIND_RECORD));
+    CHECK(!found_on_forged_disk(1, 1, KIND_TOMBSTONE));
+    CHECK(!found_on_forged_disk(1, 1, KIND_SUPERBLOCK));
+    CHECK(!found_on_forged_disk(1, 1, 0) && !found_on_forged_disk(1, 1, 99));
+    CHECK(found_on_forged_disk(BLOCKS - 1, GENERATION_MAX, KIND_RECORD));
+    const void *what;
+    struct record_block *page = page_alloc();
+    CHECK(store_put("new", page, 8, false, now_ns, &what) == -E_IO); /* no generation is left */
+    page_free(page);
+}
+
 int main(void)
 {
     host_map(ARENA);
+    check_forged_disks();
     for (u32 pass = 0; pass < 3; pass++) {
         error_percent = pass == 1;
         format();

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
-from rayos_model.contract.abi import Action, BatchTag, Detection, ThreadId, TraceKind, Workload
+from rayos_model.contract.abi import Action, BatchTag, Detection, EndReason, ThreadId, TraceKind, Workload
 from rayos_model.contract.image import Group
 from rayos_model.costs.address_space import row_steps
 from rayos_model.costs.boot_pages import PAGE_BYTES
@@ -24,7 +24,6 @@ _WAKE: Final[Point] = ("wake",)
 # Looked up once: members of an enumeration are slow to reach before Python 3.12.
 _FRAME: Final = BatchTag.FRAME
 _EVENT_DELIVERY: Final = TraceKind.M_EVENT_DELIVERY
-_REASON_PROTOCOL: Final = 3  # M_CLIENT_DESTROYED, kernel/abi.h
 
 
 class OutOfMemory(Exception):
@@ -49,7 +48,7 @@ class Client(Process):
         self.thread = Thread(ThreadId.CLIENT0 + identity, f"client-{identity}", group.priority, self._body())
         self.connected_ns = 0
         self.dropped = False  # disconnected by the compositor
-        self.end_reason = 0  # of M_CLIENT_DESTROYED: it left by itself
+        self.end_reason = EndReason.LEFT
         self.presented = False  # its first frame has been on screen
         self.receiving = False  # waits for events
         self.frames = 1  # FIRST draws the 0th
@@ -229,6 +228,7 @@ class Client(Process):
         try:
             yield from self.send_first(secondary=False)
         except OutOfMemory:
+            self.end_reason = EndReason.REFUSED
             yield self.flow.to(("exit",))
             return
         self.frame_pending = True
@@ -240,7 +240,7 @@ class Client(Process):
             yield from self._loop()
             yield from self.send(BatchTag.LEAVE, batch=self.leave_batch())
         except OutOfMemory:
-            pass
+            self.end_reason = EndReason.REFUSED
         yield self.flow.to(("exit",))
 
     def serve_until(self, deadline: int) -> Body:
@@ -251,7 +251,7 @@ class Client(Process):
     def thrown_out(self) -> Body:
         """Learns that it was disconnected for an error, and exits."""
         yield from self._await("error")
-        self.end_reason = _REASON_PROTOCOL
+        self.end_reason = EndReason.PROTOCOL
         yield self.flow.to(("exit",))
 
     def _await(self, name: str) -> Body:

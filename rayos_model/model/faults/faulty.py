@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rayos_model.contract.abi import MAX_HANDLES, BatchTag, Detection, FaultKind, TraceKind
+from rayos_model.contract.abi import MAX_HANDLES, BatchTag, Detection, EndReason, FaultKind, TraceKind
 from rayos_model.model.clients.client import Client
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Body
@@ -15,7 +15,6 @@ CHUNK_PAGES: Final = 256
 TRIES: Final = 64
 WILD_SENDS: Final = 3
 """How many of a hostile client's wild system calls are a `send`, on average."""
-_REASON_FAULT = 1  # M_CLIENT_DESTROYED, kernel/abi.h
 _VECTORS = (14, 6)  # page fault, illegal instruction
 
 
@@ -33,7 +32,7 @@ def _processor_fault(core: Core, client: Client, vector: int) -> Body:
     if not core.failures.detector_on(Detection.CRASH):
         yield from _stop(client)
     core.failures.detected(client.id, Detection.CRASH, client.thread.index)
-    client.end_reason = _REASON_FAULT
+    client.end_reason = EndReason.FAULT
     yield client.flow.to(("exit",))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from rayos_model.contract.abi import Detection
+from rayos_model.contract.abi import Detection, EndReason
 from rayos_model.model.clients.client import Client
 from rayos_model.model.core import Core
 from rayos_model.model.cpu.thread import BLOCK, Body
@@ -31,7 +31,7 @@ class Mutexes:
         if mutex in self._owner:
             if failures.detector_on(Detection.DEADLOCK) and self._closes_cycle(client, mutex):
                 failures.detected(client.id, Detection.DEADLOCK, client.thread.index)
-                client.end_reason = _REASON_KILLED
+                client.end_reason = EndReason.KILLED
                 yield client.flow.to(("exit",))
                 return
             self._wants[client] = mutex
@@ -79,16 +79,13 @@ class Mutexes:
         return False
 
 
-_REASON_KILLED = 2  # M_CLIENT_DESTROYED, kernel/abi.h
-
-
 def locks_out(client: Client, mutexes: Mutexes, pair: int, *, second: bool) -> Body:
     """What each of two clients goes on with that take two mutexes in opposite order; who survives goes on as before."""
     first, last = (2 * pair + 1, 2 * pair) if second else (2 * pair, 2 * pair + 1)
     yield from mutexes.lock(client, first)
     yield from client.serve_until(mutexes.core.processor.now + HOLD_NS)
     yield from mutexes.lock(client, last)
-    if client.end_reason:
+    if client.end_reason is not EndReason.LEFT:
         return
     yield from mutexes.unlock(client, last)
     yield from mutexes.unlock(client, first)

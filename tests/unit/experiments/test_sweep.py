@@ -194,11 +194,11 @@ def test_clients_are_shared_out_in_proportion() -> None:
     ("key", "value", "message"),
     [
         ("clients", 0, "at least 1"),
-        ("clients", 4096, "less than or equal to 1024"),
+        ("clients", 4096, "at most 1024"),
         ("clients", "many", "whole number"),
         ("clients.3.count", 2, r"clients\.0\.KEY"),
         ("machine.quantm_us", 2, "did you mean 'quantum_us'"),
-        ("machine.quantum_us", 1, "greater than or equal to 100"),
+        ("machine.quantum_us", 1, "at least 100"),
         ("nonsense", 1, "unknown key"),
         ("seed.x", 1, "whole number"),
     ],

@@ -125,6 +125,7 @@ def test_verdicts_follow_the_criteria() -> None:
     outcome = {verdict.metric: verdict.ok for verdict in verdicts}
     assert outcome == {
         "clients.refused": True,
+        "clients.killed": True,
         "crashes": True,
         "hangs": True,
         "protocol_errors": True,

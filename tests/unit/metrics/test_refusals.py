@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rayos_model.api import load_scenario, system
-from rayos_model.contract.abi import TraceKind
+from rayos_model.contract.abi import EndReason, TraceKind
 from rayos_model.harness.soak import SoakTestResult
 from rayos_model.metrics.collector import MetricsCollector
 from rayos_model.metrics.refusals import RefusalTracker
@@ -22,7 +22,7 @@ from rayos_model.verdict.verdict import evaluate
 from tests.support.small import small_scenario
 
 CREATED, DESTROYED, ERROR = TraceKind.M_CLIENT_CREATED, TraceKind.M_CLIENT_DESTROYED, TraceKind.M_PROTOCOL_ERROR
-LEFT, FAULT, KILLED, PROTOCOL = range(4)
+LEFT, FAULT, PROTOCOL, REFUSED = EndReason.LEFT, EndReason.FAULT, EndReason.PROTOCOL, EndReason.REFUSED
 Told = list[tuple[float, TraceKind, int, int]]
 
 
@@ -52,19 +52,27 @@ END: Told = [(5.001, DESTROYED, 0, LEFT), (5.001, DESTROYED, 1, LEFT)]
         ([BOTH[0], END[0]], [1]),
         ([], [0, 1]),
         ([*BOTH, (0.7, DESTROYED, 1, LEFT), END[0]], [1]),
+        ([*BOTH, (4.9999, DESTROYED, 1, REFUSED), END[0]], [1]),
         ([*BOTH, (0.7, DESTROYED, 1, FAULT), END[0]], []),
         ([*BOTH, (0.7, ERROR, 1, 2), (0.8, DESTROYED, 1, PROTOCOL), END[0]], [1]),
         ([*BOTH, (0.7, ERROR, 1, 0), (0.8, DESTROYED, 1, PROTOCOL), END[0]], []),
         ([*BOTH, *END, (0.7, DESTROYED, 2, LEFT)], []),
     ],
-    ids=["all", "all-alive", "never-begun", "nobody", "left-early", "crash", "no-memory", "other-error", "load"],
+    ids=[
+        "all",
+        "all-alive",
+        "never-begun",
+        "nobody",
+        "left-early",
+        "gave-up",
+        "crash",
+        "no-memory",
+        "other-error",
+        "load",
+    ],
 )
 def test_a_life_that_is_missing_or_cut_short_is_refused(told: Told, clients: list[int]) -> None:
     assert refused(pair_of(), told) == clients
-
-
-def test_who_is_to_start_after_the_end_is_not_missed() -> None:
-    assert refused(pair_of(duration_s=0.5, warmup_s=0), [BOTH[0]]) == []
 
 
 def test_lives_with_an_end_end_and_are_followed_by_others() -> None:
@@ -114,6 +122,7 @@ def test_as_many_clients_are_refused_as_memory_is_short_of(
     assert run.metrics["memory.leak"] == 0
     result = SoakTestResult.of(run)
     assert not result.passed
+    assert "RAYOS_SOAK:COMPLETE:fail" in run.markers()
     assert sum("memory was refused to it" in line for line in result.diagnostics) == run.metrics["clients.refused"]
 
 
