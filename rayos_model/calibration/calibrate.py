@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +26,7 @@ from rayos_model.run.system import ProgressFn, System, execute
 from rayos_model.scenario.files import load
 from rayos_model.scenario.scenario import Scenario
 from rayos_model.toolchain.atomic import written_aside
+from rayos_model.toolchain.temporary import temporary_folder
 from rayos_model.trace.segments import segments
 
 SEGMENTS = "segments.csv"
@@ -64,7 +64,7 @@ def calibrate(
     at_once: list[pd.DataFrame] = []
     locked: list[pd.Series] = []
     memories, idle_wakes, provenance = [], [], {}
-    with tempfile.TemporaryDirectory(prefix="rayos-calibrate-") as scratch:
+    with temporary_folder("calibrate") as scratch:
         runs, between, switches = [], [], []
         for scenario in calibration_scenarios():
             if noisy:

@@ -8,7 +8,6 @@ between the runs that a prediction is compared with. Must not see any other run.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from rayos_model.costs.parameters import Parameters
 from rayos_model.run.system import ProgressFn, System, execute
 from rayos_model.scenario.files import load_shipped
 from rayos_model.scenario.scenario import Scenario
+from rayos_model.toolchain.temporary import temporary_folder
 from rayos_model.trace.segments import segments
 
 SCENARIO: Final = "mixture-8"
@@ -35,7 +35,7 @@ def pace_scenario() -> Scenario:
 
 def run_pace_scenario(kernel: System, progress: Callable[[str], ProgressFn] | None = None) -> pd.DataFrame:
     """Segments of one run on `kernel`, which must keep points in its trace. Raises what running raises."""
-    with tempfile.TemporaryDirectory(prefix="rayos-pace-") as scratch:
+    with temporary_folder("pace") as scratch:
         run = execute(kernel, pace_scenario(), Path(scratch, "run"), progress and progress("the host's pace"))
         return segments(run.trace())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -56,6 +57,9 @@ _COMMANDS: Final[tuple[tuple[Callable[..., None], str], ...]] = (
 )
 """The subcommands in the order of `rayos --help`, each with an example."""
 
+_received: Final[list[signal.Signals]] = []
+"""What ends this process, if it is not Ctrl-C."""
+
 app = typer.Typer(
     name="rayos",
     no_args_is_help=True,
@@ -70,7 +74,7 @@ measurements of one scenario on one system, the model or the kernel.
 Start with `rayos doctor` (is everything installed?), then `rayos demo`, then `rayos scenarios`.
 
 Exit status: 0 passed · 1 a criterion failed · 2 bad input · 3 the platform failed ·
-70 an internal error · 130 interrupted · 141 the reader of the output has gone.
+70 an internal error · 130 interrupted, 143 terminated · 141 the reader of the output has gone.
 """,
 )
 for _command, _example in _COMMANDS:
@@ -82,6 +86,7 @@ app.add_typer(markers_app, name="markers")
 def main() -> None:
     """Entry point: runs a command; errors become one line on standard error and an exit status, never a traceback."""
     _prepare_streams()
+    _heed_termination()
     try:
         status = _run()
         sys.stdout.flush()
@@ -95,7 +100,9 @@ def main() -> None:
         notes = [*getattr(error, "__notes__", ())] if isinstance(error, PlatformFailure) else []
         _fail("\n".join([_printable(str(error)), *notes]), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; nothing incomplete is left, and finished points of a sweep are kept", _INTERRUPTED)
+        number = _received[0] if _received else signal.SIGINT
+        what = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
+        _fail(f"{what}; nothing incomplete is left, and finished points of a sweep are kept", 128 + number)
     except BrokenPipeError:
         _abandon_output()
         sys.exit(_OUTPUT_CLOSED)
@@ -111,6 +118,19 @@ def _run() -> int:
         return app(standalone_mode=False) or 0
     except SystemExit:  # so Typer ends where the reader of the output has gone, and nowhere else
         raise BrokenPipeError from None
+
+
+def _heed_termination() -> None:
+    """SIGTERM and SIGHUP end a command as Ctrl-C does, with everything tidied up; a second one ends it at once."""
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        _received.append(signal.Signals(number))
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # `nohup` has it ignored
+            signal.signal(number, end)
 
 
 def _prepare_streams() -> None:

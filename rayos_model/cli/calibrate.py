@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from rayos_model.cli.progress import showing
 from rayos_model.cli.terminal import console
 from rayos_model.run.system import execute
 from rayos_model.scenario import files
+from rayos_model.toolchain.temporary import temporary_folder
 
 
 def calibrate(
@@ -33,7 +33,7 @@ def calibrate(
     from rayos_model.hardware import KernelSystem
 
     target = out or calibration_root() / platform
-    with showing() as progress, tempfile.TemporaryDirectory(prefix="rayos-validation-") as scratch:
+    with showing() as progress, temporary_folder("validation") as scratch:
         kernel = KernelSystem(platform, trace_points=True)
         parameters = fit(kernel, platform, target, progress, noisy=not kernel.platform.deterministic)
         for name in files.shipped("validation"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +12,7 @@ from rayos_model.cli.options import HtmlOption, JobsOption, PlatformOption
 from rayos_model.cli.progress import counting, showing
 from rayos_model.cli.terminal import console
 from rayos_model.scenario import files
+from rayos_model.toolchain.temporary import temporary_folder
 
 
 def explain(
@@ -50,7 +50,7 @@ def explain(
     from rayos_model.run.run import PROVENANCE, Run
     from rayos_model.run.system import execute
 
-    with tempfile.TemporaryDirectory(prefix="rayos-explain-") as scratch:
+    with temporary_folder("explain") as scratch:
         if Path(what, PROVENANCE).is_file():
             run = Run.load(what)
         else:

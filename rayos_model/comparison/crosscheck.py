@@ -5,7 +5,6 @@ Predictions use calibrated parameters only. Must not fit anything to the runs th
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from rayos_model.metrics.metrics import OPERATION_KIND
 from rayos_model.run.run import Run
 from rayos_model.run.system import ProgressFn, System, execute
 from rayos_model.scenario.scenario import Scenario
+from rayos_model.toolchain.temporary import temporary_folder
 
 RUNS: Final = 5
 """Runs of each system where runs vary: on several CPUs, and on a platform with noise."""
@@ -72,7 +72,7 @@ def crosscheck(
             out = Path(scratch, f"{role}-{seed}")
             return execute(system, scenario.with_overrides(seed=seed), out, progress and progress(label))
 
-        with tempfile.TemporaryDirectory(prefix="rayos-crosscheck-") as scratch:
+        with temporary_folder("crosscheck") as scratch:
             if callable(kernel):
                 return check_runs(kernel(scenario), run(model, "model"), calibrated_kernel)
             runs = repeat or runs_needed(scenario, platform)

@@ -10,6 +10,7 @@ from rayos_model.experiments.plan_result import REFUSED, Answer, Confirmation, s
 from rayos_model.experiments.search import Search, objectives_for
 from rayos_model.metrics.metrics import Value
 from rayos_model.run.system import ProgressFn, System, execute
+from rayos_model.toolchain.temporary import temporary_folder
 
 
 def confirm_on_kernel(
@@ -42,10 +43,9 @@ def _past(value: Any, up: bool) -> Any:
 def _check(
     search: Search, value: Any, expected: bool, kernel: System, progress: Callable[[str], ProgressFn] | None
 ) -> Confirmation:
-    import tempfile
 
     scenario = search.variant(value)
-    with tempfile.TemporaryDirectory(prefix="rayos-plan-") as scratch:
+    with temporary_folder("plan") as scratch:
         label = f"{search.key} = {settings_text(value)} on {kernel.name}"
         run = execute(kernel, scenario, Path(scratch, "run"), progress(label) if progress else None)
     measured: dict[str, float | None] = {}

@@ -6,7 +6,6 @@ Greedy: a candidate that still fails replaces the scenario, until no candidate f
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from rayos_model.errors import BadInput, PlatformFailure
 from rayos_model.run.system import System, execute
 from rayos_model.scenario.scenario import Scenario, from_dict
 from rayos_model.scenario.tables import Load
+from rayos_model.toolchain.temporary import temporary_folder
 
 ATTEMPTS: Final = 200
 """Default maximum number of runs."""
@@ -40,7 +40,7 @@ class Shrunk:
 
 def failures_of(system: System, scenario: Scenario) -> Failures:
     """How a run of the scenario fails; empty when it passes. The run is not kept."""
-    with tempfile.TemporaryDirectory(prefix="rayos-shrink-") as scratch:
+    with temporary_folder("shrink") as scratch:
         try:
             run = execute(system, scenario, Path(scratch, "run"))
         except PlatformFailure as failure:

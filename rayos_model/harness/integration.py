@@ -14,7 +14,6 @@ A race is found by running one scenario under several interleavings of its threa
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from rayos_model.run.run import Run
 from rayos_model.run.system import ProgressFn, System, execute
 from rayos_model.scenario.files import load_shipped
 from rayos_model.scenario.scenario import Scenario, from_dict
+from rayos_model.toolchain.temporary import temporary_folder
 from rayos_model.verdict.timeline import KINDS, Moment, Violation, check, timeline
 
 SHIPPED: Final = (
@@ -91,7 +91,7 @@ class SystemUnderTest:
     ) -> dict[int, IntegrationResult]:
         """Results of the scenario perturbed by each seed (0: unperturbed). The runs are not kept."""
         results = {}
-        with tempfile.TemporaryDirectory(prefix="rayos-interleavings-") as scratch:
+        with temporary_folder("interleavings") as scratch:
             for seed in seeds:
                 results[seed] = self.run(perturbed(scenario, seed, by), Path(scratch, str(seed)))
         return results

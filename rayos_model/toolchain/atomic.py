@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from rayos_model.errors import StorageFailure
+from rayos_model.toolchain.temporary import temporary_file, temporary_folder_beside
 
 _FULL: Final = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
 _FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -57,12 +56,9 @@ def written_aside(target: Path, what: str) -> Iterator[Path]:
         if place.exists() and not (place.is_file() or place.is_dir()):
             yield place
             return
-        aside = place.with_name(f".{place.stem}.{_token()}{place.suffix}")
-        try:
+        with temporary_file(place) as aside:
             yield aside
             aside.replace(place)
-        finally:
-            aside.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -82,23 +78,28 @@ def bare_folder_aside(target: Path, *, replace: bool = False) -> Iterator[Path]:
     An older `target` that is not empty is an error unless `replace`. Raises `OSError`.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside, older = (target.with_name(f".{target.name}.{_token()}") for _ in range(2))
-    aside.mkdir()
-    try:
+    with temporary_folder_beside(target) as aside:
         yield aside
-        if replace and target.is_dir():
-            target.rename(older)
-        try:
+        if not (replace and target.is_dir()):
             aside.rename(target)
-        except OSError:
-            if older.exists():
+            return
+        with temporary_folder_beside(target) as older:
+            target.rename(older)
+            try:
+                aside.rename(target)
+            except OSError:
                 older.rename(target)
-            raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    shutil.rmtree(older, ignore_errors=True)
+                raise
 
 
-def _token() -> str:
-    """What makes the name of a temporary unique among processes and threads."""
-    return uuid.uuid4().hex[:8]
+def check_writable(target: Path, what: str) -> None:
+    """Raises `StorageFailure` when `target` cannot be written; for use before long work whose result it is to hold."""
+    with storing(target, what):
+        place = target.resolve()
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if place.exists() and not place.is_file():
+            return
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_file(place):
+            pass

@@ -10,14 +10,14 @@ import importlib.metadata
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from rayos_model.toolchain.cache import default_cache, locked
+from rayos_model.toolchain.cache import default_cache, intact, locked, seal
 from rayos_model.toolchain.sources import PACKAGE
+from rayos_model.toolchain.temporary import temporary_folder
 
 _COMMON = """
     -target x86_64-freestanding-none -std=c23 -ffreestanding -g0
@@ -72,7 +72,7 @@ def build_kernel(cache: Path | None = None, defines: Sequence[str] = (), symbols
 
     ``defines`` are macros for the kernel's own sources, not the client program's, as ``NAME`` or ``NAME=VALUE``.
     With ``symbols`` the same code contains symbols and line numbers, for a debugger.
-    Safe against concurrent builds: one builds, the others wait for its result.
+    Safe against concurrent builds: one builds, the others wait for its result. A damaged one is built anew.
     Raises KernelBuildError when the compiler is missing or refuses the sources.
     """
     sources = _read(kernel_sources())
@@ -81,9 +81,12 @@ def build_kernel(cache: Path | None = None, defines: Sequence[str] = (), symbols
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{_key(sources, defines, symbols)}.elf"
         with locked(folder / "lock"):
-            if not target.is_file():
+            sha256 = intact(target)
+            if sha256 is None:
                 _build(sources, target, defines, symbols)
-            return KernelBinary(target, hashlib.sha256(target.read_bytes()).hexdigest())
+                sha256 = intact(target)
+                assert sha256 is not None
+            return KernelBinary(target, sha256)
     except OSError as error:
         raise KernelBuildError(f"cannot build the kernel in {folder}: {error}") from error
 
@@ -112,8 +115,7 @@ def _compiler_version() -> str:
 
 def _build(sources: Mapping[str, bytes], target: Path, defines: Sequence[str], symbols: bool) -> None:
     """Compiles in a scratch folder, then renames the result into place."""
-    with tempfile.TemporaryDirectory(prefix="build-", dir=target.parent) as name:
-        scratch = Path(name)
+    with temporary_folder("build", target.parent) as scratch:
         for relative, content in sources.items():
             copy = scratch / "source" / relative
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -128,6 +130,7 @@ def _build(sources: Mapping[str, bytes], target: Path, defines: Sequence[str], s
             flags = {file: given.replace("-g0", "-g") for file, given in flags.items()}
         _link(_objects(flags, scratch, "kernel-"), "kernel.elf", "kernel.ld", scratch, strip=not symbols)
         (scratch / "kernel.elf").replace(target)
+        seal(target)
 
 
 def _objects(flags: Mapping[str, str], scratch: Path, prefix: str) -> list[str]:

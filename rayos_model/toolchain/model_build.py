@@ -16,7 +16,6 @@ import os
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
@@ -24,8 +23,9 @@ from pathlib import Path
 from typing import Final
 
 from rayos_model.toolchain.atomic import storage_failure
-from rayos_model.toolchain.cache import default_cache, locked
+from rayos_model.toolchain.cache import default_cache, intact, locked, seal
 from rayos_model.toolchain.sources import COMPILED, PACKAGE, modules, sources_sha256
+from rayos_model.toolchain.temporary import temporary_folder
 
 INTERPRETED: Final = "RAYOS_INTERPRETED"
 """Environment variable; if it is not empty, no build is used."""
@@ -85,14 +85,30 @@ class _Finder:
 
 
 def available() -> bool:
-    """Whether a build of these sources exists and `RAYOS_INTERPRETED` does not forbid it."""
-    return not os.environ.get(INTERPRETED) and library().is_file()
+    """Whether an undamaged build of these sources exists and `RAYOS_INTERPRETED` does not forbid it."""
+    return not os.environ.get(INTERPRETED) and intact(library()) is not None
 
 
 def use(path: Path | None = None) -> None:
-    """Makes imports of the model's modules use a build: `path`, or the build of these sources if available."""
-    if not in_use() and (path or available()):
-        sys.meta_path.insert(0, _Finder(path or library()))
+    """Makes imports of the model's modules use a build: `path`, or the build of these sources if there is one.
+
+    A damaged build is replaced, which takes about a minute; loading it could end the process.
+    """
+    if in_use():
+        return
+    if path is None and not os.environ.get(INTERPRETED) and library().is_file():
+        path = library() if available() else _built_anew()
+    if path is not None:
+        sys.meta_path.insert(0, _Finder(path))
+
+
+def _built_anew() -> Path | None:
+    print("note: the compiled model in the cache is damaged; building it anew", file=sys.stderr, flush=True)
+    try:
+        return build()
+    except ModelBuildError as failure:
+        print(f"note: the model runs interpreted, which is slower: {failure}", file=sys.stderr)
+        return None
 
 
 def in_use() -> bool:
@@ -110,7 +126,7 @@ def build() -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target.parent / "lock"):
-            if not target.is_file():
+            if intact(target) is None:
                 _require_tools()
                 _build(target)
                 _prune(target.parent)
@@ -129,8 +145,7 @@ def _require_tools() -> None:
 
 def _build(target: Path) -> None:
     """Translates and compiles copies in a scratch folder, tries to import the result, and renames it into place."""
-    with tempfile.TemporaryDirectory(prefix="build-", dir=target.parent) as name:
-        scratch = Path(name)
+    with temporary_folder("build", target.parent) as scratch:
         for source in PACKAGE.rglob("*.py"):
             copy = scratch / "rayos_model" / source.relative_to(PACKAGE)
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -145,6 +160,7 @@ def _build(target: Path) -> None:
         trial += "model_build.use(Path(sys.argv[1])); import rayos_model.model"
         _run([sys.executable, "-c", trial, str(scratch / "model.so")], PACKAGE.parent, "the built model does not load")
         (scratch / "model.so").replace(target)
+        seal(target)
 
 
 def _write_entries(path: Path) -> None:
@@ -192,6 +208,7 @@ def _prune(folder: Path) -> None:
     builds = sorted(folder.glob("*.so"), key=lambda path: path.stat().st_mtime)
     for old in builds[:-_KEPT]:
         old.unlink(missing_ok=True)
+        old.with_name(f"{old.name}.sha256").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
