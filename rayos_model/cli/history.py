@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rayos_model.cli.options import DEFAULT_HISTORY, JsonOption
+from rayos_model.cli.options import DEFAULT_HISTORY, JsonOption, writable
 from rayos_model.cli.terminal import console, print_json
 
 
@@ -18,7 +18,10 @@ def history(
         typer.Option("--metric", metavar="M", help="Show only this metric, such as frame_rate.mean; may be repeated."),
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also draw the trend; .png, .svg or .pdf by the file name.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", callback=writable, help="Also draw the trend; .png, .svg or .pdf by the file name."
+        ),
     ] = None,
     folder: Annotated[
         Path, typer.Option("--history", metavar="DIR", help="Folder that collects the results of all cross-checks.")

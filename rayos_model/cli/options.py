@@ -7,11 +7,22 @@ from typing import Annotated, Final
 
 import typer
 
+from rayos_model.toolchain.atomic import check_writable
+
 SCENARIO_HELP: Final = "A shipped scenario by name (`rayos scenarios` lists them), or the path of a TOML file."
 HTML_HELP: Final = "Also write a self-contained HTML page here."
 
 ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO", help=SCENARIO_HELP)]
-HtmlOption = Annotated[Path | None, typer.Option(metavar="FILE", help=HTML_HELP)]
+
+
+def writable(target: Path | None) -> Path | None:
+    """Callback of an option that names a file to write: refuses it before the work, not after."""
+    if target is not None:
+        check_writable(target, "the result")
+    return target
+
+
+HtmlOption = Annotated[Path | None, typer.Option(metavar="FILE", help=HTML_HELP, callback=writable)]
 PlatformOption = Annotated[
     str,
     typer.Option(

@@ -16,7 +16,15 @@ from rayos_model.scenario import files
 
 if TYPE_CHECKING:
     from rayos_model.experiments.design import Range
-from rayos_model.cli.options import DaskOption, JobsOption, JsonOption, PlatformOption, ScenarioArgument, SeedOption
+from rayos_model.cli.options import (
+    DaskOption,
+    JobsOption,
+    JsonOption,
+    PlatformOption,
+    ScenarioArgument,
+    SeedOption,
+    writable,
+)
 
 
 def plan(
@@ -65,7 +73,10 @@ def plan(
     jobs: JobsOption = None,
     dask: DaskOption = None,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write a figure (.png, .svg, .pdf) or a page (.html).")
+        Path | None,
+        typer.Option(
+            metavar="FILE", callback=writable, help="Also write a figure (.png, .svg, .pdf) or a page (.html)."
+        ),
     ] = None,
     platform: PlatformOption = "icount",
     as_json: JsonOption = False,

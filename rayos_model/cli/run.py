@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,7 +14,7 @@ from rayos_model.cli.progress import showing
 from rayos_model.cli.terminal import console, print_json
 from rayos_model.errors import BadInput
 from rayos_model.run.run import Run
-from rayos_model.run.system import execute
+from rayos_model.run.system import execute, limited
 from rayos_model.scenario import files
 
 
@@ -34,13 +35,14 @@ def run(
         ),
     ] = None,
     timeout: Annotated[
-        float,
+        float | None,
         typer.Option(
             metavar="SECONDS",
             min=1,
-            help="With --image: wall-clock seconds within which the image must print its final marker.",
+            help="Give up after so many wall-clock seconds. Default: 60 with --image, which must print its final "
+            "marker by then; else no limit on the model, 1 h on the kernel.",
         ),
-    ] = 60.0,
+    ] = None,
     trace_points: Annotated[
         bool,
         typer.Option(
@@ -66,7 +68,7 @@ def run(
             raise BadInput("--image runs the content of the image; leave out SCENARIO, --on, --duration and --seed")
         from rayos_model.hardware.foreign import run_image
 
-        result = run_image(image, out, timeout)
+        result = run_image(image, out, 60.0 if timeout is None else timeout)
     elif scenario_name is None or on is None:
         raise BadInput("expected SCENARIO and --on model or --on kernel, or --image FILE; see rayos run --help")
     else:
@@ -78,8 +80,10 @@ def run(
                 backends.system(on, platform, trace_points=trace_points, record=record),
                 what,
                 out,
-                progress(f"{what.name} on {on}"),
+                limited(progress(f"{what.name} on {on}"), timeout),
             )
+    if out is not None and result.path != out:
+        print(f"note: another run has taken {out} meanwhile; this one is {result.path}", file=sys.stderr)
     if save_baseline:
         from rayos_model.comparison import baseline
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from rayos_model import backends
-from rayos_model.cli.options import PlatformOption, ScenarioArgument
+from rayos_model.cli.options import PlatformOption, ScenarioArgument, writable
 from rayos_model.errors import BadInput
 from rayos_model.scenario import files
 from rayos_model.scenario.scenario import Scenario
@@ -21,7 +21,8 @@ def shrink(
     on: Annotated[Literal["model", "kernel"], typer.Option(help="The system the scenario fails on.")],
     platform: PlatformOption = "icount",
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The smaller scenario; default: NAME-shrunk.toml here.")
+        Path | None,
+        typer.Option(metavar="FILE", callback=writable, help="The smaller scenario; default: NAME-shrunk.toml here."),
     ] = None,
     attempts: Annotated[int, typer.Option(metavar="N", min=2, help="Maximum number of runs.")] = 200,
 ) -> None:

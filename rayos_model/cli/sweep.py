@@ -8,7 +8,15 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
-from rayos_model.cli.options import DaskOption, DurationOption, JobsOption, PlatformOption, ScenarioArgument, SeedOption
+from rayos_model.cli.options import (
+    DaskOption,
+    DurationOption,
+    JobsOption,
+    PlatformOption,
+    ScenarioArgument,
+    SeedOption,
+    writable,
+)
 from rayos_model.cli.progress import counting
 from rayos_model.cli.terminal import console
 from rayos_model.errors import BadInput
@@ -38,7 +46,9 @@ def sweep(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="The resulting table, Parquet; default: below runs/, named after the design."
+            metavar="FILE",
+            callback=writable,
+            help="The resulting table, Parquet; default: below runs/, named after the design.",
         ),
     ] = None,
     metrics: Annotated[

@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
+from rayos_model.cli.options import writable
 from rayos_model.cli.terminal import console
 from rayos_model.run.run import Run
 
 
 def trace(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of runs.")],
-    perfetto: Annotated[Path, typer.Option(metavar="FILE", help="The file to write; open it at ui.perfetto.dev.")],
+    perfetto: Annotated[
+        Path,
+        typer.Option(metavar="FILE", callback=writable, help="The file to write; open it at ui.perfetto.dev."),
+    ],
 ) -> None:
     """Write runs as one timeline for ui.perfetto.dev, each run from its start at time 0.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from rayos_model.errors import PlatformFailure
 from rayos_model.run.run import Run
 from rayos_model.run.writer import RunWriter
 from rayos_model.scenario.scenario import Scenario
@@ -40,6 +42,21 @@ class System(Protocol):
 
 def no_progress(progress: Progress) -> None:
     """Shows nothing."""
+
+
+def limited(progress: ProgressFn, timeout_s: float | None) -> ProgressFn:
+    """`progress` that raises `PlatformFailure` once `timeout_s` of wall time have passed; None: never."""
+    if timeout_s is None:
+        return progress
+    end_s = time.monotonic() + timeout_s
+
+    def show(done: Progress) -> None:
+        if time.monotonic() > end_s:
+            at = f"at {done.virtual_ns / 1e9:.0f} of {done.duration_ns / 1e9:.0f} virtual s"
+            raise PlatformFailure(f"given up after {timeout_s:g} s of wall time, {at}; --timeout sets the limit")
+        progress(done)
+
+    return show
 
 
 def execute(

@@ -20,7 +20,8 @@ from rayos_model.metrics.collector import MetricsCollector
 from rayos_model.metrics.metrics import Metrics
 from rayos_model.run.run import MARKERS, METRICS, PROVENANCE, SCENARIO, SCREENSHOT, TRACE, VERDICTS, Run
 from rayos_model.scenario.scenario import Scenario
-from rayos_model.toolchain.atomic import bare_folder_aside, storing
+from rayos_model.toolchain.atomic import rename_to_free_name, storing
+from rayos_model.toolchain.temporary import temporary_folder_beside
 from rayos_model.trace.parquet import TraceWriter, read_trace
 from rayos_model.verdict.marker_log import LogJudge
 from rayos_model.verdict.verdict import Verdict, evaluate, log_verdicts
@@ -31,7 +32,8 @@ _WHAT: Final = "the run"
 class RunWriter:
     """Writes one run; a context manager. A system passes it markers, trace and provenance while it runs.
 
-    On success the directory appears under its name, complete, and `run` is set. After any exception nothing remains.
+    On success the directory appears under its name, complete, and `run` is set; if another run has taken the name
+    meanwhile, under that name with a number. After any exception nothing remains.
     Raises `BadInput` at entry when `out` exists and is not an empty directory; `StorageFailure` when writing fails.
     """
 
@@ -60,7 +62,8 @@ class RunWriter:
         if self.target.exists() and (not self.target.is_dir() or any(self.target.iterdir())):
             raise BadInput(f"{self.target}: exists already; choose another --out or remove it")
         with storing(self.target, _WHAT), ExitStack() as opened:
-            self._aside = opened.enter_context(bare_folder_aside(self.target))
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            self._aside = opened.enter_context(temporary_folder_beside(self.target))
             self._markers = (self._aside / MARKERS).open("w", encoding="utf-8", newline="\n")
             opened.callback(_quietly, self._markers.close)
             self._trace = TraceWriter(self._aside / TRACE)
@@ -113,6 +116,7 @@ class RunWriter:
             self._write(METRICS, json.dumps(metrics.to_dict(), separators=(",", ":")))
             self._write(VERDICTS, json.dumps([verdict.to_dict() for verdict in verdicts], indent=1))
             self._write(PROVENANCE, json.dumps(self._provenance, indent=1))
+            self.target = rename_to_free_name(self._aside, self.target)
         self.run = Run(self.target, self.scenario, self._provenance, metrics, verdicts)
 
     def _judged(self) -> tuple[Metrics, tuple[Verdict, ...]]:

@@ -67,22 +67,17 @@ def folder_aside(target: Path, what: str) -> Iterator[Path]:
 
     Raises `StorageFailure` for an `OSError` inside the `with` or while renaming.
     """
-    with storing(target, what), bare_folder_aside(target, replace=True) as aside:
-        yield aside
+    with storing(target, what):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder_beside(target) as aside:
+            yield aside
+            _replace_folder(aside, target)
 
 
-@contextmanager
-def bare_folder_aside(target: Path, *, replace: bool = False) -> Iterator[Path]:
-    """The renaming of `folder_aside` alone, for a caller whose `with` also runs what is not writing.
-
-    An older `target` that is not empty is an error unless `replace`. Raises `OSError`.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder_beside(target) as aside:
-        yield aside
-        if not (replace and target.is_dir()):
-            aside.rename(target)
-            return
+def _replace_folder(aside: Path, target: Path) -> None:
+    if not target.is_dir():
+        aside.rename(target)
+    else:
         with temporary_folder_beside(target) as older:
             target.rename(older)
             try:
@@ -90,6 +85,20 @@ def bare_folder_aside(target: Path, *, replace: bool = False) -> Iterator[Path]:
             except OSError:
                 older.rename(target)
                 raise
+
+
+def rename_to_free_name(folder: Path, target: Path) -> Path:
+    """Renames a folder to `target`, or to `target-2`, `-3` … if that has content by now. Returns the new path."""
+    for number in range(1, 1000):
+        place = target if number == 1 else target.with_name(f"{target.name}-{number}")
+        try:
+            folder.rename(place)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+        else:
+            return place
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
 def check_writable(target: Path, what: str) -> None:

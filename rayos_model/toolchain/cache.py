@@ -27,9 +27,11 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def seal(path: Path) -> None:
-    """Keeps the SHA-256 of a file in another one beside it."""
-    _seal_of(path).write_text(_sha256(path) + "\n", encoding="ascii")
+def seal(path: Path) -> str:
+    """Keeps the SHA-256 of a file in another one beside it; returns it."""
+    found = _sha256(path)
+    _seal_of(path).write_text(found + "\n", encoding="ascii")
+    return found
 
 
 def intact(path: Path) -> str | None:

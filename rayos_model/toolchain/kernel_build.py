@@ -84,8 +84,7 @@ def build_kernel(cache: Path | None = None, defines: Sequence[str] = (), symbols
             sha256 = intact(target)
             if sha256 is None:
                 _build(sources, target, defines, symbols)
-                sha256 = intact(target)
-                assert sha256 is not None
+                sha256 = seal(target)
             return KernelBinary(target, sha256)
     except OSError as error:
         raise KernelBuildError(f"cannot build the kernel in {folder}: {error}") from error
@@ -130,7 +129,6 @@ def _build(sources: Mapping[str, bytes], target: Path, defines: Sequence[str], s
             flags = {file: given.replace("-g0", "-g") for file, given in flags.items()}
         _link(_objects(flags, scratch, "kernel-"), "kernel.elf", "kernel.ld", scratch, strip=not symbols)
         (scratch / "kernel.elf").replace(target)
-        seal(target)
 
 
 def _objects(flags: Mapping[str, str], scratch: Path, prefix: str) -> list[str]:

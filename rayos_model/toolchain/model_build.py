@@ -129,6 +129,7 @@ def build() -> Path:
             if intact(target) is None:
                 _require_tools()
                 _build(target)
+                seal(target)
                 _prune(target.parent)
     except OSError as error:
         raise ModelBuildError(str(storage_failure(error, target, "the compiled model"))) from error
@@ -160,7 +161,6 @@ def _build(target: Path) -> None:
         trial += "model_build.use(Path(sys.argv[1])); import rayos_model.model"
         _run([sys.executable, "-c", trial, str(scratch / "model.so")], PACKAGE.parent, "the built model does not load")
         (scratch / "model.so").replace(target)
-        seal(target)
 
 
 def _write_entries(path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rayos_model.errors import StorageFailure
-from rayos_model.toolchain.atomic import bare_folder_aside, folder_aside, storage_failure, written_aside
+from rayos_model.toolchain.atomic import folder_aside, rename_to_free_name, storage_failure, written_aside
 
 
 def test_a_file_appears_under_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
@@ -50,13 +50,13 @@ def test_a_folder_replaces_an_older_one_whole_or_not_at_all(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_folder_that_is_not_to_be_replaced_is_kept(tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "old").touch()
-    with pytest.raises(OSError, match="not empty"), bare_folder_aside(tmp_path / "run"):
-        pass
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
-    assert (tmp_path / "run" / "old").exists()
+def test_a_folder_whose_name_is_taken_gets_a_number(tmp_path: Path) -> None:
+    for name in ("run", "first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    assert rename_to_free_name(tmp_path / "first", tmp_path / "run") == tmp_path / "run-2"
+    assert rename_to_free_name(tmp_path / "second", tmp_path / "run") == tmp_path / "run-3"
+    assert (tmp_path / "run" / "run").exists() and (tmp_path / "run-3" / "second").exists()
 
 
 def test_a_full_disk_is_one_line_that_says_what_to_do() -> None:
