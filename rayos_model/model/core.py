@@ -88,7 +88,9 @@ class Core:
 
     def _points_of(self, thread: Thread, time_at: Callable[[int], int]) -> None:
         """Writes the points that a thread reached in the burst it has consumed."""
-        flow = self._flows[thread.index]
+        flow = self._flows.get(thread.index)
+        if flow is None:  # a computing process reaches no points
+            return
         consumed = 0
         for point, cost, subject in flow.crossed:
             consumed += cost

@@ -44,6 +44,8 @@ def record_of(label: str, sizes: tuple[Any, ...], subject: int) -> tuple[TraceKi
         return kind, POINT_DETAILS[kind].index(detail), int(sizes[0]) if sizes else 0
     if name in ("enter", "send"):
         return kind, BatchTag[detail.upper()], pack(*map(int, sizes)) if sizes else 0
+    if name == "action":
+        return kind, Action[detail.upper()], int(sizes[0])
     if name == "receive":
         return kind, int(sizes[1]), int(sizes[0])
     if name == "inject":

@@ -118,12 +118,14 @@ def _pages_of_last_shm(points: Records, where: np.ndarray) -> np.ndarray:
 
 
 def segments(trace: Records) -> pd.DataFrame:
-    """One row per segment, in the order of the trace.
+    """One row per segment, in order of time.
 
     Columns: time_ns (of its end), thread, cpu_ns, irqs, dispatches, depth (of the heap of sleepers), pair
     ('client.block>receive'), kind ('client.receive'), and one column per size, with that of the previous point as
     prev_<name>; NaN where the point has no such size.
     """
+    # The model writes the points of a burst when the burst has been spent, other threads' records meanwhile.
+    trace = trace[np.argsort(trace["time_ns"], kind="stable")]
     points = trace[trace["kind"] < FIRST_MEASUREMENT]
     label = _labels(points)
     label = _named_after_calls(label, points["thread"])
