@@ -15,11 +15,17 @@ from numpy.typing import NDArray
 
 from rayos_model.contract.abi import TraceKind
 from rayos_model.contract.trace_record import FIRST_MEASUREMENT, TRACE_DTYPE, Records
+from rayos_model.errors import BadInput
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _COLUMNS: Final = list(TRACE_DTYPE.names or ())
+_KINDS: Final = pa.array([int(kind) for kind in TraceKind], pa.uint16())
+_MAX_RECORDS_PER_BYTE: Final = 1000
+"""A trace takes some bytes a record; a far denser file would only fill the memory."""
+LONGEST_NS: Final = 31 * 86_400 * 10**9
+"""Upper bound of a record's time, ns: the longest scenario lasts 30 days."""
 _SCHEMA: Final = pa.schema([(name, pa.from_numpy_dtype(TRACE_DTYPE[name])) for name in _COLUMNS])
 
 
@@ -27,7 +33,7 @@ class TraceWriter:
     """Context manager that writes records to a Parquet file in groups. Raises `OSError` when writing fails."""
 
     def __init__(self, path: Path, rows_per_group: int = 1 << 16) -> None:
-        self._writer = pq.ParquetWriter(path, _SCHEMA, compression="zstd")
+        self._writer = pq.ParquetWriter(path, _SCHEMA, compression="zstd", write_page_checksum=True)
         self._rows_per_group = rows_per_group
         self._pending: list[Records] = []
         self._pending_rows = 0
@@ -61,20 +67,47 @@ class TraceWriter:
 
 
 def iter_trace(path: Path, kinds: Collection[int] | None = None) -> Iterator[Records]:
-    """Records of a Parquet trace in chunks of bounded size, in the order written; only `kinds`, if given."""
+    """Records of a Parquet trace in chunks of bounded size, in the order written; only `kinds`, if given.
+
+    Raises `BadInput` for a file that is missing, damaged or not a trace.
+    """
     wanted = None if kinds is None else pa.array([int(kind) for kind in kinds], pa.uint16())
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=1 << 18):
-            if wanted is not None:
-                batch = batch.filter(pc.is_in(batch["kind"], value_set=wanted))
-            records = np.zeros(batch.num_rows, dtype=TRACE_DTYPE)
-            for name in _COLUMNS:
-                records[name] = batch[name].to_numpy(zero_copy_only=False)
-            yield records
+    for batch in _batches(path):
+        chosen = batch if wanted is None else batch.filter(pc.is_in(batch["kind"], value_set=wanted))
+        records = np.zeros(chosen.num_rows, dtype=TRACE_DTYPE)
+        for name in _COLUMNS:
+            records[name] = chosen[name].to_numpy(zero_copy_only=False)
+        yield records
+
+
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    try:
+        with path.open("rb") as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
+            if not file.schema_arrow.equals(_SCHEMA):
+                raise BadInput(f"{path}: not a trace: its columns are not {', '.join(_COLUMNS)}")
+            if file.metadata.num_rows > _MAX_RECORDS_PER_BYTE * path.stat().st_size:
+                raise BadInput(f"{path}: not a trace: {file.metadata.num_rows} records in a file of its size")
+            for batch in file.iter_batches(batch_size=1 << 18):
+                _validate(batch, path)
+                yield batch
+    except (OSError, pa.ArrowException) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise BadInput(f"{path}: the trace cannot be read: {' '.join(reason.split())}") from None
+
+
+def _validate(batch: pa.RecordBatch, path: Path) -> None:
+    if any(column.null_count for column in batch.columns):
+        raise BadInput(f"{path}: not a trace: a column has empty cells")
+    unknown = pc.filter(batch["kind"], pc.invert(pc.is_in(batch["kind"], value_set=_KINDS)))
+    if len(unknown):
+        raise BadInput(f"{path}: a record of unknown kind {unknown[0]}")
+    latest = pc.max(batch["time_ns"]).as_py()
+    if latest is not None and latest > LONGEST_NS:
+        raise BadInput(f"{path}: a record at {latest} ns, beyond any run")
 
 
 def read_trace(path: Path, kinds: Collection[int] | None = None) -> Records:
-    """A Parquet trace as one structured array, in the order written; only `kinds`, if given."""
+    """A Parquet trace as one structured array, in the order written; only `kinds`, if given. Raises as `iter_trace`."""
     chunks = list(iter_trace(path, kinds))
     return np.concatenate(chunks) if chunks else np.zeros(0, dtype=TRACE_DTYPE)
 
