@@ -145,8 +145,10 @@ class _Process:
             note.name = key
             if isinstance(value, str):
                 note.string_value = value
-            else:
+            elif value < 1 << 63:
                 note.int_value = int(value)
+            else:
+                note.uint_value = int(value)
         self._builder.write_packet(packet)
 
     def _count(self, time_ns: int, track: int, value: float) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rayos_model.contract.abi import ThreadId, TraceKind
 from rayos_model.contract.trace_record import FIRST_MEASUREMENT, Records, unpack_painted, unpack_queued
+from rayos_model.errors import BadInput
 from rayos_model.trace.points import OF_THEMSELVES, POINT_DETAILS, THREAD_CLASSES, heap_depth, label_of, size_names
 
 _STORE_CALLS = {"get": "block.get", "durable": "block.flush"}
@@ -32,7 +33,14 @@ def _labels(points: Records) -> pd.Series:
     request = np.isin(kind, (TraceKind.P_REQUEST, TraceKind.P_INJECT))
     key[tagged] |= subject[tagged]
     key[request] |= (arg[request] & 0xFFFFFFFF).astype(np.int64)
-    return pd.Series(key).map({value: label_of(value >> 32, value & 0xFFFFFFFF) for value in np.unique(key).tolist()})
+    return pd.Series(key).map({value: _label(value >> 32, value & 0xFFFFFFFF) for value in np.unique(key).tolist()})
+
+
+def _label(kind: int, detail: int) -> str:
+    try:
+        return label_of(kind, detail)
+    except (KeyError, ValueError, IndexError):
+        raise BadInput(f"the trace has a point {TraceKind(kind).name} of unknown detail {detail}") from None
 
 
 def _named_after_calls(label: pd.Series, thread: NDArray[np.uint16]) -> pd.Series:
