@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from rayos_model.contract import strict
 from rayos_model.costs.parameters import Parameters
 from rayos_model.errors import BadInput
@@ -38,15 +36,12 @@ def calibration_root() -> Path:
 def load_calibration(platform: str = "icount") -> Parameters:
     """The stored calibration of a platform. Raises `BadInput` when there is none or it is damaged."""
     path = calibration_root() / platform / PARAMETERS
+    if not path.exists():
+        raise BadInput(f"no calibration for platform {platform!r}: run `rayos calibrate --platform {platform}` first")
     try:
         return Parameters.load(path)
-    except FileNotFoundError:
-        raise BadInput(
-            f"no calibration for platform {platform!r}: run `rayos calibrate --platform {platform}` first"
-        ) from None
-    except (OSError, ValidationError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        raise BadInput(f"{path}: damaged calibration ({first}); run `rayos calibrate --platform {platform}`") from None
+    except BadInput as error:
+        raise BadInput(f"{error}; `rayos calibrate --platform {platform}` makes a new calibration") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def crosscheck(
         for check in result.to_dict()["scenarios"]:
             screen.print(table(check))
         for notice in dict.fromkeys(notice for check in result.scenarios for notice in check.notices):
-            screen.print(f"[bold]note:[/] {notice}")
+            screen.print(f"note: {notice}")
     if html is not None:
         from rayos_model.report.html import crosscheck_page, write_page
 

@@ -25,7 +25,7 @@ def demo() -> None:
 
     what = files.load("demo")
     screen = console()
-    screen.print(f"[bold]{what.name}[/]: {what.description}")
+    screen.print(f"{what.name}: {what.description}")
     runs = []
     steps: tuple[tuple[str, backends.SystemName], ...] = (
         ("Predicting with the model", "model"),
@@ -40,7 +40,7 @@ def demo() -> None:
     check = CrossCheck(measured.platform, (agreement,)).to_dict()
     screen.print(crosscheck_table(check["scenarios"][0]))
     for notice in agreement.notices:
-        screen.print(f"[bold]note:[/] {notice}")
+        screen.print(f"note: {notice}")
     for one in runs:
         screen.print(verdicts(one))
     page = measured.path.with_suffix(".html")

@@ -11,8 +11,11 @@ from rich.console import Console
 
 
 def console() -> Console:
-    """The console on standard output; 120 columns wide when that is not a terminal."""
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    """The console on standard output; 120 columns wide when that is not a terminal.
+
+    It shows brackets as they are: names and paths of foreign files are no markup.
+    """
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
 
 
 def print_json(document: dict[str, Any]) -> None:

@@ -39,6 +39,9 @@ OUTCOME: Final = _choice("success", "timeout")
 
 Fields = tuple[tuple[str, FieldType], ...]
 
+PANIC: Final = re.compile(r"(?<!no )(?<!without )\b(?:RAYOS_PANIC\b|kernel panic\b|panic\s*[:(!]|panicked at\b)", re.I)
+"""A panic in the wordings of this kernel, of the real RayOS, of Linux and of Rust."""
+
 GRAMMAR: Final[dict[str, Fields]] = {
     "RAYOS_SOAK:START": (("clients", COUNT), ("duration_sec", SECONDS)),
     "RAYOS_SOAK:CLIENT_CREATED": (("id", COUNT),),

@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from rayos_model.contract import strict
 from rayos_model.toolchain.atomic import written_aside
 
 #: Probabilities at which the quantiles of a spread are kept, densely in the tails.
@@ -31,42 +32,52 @@ LENGTHS_NS = (250_000, 1_000_000)
 LENGTHS = ("0.25ms", "1ms", "longer")
 
 
+#: Upper bound of any cost, ns (1000 s), and of any number of pages.
+_MOST = 1e12
+
+Cost = Annotated[float, Field(ge=0, le=_MOST)]
+Correction = Annotated[float, Field(ge=-_MOST, le=_MOST)]
+Spread = Annotated[tuple[Cost, ...], Field(max_length=len(PROBABILITIES))]
+
+
 class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Segment(Frozen):
     """Cost of one kind of segment, with its uncertainty."""
 
-    fixed_ns: float
-    per_size_ns: dict[str, float] = Field(
+    fixed_ns: Cost
+    per_size_ns: dict[str, Cost] = Field(
         default_factory=dict, description="ns per unit of a size; sizes of the previous point as prev_*"
     )
-    per_depth_ns: float = Field(default=0.0, description="ns per level of the scheduler's heap of sleepers")
-    by_sizes_ns: dict[str, float] = Field(
+    per_depth_ns: Cost = Field(default=0.0, description="ns per level of the scheduler's heap of sleepers")
+    by_sizes_ns: dict[str, Correction] = Field(
         default_factory=dict,
         description="mean cost, ns, at frequent combinations of sizes; messages of one size are usually of one type",
     )
-    spread: tuple[float, ...] = Field(
+    spread: Spread = Field(
         default=(),
         description="quantiles, at PROBABILITIES, of measured over fitted cost; empty on a deterministic platform",
     )
-    spread_by_cache_state: dict[str, tuple[float, ...]] = Field(
+    spread_by_cache_state: dict[str, Spread] = Field(
         default_factory=dict,
         description="spread per class of rayos_model.costs.cache_state.CACHE_STATES with enough observations",
     )
-    spread_by_length: dict[str, tuple[float, ...]] = Field(
+    spread_by_length: dict[str, Spread] = Field(
         default_factory=dict, description="segments that move pixels: spread around the median, per class of LENGTHS"
     )
     activity_slope: float = Field(
         default=0.0,
+        ge=-100,
+        le=100,
         description="slope of the cost's logarithm over recent activity (rayos_model.costs.cache_state)",
     )
-    smp_ns: float = Field(default=0.0, description="additional cost on a machine with several CPUs")
-    parallel_spread: tuple[float, ...] = Field(
+    smp_ns: Correction = Field(default=0.0, description="additional cost on a machine with several CPUs")
+    parallel_spread: Spread = Field(
         default=(), description="spread where CPUs run in parallel (MTTCG), regardless of the cache state"
     )
-    observations: int
+    observations: int = Field(ge=0)
     residual_std_ns: float = 0.0
     r_squared: float | None = None
     fixed_ci95_ns: tuple[float, float] | None = None
@@ -109,27 +120,27 @@ class Segment(Frozen):
 class Scheduling(Frozen):
     """Costs of scheduling itself, ns; see :class:`rayos_model.model.cpu.thread.Overheads`."""
 
-    dispatch_ns: float = Field(description="dispatching a thread")
-    interrupt_ns: float = Field(description="handling an interrupt")
-    idle_wake_ns: float = Field(description="from a timer deadline on an idle CPU to the switch away from idle; median")
-    idle_wake_spread_ns: tuple[float, ...] = Field(default=(), description="quantiles of idle_wake_ns at PROBABILITIES")
-    space_switch_ns: float = Field(default=0.0, description="switching to another client's address space")
-    space_switch_used_ns: float = Field(default=0.0, description="added if the client before has drawn")
-    space_switch_mapped_page_ns: float = Field(
+    dispatch_ns: Cost = Field(description="dispatching a thread")
+    interrupt_ns: Cost = Field(description="handling an interrupt")
+    idle_wake_ns: Cost = Field(description="from a timer deadline on an idle CPU to the switch away from idle; median")
+    idle_wake_spread_ns: Spread = Field(default=(), description="quantiles of idle_wake_ns at PROBABILITIES")
+    space_switch_ns: Cost = Field(default=0.0, description="switching to another client's address space")
+    space_switch_used_ns: Cost = Field(default=0.0, description="added if the client before has drawn")
+    space_switch_mapped_page_ns: Cost = Field(
         default=0.0, description="then added per page of shared memory that it has mapped"
     )
-    space_switch_drawn_page_ns: float = Field(default=0.0, description="and per page that it has drawn to")
-    cpu_search_ns: float = Field(default=0.0, description="examining one more CPU on behalf of a woken thread")
-    ipi_wake_ns: float = Field(
+    space_switch_drawn_page_ns: Cost = Field(default=0.0, description="and per page that it has drawn to")
+    cpu_search_ns: Cost = Field(default=0.0, description="examining one more CPU on behalf of a woken thread")
+    ipi_wake_ns: Cost = Field(
         default=0.0, description="an idle CPU woken by an IPI: from the end of the sender's turn to the switch"
     )
-    syscall_exit_ns: float = Field(default=0.0, description="from the end of recv() in a client to the end of its turn")
-    bql_hold_ns: float = Field(default=0.0, description="hold time of the Big QEMU Lock (BQL) per exit to QEMU")
-    block_lock_hold_ns: float = Field(default=0.0, description="hold time of the kernel lock before a client blocks")
-    service_lock_hold_ns: float = Field(
+    syscall_exit_ns: Cost = Field(default=0.0, description="from the end of recv() in a client to the end of its turn")
+    bql_hold_ns: Cost = Field(default=0.0, description="hold time of the Big QEMU Lock (BQL) per exit to QEMU")
+    block_lock_hold_ns: Cost = Field(default=0.0, description="hold time of the kernel lock before a client blocks")
+    service_lock_hold_ns: Cost = Field(
         default=0.0, description="hold time of the kernel lock until the compositor has queued events"
     )
-    idle_lock_hold_ns: float = Field(
+    idle_lock_hold_ns: Cost = Field(
         default=0.0, description="hold time of the kernel lock after a block that leaves a CPU idle"
     )
     dispatch_ci95_ns: tuple[float, float] | None = None
@@ -149,9 +160,9 @@ class Memory(Frozen):
     The base is that of a machine with 256 MB.
     """
 
-    base_pages: float
-    pages_per_client: float
-    pages_per_shm_page: float
+    base_pages: Cost
+    pages_per_client: Cost
+    pages_per_shm_page: Cost
     residual_std_pages: float = 0.0
     pages_per_client_ci95: tuple[float, float] | None = None
     pages_per_shm_page_ci95: tuple[float, float] | None = None
@@ -168,20 +179,24 @@ class Parameters(Frozen):
     kinds: dict[str, Segment] = Field(
         description="'thread.this' -> cost regardless of the previous point; for pairs never observed"
     )
-    persistence: dict[int, float] = Field(
+    persistence: dict[int, Annotated[float, Field(ge=0, le=1)]] = Field(
         default_factory=dict,
         description="time constant, ns -> share of the variance of the costs' normal scores that decays with it",
     )
-    pace_ns: dict[str, float] = Field(
+    pace_ns: dict[str, Cost] = Field(
         default_factory=dict, description="pair -> median CPU time, ns, in the runs that measured the host's pace"
     )
-    host_parallelism: int = Field(default=1, description="CPUs that run in parallel (MTTCG); 1: they take turns")
-    host_slice_ns: int = Field(default=4_000_000, description="time slice of the host's scheduler")
-    host_tick_ns: int = Field(
-        default=4_000_000, description="time after which the host preempts a thread on a busy core"
+    host_parallelism: int = Field(
+        default=1, ge=1, le=4096, description="CPUs that run in parallel (MTTCG); 1: they take turns"
     )
-    host_wake_ns: int = Field(default=0, description="delay from waking a thread to running it on an idle host core")
-    host_switch_ns: int = Field(default=0, description="context switch of a host core")
+    host_slice_ns: int = Field(default=4_000_000, ge=1, le=_MOST, description="time slice of the host's scheduler")
+    host_tick_ns: int = Field(
+        default=4_000_000, ge=1, le=_MOST, description="time after which the host preempts a thread on a busy core"
+    )
+    host_wake_ns: int = Field(
+        default=0, ge=0, le=_MOST, description="delay from waking a thread to running it on an idle host core"
+    )
+    host_switch_ns: int = Field(default=0, ge=0, le=_MOST, description="context switch of a host core")
 
     def on_smp(self) -> Parameters:
         """The parameters of a machine with several CPUs, on which some segments cost more."""
@@ -202,8 +217,8 @@ class Parameters(Frozen):
 
     @classmethod
     def load(cls, path: Path) -> Parameters:
-        """Reads a parameters file. Raises `OSError` when it cannot be read, `ValueError` (pydantic) when malformed."""
-        return cls.model_validate_json(path.read_text("utf-8"))
+        """Reads a parameters file. Raises `BadInput` with file, key and expectation."""
+        return strict.read(path, TypeAdapter(cls))
 
     def dump(self, path: Path) -> None:
         """Writes the file as indented JSON with sorted keys. Raises `StorageFailure`."""

@@ -9,11 +9,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from rayos_model.contract.abi import MAX_CLIENTS
 from rayos_model.contract.markers import Log, parse
 from rayos_model.metrics.metrics import SECOND_COLUMNS, Metrics, Value
 from rayos_model.run.run import Run
 from rayos_model.run.writer import RunWriter
-from rayos_model.scenario.scenario import Scenario, from_dict
+from rayos_model.scenario.scenario import SHORTEST_DURATION_S, Scenario, from_dict
+from rayos_model.scenario.tables import LONGEST_S
 
 _KINDS = {
     "RAYOS_STRESS": "stress",
@@ -43,6 +45,7 @@ def run_image(path: Path, out: Path | None = None, timeout_s: float = 60.0, memo
             image=path.name,
             image_kind=image.kind,
             image_sha256=image.sha256,
+            ended_by=done.ending,
             qemu_version=qemu.version,
             qemu_arguments=image.command(memory_mb),
             wall_s=round(done.wall_s, 3),
@@ -63,8 +66,8 @@ def scenario_of(name: str, log: Log, wall_s: float) -> Scenario:
             "name": re.sub(r"[^A-Za-z0-9._-]", "-", name).lstrip("._-")[:63] or "image",
             "kind": next((kind for family, kind in _KINDS.items() if family in families), "soak"),
             "description": "A foreign image; the workloads of its clients are not known.",
-            "duration_s": max(duration_s, 0.001),
-            "clients": [{"workload": "idle", "count": min(max(clients, 1), 1024)}],
+            "duration_s": min(max(duration_s, SHORTEST_DURATION_S), LONGEST_S),
+            "clients": [{"workload": "idle", "count": min(max(clients, 1), MAX_CLIENTS), "stagger_ms": 0}],
         },
         name,
     )

@@ -55,7 +55,7 @@ class PerformanceReport(Result):
             for name, value in values.items()
             if name.partition(".")[0] in ("cpu", "memory", "fragmentation", "allocations")
         }
-        latency = {op: run.metrics.histograms[op] for op in OPERATIONS if run.metrics.histograms[op].count}
+        latency = {op: run.metrics.histogram(op) for op in OPERATIONS if run.metrics.histogram(op).count}
         return cls(run, run.passed, tuple(failed_criteria(run)), latency, throughput, resources)
 
     def latencies(self) -> pd.DataFrame:

@@ -57,6 +57,10 @@ class Metrics:
         """A metric's value in its unit. Raises `KeyError` for a metric without measurements."""
         return self.values[name].value
 
+    def histogram(self, operation: str) -> LatencyHistogram:
+        """The latencies of an operation; an empty histogram where none was measured."""
+        return self.histograms.get(operation, LatencyHistogram())
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable form, without loss."""
         return {

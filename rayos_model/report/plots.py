@@ -66,11 +66,11 @@ def latency_cdf(runs: Sequence[Run], operation: str, *, tail: bool = False) -> F
     """Cumulative distribution of an operation's latency; with `tail` the share above each latency, logarithmic."""
     figure = Figure(figsize=_SMALL, layout="constrained")
     axis = figure.subplots()
-    longest = max((run.metrics.histograms[operation].maximum_ns for run in runs), default=0)
+    longest = max((run.metrics.histogram(operation).maximum_ns for run in runs), default=0)
     per_unit, unit = (1e6, "ms") if longest >= 10_000_000 else (1e3, "µs")
     low, high, labels = np.inf, 0.0, labels_of(runs)
     for index, run in enumerate(runs):
-        values, share = run.metrics.histograms[operation].distribution()
+        values, share = run.metrics.histogram(operation).distribution()
         if tail:
             keep = share < 1
             values, share = values[keep], 1 - share[keep]
@@ -257,7 +257,7 @@ def svg(figure: Figure) -> str:
 
 def measured_operations(runs: Sequence[Run], min_count: int = 1) -> list[str]:
     """The operations of which a run has at least `min_count` measurements."""
-    return [name for name in OPERATIONS if any(run.metrics.histograms[name].count >= min_count for run in runs)]
+    return [name for name in OPERATIONS if any(run.metrics.histogram(name).count >= min_count for run in runs)]
 
 
 def _in_words(figure: Figure) -> str:

@@ -112,7 +112,8 @@ class RunWriter:
             self._markers.close()
             self._log.finish()
             metrics, verdicts = self._outcome or self._judged()
-            verdicts = (*verdicts, *log_verdicts(self._log, self.scenario.kind))
+            own_kind = self.scenario.kind if self._outcome is None else None
+            verdicts = (*verdicts, *log_verdicts(self._log, own_kind))
             self._write(METRICS, json.dumps(metrics.to_dict(), separators=(",", ":")))
             self._write(VERDICTS, json.dumps([verdict.to_dict() for verdict in verdicts], indent=1))
             self._write(PROVENANCE, json.dumps(self._provenance, indent=1))

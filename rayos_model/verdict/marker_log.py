@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
-from rayos_model.contract.markers import GRAMMAR, Item, Malformed, Marker, Unknown, Value, parse_line
+from rayos_model.contract.markers import GRAMMAR, PANIC, Item, Malformed, Marker, Unknown, Value, parse_line
 from rayos_model.errors import BadInput
 
 Outcome = Literal["pass", "fail"]
@@ -45,7 +45,6 @@ _SIGNATURES: Final = (
 )
 _CONTROL: Final = bytes({*range(32), 127} - {*b"\t\n\r\x08\x0c\x1b"})
 _WORTH_PARSING: Final = re.compile(rb"RAYOS_|panic|\x1b", re.IGNORECASE)
-_PANIC: Final = re.compile(r"(?<!no )(?<!without )\b(?:kernel panic\b|panic\s*[:(!]|panicked at\b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +270,7 @@ class LogJudge:
             self.unknown[item.family] += 1
         elif isinstance(item, Malformed):
             self.problems.append(Problem(item.line, f"{item.reason}: {_shortened(item.text)}"))
-        if not isinstance(item, Marker) and _PANIC.search(item.text):
+        if not isinstance(item, Marker) and PANIC.search(item.text):
             self.problems.append(Problem(item.line, f"the system panicked: {_shortened(item.text)}", failing=True))
 
     def _marker(self, marker: Marker) -> None:
@@ -285,7 +284,7 @@ class LogJudge:
             if marker.name == f"{family.name}:{family.complete}":
                 outcome: Outcome = "pass" if marker["result"] == "pass" else "fail"
                 self.outcomes.setdefault(family.name, []).append(outcome)
-        elif marker.name == "RAYOS_PANIC" or _PANIC.search(str(marker)):
+        elif marker.name == "RAYOS_PANIC" or PANIC.search(str(marker)):
             self.problems.append(Problem(marker.line, f"the system panicked: {marker}", failing=True))
 
     def finish(self) -> None:

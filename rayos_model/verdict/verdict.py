@@ -78,14 +78,17 @@ _ENDED_BY: Final = {"stress": "RAYOS_STRESS", "integration": "RAYOS_INTEGRATION"
 """Kind of scenario → family whose COMPLETE marker its run must print, if that is not RAYOS_SOAK."""
 
 
-def log_verdicts(log: LogJudge, kind: str) -> list[Verdict]:
-    """Verdicts on the marker log of a run of this kind: its order, its checks, and the result it reports."""
-    ended = _ENDED_BY.get(kind, "RAYOS_SOAK")
+def log_verdicts(log: LogJudge, kind: str | None) -> list[Verdict]:
+    """Verdicts on the marker log of a run of this kind: its order, its checks, and the result it reports.
+
+    `kind` is None for a foreign system, which may report the result of any family.
+    """
+    ended = None if kind is None else _ENDED_BY.get(kind, "RAYOS_SOAK")
     wrong = sum(not problem.failing for problem in log.problems)
     return [
         Verdict("markers.problems", wrong, "== 0", "", wrong == 0),
         *(Verdict(f"verify.{check}", None, "pass", "", ok) for check, ok in log.checks.items()),
-        Verdict("complete", None, "pass", "", log.complete and ended in log.outcomes),
+        Verdict("complete", None, "pass", "", log.complete and (ended is None or ended in log.outcomes)),
     ]
 
 

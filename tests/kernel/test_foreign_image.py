@@ -94,10 +94,41 @@ def test_a_silent_image_is_a_boot_hang(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_a_panic_is_named(tmp_path: Path) -> None:
+def test_a_panic_fails_the_run(tmp_path: Path) -> None:
     """This package's own kernel, booted as a stranger: it finds no scenario."""
-    with pytest.raises(failures.GuestPanic, match="scenario:missing"):
-        foreign.run_image(Path(build_kernel().path), tmp_path / "run", 20)
+    run = foreign.run_image(Path(build_kernel().path), tmp_path / "run", 20)
+    assert "RAYOS_PANIC:scenario:missing" in run.markers()
+    assert run.provenance["ended_by"] == "panic"
+    assert not run.passed
+
+
+def test_a_panic_in_other_words_fails_a_run_that_passed_before(tmp_path: Path) -> None:
+    run = booted(tmp_path, boot_sector(UNTIDY + "PANIC: kernel panic in idle\r\n"))
+    assert not run.passed
+
+
+def test_a_path_is_never_an_option_of_qemu(tmp_path: Path) -> None:
+    path = tmp_path / "a,snapshot=off,file=b.img"
+    path.write_bytes(boot_sector(UNTIDY))
+    assert foreign.run_image(path, tmp_path / "run", 30).passed
+
+
+def test_claims_beyond_any_bound_lose_no_run(tmp_path: Path) -> None:
+    run = booted(tmp_path, boot_sector(UNTIDY.replace("START:2:3", "START:2:99999999")))
+    assert run.scenario.duration_s == 30 * 86_400
+
+
+def test_a_failure_log_is_complete_without_a_soak(tmp_path: Path) -> None:
+    lines = [
+        "INJECT:crash:1",
+        "DETECTED:crash:1",
+        "RECOVERY_START:1",
+        "RECOVERY_COMPLETE:1:success",
+        "TEST_COMPLETE:pass",
+    ]
+    text = "".join(f"RAYOS_FAILURE:{line}\r\n" for line in lines)
+    run = booted(tmp_path, boot_sector(text))
+    assert run.passed, (run.verdicts, run.markers())
 
 
 def test_what_cannot_boot_is_bad_input(tmp_path: Path) -> None:

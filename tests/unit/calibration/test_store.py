@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ from rayos_model.calibration.memory import fit_memory
 from rayos_model.costs.parameters import Parameters
 from rayos_model.errors import BadInput
 from rayos_model.run.system import execute
+from tests.support.paths import ROOT
 from tests.support.segments import FREE, table
 from tests.support.small import RecordedSystem, small_scenario, small_trace
 
@@ -63,7 +65,18 @@ def test_a_damaged_calibration_is_bad_input(root: Path, content: str) -> None:
     with pytest.raises(BadInput) as error:
         load_calibration()
     assert str(path) in only_line(error)
-    assert "damaged calibration" in only_line(error)
+    assert "makes a new calibration" in only_line(error)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "-1.0", "1e300", '"5"', "true", "null", "[]"])
+@pytest.mark.parametrize("key", ["dispatch_ns", "base_pages"])
+def test_a_cost_that_is_no_cost_is_bad_input(root: Path, key: str, number: str) -> None:
+    path = root / "icount" / store.PARAMETERS
+    content = (ROOT / "calibration" / "icount" / store.PARAMETERS).read_text()
+    path.write_text(re.sub(rf'"{key}": [\d.]+', f'"{key}": {number}', content))
+    with pytest.raises(BadInput) as error:
+        load_calibration()
+    assert f".{key}: expected" in only_line(error)
 
 
 def test_a_recording_is_found_again_and_replaces_the_one_before(root: Path, tmp_path: Path) -> None:
