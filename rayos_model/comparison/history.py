@@ -1,8 +1,8 @@
 """History of cross-checks: results over time, so that a trend shows before a tolerance is violated.
 
-A history is a directory of small Parquet files, one per cross-check, which any Parquet reader reads as one table. Each
-file is written atomically, so writers need no lock. A damaged file is skipped and reported. Must not know how results
-are computed.
+A history is a directory of Parquet files, which any Parquet reader reads as one table. A cross-check adds a small file;
+when there are many, they are merged. Files are written atomically. A damaged file is skipped and reported. Must not
+know how results are computed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 from rayos_model import __version__
 from rayos_model.comparison.agreement import CrossCheck
 from rayos_model.errors import BadInput
-from rayos_model.toolchain.atomic import written_aside
+from rayos_model.toolchain.atomic import storing, written_aside
+from rayos_model.toolchain.cache import locked
 
 _SCHEMA: Final = pa.schema(
     [
@@ -34,6 +35,10 @@ _SCHEMA: Final = pa.schema(
         *((name, pa.string()) for name in ("kernel_sha256", "package_version")),
     ]
 )
+MANY_FILES: Final = 256
+"""Number of files beyond which a history is merged into one; reading a file takes some milliseconds."""
+_MAX_ROWS_PER_BYTE: Final = 1000
+"""A row takes some bytes; a far denser file would only fill the memory."""
 SERIES: Final = ["platform", "scenario", "duration_s", "metric"]
 """Columns that identify a series."""
 
@@ -58,7 +63,34 @@ def append(check: CrossCheck, folder: Path) -> Path:
     target = folder / f"{now:%Y%m%d-%H%M%S-%f}-{uuid.uuid4().hex[:8]}.parquet"
     with written_aside(target, "the result") as aside:
         pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), aside)
+    if len(_files(folder)) > MANY_FILES:
+        _merge(folder)
     return target
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[!.]*.parquet")) if folder.is_dir() else []
+
+
+def _read(file: Path) -> pa.Table | None:
+    """The results in a file; None if it is damaged or holds something else."""
+    try:
+        if pq.read_metadata(file).num_rows > _MAX_ROWS_PER_BYTE * file.stat().st_size:
+            return None
+        return pq.read_table(file, schema=_SCHEMA, partitioning=None)
+    except (OSError, pa.ArrowException):
+        return None
+
+
+def _merge(folder: Path) -> None:
+    """Replaces all readable files by one. Readers drop rows that they find twice, in the old files and in the new."""
+    with storing(folder, "the history"), locked(folder / ".lock"):
+        read = [(file, table) for file in _files(folder) if (table := _read(file)) is not None]
+        target = folder / f"{read[-1][0].stem}-merged.parquet"
+        with written_aside(target, "the history") as aside:
+            pq.write_table(pa.concat_tables([table for _, table in read]), aside, compression="zstd")
+        for file, _ in read:
+            file.unlink(missing_ok=True)
 
 
 def load(folder: Path) -> tuple[pd.DataFrame, list[Path]]:
@@ -67,17 +99,17 @@ def load(folder: Path) -> tuple[pd.DataFrame, list[Path]]:
     Columns: time, platform, scenario, duration_s, metric, unit, measured, predicted, error, tolerance, ok,
     kernel_sha256, package_version; error as in a cross-check. Raises `BadInput` when there is no history.
     """
-    files = sorted(folder.glob("[!.]*.parquet")) if folder.is_dir() else []
+    files = _files(folder)
     if not files:
         raise BadInput(f"{folder}: no history of cross-checks; `rayos crosscheck` starts one")
-    tables, damaged = [], []
-    for file in files:
-        try:
-            tables.append(pq.read_table(file, schema=_SCHEMA))
-        except (OSError, pa.ArrowException):
-            damaged.append(file)
-    table = pa.concat_tables(tables) if tables else _SCHEMA.empty_table()
-    return table.to_pandas().sort_values("time", kind="stable", ignore_index=True), damaged
+    read = [(file, _read(file)) for file in files]
+    if any(table is None and not file.exists() for file, table in read):  # merged meanwhile
+        return load(folder)
+    tables = [table for _, table in read if table is not None]
+    results = (pa.concat_tables(tables) if tables else _SCHEMA.empty_table()).to_pandas()
+    results = results.drop_duplicates(ignore_index=True)
+    damaged = [file for file, table in read if table is None]
+    return results.sort_values("time", kind="stable", ignore_index=True), damaged
 
 
 def chosen(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:

@@ -22,6 +22,8 @@ from rayos_model.toolchain.atomic import written_aside
 from rayos_model.verdict.verdict import Verdict
 
 _HOTTEST: Final = 25
+MAX_DRAWN: Final = 16
+"""Number of runs that the figures show, the first ones; tables show all."""
 _MIN_FOR_TAIL: Final = 100
 """Samples that a tail plot needs; with fewer it shows chance."""
 
@@ -38,6 +40,7 @@ def runs_page(
     """
     operations = plots.measured_operations(runs)
     labels = plots.labels_of(runs)
+    drawn = runs[:MAX_DRAWN]
     names = [name for name in METRIC_UNITS if any(name in run.metrics.values for run in runs)]
     names = [name for name in names if name.partition(".")[0] not in OPERATIONS]
     return (
@@ -46,6 +49,7 @@ def runs_page(
         .render(
             title=title or ", ".join(dict.fromkeys(run.scenario.name for run in runs)) or "RayOS report",
             runs=runs,
+            drawn=len(drawn),
             labels=labels,
             descriptions=list(dict.fromkeys(run.scenario.description for run in runs if run.scenario.description)),
             extents=list(dict.fromkeys(map(_extent, runs))),
@@ -57,10 +61,10 @@ def runs_page(
                 for run, label in zip(runs, labels, strict=True)
             ],
             rows=[(name, [tables.metric_text(run, name) for run in runs]) for name in names],
-            timeline=Markup(plots.svg(plots.timeline(runs))) if runs else "",
-            figures=[(heading, Markup(plots.svg(figure))) for heading, figure in _figures(runs)],
+            timeline=Markup(plots.svg(plots.timeline(drawn))) if runs else "",
+            figures=[(heading, Markup(plots.svg(figure))) for heading, figure in _figures(drawn)],
             screenshots=[
-                (label, _data_url(run.screenshot)) for run, label in zip(runs, labels, strict=True) if run.screenshot
+                (label, _data_url(run.screenshot)) for run, label in zip(drawn, labels, strict=False) if run.screenshot
             ],
             check=check,
             check_figures=[Markup(plots.svg(plots.prediction_bars(one))) for one in check["scenarios"]]
@@ -68,7 +72,7 @@ def runs_page(
             else [],
             profiles=[
                 (label, Markup(flame_graph(table)), table.head(_HOTTEST).to_dict("records"))
-                for run, label in zip(runs, labels, strict=True)
+                for run, label in zip(drawn, labels, strict=False)
                 if has_points(run)
                 for table in [hot_paths(run)]
             ],

@@ -149,9 +149,9 @@ def segments(trace: Records) -> pd.DataFrame:
             "label": label,
         }
     )
-    names = label.map({name: size_names(name) for name in label.unique()})
+    names = {name: size_names(name) for name in label.unique()}
     for position, column in enumerate("abcde"):
-        of = names.map(lambda n, p=position: n[p] if len(n) > p else None)
+        of = label.map({name: sizes_of[position] for name, sizes_of in names.items() if len(sizes_of) > position})
         for name in of.dropna().unique():
             target = frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
             frame[name] = target.where(of != name, sizes[column])
@@ -164,7 +164,7 @@ def segments(trace: Records) -> pd.DataFrame:
     for name in own:
         if name not in OF_THEMSELVES:
             frame[f"prev_{name}"] = before[name]
-    role = frame["thread"].map(lambda t: THREAD_CLASSES.get(t, "client"))
+    role = frame["thread"].map({thread: THREAD_CLASSES.get(thread, "client") for thread in frame["thread"].unique()})
     frame["kind"] = role + "." + frame["label"]
     frame["pair"] = role + "." + before["label"] + ">" + frame["label"]
     return frame.drop(columns="label")

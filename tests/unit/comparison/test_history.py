@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -56,6 +57,24 @@ def test_writers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(append_many, [tmp_path] * 4))
     assert len(history.load(tmp_path)[0]) == 4 * 10 * 2
+
+
+def test_many_files_are_merged_and_nothing_is_lost_or_counted_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "MANY_FILES", 5)
+    damaged = tmp_path / "00-damaged.parquet"
+    damaged.write_bytes(b"PAR1")
+    errors = [0.001 * number for number in range(23)]
+    for error in errors:
+        history.append(check(error), tmp_path)
+    assert len(list(tmp_path.glob("*.parquet"))) <= 6
+    results, bad = history.load(tmp_path)
+    assert sorted(set(results["error"].round(9)) - {0.5}) == [round(error, 9) for error in errors]
+    assert bad == [damaged]
+    (merged,) = tmp_path.glob("*-merged.parquet")
+    shutil.copy(merged, tmp_path / "again.parquet")  # as if the machine had stopped before the old files were removed
+    assert len(history.load(tmp_path)[0]) == len(results)
 
 
 def test_a_truncated_file_costs_itself_only(tmp_path: Path) -> None:
