@@ -1,5 +1,5 @@
 /* The network driver against untrusted devices and frames: whatever a device writes into its rings and buffers, no byte
- * outside a buffer is read or written, and a message counts only if it is complete and its digest matches its cells. */
+ * outside a buffer is read or written, and a message counts only if it is complete and its digest matches its cells. net_test [ROUNDS [SEED]]. */
 #define _GNU_SOURCE
 #include "arch/vm.h"
 #include "drivers/virtio.h"
@@ -77,12 +77,12 @@ static void a_frame_that_the_device_keeps_blocks_no_later_one(void)
     CHECK(PANICS(net_send(NET_SERVER, frame, NET_FRAME_BYTES + 1)));
 }
 
-static void no_length_reaches_beyond_a_frame(void)
+static void no_length_reaches_beyond_a_frame(u32 rounds)
 {
     static u8 frame[NET_FRAME_BYTES + 64];
     struct interface *remote = &interfaces[NET_REMOTE];
     u32 taken = 0, broken = 0;
-    for (u32 round = 0; round < 4000; round++) {
+    for (u32 round = 0; round < rounds; round++) {
         CHECK(start(remote));
         volatile struct used *used = (void *)remote->receive.used;
         for (u32 n = 0; n < 20 && !remote->receive.broken; n++) {
@@ -113,11 +113,11 @@ static bool valid(const void *data, u32 bytes, enum message_kind kind)
     return message_valid(memcpy(edge - bytes, data, bytes), bytes, kind, to);
 }
 
-static void only_whole_messages_are_believed(void)
+static void only_whole_messages_are_believed(u32 rounds)
 {
     static u8 data[NET_FRAME_BYTES + 1];
     struct message *message = (struct message *)data;
-    for (u32 round = 0; round < 20000; round++) {
+    for (u32 round = 0; round < rounds; round++) {
         enum message_kind kind = chance(2) ? MESSAGE_UPDATE : MESSAGE_ANSWER;
         fill(data, sizeof data);
         CHECK(!valid(data, chance(sizeof data), kind)); /* noise */
@@ -135,8 +135,10 @@ static void only_whole_messages_are_believed(void)
     }
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
+    u32 rounds = count > 1 ? (u32)atoi(arguments[1]) : 20000;
+    seed = count > 2 ? strtoull(arguments[2], NULL, 0) : seed;
     host_map(ARENA);
     page_init(0, ARENA);
     u8 *pages = mmap(NULL, 2 * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -144,7 +146,7 @@ int main(void)
     CHECK(pages != MAP_FAILED && !mprotect(edge, PAGE_BYTES, PROT_NONE));
     two_devices_are_needed();
     a_frame_that_the_device_keeps_blocks_no_later_one();
-    no_length_reaches_beyond_a_frame();
-    only_whole_messages_are_believed();
+    no_length_reaches_beyond_a_frame(rounds / 5);
+    only_whole_messages_are_believed(rounds);
     return 0;
 }

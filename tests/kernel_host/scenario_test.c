@@ -1,5 +1,5 @@
 /* scenario_test IMAGE: prints the verdict on an image: "ok", or why not.
- * scenario_test IMAGE ROUNDS: damages it in ROUNDS ways; the checksum is set right in half of them, so that the checks
+ * scenario_test IMAGE ROUNDS [SEED]: damages it in ROUNDS ways; the checksum is set right in half of them, so that the checks
  * behind it are reached. Any verdict is right; an access outside the image is not (it ends at an inaccessible page). */
 #define _GNU_SOURCE
 #include "experiment/scenario.h"
@@ -57,6 +57,7 @@ int main(int count, char **arguments)
     static u8 image[1 << 20] __attribute__((aligned(16)));
     FILE *file = fopen(arguments[1], "rb");
     CHECK(file);
+    seed = count > 3 ? strtoull(arguments[3], NULL, 0) : seed;
     size_t bytes = fread(image, 1, sizeof image, file);
     fclose(file);
     for (int i = count > 2 ? atoi(arguments[2]) : 0; i; i--)

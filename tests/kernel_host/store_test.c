@@ -1,6 +1,7 @@
 /* The store on a disk (a mock of block.h) that loses its cache, tears writes, and refuses requests, blocks, or all
  * writes for some time: after each power cut every record is complete and at its last acknowledged version or a later
- * one, and a disk that has recovered is used again. */
+ * one, and a disk that has recovered is used again.
+ * store_test ROUNDS [SEED]: disks with random content instead. */
 #define _GNU_SOURCE
 #include "core/page.h"
 #include "store/store.h"
@@ -358,9 +359,63 @@ static void check_forged_disks(void)
     page_free(page);
 }
 
-int main(void)
+/* A disk full of such blocks, with odd fields, and the damage of a machine that reads and writes them. */
+static void random_disk(void)
+{
+    static const u64 odd[] = {0, 1, 2, 3, GENERATION_MAX - 1, GENERATION_MAX, GENERATION_MAX + 1, ~0ull};
+    format();
+    for (u32 block = 1; block < BLOCKS; block++) {
+        u64 generation = chance(3) ? chance(1000) : odd[chance(8)];
+        forge(block, chance(NAMES), generation, chance(4) ? 1 + chance(2) : chance(5));
+        struct record_block *page = (void *)durable[block];
+        for (u32 n = chance(3); n; n--)
+            ((u8 *)page)[16 + chance(chance(2) ? 48 + NAME_BYTES : BLOCK_BYTES - 16)] = (u8)chance(256);
+        if (chance(8))
+            page->checksum = record_checksum(page);
+    }
+    memset((void *)DIRECT_BASE, 0, ARENA);
+    page_init(0, ARENA);
+    CHECK(store_init(&(struct image_disk){ .mb = 1, .channels = 1, .cache_pages = 64 }));
+    for (u32 turn = 0; turn < 200; turn++) {
+        char name[NAME_BYTES];
+        const struct record_block *found;
+        const void *what;
+        void *page = NULL;
+        i64 result = STORE_WAIT;
+        name_of(name, chance(NAMES));
+        if (chance(2)) {
+            struct record_block *fresh = page_alloc();
+            if (fresh && store_put(name, fresh, 8, chance(4) == 0, now_ns, &what))
+                page_free(fresh);
+        } else {
+            for (u32 n = 0; n < 10000 && (result == STORE_WAIT || result == STORE_NEEDS_PAGE); n++) {
+                result = store_get(name, &page, &found, &what);
+                if (result == STORE_NEEDS_PAGE)
+                    page = page_alloc();
+                else if (result == STORE_WAIT)
+                    step();
+            }
+            CHECK(result == -E_NOT_FOUND || result == -E_IO || !result);
+            CHECK(result || (found->length <= RECORD_BYTES && found->kind == KIND_RECORD && found->generation));
+            if (page)
+                page_free(page);
+        }
+        if (chance(50) == 0)
+            store_flush();
+        for (u32 n = chance(8); n && step(); n--)
+            ;
+    }
+}
+
+int main(int count, char **arguments)
 {
     host_map(ARENA);
+    if (count > 1) {
+        seed = count > 2 ? strtoull(arguments[2], NULL, 0) : seed;
+        for (u32 rounds = (u32)atoi(arguments[1]); rounds; rounds--)
+            random_disk();
+        return 0;
+    }
     check_forged_disks();
     for (u32 pass = 0; pass < 3; pass++) {
         error_percent = pass == 1;

@@ -319,3 +319,4 @@ def test_no_frame_and_no_device_reaches_beyond_the_driver(programs: dict[str, Pa
 
 def test_no_power_cut_loses_an_acknowledged_record(programs: dict[str, Path]) -> None:
     run(programs["store"])
+    run(programs["store"], 300)
