@@ -2,9 +2,15 @@
 
 
 class RayosError(Exception):
-    """Base of all errors that a user may see. The text is one line: what is wrong, where, and what to do."""
+    """Base of all errors that a user may see. The text is one line: what is wrong, where, and what to do.
+
+    Control characters, which names and keys of foreign files may contain, are escaped.
+    """
 
     exit_code = 1
+
+    def __init__(self, text: str) -> None:
+        super().__init__("".join(one if one.isprintable() else repr(one)[1:-1] for one in text))
 
 
 class BadInput(RayosError):

@@ -94,11 +94,11 @@ def main() -> None:
             raise KeyboardInterrupt
         sys.exit(status)
     except typer.TyperException as error:
-        message = _printable(" ".join(error.format_message().split()).replace("Value error, ", ""))
+        message = " ".join(error.format_message().split()).replace("Value error, ", "")
         _fail(message or "a command is missing; see rayos --help", error.exit_code)
     except RayosError as error:
         notes = [*getattr(error, "__notes__", ())] if isinstance(error, PlatformFailure) else []
-        _fail("\n".join([_printable(str(error)), *notes]), error.exit_code)
+        _fail("\n".join([str(error), *notes]), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         number = _received[0] if _received else signal.SIGINT
         what = "interrupted" if number == signal.SIGINT else f"ended by {number.name}"
@@ -160,11 +160,6 @@ def _report_unexpected(error: Exception) -> str:
     except OSError:
         return f"unexpected error, please report it: {what}"
     return f"unexpected error, please report it with the traceback in {file.name}: {what}"
-
-
-def _printable(text: str) -> str:
-    """One line without control characters, whatever names and keys of foreign files it quotes."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _fail(text: str, status: int) -> NoReturn:

@@ -129,7 +129,7 @@ class Marker:
         raise KeyError(field)
 
     def __str__(self) -> str:
-        return format_marker(self.name, *self.values)
+        return ":".join((self.name, *map(str, self.values)))
 
 
 @dataclass(frozen=True, slots=True)

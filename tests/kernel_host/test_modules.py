@@ -6,7 +6,6 @@ Built with the pinned zig compiler always, and with gcc's address sanitizer wher
 from __future__ import annotations
 
 import platform
-import shutil
 import struct
 import subprocess
 import sys
@@ -17,69 +16,22 @@ import pytest
 
 from rayos_model.contract import abi
 from rayos_model.metrics.histogram import LatencyHistogram
+from tests.support.host_programs import COMPILERS, PROGRAMS, build_module_program, usable
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64",
     reason="the kernel's modules are x86-64 C over Linux mmap",
 )
 
-HERE = Path(__file__).parent
-KERNEL = HERE.parent.parent / "kernel"
-PROGRAMS = {
-    "memory": ["core/page.c", "core/heap.c", "core/library.c"],
-    "mutex": ["ipc/mutex.c"],
-    "random": ["core/random.c"],
-    "scenario": ["experiment/scenario.c"],
-    "trace": ["experiment/trace.c", "core/page.c", "experiment/profile.c", "core/histogram.c"],
-    "histogram": ["core/histogram.c"],
-    "blit": ["wayland/blit.c"],
-    "net": ["remote/message.c", "drivers/virtio.c", "core/page.c"],
-    "virtio": ["drivers/virtio.c", "core/page.c"],
-    "store": ["store/store.c", "store/index.c", "store/recovery.c", "store/cache.c", "core/page.c"],
-    "socket": ["ipc/socket.c"],
-}
-ZIG = [
-    sys.executable,
-    "-m",
-    "ziglang",
-    "cc",
-    "-fsanitize=undefined",
-    "-fsanitize-trap=undefined",
-    "-fno-sanitize=alignment",
-]
-GCC = ["gcc", "-fsanitize=address,undefined", "-fno-sanitize=alignment", "-fno-sanitize-recover=undefined"]
-COMMON = ["-std=gnu2x", "-O1", "-g", "-fno-strict-aliasing", "-DRAYOS_HOST", "-DDIRECT_BASE=0x200000000000ull"]
 
-
-def gcc_works(folder: Path) -> bool:
-    """Whether gcc is here, knows the language and has the sanitizers' libraries."""
-    if shutil.which("gcc") is None:
-        return False
-    probe = folder / "probe.c"
-    probe.write_text("_Static_assert(1); [[noreturn]] void f(void); int main(void) { bool b = false; return b; }\n")
-    command = [*GCC, "-std=gnu2x", str(probe), "-include", "stdbool.h", "-o", str(folder / "probe")]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-@pytest.fixture(scope="session", params=["zig", "gcc"])
+@pytest.fixture(scope="session", params=COMPILERS)
 def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp(f"kernel-host-{request.param}")
-    if request.param == "gcc" and not gcc_works(folder):
+    if not usable(request.param, folder):
         pytest.skip("no gcc with C23 and address sanitizer here")
-    compiler = {"zig": ZIG, "gcc": GCC}[request.param]
-    built = {}
-    for name, modules in PROGRAMS.items():
-        sources = [
-            HERE / f"{name}_test.c",
-            HERE / "host.c",
-            *(KERNEL / m for m in modules),
-        ]
-        built[name] = folder / name
-        include = [f"-I{KERNEL}", f"-I{HERE / 'kernel_host'}", "-include", "stdalign.h", "-include", "assert.h"]
-        command = [*compiler, *COMMON, *include, *map(str, sources), "-o", str(built[name])]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-    return built
+    for name in PROGRAMS:
+        build_module_program(name, folder / name, request.param)
+    return {name: folder / name for name in PROGRAMS}
 
 
 def run(program: Path, *arguments: object) -> str:

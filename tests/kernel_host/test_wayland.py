@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-HARNESS = ROOT / "tests" / "kernel_host"
-COMMON = ["-g", "-O1", "-pthread", "-Wall", "-Wextra", "-Wno-attributes", "-Wno-unused-function"]
-COMMON += [f"-I{ROOT / 'kernel'}"]
-COMPILERS = {
-    "zig": [sys.executable, "-m", "ziglang", "cc", "-std=c23", "-fsanitize=undefined", "-fno-sanitize-trap=all"],
-    "gcc": ["gcc", "-std=c2x", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
-}
+from tests.support.host_programs import COMPILERS, build_wayland_program, usable
+
 FUZZ_BATCHES = 20_000
 
 Build = Callable[[str], Path]
@@ -27,19 +19,14 @@ Build = Callable[[str], Path]
 @pytest.fixture(scope="module", params=COMPILERS)
 def build(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Compiles a harness with the compositor at its first use."""
-    if request.param == "gcc" and shutil.which("gcc") is None:
-        pytest.skip("no gcc: AddressSanitizer is not used")
     folder = tmp_path_factory.mktemp(f"wayland-{request.param}")
+    if not usable(request.param, folder):
+        pytest.skip("no gcc with C23 and address sanitizer here")
 
     def program(name: str) -> Path:
         target = folder / name
         if not target.exists():
-            integration = ROOT / "kernel" / "experiment" / "integration.c"
-            compositor = [integration, *sorted((ROOT / "kernel" / "wayland").glob("*.c"))]
-            sources = [HARNESS / f"wayland_{name}.c", HARNESS / "wayland_mock.c", *compositor]
-            command = [*COMPILERS[request.param], *COMMON, *map(str, sources), "-o", str(target)]
-            done = subprocess.run(command, capture_output=True, text=True)
-            assert done.returncode == 0, done.stderr
+            build_wayland_program(name, target, request.param)
         return target
 
     return program
