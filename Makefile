@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Two workers; one that runs out of tests takes some from the other, for single tests take from nothing to minutes.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test soak lint calibrate notebooks abi docs setup model qemu clean
+.PHONY: demo test fuzz faults soak lint calibrate notebooks abi docs setup model qemu clean
 
 demo: .venv/.ready qemu ## predict a scenario, measure it on the kernel, compare
 	$(BIN)/rayos demo

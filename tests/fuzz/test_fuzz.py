@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fuzz.__main__ import execute
+from tests.fuzz.campaign import execute
 from tests.fuzz.readers import READERS
 
 EXECUTIONS = {"calibration": 150, "disk": 60, "trace": 150, "history": 60}
