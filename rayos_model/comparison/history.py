@@ -78,7 +78,7 @@ def _read(file: Path) -> pa.Table | None:
         if pq.read_metadata(file).num_rows > _MAX_ROWS_PER_BYTE * file.stat().st_size:
             return None
         return pq.read_table(file, schema=_SCHEMA, partitioning=None)
-    except (OSError, pa.ArrowException):
+    except (OSError, ValueError, pa.ArrowException):  # ValueError: a column name that is not UTF-8
         return None
 
 

@@ -90,7 +90,7 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
             for batch in file.iter_batches(batch_size=1 << 18):
                 _validate(batch, path)
                 yield batch
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:  # ValueError: a column name that is not UTF-8
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise BadInput(f"{path}: the trace cannot be read: {' '.join(reason.split())}") from None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import struct
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -26,6 +28,7 @@ from rayos_model.contract.trace_record import Records
 from rayos_model.costs.parameters import Parameters
 from rayos_model.errors import BadInput
 from rayos_model.experiments.point_store import PointStore
+from rayos_model.hardware import disk_format
 from rayos_model.hardware.disk_format import format_image, read_store
 from rayos_model.run.run import MARKERS, METRICS, PROVENANCE, SCENARIO, TRACE, VERDICTS, Run
 from rayos_model.run.system import execute
@@ -120,7 +123,7 @@ def _point(data: bytes, folder: Path) -> object:
 
 def _history(data: bytes, folder: Path) -> None:
     (folder / "one.parquet").write_bytes(data)
-    history.trends(history.load(folder)[0])
+    history.load(folder)
 
 
 def _disk(data: bytes, folder: Path) -> object:
@@ -215,7 +218,16 @@ def _columns() -> list[tuple[str, pa.DataType]]:
 def _disks() -> list[bytes]:
     with temporary_folder("fuzz") as folder:
         format_image(folder / "disk", 1)
-        return [(folder / "disk").read_bytes()]
+        blocks = np.fromfile(folder / "disk", disk_format._BLOCK, 16)
+    blocks["data"][0][4:8] = np.frombuffer(struct.pack("<I", len(blocks)), np.uint8)
+    blocks["checksum"] = disk_format.checksums(blocks)
+    record = blocks[0].copy()
+    for number in range(1, len(blocks)):
+        record["block"], record["generation"], record["kind"] = number, number, disk_format.RECORD
+        record["name"] = f"record {number % 5}".encode()
+        blocks[number] = record
+    blocks["checksum"] = disk_format.checksums(blocks)
+    return [blocks.tobytes()]
 
 
 def _criteria() -> list[bytes]:
