@@ -13,7 +13,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO, Final
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -111,3 +113,72 @@ def kill(process: subprocess.Popen[bytes]) -> None:
         except ProcessLookupError:
             process.kill()
         process.wait()
+
+
+class Stillness:
+    """Notices that a process does nothing: no thread of it has run or was ready to run, for `limit_s`.
+
+    A process that only waits for a busy host is ready to run, so it is never called still. Where the system does not
+    tell (no /proc), nothing is.
+    """
+
+    def __init__(self, pid: int, limit_s: float) -> None:
+        self._pid = pid
+        self._limit_s = limit_s
+        self._since = time.monotonic()
+        self._spent: int | None = None
+
+    def reached(self) -> bool:
+        """Whether it has been still for as long as the limit; to be asked several times a second."""
+        now = time.monotonic()
+        spent = self._cpu_ticks()
+        if spent is None or spent != self._spent:
+            self._spent, self._since = spent, now
+        return now - self._since >= self._limit_s
+
+    def _cpu_ticks(self) -> int | None:
+        """CPU time of all threads; None if one is ready or in the kernel, or that is not known."""
+        total = 0
+        try:
+            for task in Path(f"/proc/{self._pid}/task").iterdir():
+                fields = (task / "stat").read_text().rpartition(")")[2].split()
+                if fields[0] in "RD":
+                    return None
+                total += int(fields[11]) + int(fields[12])
+        except (OSError, ValueError, IndexError):
+            return None
+        return total
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process was stopped by a signal; False where the system does not tell."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except (OSError, IndexError):
+        return False
+
+
+def first_output(
+    command: Sequence[str], *, still_s: float, total_s: float, limit_bytes: int = 1 << 16
+) -> tuple[int, str]:
+    """Exit status and standard output of a short command.
+
+    Raises `OSError` when it cannot be started; `TimeoutError` when it does nothing for `still_s`, runs for longer than
+    `total_s` or prints more than `limit_bytes`. It is killed then.
+    """
+    printed = AnonymousFile("output")
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=printed.descriptor, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        stillness, end = Stillness(process.pid, still_s), time.monotonic() + total_s
+        while process.poll() is None:
+            if printed.size() > limit_bytes:
+                raise TimeoutError(f"it prints more than {limit_bytes} bytes")
+            if stillness.reached() or time.monotonic() > end:
+                raise TimeoutError("it does not end")
+            time.sleep(0.01)
+        return process.returncode, os.pread(printed.descriptor, limit_bytes, 0).decode("utf-8", "replace")
+    finally:
+        kill(process)
+        printed.close()

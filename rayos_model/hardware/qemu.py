@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from rayos_model.hardware.failures import INSTALL_QEMU, QemuFailed, QemuMissing, QemuTooOld
+from rayos_model.hardware.process import first_output
 
 QEMU_VARIABLE: Final = "RAYOS_QEMU"
 PROGRAM: Final = "qemu-system-x86_64"
@@ -38,22 +38,12 @@ def find_qemu() -> Qemu:
         where = f"{QEMU_VARIABLE} names {wanted}, which is no program" if wanted != PROGRAM else f"no {PROGRAM} on PATH"
         raise QemuMissing(f"QEMU is missing: {where}; {INSTALL_QEMU}")
     try:
-        answer = subprocess.run(
-            [found, "--version"],
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=20,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        status, printed = first_output([found, "--version"], still_s=3.0, total_s=20.0)
+    except OSError as error:  # also a TimeoutError
         raise QemuFailed(f"QEMU does not run: {found} --version: {_one_line(error)}; {INSTALL_QEMU}") from error
-    match = re.search(r"version (\d+)\.(\d+)(?:\.\d+)*", answer.stdout)
-    if answer.returncode != 0 or match is None:
-        raise QemuFailed(
-            f"QEMU does not report its version: {found} --version ended with {answer.returncode}; {INSTALL_QEMU}"
-        )
+    match = re.search(r"version (\d+)\.(\d+)(?:\.\d+)*", printed)
+    if status != 0 or match is None:
+        raise QemuFailed(f"QEMU does not report its version: {found} --version ended with {status}; {INSTALL_QEMU}")
     version = match.group(0).removeprefix("version ")
     if (int(match.group(1)), int(match.group(2))) < OLDEST:
         raise QemuTooOld(f"QEMU {version} at {found} is too old; {INSTALL_QEMU}")

@@ -10,10 +10,10 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,16 @@ from qemu.qmp.protocol import ConnectError
 from qemu.qmp.qmp_client import ExecuteError
 
 from rayos_model.hardware.failures import QemuFailed
-from rayos_model.hardware.process import AnonymousFile, kill, spawn
+from rayos_model.hardware.process import AnonymousFile, Stillness, is_stopped, kill, spawn
+
+T = TypeVar("T")
 
 EVENTS: Final = ("GUEST_PANICKED", "STOP", "SHUTDOWN")
 ANSWER_S: Final = 60.0
 """Timeout of a command, which normally takes milliseconds."""
+STILL_S: Final = 3.0
+"""Time after which a QEMU that does nothing will not answer any more: a stopped one, or another program."""
+_LOOK_S: Final = 0.2
 _QUIT_S: Final = 2.0
 _CONSOLE_CHUNK: Final = 4 << 20
 
@@ -61,6 +66,7 @@ class QemuSession:
         self._socket: socket.socket | None = None
         self._qmp = QMPClient("rayos")
         self._listener = EventListener(names=EVENTS)
+        self._stopped_since: float | None = None
         self._console_read = 0
         self._partial_line = b""
 
@@ -114,9 +120,10 @@ class QemuSession:
             raise QemuFailed(f"QEMU cannot be started: {error}") from error
         self._qmp.register_listener(self._listener)
         try:
-            async with asyncio.timeout(ANSWER_S):  # not wait_for, which before Python 3.12 may swallow a Ctrl-C
-                await self._qmp.connect(self._socket)
+            await self._answered(self._qmp.connect(self._socket))
         except (ConnectError, TimeoutError) as error:
+            if isinstance(error, TimeoutError):
+                raise QemuFailed(f"QEMU does not start: {error}") from error
             raise await self._failure("QEMU does not start") from error
 
     def _file(self, label: str, content: bytes = b"") -> AnonymousFile:
@@ -142,14 +149,36 @@ class QemuSession:
     async def execute(self, command: str, **arguments: object) -> Any:
         """Executes one QMP command and returns its answer. Raises `QemuFailed` when QEMU refuses it."""
         try:
-            async with asyncio.timeout(ANSWER_S):
-                return await self._qmp.execute(command, arguments or None)
+            return await self._answered(self._qmp.execute(command, arguments or None))
         except ExecuteError as error:
             raise QemuFailed(f"QEMU refuses {command}: {error}") from error
         except TimeoutError as error:
-            raise QemuFailed(f"QEMU has not answered {command} for {ANSWER_S:.0f} s") from error
+            raise QemuFailed(f"QEMU does not answer {command}: {error}") from error
         except (QMPError, OSError, EOFError) as error:
             raise await self._failure(f"QEMU died before it answered {command}") from error
+
+    async def _answered(self, answer: Coroutine[Any, Any, T]) -> T:
+        """Awaits QEMU's answer. Raises `TimeoutError` after `ANSWER_S`, or when QEMU has been still for `STILL_S`."""
+        assert self._process is not None
+        stillness, task = Stillness(self._process.pid, STILL_S), asyncio.ensure_future(answer)
+        end, reason = time.monotonic() + ANSWER_S, ""
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=_LOOK_S)
+                if stillness.reached():
+                    reason = f"it has done nothing for {STILL_S:.0f} s"
+                elif time.monotonic() > end:
+                    reason = f"not within {ANSWER_S:.0f} s"
+                if reason and not task.done():
+                    kill(self._process)  # ends the wait in an orderly way: the channel is closed
+        except asyncio.CancelledError:
+            task.cancel()
+            with suppress(asyncio.CancelledError, QMPError, OSError, EOFError):
+                await task
+            raise
+        if reason and task.exception() is not None:
+            raise TimeoutError(reason)
+        return task.result()
 
     async def resume(self) -> None:
         """Starts the guest, or resumes it after a pause."""
@@ -176,8 +205,16 @@ class QemuSession:
         return str(message["event"]), data if isinstance(data, dict) else {}
 
     async def _check_alive(self) -> None:
-        if self._process is not None and self._process.poll() is not None:
+        if self._process is None:
+            return
+        if self._process.poll() is not None:
             raise await self._failure("QEMU died")
+        if not is_stopped(self._process.pid):
+            self._stopped_since = None
+        elif self._stopped_since is None:
+            self._stopped_since = time.monotonic()
+        elif time.monotonic() - self._stopped_since > STILL_S:
+            raise QemuFailed(f"QEMU has been stopped by a signal for {STILL_S:.0f} s")
 
     async def status(self) -> str:
         """Why the guest does not run: QEMU's status, and the first line on its standard error."""
