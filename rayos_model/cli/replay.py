@@ -25,11 +25,13 @@ def replay(
 
     Exit status: 0 marker log and trace equal those of the run bit for bit · 1 they differ.
     """
+    from rayos_model.hardware.recording import check_recorded
     from rayos_model.hardware.recording import replay as replayed
     from rayos_model.hardware.system import build_kernel
     from rayos_model.toolchain import kernel_build
 
     run = Run.load(path)
+    check_recorded(run)
     defines = [str(define) for define in run.provenance.get("kernel_defines", ())]
     kernel = build_kernel(defines)
     if gdb is not None:

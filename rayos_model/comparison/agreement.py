@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf, isnan, nan
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -76,8 +77,8 @@ class ScenarioCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether every metric is within its tolerance."""
-        return all(metric.ok for metric in self.metrics)
+        """Whether there is any metric, and each is within its tolerance."""
+        return bool(self.metrics) and all(metric.ok for metric in self.metrics)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable form."""
@@ -101,8 +102,8 @@ class CrossCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether every scenario passed."""
-        return all(scenario.ok for scenario in self.scenarios)
+        """Whether there is any scenario, and each passed."""
+        return bool(self.scenarios) and all(scenario.ok for scenario in self.scenarios)
 
     def to_dict(self) -> dict[str, Any]:
         """The document of `rayos crosscheck --json`."""
@@ -124,14 +125,18 @@ class Measured(Protocol):
 
 
 def compare(measured: Metrics, predicted: Metrics) -> tuple[MetricCheck, ...]:
-    """Every metric of `TOLERANCES` measured on the kernel; largest error relative to its tolerance first."""
+    """Every metric of `TOLERANCES` that one of both runs has; largest error relative to its tolerance first.
+
+    A metric that only one of them has does not agree.
+    """
     checks = []
     for name, tolerance in TOLERANCES.items():
-        if name not in measured.values:
-            continue
-        value = measured.values[name]
-        guess = predicted.values[name].value if name in predicted.values else float("nan")
-        checks.append(_check(name, value.unit, value.value, guess, tolerance, value.low, value.high))
+        value, guess = measured.values.get(name), predicted.values.get(name)
+        if value is not None:
+            known = nan if guess is None else guess.value
+            checks.append(_check(name, value.unit, value.value, known, tolerance, value.low, value.high))
+        elif guess is not None:
+            checks.append(_check(name, guess.unit, nan, guess.value, tolerance, None, None))
     return _worst_first(checks)
 
 
@@ -152,7 +157,7 @@ def compare_repeated(measured: Sequence[Metrics], predicted: Sequence[Metrics]) 
         if len(values) < len(measured) or name.endswith(".p999"):
             continue
         mean, low, high = interval_of_one_more(values)
-        guess = float(np.mean(guesses)) if guesses else float("nan")
+        guess = float(np.mean(guesses)) if guesses else nan
         checks.append(_check(name, measured[0].values[name].unit, mean, guess, tolerance, low, high))
     return _worst_first(checks)
 
@@ -205,12 +210,17 @@ def _error(measured: float, predicted: float, relative: bool) -> float:
     if measured == predicted:
         return 0.0
     error = predicted - measured
-    return (error / measured if measured else float("inf")) if relative else error
+    return (error / measured if measured else inf) if relative else error
 
 
 def _worst_first(checks: Iterable[MetricCheck]) -> tuple[MetricCheck, ...]:
     """Failed checks first, then by error relative to the tolerance, descending."""
-    return tuple(sorted(checks, key=lambda check: (check.ok, -abs(check.error) / (check.tolerance or 1.0))))
+
+    def rank(check: MetricCheck) -> tuple[bool, float]:
+        size = abs(check.error) / (check.tolerance or 1.0)
+        return check.ok, -inf if isnan(size) else -size
+
+    return tuple(sorted(checks, key=rank))
 
 
 def interval_of_one_more(values: Sequence[float]) -> tuple[float, float, float]:

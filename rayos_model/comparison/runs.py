@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf, isnan, nan
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -155,7 +156,10 @@ class Comparison:
 
 
 def compare_runs(baseline: Run, current: Run) -> Comparison:
-    """Compare two runs. Raises `BadInput` unless scenario, system and platform are equal."""
+    """Compare two runs. A metric that only the baseline has counts as regressed.
+
+    Raises `BadInput` unless scenario, system and platform are equal.
+    """
     _require_comparable(baseline, current)
     deterministic = current.system == "model" or current.platform == "icount"
     streams, effects = _streams(baseline, current)
@@ -168,6 +172,8 @@ def compare_runs(baseline: Run, current: Run) -> Comparison:
         for name, floor in floors.items()
         if name in baseline.metrics.values and name in current.metrics.values
     ]
+    lost = baseline.metrics.values.keys() - current.metrics.values
+    changes += [_lost(name, baseline.metrics[name]) for name in METRIC_UNITS if name in lost]
     return Comparison(
         current.scenario.name,
         current.system,
@@ -191,7 +197,8 @@ def _require_comparable(baseline: Run, current: Run) -> None:
 
 
 def _urgency(change: Change) -> tuple[int, float]:
-    return ("regressed", "improved", "same", "not judged").index(change.verdict), -abs(change.change)
+    size = inf if isnan(change.change) else abs(change.change)
+    return ("regressed", "improved", "same", "not judged").index(change.verdict), -size
 
 
 def _change(
@@ -211,10 +218,15 @@ def _change(
     return Change(name, METRIC_UNITS[name], before, after, change, low, high, p, size, verdict)
 
 
+def _lost(name: str, before: float) -> Change:
+    """A metric that the current run does not have any more: nothing was measured."""
+    return Change(name, METRIC_UNITS[name], before, nan, nan, None, None, None, None, "regressed")
+
+
 def _counted_change(before: float, after: float) -> float:
     if before:
         return after / before - 1
-    return float("inf") if after else 0.0
+    return inf if after else 0.0
 
 
 def _streams(baseline: Run, current: Run) -> tuple[dict[str, Stream], tuple[Effect, ...]]:

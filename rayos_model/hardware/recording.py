@@ -10,8 +10,9 @@ import itertools
 import math
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from rayos_model.hardware.rendezvous import Limits
 from rayos_model.run.run import Run
 from rayos_model.scenario.compile import compile_image
 from rayos_model.scenario.scenario import Scenario
+
+E = TypeVar("E", bound=IntEnum)
 
 RECORDING: Final = "recording.bin"
 """The file of a run with QEMU's recording."""
@@ -74,24 +77,38 @@ class Replay:
         return found
 
 
+def check_recorded(run: Run) -> None:
+    """Raises `BadInput` for a run that was not recorded, or that cannot have been."""
+    if not (run.path / RECORDING).is_file():
+        raise BadInput(f"{run.path}: not recorded; record it with rayos run {run.scenario.name} --on kernel --record")
+    check_recordable(run.scenario, run.platform)
+
+
+def _member(kind: type[E], run: Run, key: str, name: object) -> E:
+    try:
+        return kind[str(name).upper()]
+    except KeyError:
+        known = ", ".join(one.name.lower() for one in kind)
+        raise BadInput(f"{run.path}: provenance.{key}: expected one of {known}, got {name!r}") from None
+
+
 def replay(run: Run, kernel: Path, kernel_sha256: str, gdb: Path | None = None) -> Replay:
     """Replays a recorded run to its end; with `gdb` under control of a debugger that connects to that socket.
 
     Raises `BadInput` when the run was not recorded, or recorded with another kernel or QEMU; `PlatformFailure` as for
     any run.
     """
+    check_recorded(run)
     recording, qemu = run.path / RECORDING, find_qemu()
-    if not recording.is_file():
-        raise BadInput(f"{run.path}: not recorded; record it with rayos run {run.scenario.name} --on kernel --record")
     for what, is_now in (("kernel_sha256", kernel_sha256), ("qemu_version", qemu.version)):
         if run.provenance.get(what) != is_now:
             raise BadInput(f"{run.path}: recorded with {what} {run.provenance.get(what)}; now it is {is_now}")
     machine = run.scenario.machine
     image = compile_image(
         run.scenario,
-        int(run.provenance["trace_points"]),
-        Provocation[str(run.provenance["provoke"]).upper()],
-        [Detection[name.upper()] for name in run.provenance["detectors_off"]],
+        int(run.provenance.get("trace_points", False)),
+        _member(Provocation, run, "provoke", run.provenance.get("provoke", "none")),
+        [_member(Detection, run, "detectors_off", name) for name in run.provenance.get("detectors_off", ())],
         recorded=True,
     )
     execution = Execution(

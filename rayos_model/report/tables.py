@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def number(value: float | None, unit: str = "") -> str:
-    """A value as text: about three significant digits; times in µs or ms by magnitude; a dash for None."""
-    if value is None:
+    """A value as text: about three significant digits; times in µs or ms by magnitude; a dash for one that is not known."""
+    if value is None or isnan(value):
         return "–"
     if unit == "us":
         value, unit = (value / 1000, "ms") if abs(value) >= 1000 else (value, "µs")
@@ -120,7 +121,7 @@ def changes(comparison: Mapping[str, Any]) -> Table:
 
 def change_text(change: float | None, name: str) -> str:
     """A signed change: points for the share of dropped frames, relative otherwise."""
-    if change is None:
+    if change is None or isnan(change):
         return "–"
     return f"{change:+.2f} points" if name == "dropped_frames.percent" else f"{change:+.1%}"
 

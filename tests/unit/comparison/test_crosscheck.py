@@ -180,8 +180,13 @@ def test_what_the_model_cannot_predict_fails() -> None:
     assert np.isnan(one.predicted)
 
 
-def test_what_the_kernel_did_not_measure_is_not_compared() -> None:
-    assert compare(metrics(), metrics(buffer_commit__p50=5)) == ()
+def test_what_the_kernel_did_not_measure_fails() -> None:
+    (one,) = compare(metrics(), metrics(buffer_commit__p50=5))
+    assert not one.ok
+    assert np.isnan(one.measured)
+
+
+def test_a_metric_without_tolerance_is_not_compared() -> None:
     assert compare(metrics(composition__mean=5), metrics(composition__mean=50)) == (), "no tolerance, no verdict"
 
 
