@@ -20,6 +20,9 @@ lint: setup
 fuzz: setup ## a million mutated inputs for every reader of files from elsewhere, in Python and in the kernel; hours
 	$(BIN)/python -m tests.fuzz
 
+faults: setup ## faults of the platform in whole commands: QEMU killed at 100 instants, signals, full disks, damaged caches
+	$(BIN)/python -m tests.faults
+
 soak: setup ## soaks and failures of the specification at full length, on both systems; hours
 	RAYOS_FULL_SOAK=1 $(PYTEST) -vv --durations=0 tests/spec/test_soak.py tests/spec/test_failure.py
 

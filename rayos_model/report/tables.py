@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def number(value: float | None, unit: str = "") -> str:
-    """A value as text: about three significant digits; times in µs or ms by magnitude; a dash for one that is not known."""
+    """A value as text: about three significant digits; times in µs or ms by magnitude; a dash if not known."""
     if value is None or isnan(value):
         return "–"
     if unit == "us":
