@@ -27,8 +27,11 @@ def save(run: Run) -> Path:
     copy, new_link = (link.with_name(f".{link.name}-{token}{end}") for end in ("", ".link"))
     try:
         link.parent.mkdir(parents=True, exist_ok=True)
-        older = link.parent / link.readlink() if link.is_symlink() else None
-        shutil.copytree(run.path, copy)
+        older = _copy_behind(link)
+        copy.mkdir()
+        for file in run.path.iterdir():
+            if file.is_file() and not file.is_symlink():  # a run is a folder of plain files, whatever else is there
+                shutil.copy(file, copy)
         new_link.symlink_to(copy.name, target_is_directory=True)
         new_link.replace(link)
     except OSError as error:
@@ -38,6 +41,15 @@ def save(run: Run) -> Path:
     if older:
         shutil.rmtree(older, ignore_errors=True)
     return link
+
+
+def _copy_behind(link: Path) -> Path | None:
+    """The hidden copy that a baseline leads to; None if it leads to anything else, which is never removed."""
+    if not link.is_symlink():
+        return None
+    target = link.readlink()
+    own = len(target.parts) == 1 and target.name.startswith(f".{link.name}-")
+    return link.parent / target if own and not (link.parent / target).is_symlink() else None
 
 
 def load_baseline(run: Run) -> Run:

@@ -37,7 +37,7 @@ _SCHEMA: Final = pa.schema(
 )
 MANY_FILES: Final = 256
 """Number of files beyond which a history is merged into one; reading a file takes some milliseconds."""
-_MAX_ROWS_PER_BYTE: Final = 1000
+_MAX_ROWS_PER_BYTE: Final = 50
 """A row takes some bytes; a far denser file would only fill the memory."""
 SERIES: Final = ["platform", "scenario", "duration_s", "metric"]
 """Columns that identify a series."""
@@ -75,6 +75,8 @@ def _files(folder: Path) -> list[Path]:
 def _read(file: Path) -> pa.Table | None:
     """The results in a file; None if it is damaged or holds something else."""
     try:
+        if not file.is_file():
+            return None
         if pq.read_metadata(file).num_rows > _MAX_ROWS_PER_BYTE * file.stat().st_size:
             return None
         return pq.read_table(file, schema=_SCHEMA, partitioning=None)

@@ -27,14 +27,22 @@ T = TypeVar("T")
 
 def read(path: Path, form: TypeAdapter[T], *, longest_bytes: int = LONGEST_BYTES) -> T:
     """The content of a JSON file in the given form. Raises `BadInput` with file, key and expectation."""
+    return parse(content(path, longest_bytes), form, str(path))
+
+
+def content(path: Path, longest_bytes: int = LONGEST_BYTES) -> bytes:
+    """The bytes of a file. Raises `BadInput` for one that is missing, too long, or no file: a device or pipe may never
+    end."""
     try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{path}: expected a file")
         with path.open("rb") as file:
-            text = file.read(longest_bytes + 1)
+            found = file.read(longest_bytes + 1)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from None
-    if len(text) > longest_bytes:
+    if len(found) > longest_bytes:
         raise BadInput(f"{path}: expected at most {longest_bytes >> 20} MiB")
-    return parse(text, form, str(path))
+    return found
 
 
 def parse(text: str | bytes, form: TypeAdapter[T], source: str) -> T:

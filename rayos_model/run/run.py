@@ -90,7 +90,7 @@ class Run:
 
     def markers(self) -> str:
         """The text of the marker log."""
-        return (self.path / MARKERS).read_text(encoding="utf-8", errors="replace")
+        return strict.content(self.path / MARKERS, 1 << 30).decode("utf-8", errors="replace")
 
     @property
     def screenshot(self) -> Path | None:

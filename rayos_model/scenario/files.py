@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+from rayos_model.contract import strict
 from rayos_model.errors import BadInput
 from rayos_model.scenario.messages import suggest
 from rayos_model.scenario.scenario import Scenario, from_dict
@@ -35,9 +36,7 @@ def load(name_or_path: str | Path) -> Scenario:
     if "/" in text and path.suffix == "" and text.split("/", 1)[0] in _CATEGORIES and not path.exists():
         return load_shipped(text.split("/", 1)[1])
     try:
-        content = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{path}: cannot read the scenario: {error.strerror or error}") from None
+        content = strict.content(path, _LONGEST_BYTES).decode("utf-8")
     except UnicodeDecodeError:
         raise BadInput(f"{path}: expected a text file in UTF-8") from None
     if path.suffix == ".json":
@@ -55,6 +54,7 @@ def load(name_or_path: str | Path) -> Scenario:
     return parse(content, str(path))
 
 
+_LONGEST_BYTES: Final = 16 << 20
 _CATEGORIES: Final = ("calibration", "validation")
 
 

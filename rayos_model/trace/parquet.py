@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = list(TRACE_DTYPE.names or ())
 _KINDS: Final = pa.array([int(kind) for kind in TraceKind], pa.uint16())
-_MAX_RECORDS_PER_BYTE: Final = 1000
+_MAX_RECORDS_PER_BYTE: Final = 50
 """A trace takes some bytes a record; a far denser file would only fill the memory."""
 LONGEST_NS: Final = 31 * 86_400 * 10**9
 """Upper bound of a record's time, ns: the longest scenario lasts 30 days."""
@@ -81,6 +81,8 @@ def iter_trace(path: Path, kinds: Collection[int] | None = None) -> Iterator[Rec
 
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path}: expected a file")
     try:
         with path.open("rb") as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
             if not file.schema_arrow.equals(_SCHEMA):
