@@ -103,14 +103,22 @@ void integration_begun(u32 index)
     settle(index);
 }
 
-event_set integration_take(u32 client, enum action action)
+static event_set unhandled_of(u32 client, enum action action)
 {
-    event_set taken = 0;
+    event_set found = 0;
     for (event_set rest = unhandled[client]; rest; rest &= rest - 1) {
         u32 index = (u32)__builtin_ctzll(rest);
         if (scenario_event(index)->action == action)
-            taken |= 1ull << index;
+            found |= 1ull << index;
     }
+    return found;
+}
+
+bool integration_awaits(u32 client, enum action action) { return unhandled_of(client, action); }
+
+event_set integration_take(u32 client, enum action action)
+{
+    event_set taken = unhandled_of(client, action);
     unhandled[client] &= ~taken;
     return taken;
 }

@@ -24,6 +24,7 @@ void integration_window_shown(u32 client);     /* its main window is on screen *
 void integration_begin(u32 index);             /* an event is due */
 void integration_expect(u32 index, u32 client);/* ... and concerns this client */
 void integration_begun(u32 index);             /* ... and no further one */
+bool integration_awaits(u32 client, enum action action); /* whether it has not reacted to such an event yet */
 event_set integration_take(u32 client, enum action action); /* events of that kind that it has not reacted to yet */
 void integration_done(u32 client, event_set events);        /* the effect of the events is on screen */
 void integration_closed(u32 client);           /* connection closed: the effect of a close event */

@@ -133,6 +133,9 @@ HANDLER(toplevel_set_minimized)
     if (toplevel->xdg && toplevel->xdg->surface)
         surface_minimize(toplevel->xdg->surface);
     integration_done(client->id, integration_take(client->id, ACTION_MINIMIZE));
+    event_set restores = integration_take(client->id, ACTION_RESTORE); /* that came before this request: see act */
+    if (restores && toplevel->xdg && toplevel->xdg->surface)
+        surface_restore(toplevel->xdg->surface, restores);
 }
 
 /* ---- Interactive resize: the window grows for half of the steps and shrinks back ---- */
@@ -260,7 +263,8 @@ void decoration_destroyed(struct object *object)
 
 /* ---- The timeline ---- */
 
-/* Actions of the compositor on one client. The other actions are requests of the clients. */
+/* Actions of the compositor on one client. The other actions are requests of the clients. A restore waits for the
+ * request of an earlier minimise that has not arrived yet. */
 static void act(const struct image_event *e, struct client *client)
 {
     struct toplevel *toplevel = client->shell.main->xdg ? client->shell.main->xdg->toplevel : NULL;
@@ -270,7 +274,7 @@ static void act(const struct image_event *e, struct client *client)
         decorate(toplevel->decoration, integration_take(client->id, ACTION_THEME_CHANGE));
     else if (e->action == ACTION_CLOSE)
         event(client, toplevel->object.id, EVENT_TOPLEVEL_CLOSE);
-    else if (e->action == ACTION_RESTORE)
+    else if (e->action == ACTION_RESTORE && !integration_awaits(client->id, ACTION_MINIMIZE))
         surface_restore(client->shell.main, integration_take(client->id, ACTION_RESTORE));
 }
 

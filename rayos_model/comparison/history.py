@@ -37,7 +37,7 @@ _SCHEMA: Final = pa.schema(
 )
 MANY_FILES: Final = 256
 """Number of files beyond which a history is merged into one; reading a file takes some milliseconds."""
-_MAX_ROWS_PER_BYTE: Final = 50
+_MAX_ROWS_PER_BYTE: Final = 10
 """A row takes some bytes; a far denser file would only fill the memory."""
 SERIES: Final = ["platform", "scenario", "duration_s", "metric"]
 """Columns that identify a series."""

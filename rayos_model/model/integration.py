@@ -85,6 +85,10 @@ class Integration:
             self._expected[index].add(client)
             self._untaken.setdefault(client, set()).add(index)
 
+    def awaits(self, client: int, action: Action) -> bool:
+        """Whether a client has not reacted yet to an event of a kind."""
+        return any(self.events[index].action == action for index in self._untaken.get(client, ()))
+
     def take(self, client: int, action: Action) -> frozenset[int]:
         """The events of a kind that a client has not reacted to yet: now it does."""
         untaken = self._untaken.get(client)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = list(TRACE_DTYPE.names or ())
 _KINDS: Final = pa.array([int(kind) for kind in TraceKind], pa.uint16())
-_MAX_RECORDS_PER_BYTE: Final = 50
+_MAX_RECORDS_PER_BYTE: Final = 10
 """A trace takes some bytes a record; a far denser file would only fill the memory."""
 LONGEST_NS: Final = 31 * 86_400 * 10**9
 """Upper bound of a record's time, ns: the longest scenario lasts 30 days."""

@@ -29,7 +29,7 @@ from typing import Any, Final
 from rayos_model.toolchain.temporary import temporary_folder
 
 _RAYOS: Final = (sys.executable, "-m", "rayos_model")
-_KERNEL_RUN: Final = ("run", "soak-4", "--on", "kernel", "--duration", "4", "--trace-points")
+_KERNEL_RUN: Final = ("run", "soak-4", "--on", "kernel", "--duration", "12", "--trace-points")
 _MODEL_RUN: Final = ("run", "soak-16", "--on", "model", "--duration", "40")
 _PATIENCE_S: Final = 120.0
 _LONGEST_OUTPUT: Final = 30
@@ -128,7 +128,7 @@ def qemu_killed(place: Place, rng: random.Random) -> str:
     end = time.monotonic() + _PATIENCE_S
     while not (found := qemus_below(place.folder)) and process.poll() is None and time.monotonic() < end:
         time.sleep(0.01)
-    time.sleep(rng.random() * 4)
+    time.sleep(rng.random() * 2.5)
     for pid in qemus_below(place.folder) or found:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -294,3 +294,22 @@ def test_the_suite_is_the_shipped_scenarios_unless_told_otherwise() -> None:
     suite = IntegrationTestSuite()
     assert [scenario.name for scenario in suite.scenarios] == list(SHIPPED)
     assert all(scenario.kind == "integration" for scenario in suite.scenarios)
+
+
+@pytest.mark.parametrize("on", ["model", "kernel"])
+def test_a_restore_at_the_instant_of_a_minimise_comes_after_it(on: str, tmp_path: Path) -> None:
+    events = [{"at_s": 2, "action": action, "group": 0} for action in ("minimize", "restore")]
+    tie = from_dict(
+        {
+            "name": "tie",
+            "kind": "integration",
+            "duration_s": 4,
+            "clients": [{"workload": "rendering"}],
+            "timeline": events,
+        }
+    )
+    system = ModelSystem(load_calibration()) if on == "model" else KernelSystem()
+    run = execute(system, tie, tmp_path / "run")
+    assert run.passed, run.verdicts
+    done = [line.rpartition(":")[2] for line in run.markers().splitlines() if line.endswith("complete")]
+    assert done == ["minimize 0 complete", "restore 1 complete"]

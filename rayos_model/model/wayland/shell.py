@@ -171,6 +171,8 @@ class Shell:
             self._composite.withhold(surface)
             self._composite.add_damage(surface.rectangle)
         self._integration.done(seat.client.id, self._integration.take(seat.client.id, Action.MINIMIZE))
+        if restores := self._integration.take(seat.client.id, Action.RESTORE):  # that came before this request
+            self._restore(seat, restores)
 
     def resize(self, seat: Seat, sent: Sent) -> None:
         """An interactive resize begins."""
@@ -238,7 +240,7 @@ class Shell:
             self._send_theme(seat, self._integration.take(client.id, action))
         elif action is Action.CLOSE:
             self._burst.send(client, wire.CLOSE)
-        elif action is Action.RESTORE:
+        elif action is Action.RESTORE and not self._integration.awaits(client.id, Action.MINIMIZE):
             self._restore(seat, self._integration.take(client.id, action))
 
     def _restore(self, seat: Seat, events: frozenset[int]) -> None:

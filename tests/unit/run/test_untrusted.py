@@ -77,9 +77,8 @@ def test_a_trace_of_far_too_many_records_is_not_read(tmp_path: Path) -> None:
 
     from rayos_model.trace.parquet import _SCHEMA
 
-    zeros = [pa.array(np.zeros(1 << 20, field.type.to_pandas_dtype())) for field in _SCHEMA]
-    with pq.ParquetWriter(tmp_path / TRACE, _SCHEMA, compression="zstd") as writer:
-        for _ in range(40):
-            writer.write_table(pa.Table.from_arrays(zeros, schema=_SCHEMA))
+    zeros = [pa.array(np.zeros(1 << 22, field.type.to_pandas_dtype())) for field in _SCHEMA]
+    with pq.ParquetWriter(tmp_path / TRACE, _SCHEMA, compression="zstd", data_page_size=1 << 30) as writer:
+        writer.write_table(pa.Table.from_arrays(zeros, schema=_SCHEMA), row_group_size=1 << 22)
     with pytest.raises(BadInput, match="records in a file of its size"):
         read_trace(tmp_path / TRACE)
