@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Two workers; one that runs out of tests takes some from the other, for single tests take from nothing to minutes.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test fuzz faults soak lint calibrate notebooks abi docs setup model qemu clean
+.PHONY: demo test fuzz faults soak lint calibrate notebooks abi reference docs setup model qemu clean
 
 demo: .venv/.ready qemu ## predict a scenario, measure it on the kernel, compare
 	$(BIN)/rayos demo
@@ -36,6 +36,9 @@ notebooks: setup ## execute every notebook
 
 abi: setup ## generate rayos_model/contract/abi.py from kernel/abi.h
 	$(BIN)/python -m tests.support.abi_generator
+
+reference: setup ## generate the reference pages of docs/ from the code
+	$(BIN)/python docs/generate.py
 
 docs: setup ## build the documentation as a site, into site/
 	$(BIN)/mkdocs build --strict --quiet

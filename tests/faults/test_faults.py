@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.__main__ import FAULTS, Place
 
-ONCE = ("qemu-killed", "model-sigterm", "kernel-sigkill", "file-too-large", "no-place", "outputs-raced")
+ONCE = ("qemu-killed", "model-sigint", "model-sigterm", "kernel-sigkill", "file-too-large", "no-place", "outputs-raced")
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,12 @@ import typer
 
 from rayos_model.cli import app as cli
 from rayos_model.errors import PlatformFailure
+from rayos_model.run import system
+from rayos_model.run.run import Run
+from rayos_model.run.system import Progress, ProgressFn, execute
+from rayos_model.run.writer import RunWriter
+from rayos_model.scenario import files
+from rayos_model.scenario.scenario import Scenario
 from tests.support.command import SMALL, Rayos
 from tests.support.small import RecordedSystem, small_trace
 
@@ -87,6 +93,58 @@ def test_runs_are_reported_side_by_side(rayos: Rayos) -> None:
     assert status == 0
     assert out.count("small on model") >= 2
     assert "<svg" in Path("page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("report", "one", "--html", "file/page.html"),
+        ("explain", "small.toml", "--html", "file/page.html"),
+        ("trace", "one", "--perfetto", "."),
+        ("sweep", "small.toml", "--set", "seed=1,2", "--out", "file/table.parquet"),
+        ("plan", "small.toml", "--vary", "clients", "--plot", "file/plan.png"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(
+    rayos: Rayos, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("it began to work")
+
+    Path("file").touch()
+    rayos("run", "small.toml", "--on", "model", "--out", "one")
+    monkeypatch.setattr(Run, "load", work)
+    monkeypatch.setattr(files, "load", work)
+    status, out, err = rayos(*arguments)
+    assert (status, out, err.count("\n")) == (3, "", 1)
+    assert "the result" in err
+
+
+def test_a_name_that_another_run_takes_meanwhile_is_kept_by_it(rayos: Rayos) -> None:
+    played = RecordedSystem(small_trace())
+
+    class Slow(RecordedSystem):
+        def run(self, scenario: Scenario, writer: RunWriter, progress: ProgressFn) -> None:
+            execute(played, scenario, "mine")
+            super().run(scenario, writer, progress)
+
+    rayos.plays(Slow(small_trace(50)))
+    _, out, err = rayos("run", "small.toml", "--on", "model", "--out", "mine")
+    assert "another run has taken mine" in err
+    assert "run: mine-2" in out
+    assert Run.load("mine").metrics != Run.load("mine-2").metrics
+
+
+def test_a_run_is_given_up_after_its_timeout() -> None:
+    clock = iter((0.0, 1.0, 11.0))
+    shown: list[Progress] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rayos_model.run.system.time.monotonic", lambda: next(clock))
+        show = system.limited(shown.append, 10)
+        show(Progress(1, 9))
+        with pytest.raises(PlatformFailure, match="given up after 10 s"):
+            show(Progress(2, 9))
+    assert shown == [Progress(1, 9)]
 
 
 def test_a_run_is_compared_with_its_baseline(rayos: Rayos) -> None:
