@@ -129,7 +129,7 @@ class Marker:
         raise KeyError(field)
 
     def __str__(self) -> str:
-        return ":".join((self.name, *map(str, self.values)))
+        return ":".join((self.name, *map(_text, self.values)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +187,10 @@ class Log:
         return [marker for marker in self.markers if marker.name == name]
 
 
+def _text(value: Value) -> str:
+    return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
 def format_marker(name: str, *values: Value) -> str:
     """The text of a marker, without line end. Raises `ValueError` when name or values violate the grammar."""
     if name not in GRAMMAR:
@@ -196,7 +200,7 @@ def format_marker(name: str, *values: Value) -> str:
         raise ValueError(f"{name} takes {len(fields)} fields, got {len(values)}")
     parts = [name]
     for (field, kind), value in zip(fields, values, strict=False):
-        text = f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+        text = _text(value)
         if not kind.pattern.fullmatch(text) or text != text.strip() or _HEAD.search(text):
             raise ValueError(f"{name}: {field} must be {kind.description}, got {text!r}")
         parts.append(text)

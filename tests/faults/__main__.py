@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from rayos_model.run.run import Run
 from rayos_model.toolchain.temporary import temporary_folder
 
 _RAYOS: Final = (sys.executable, "-m", "rayos_model")
@@ -59,7 +60,7 @@ class Place:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            **options,
+            **{"preexec_fn": heed_interrupts, **options},
         )
 
     def check(self, process: subprocess.Popen[str], allowed: tuple[int, ...], *, leaves: bool = False) -> str:
@@ -69,6 +70,8 @@ class Place:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise AssertionError(f"it still ran after {_PATIENCE_S:.0f} s") from None
+        if process.returncode not in allowed:
+            remove(self.folder / "new")
         assert process.returncode in allowed, f"exit {process.returncode}, expected {allowed}: {printed[-500:]}"
         assert "Traceback" not in printed, printed[-2000:]
         assert len(printed.splitlines()) <= _LONGEST_OUTPUT, printed[-2000:]
@@ -77,13 +80,20 @@ class Place:
                 break
             time.sleep(0.1)
         assert not alive, f"QEMU still runs: {alive}"
-        if process.returncode == 0:
-            remove(self.folder / "new")
+        new = self.folder / "new"
+        if new.exists():  # whatever the exit status: a run that exists is whole
+            Run.load(new)
+            remove(new)
         if not leaves:
             assert digest_of(self.folder) == self.digest, (
                 f"files have changed: {sorted(path.name for path in self.folder.iterdir())}"
             )
         return f"exit {process.returncode}"
+
+
+def heed_interrupts() -> None:
+    """A command that is started in the background of a shell would ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def remove(path: Path) -> None:
@@ -141,7 +151,8 @@ def _signalled(number: signal.Signals, command: tuple[str, ...], longest_s: floa
         time.sleep(1.5 + rng.random() * longest_s)  # Python has started, and the handlers are in place
         process.send_signal(number)
         killed = number is signal.SIGKILL
-        found = place.check(process, (0, -number if killed else 128 + number), leaves=killed)
+        # Before the handlers are in place, and after the run is complete, the signal ends Python itself.
+        found = place.check(process, (0, -number, 128 + number), leaves=killed)
         if killed:  # the next command tidies up
             place.check(place.rayos("run", "soak-1", "--on", "model", "--duration", "2", "--out", "new"), (0,))
         return found

@@ -1,5 +1,6 @@
 /* The network driver against untrusted devices and frames: whatever a device writes into its rings and buffers, no byte
- * outside a buffer is read or written, and a message counts only if it is complete and its digest matches its cells. net_test [ROUNDS [SEED]]. */
+ * outside a buffer is read or written, and a message counts only if it is complete and its digest matches its cells.
+ * net_test [ROUNDS [SEED]]. */
 #define _GNU_SOURCE
 #include "arch/vm.h"
 #include "drivers/virtio.h"

@@ -1,6 +1,7 @@
 /* scenario_test IMAGE: prints the verdict on an image: "ok", or why not.
- * scenario_test IMAGE ROUNDS [SEED]: damages it in ROUNDS ways; the checksum is set right in half of them, so that the checks
- * behind it are reached. Any verdict is right; an access outside the image is not (it ends at an inaccessible page). */
+ * scenario_test IMAGE ROUNDS [SEED]: damages it in ROUNDS ways; the checksum is set right in half of them, so that the
+ * checks behind it are reached. Any verdict is right; an access outside the image is not (it ends at an inaccessible
+ * page). */
 #define _GNU_SOURCE
 #include "experiment/scenario.h"
 #include "host.h"
