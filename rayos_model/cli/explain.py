@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -14,6 +14,9 @@ from rayos_model.cli.terminal import console
 from rayos_model.scenario import files
 from rayos_model.toolchain.temporary import temporary_folder
 
+_ENOUGH_S: Final = 20.0
+"""Default length of a run, if it is not that of the scenario: enough frames for the tails of the tables."""
+
 
 def explain(
     what: Annotated[
@@ -23,7 +26,14 @@ def explain(
         ),
     ],
     on: Annotated[Literal["model", "kernel"], typer.Option(help="The system to run the scenario on.")] = "model",
-    duration: Annotated[float, typer.Option(metavar="SECONDS", help="Virtual seconds to run the scenario.")] = 20.0,
+    duration: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Virtual seconds to run the scenario; default: 20, more where its last event needs that, at most its "
+            "own duration.",
+        ),
+    ] = None,
     tornado: Annotated[
         bool,
         typer.Option("--tornado", help="Also change each parameter up and down on the model, to rank their influence."),
@@ -54,7 +64,10 @@ def explain(
         if Path(what, PROVENANCE).is_file():
             run = Run.load(what)
         else:
-            scenario_run = files.load(what).with_overrides(duration_s=duration)
+            scenario = files.load(what)
+            enough_s = max(_ENOUGH_S, scenario.settled_s, scenario.last_event_s + 1)
+            shorter_s = min(scenario.duration_s, enough_s) if duration is None else duration
+            scenario_run = scenario.with_overrides(duration_s=shorter_s)
             with showing() as progress:
                 system = backends.system(on, platform, trace_points=True)
                 watch = progress(f"{scenario_run.name} on {on}")
