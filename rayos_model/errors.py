@@ -1,6 +1,11 @@
 """Errors that a user may see: one line of text and an exit status each. Must not know the rest of the package."""
 
 
+def printable(text: str) -> str:
+    """A text as one line, with its control characters escaped."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
 class RayosError(Exception):
     """Base of all errors that a user may see. The text is one line: what is wrong, where, and what to do.
 
@@ -10,7 +15,7 @@ class RayosError(Exception):
     exit_code = 1
 
     def __init__(self, text: str) -> None:
-        super().__init__("".join(one if one.isprintable() else repr(one)[1:-1] for one in text))
+        super().__init__(printable(text))
 
 
 class BadInput(RayosError):

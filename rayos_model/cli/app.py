@@ -31,7 +31,7 @@ from rayos_model.cli.scenarios import scenarios_app
 from rayos_model.cli.shrink import shrink
 from rayos_model.cli.sweep import sweep
 from rayos_model.cli.trace import trace
-from rayos_model.errors import PlatformFailure, RayosError, StorageFailure
+from rayos_model.errors import PlatformFailure, RayosError, StorageFailure, printable
 from rayos_model.toolchain.cache import default_cache
 
 _UNEXPECTED: Final = 70
@@ -94,7 +94,7 @@ def main() -> None:
             raise KeyboardInterrupt
         sys.exit(status)
     except typer.TyperException as error:
-        message = " ".join(error.format_message().split()).replace("Value error, ", "")
+        message = printable(" ".join(error.format_message().split()).replace("Value error, ", ""))
         _fail(message or "a command is missing; see rayos --help", error.exit_code)
     except RayosError as error:
         notes = [*getattr(error, "__notes__", ())] if isinstance(error, PlatformFailure) else []
@@ -121,7 +121,7 @@ def _run() -> int:
 
 
 def _heed_termination() -> None:
-    """SIGTERM and SIGHUP end a command as Ctrl-C does, with everything tidied up; a second one ends it at once."""
+    """SIGTERM and SIGHUP end a command as Ctrl-C does, with all clean-up; a second one ends it immediately."""
 
     def end(number: int, frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
@@ -129,7 +129,7 @@ def _heed_termination() -> None:
         raise KeyboardInterrupt
 
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:  # `nohup` has it ignored
+        if signal.getsignal(number) == signal.SIG_DFL:  # `nohup` ignores SIGHUP
             signal.signal(number, end)
 
 

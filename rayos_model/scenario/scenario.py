@@ -188,7 +188,9 @@ class Scenario(_Part):
     @property
     def last_event_s(self) -> float:
         """End of everything planned apart from clients: timeline, steps of the load, faults at given times, s."""
-        faults = [fault.at_s + (fault.duration_s or 0) + RECOVERY_LIMIT_S for fault in self.faults if fault.at_s]
+        faults = [
+            fault.at_s + (fault.duration_s or 0) + RECOVERY_LIMIT_S for fault in self.faults if fault.at_s is not None
+        ]
         return max(*(event.at_s for event in self.timeline), *faults, len(self.load.steps) * self.load.step_s, 0.0)
 
     @property

@@ -72,6 +72,12 @@ def test_bad_input_is_one_line_and_status_2(rayos: Rayos, arguments: tuple[str, 
     assert err.count("\n") == 1
 
 
+def test_control_characters_of_an_argument_are_shown_escaped(rayos: Rayos) -> None:
+    status, _, err = rayos("run", "--on", "\x1b[31mred")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "\x1b" not in err and "\\x1b" in err
+
+
 def test_a_failing_platform_is_status_3(rayos: Rayos) -> None:
     rayos.plays(RecordedSystem(small_trace(), failure=PlatformFailure("the guest panicked: heap")))
     assert rayos("run", "small.toml", "--on", "kernel", "--json") == (3, "", "rayos: the guest panicked: heap\n")

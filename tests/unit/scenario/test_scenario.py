@@ -254,3 +254,8 @@ def test_the_schema_names_every_key() -> None:
     schema = json.dumps(files.json_schema())
     for key in ("duration_s", "repaint_window_us", "transfer_bytes", "median_us", "hang_timeout_s"):
         assert f'"{key}"' in schema
+
+
+def test_a_fault_at_the_very_start_counts_among_the_planned_events() -> None:
+    scenario = files.parse(FAILURE + CLIENT + '[[faults]]\nkind = "hang"\nat_s = 0\n')
+    assert scenario.last_event_s == 5  # the time left for its recovery
