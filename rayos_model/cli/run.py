@@ -39,8 +39,8 @@ def run(
         typer.Option(
             metavar="SECONDS",
             min=1,
-            help="Give up after so many wall-clock seconds. Default: 60 with --image, which must print its final "
-            "marker by then; else no limit on the model, 1 h on the kernel.",
+            help="Wall-clock limit. Default: 60 with --image, which must print its final marker within it; otherwise "
+            "none on the model, 1 h on the kernel.",
         ),
     ] = None,
     trace_points: Annotated[
@@ -68,7 +68,7 @@ def run(
             raise BadInput("--image runs the content of the image; leave out SCENARIO, --on, --duration and --seed")
         from rayos_model.hardware.foreign import run_image
 
-        result = run_image(image, out, 60.0 if timeout is None else timeout)
+        result = run_image(image, out, timeout)
     elif scenario_name is None or on is None:
         raise BadInput("expected SCENARIO and --on model or --on kernel, or --image FILE; see rayos run --help")
     else:

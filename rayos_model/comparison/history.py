@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from rayos_model import __version__
 from rayos_model.comparison.agreement import CrossCheck
+from rayos_model.contract import parquet
 from rayos_model.errors import BadInput
 from rayos_model.toolchain.atomic import storing, written_aside
 from rayos_model.toolchain.cache import locked
@@ -37,8 +38,6 @@ _SCHEMA: Final = pa.schema(
 )
 MANY_FILES: Final = 256
 """Number of files beyond which a history is merged into one; reading a file takes some milliseconds."""
-_MAX_ROWS_PER_BYTE: Final = 10
-"""A row takes some bytes; a far denser file would only fill the memory."""
 SERIES: Final = ["platform", "scenario", "duration_s", "metric"]
 """Columns that identify a series."""
 
@@ -75,12 +74,9 @@ def _files(folder: Path) -> list[Path]:
 def _read(file: Path) -> pa.Table | None:
     """The results in a file; None if it is damaged or holds something else."""
     try:
-        if not file.is_file():
-            return None
-        if pq.read_metadata(file).num_rows > _MAX_ROWS_PER_BYTE * file.stat().st_size:
-            return None
-        return pq.read_table(file, schema=_SCHEMA, partitioning=None)
-    except (OSError, ValueError, pa.ArrowException):  # ValueError: a column name that is not UTF-8
+        with parquet.opened(file, "history"):
+            return pq.read_table(file, schema=_SCHEMA, partitioning=None)
+    except BadInput:
         return None
 
 

@@ -49,16 +49,10 @@ _PACE = Floor(0.2, "rates of equal runs on a busy host of two cores differed by 
 _PAGES = Floor(0.01, "pages are counted; less than 1 % is irrelevant")
 _NONE = Floor(0.0, "must not grow at all")
 
-_FAULTS: Final = ("crashes", "hangs", "protocol_errors")
-_COUNTED: Final = [
-    "memory.peak",
-    "memory.leak",
-    "clients.refused",
-    "clients.killed",
-    "crashes",
-    "hangs",
-    "protocol_errors",
-]
+_COUNTED: Final = (
+    *("memory.peak", "memory.leak"),
+    *("clients.refused", "clients.killed", "crashes", "hangs", "protocol_errors"),
+)
 _MORE_IS_BETTER: Final = ("frame_rate", "throughput")
 
 

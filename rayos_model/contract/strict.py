@@ -31,11 +31,9 @@ def read(path: Path, form: TypeAdapter[T], *, longest_bytes: int = LONGEST_BYTES
 
 
 def content(path: Path, longest_bytes: int = LONGEST_BYTES) -> bytes:
-    """The bytes of a file. Raises `BadInput` for one that is missing, too long, or no file: a device or pipe may never
-    end."""
+    """The bytes of a file. Raises `BadInput` for one that is missing, too long or no plain file."""
+    require_file(path)
     try:
-        if path.exists() and not path.is_file():
-            raise BadInput(f"{path}: expected a file")
         with path.open("rb") as file:
             found = file.read(longest_bytes + 1)
     except OSError as error:
@@ -43,6 +41,12 @@ def content(path: Path, longest_bytes: int = LONGEST_BYTES) -> bytes:
     if len(found) > longest_bytes:
         raise BadInput(f"{path}: expected at most {longest_bytes >> 20} MiB")
     return found
+
+
+def require_file(path: Path) -> None:
+    """Raises `BadInput` where a path leads to anything but a plain file: a device or pipe may never end."""
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path}: expected a file")
 
 
 def parse(text: str | bytes, form: TypeAdapter[T], source: str) -> T:

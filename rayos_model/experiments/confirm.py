@@ -43,7 +43,6 @@ def _past(value: Any, up: bool) -> Any:
 def _check(
     search: Search, value: Any, expected: bool, kernel: System, progress: Callable[[str], ProgressFn] | None
 ) -> Confirmation:
-
     scenario = search.variant(value)
     with temporary_folder("plan") as scratch:
         label = f"{search.key} = {settings_text(value)} on {kernel.name}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from rayos_model.contract.abi import MAX_CLIENTS
 from rayos_model.contract.markers import Log, parse
@@ -17,6 +18,8 @@ from rayos_model.run.writer import RunWriter
 from rayos_model.scenario.scenario import SHORTEST_DURATION_S, Scenario, from_dict
 from rayos_model.scenario.tables import LONGEST_S
 
+DEFAULT_TIMEOUT_S: Final = 60.0
+
 _KINDS = {
     "RAYOS_STRESS": "stress",
     "RAYOS_FAILURE": "failure",
@@ -25,8 +28,8 @@ _KINDS = {
 }
 
 
-def run_image(path: Path, out: Path | None = None, timeout_s: float = 60.0, memory_mb: int = 512) -> Run:
-    """Boots any image that prints the markers and keeps its log as a run.
+def run_image(path: Path, out: Path | None = None, timeout_s: float | None = None, memory_mb: int = 512) -> Run:
+    """Boots any image that prints the markers and keeps its log as a run; `timeout_s`: default 60 s of wall time.
 
     Raises `BadInput` for a file that is not bootable, and what `hardware.image.boot` raises.
     """
@@ -35,7 +38,7 @@ def run_image(path: Path, out: Path | None = None, timeout_s: float = 60.0, memo
     from rayos_model.hardware.qemu import find_qemu
 
     image, qemu = BootImage.at(path), find_qemu()
-    done = run_blocking(lambda: boot(qemu, image, memory_mb, timeout_s))
+    done = run_blocking(lambda: boot(qemu, image, memory_mb, DEFAULT_TIMEOUT_S if timeout_s is None else timeout_s))
     log = parse(done.lines)
     with RunWriter(scenario_of(path.stem, log, done.wall_s), "image", out) as writer:
         for line in done.lines:

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from rayos_model.contract.markers import PANIC
+from rayos_model.contract.strict import require_file
 from rayos_model.errors import BadInput
 from rayos_model.hardware.failures import BootHang, ConsoleFlood
 from rayos_model.hardware.qemu import PROGRAM, Qemu
 from rayos_model.hardware.session import QemuSession
 
-DEFAULT_TIMEOUT_S: Final = 60.0
 _TICK_S: Final = 0.1
 _GRACE_S: Final = 0.5
 """Time to read on after the final marker: guests print a little more."""
@@ -41,8 +41,7 @@ class BootImage:
     @classmethod
     def at(cls, path: Path) -> BootImage:
         """Examines a file. Raises `BadInput` when it cannot be read or is not bootable."""
-        if path.exists() and not path.is_file():
-            raise BadInput(f"{path}: expected a file with an image")
+        require_file(path)
         try:
             with path.open("rb") as file:
                 kind = _kind_of(path, file.read(_HEAD_BYTES))
@@ -106,14 +105,13 @@ async def boot(qemu: Qemu, image: BootImage, memory_mb: int, timeout_s: float) -
     places = {"<image>": place if image.kind == "kernel" else place.replace(",", ",,")}
     async with QemuSession(command, b"", places) as session:
         await session.resume()
-        until, ending, marked = started + timeout_s, "", False
+        until, ending = started + timeout_s, ""
         while time.monotonic() < until:
             event = await session.next_event(_TICK_S)
             new = session.console_lines()
             lines += new
             if session.console_bytes() > _CONSOLE_BYTES:
                 raise ConsoleFlood(f"the image floods its console: more than {_CONSOLE_BYTES >> 20} MiB")
-            marked = marked or any(map(_MARKER.search, new))
             if not ending and (ending := _ending(new)):
                 until = min(until, time.monotonic() + _GRACE_S)
             if event is not None and event[0] in ("SHUTDOWN", "GUEST_PANICKED"):
@@ -121,11 +119,10 @@ async def boot(qemu: Qemu, image: BootImage, memory_mb: int, timeout_s: float) -
                 break
         new = session.console_lines(to_the_end=True)
         lines += new
-    marked = marked or any(map(_MARKER.search, new))
-    if not ending or ending == "reset":
+    if ending in ("", "reset"):
         ending = _ending(new) or ending
     wall_s = time.monotonic() - started
-    if not marked and ending != "panic":
+    if ending != "panic" and not any(map(_MARKER.search, lines)):
         raise BootHang(f"{image.path}: no RAYOS_ line on the serial console within {wall_s:.0f} s{_last(lines)}")
     return Boot(lines, ending or "timeout", wall_s)
 

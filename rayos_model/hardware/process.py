@@ -116,14 +116,15 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 class Stillness:
-    """Notices that a process does nothing: no thread of it has run or was ready to run, for `limit_s`.
+    """Detects a process that does nothing: for `limit_s` no thread of it has run or was ready to run.
 
-    A process that only waits for a busy host is ready to run, so it is never called still. Where the system does not
-    tell (no /proc), nothing is.
+    A process that only waits for a busy host is ready to run, so it is never still. With `stopped` it is still only
+    while a signal has stopped it. Without /proc no process is.
     """
 
-    def __init__(self, pid: int, limit_s: float) -> None:
+    def __init__(self, pid: int, limit_s: float, *, stopped: bool = False) -> None:
         self._pid = pid
+        self._stopped = stopped
         self._limit_s = limit_s
         self._since = time.monotonic()
         self._spent: int | None = None
@@ -137,25 +138,17 @@ class Stillness:
         return now - self._since >= self._limit_s
 
     def _cpu_ticks(self) -> int | None:
-        """CPU time of all threads; None if one is ready or in the kernel, or that is not known."""
+        """CPU time of all threads; None if one of them is not still, or that is not known."""
         total = 0
         try:
             for task in Path(f"/proc/{self._pid}/task").iterdir():
                 fields = (task / "stat").read_text().rpartition(")")[2].split()
-                if fields[0] in "RD":
+                if fields[0] in "RD" or (self._stopped and fields[0] != "T"):
                     return None
                 total += int(fields[11]) + int(fields[12])
         except (OSError, ValueError, IndexError):
             return None
         return total
-
-
-def is_stopped(pid: int) -> bool:
-    """Whether a process was stopped by a signal; False where the system does not tell."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-    except (OSError, IndexError):
-        return False
 
 
 def first_output(

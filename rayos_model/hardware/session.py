@@ -24,7 +24,7 @@ from qemu.qmp.protocol import ConnectError
 from qemu.qmp.qmp_client import ExecuteError
 
 from rayos_model.hardware.failures import QemuFailed
-from rayos_model.hardware.process import AnonymousFile, Stillness, is_stopped, kill, spawn
+from rayos_model.hardware.process import AnonymousFile, Stillness, kill, spawn
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class QemuSession:
         self._socket: socket.socket | None = None
         self._qmp = QMPClient("rayos")
         self._listener = EventListener(names=EVENTS)
-        self._stopped_since: float | None = None
+        self._stopped: Stillness | None = None
         self._console_read = 0
         self._partial_line = b""
 
@@ -116,14 +116,15 @@ class QemuSession:
                 command = [*(_fill(argument, places) for argument in self._command), "-S"]
                 descriptors = [theirs.fileno(), *(file.descriptor for file in self._files), *self._inherited]
                 self._process = spawn(command, descriptors, self._errors.descriptor)
+                self._stopped = Stillness(self._process.pid, STILL_S, stopped=True)
         except OSError as error:
             raise QemuFailed(f"QEMU cannot be started: {error}") from error
         self._qmp.register_listener(self._listener)
         try:
             await self._answered(self._qmp.connect(self._socket))
-        except (ConnectError, TimeoutError) as error:
-            if isinstance(error, TimeoutError):
-                raise QemuFailed(f"QEMU does not start: {error}") from error
+        except TimeoutError as error:
+            raise QemuFailed(f"QEMU does not start: {error}") from error
+        except ConnectError as error:
             raise await self._failure("QEMU does not start") from error
 
     def _file(self, label: str, content: bytes = b"") -> AnonymousFile:
@@ -205,15 +206,9 @@ class QemuSession:
         return str(message["event"]), data if isinstance(data, dict) else {}
 
     async def _check_alive(self) -> None:
-        if self._process is None:
-            return
-        if self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
             raise await self._failure("QEMU died")
-        if not is_stopped(self._process.pid):
-            self._stopped_since = None
-        elif self._stopped_since is None:
-            self._stopped_since = time.monotonic()
-        elif time.monotonic() - self._stopped_since > STILL_S:
+        if self._stopped is not None and self._stopped.reached():
             raise QemuFailed(f"QEMU has been stopped by a signal for {STILL_S:.0f} s")
 
     async def status(self) -> str:

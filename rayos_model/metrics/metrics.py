@@ -59,7 +59,7 @@ class Metrics:
 
     def histogram(self, operation: str) -> LatencyHistogram:
         """The latencies of an operation; an empty histogram where none was measured."""
-        return self.histograms.get(operation, LatencyHistogram())
+        return self.histograms[operation] if operation in self.histograms else LatencyHistogram()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable form, without loss."""

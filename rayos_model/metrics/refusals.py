@@ -1,8 +1,7 @@
 """Client instances that fail to start, or end early, for lack of memory, from a trace.
 
 A client that cannot be created leaves no record. Refusals are therefore the difference between what the scenario asks
-for and what the trace shows. Must not know which system made
-the trace.
+for and what the trace shows. Must not know which system made the trace.
 """
 
 from __future__ import annotations

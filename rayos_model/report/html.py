@@ -22,7 +22,7 @@ from rayos_model.toolchain.atomic import written_aside
 from rayos_model.verdict.verdict import Verdict
 
 _HOTTEST: Final = 25
-MAX_DRAWN: Final = 16
+_MAX_DRAWN: Final = 16
 """Number of runs that the figures show, the first ones; tables show all."""
 _MIN_FOR_TAIL: Final = 100
 """Samples that a tail plot needs; with fewer it shows chance."""
@@ -40,7 +40,7 @@ def runs_page(
     """
     operations = plots.measured_operations(runs)
     labels = plots.labels_of(runs)
-    drawn = runs[:MAX_DRAWN]
+    drawn = runs[:_MAX_DRAWN]
     names = [name for name in METRIC_UNITS if any(name in run.metrics.values for run in runs)]
     names = [name for name in names if name.partition(".")[0] not in OPERATIONS]
     return (

@@ -62,7 +62,6 @@ class RunWriter:
         if self.target.exists() and (not self.target.is_dir() or any(self.target.iterdir())):
             raise BadInput(f"{self.target}: exists already; choose another --out or remove it")
         with storing(self.target, _WHAT), ExitStack() as opened:
-            self.target.parent.mkdir(parents=True, exist_ok=True)
             self._aside = opened.enter_context(temporary_folder_beside(self.target))
             self._markers = (self._aside / MARKERS).open("w", encoding="utf-8", newline="\n")
             opened.callback(_quietly, self._markers.close)

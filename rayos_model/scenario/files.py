@@ -55,6 +55,7 @@ def load(name_or_path: str | Path) -> Scenario:
 
 
 _LONGEST_BYTES: Final = 16 << 20
+"""Size limit of a scenario file."""
 _CATEGORIES: Final = ("calibration", "validation")
 
 

@@ -52,7 +52,6 @@ def written_aside(target: Path, what: str) -> Iterator[Path]:
     """
     with storing(target, what):
         place = target.resolve()
-        place.parent.mkdir(parents=True, exist_ok=True)
         if place.exists() and not (place.is_file() or place.is_dir()):
             yield place
             return
@@ -67,11 +66,9 @@ def folder_aside(target: Path, what: str) -> Iterator[Path]:
 
     Raises `StorageFailure` for an `OSError` inside the `with` or while renaming.
     """
-    with storing(target, what):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_folder_beside(target) as aside:
-            yield aside
-            _replace_folder(aside, target)
+    with storing(target, what), temporary_folder_beside(target) as aside:
+        yield aside
+        _replace_folder(aside, target)
 
 
 def _replace_folder(aside: Path, target: Path) -> None:
@@ -109,6 +106,5 @@ def check_writable(target: Path, what: str) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if place.exists() and not place.is_file():
             return
-        place.parent.mkdir(parents=True, exist_ok=True)
         with temporary_file(place):
             pass

@@ -96,8 +96,8 @@ def use(path: Path | None = None) -> None:
     """
     if in_use():
         return
-    if path is None and not os.environ.get(INTERPRETED) and library().is_file():
-        path = library() if available() else _built_anew()
+    if path is None and not os.environ.get(INTERPRETED) and (built := library()).is_file():
+        path = built if intact(built) else _built_anew()
     if path is not None:
         sys.meta_path.insert(0, _Finder(path))
 

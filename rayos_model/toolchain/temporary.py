@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,14 +25,17 @@ _SWEPT: Final[set[Path]] = set()
 
 @contextmanager
 def temporary_file(target: Path) -> Iterator[Path]:
-    """An empty file beside `target`, with its suffix and a dot before its name. Raises `OSError`."""
+    """An empty file beside `target`, with its suffix and a dot before its name. Missing parents are made.
+
+    Raises `OSError`.
+    """
     with _temporary(target.parent, f".{target.stem}.", target.suffix, folder=False) as path:
         yield path
 
 
 @contextmanager
 def temporary_folder_beside(target: Path) -> Iterator[Path]:
-    """An empty folder beside `target`, with a dot before its name. Raises `OSError`."""
+    """An empty folder beside `target`, with a dot before its name. Missing parents are made. Raises `OSError`."""
     with _temporary(target.parent, f".{target.name}.", "", folder=True) as path:
         yield path
 
@@ -44,19 +47,17 @@ def temporary_folder(purpose: str, parent: Path | None = None) -> Iterator[Path]
     Raises `StorageFailure` when it cannot be made.
     """
     place = Path(tempfile.gettempdir()) if parent is None else parent
-    made = _temporary(place, f"{purpose}-", "", folder=True)
-    try:
-        path = made.__enter__()
-    except OSError as error:
-        raise StorageFailure(f"{place}: no temporary folder can be made: {error.strerror or error}") from error
-    try:
+    with ExitStack() as stack:
+        try:
+            path = stack.enter_context(_temporary(place, f"{purpose}-", "", folder=True))
+        except OSError as error:
+            raise StorageFailure(f"{place}: no temporary folder can be made: {error.strerror or error}") from error
         yield path
-    finally:
-        made.__exit__(None, None, None)
 
 
 @contextmanager
 def _temporary(parent: Path, prefix: str, suffix: str, *, folder: bool) -> Iterator[Path]:
+    parent.mkdir(parents=True, exist_ok=True)
     _sweep(parent)
     path, lock = _create(parent, prefix, suffix, folder=folder)
     try:

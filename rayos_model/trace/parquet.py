@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from rayos_model.contract import parquet
 from rayos_model.contract.abi import TraceKind
 from rayos_model.contract.trace_record import FIRST_MEASUREMENT, TRACE_DTYPE, Records
 from rayos_model.errors import BadInput
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = list(TRACE_DTYPE.names or ())
 _KINDS: Final = np.array(list(TraceKind), np.uint16)
-_MAX_RECORDS_PER_BYTE: Final = 10
-"""A trace takes some bytes a record; a far denser file would only fill the memory."""
 LONGEST_NS: Final = 31 * 86_400 * 10**9
 """Upper bound of a record's time, ns: the longest scenario lasts 30 days."""
 _SCHEMA: Final = pa.schema([(name, pa.from_numpy_dtype(TRACE_DTYPE[name])) for name in _COLUMNS])
@@ -81,20 +80,12 @@ def iter_trace(path: Path, kinds: Collection[int] | None = None) -> Iterator[Rec
 
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    if path.exists() and not path.is_file():
-        raise BadInput(f"{path}: expected a file")
-    try:
-        with path.open("rb") as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
-            if not file.schema_arrow.equals(_SCHEMA):
-                raise BadInput(f"{path}: not a trace: its columns are not {', '.join(_COLUMNS)}")
-            if file.metadata.num_rows > _MAX_RECORDS_PER_BYTE * path.stat().st_size:
-                raise BadInput(f"{path}: not a trace: {file.metadata.num_rows} records in a file of its size")
-            for batch in file.iter_batches(batch_size=1 << 18):
-                _validate(batch, path)
-                yield batch
-    except (OSError, ValueError, pa.ArrowException) as error:  # ValueError: a column name that is not UTF-8
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise BadInput(f"{path}: the trace cannot be read: {' '.join(reason.split())}") from None
+    with parquet.opened(path, "trace") as file:
+        if not file.schema_arrow.equals(_SCHEMA):
+            raise BadInput(f"{path}: not a trace: its columns are not {', '.join(_COLUMNS)}")
+        for batch in file.iter_batches(batch_size=1 << 18):
+            _validate(batch, path)
+            yield batch
 
 
 def _validate(batch: pa.RecordBatch, path: Path) -> None:

@@ -15,6 +15,7 @@ import hashlib
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,7 +53,7 @@ class Place:
         return cls(folder, digest_of(folder))
 
     def rayos(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        """Starts a command in a process group of its own."""
+        """Starts a command in a new process group."""
         return subprocess.Popen(
             [*_RAYOS, *arguments],
             cwd=self.folder,
@@ -71,7 +72,7 @@ class Place:
             os.killpg(process.pid, signal.SIGKILL)
             raise AssertionError(f"it still ran after {_PATIENCE_S:.0f} s") from None
         if process.returncode not in allowed:
-            remove(self.folder / "new")
+            shutil.rmtree(self.folder / "new", ignore_errors=True)
         assert process.returncode in allowed, f"exit {process.returncode}, expected {allowed}: {printed[-500:]}"
         assert "Traceback" not in printed, printed[-2000:]
         assert len(printed.splitlines()) <= _LONGEST_OUTPUT, printed[-2000:]
@@ -83,7 +84,7 @@ class Place:
         new = self.folder / "new"
         if new.exists():  # whatever the exit status: a run that exists is whole
             Run.load(new)
-            remove(new)
+            shutil.rmtree(new)
         if not leaves:
             assert digest_of(self.folder) == self.digest, (
                 f"files have changed: {sorted(path.name for path in self.folder.iterdir())}"
@@ -94,14 +95,6 @@ class Place:
 def heed_interrupts() -> None:
     """A command that is started in the background of a shell would ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def remove(path: Path) -> None:
-    """Removes a folder of files, if it is there."""
-    for file in path.iterdir() if path.is_dir() else ():
-        file.unlink()
-    if path.is_dir():
-        path.rmdir()
 
 
 def digest_of(folder: Path) -> str:
@@ -201,7 +194,7 @@ def outputs_raced(place: Place, rng: random.Random) -> str:
     assert len(names) == codes.count(0), f"{codes} but {names}"
     assert set(codes) <= {0, 2}, codes
     for name in names:
-        remove(place.folder / name)
+        shutil.rmtree(place.folder / name)
     assert digest_of(place.folder) == place.digest
     return f"{len(names)} kept"
 
@@ -219,8 +212,8 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "outputs-raced": outputs_raced,
 }
 """The faults by name."""
-_RARER: Final = {"qemu-killed": 1, "kernel-poisoned": 25}
-"""Each is struck one time in so many; by default, one in five."""
+_DIVISORS: Final = {"qemu-killed": 1, "kernel-poisoned": 25}
+"""Fault → divisor of `--times`; default 5."""
 
 
 def main() -> int:
@@ -237,7 +230,7 @@ def main() -> int:
         for name in options.faults or FAULTS:
             rng = random.Random(f"{options.seed} {name}")
             outcomes: Counter[str] = Counter()
-            for _ in range(max(1, options.times // _RARER.get(name, 5))):
+            for _ in range(max(1, options.times // _DIVISORS.get(name, 5))):
                 try:
                     outcomes[FAULTS[name](place, rng)] += 1
                 except AssertionError as error:

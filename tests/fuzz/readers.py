@@ -49,7 +49,7 @@ CORPUS: Final = Path(__file__).parent / "corpus"
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A reader: `read(data, folder)` with a folder of its own, its seeds, and how they are mutated."""
+    """A reader: `read(data, folder)` in a private folder, its seeds, and how they are mutated."""
 
     read: Callable[[bytes, Path], object]
     seeds: Callable[[], list[bytes]]

@@ -165,39 +165,43 @@ static bool step(void)
     return store_step(now_ns);
 }
 
-/* Reads a record, which must be complete. *s: its serial number; 0: no such record. false: the disk failed. */
-static bool get(u32 i, u64 *s)
+/* The answer of store_get once there is one. */
+static i64 read_record(u32 i, const struct record_block **found)
 {
     char name[NAME_BYTES];
-    const struct record_block *found;
     const void *what;
     void *page = NULL;
+    i64 result = STORE_WAIT;
     name_of(name, i);
-    for (u32 turn = 0; turn < 10000; turn++) {
-        i64 result = store_get(name, &page, &found, &what);
+    for (u32 turn = 0; turn < 10000 && (result == STORE_WAIT || result == STORE_NEEDS_PAGE); turn++) {
+        result = store_get(name, &page, found, &what);
         if (result == STORE_NEEDS_PAGE)
             page = page_alloc();
         else if (result == STORE_WAIT)
             step();
-        else {
-            if (page)
-                page_free(page);
-            if (result == -E_IO)
-                return false;
-            CHECK(!result || result == -E_NOT_FOUND);
-            *s = 0;
-            if (!result) {
-                static struct record_block expected;
-                memcpy(s, found->data, 8);
-                fill(&expected, i, *s, bytes_of(*s));
-                CHECK(found->length == bytes_of(*s) && !memcmp(found->data, expected.data, found->length));
-            }
-            reads++;
-            return true;
-        }
     }
-    CHECK(!"a read never ends");
-    return false;
+    CHECK(result == -E_IO || result == -E_NOT_FOUND || !result); /* a read ends */
+    if (page)
+        page_free(page);
+    return result;
+}
+
+/* Reads a record, which must be complete. *s: its serial number; 0: no such record. false: the disk failed. */
+static bool get(u32 i, u64 *s)
+{
+    const struct record_block *found;
+    i64 result = read_record(i, &found);
+    if (result == -E_IO)
+        return false;
+    *s = 0;
+    if (!result) {
+        static struct record_block expected;
+        memcpy(s, found->data, 8);
+        fill(&expected, i, *s, bytes_of(*s));
+        CHECK(found->length == bytes_of(*s) && !memcmp(found->data, expected.data, found->length));
+    }
+    reads++;
+    return true;
 }
 
 static void acknowledge(void)
@@ -258,15 +262,19 @@ static void check_recovery(void)
     }
 }
 
-static void reboot(void)
+static void boot_store(void)
 {
     memset((void *)DIRECT_BASE, 0, ARENA);
     page_init(0, ARENA);
-    struct image_disk disk = { .mb = 1, .channels = 1, .cache_pages = 64 };
+    CHECK(store_init(&(struct image_disk){ .mb = 1, .channels = 1, .cache_pages = 64 }));
+}
+
+static void reboot(void)
+{
     u32 errors = error_percent;
     error_percent = 0;
     outage = false;
-    CHECK(store_init(&disk));
+    boot_store();
     flush_epoch = 0;
     for (u32 i = 0; i < NAMES; i++) {
         struct promise *p = &promises[i];
@@ -373,32 +381,20 @@ static void random_disk(void)
         if (chance(8))
             page->checksum = record_checksum(page);
     }
-    memset((void *)DIRECT_BASE, 0, ARENA);
-    page_init(0, ARENA);
-    CHECK(store_init(&(struct image_disk){ .mb = 1, .channels = 1, .cache_pages = 64 }));
+    boot_store();
     for (u32 turn = 0; turn < 200; turn++) {
-        char name[NAME_BYTES];
-        const struct record_block *found;
-        const void *what;
-        void *page = NULL;
-        i64 result = STORE_WAIT;
-        name_of(name, chance(NAMES));
+        u32 i = chance(NAMES);
         if (chance(2)) {
+            char name[NAME_BYTES];
+            const void *what;
             struct record_block *fresh = page_alloc();
+            name_of(name, i);
             if (fresh && store_put(name, fresh, 8, chance(4) == 0, now_ns, &what))
                 page_free(fresh);
         } else {
-            for (u32 n = 0; n < 10000 && (result == STORE_WAIT || result == STORE_NEEDS_PAGE); n++) {
-                result = store_get(name, &page, &found, &what);
-                if (result == STORE_NEEDS_PAGE)
-                    page = page_alloc();
-                else if (result == STORE_WAIT)
-                    step();
-            }
-            CHECK(result == -E_NOT_FOUND || result == -E_IO || !result);
+            const struct record_block *found;
+            i64 result = read_record(i, &found);
             CHECK(result || (found->length <= RECORD_BYTES && found->kind == KIND_RECORD && found->generation));
-            if (page)
-                page_free(page);
         }
         if (chance(50) == 0)
             store_flush();

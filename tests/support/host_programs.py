@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.support.paths import KERNEL, ROOT
+from tests.support.paths import KERNEL, KERNEL_HOST
 
-HERE: Final = ROOT / "tests" / "kernel_host"
 PROGRAMS: Final = {
     "memory": ["core/page.c", "core/heap.c", "core/library.c"],
     "mutex": ["ipc/mutex.c"],
@@ -61,14 +60,14 @@ def usable(compiler: str, folder: Path) -> bool:
 
 def build_module_program(name: str, target: Path, compiler: str) -> None:
     """Compiles `<name>_test.c` with its modules."""
-    sources = [HERE / f"{name}_test.c", HERE / "host.c", *(KERNEL / module for module in PROGRAMS[name])]
+    sources = [KERNEL_HOST / f"{name}_test.c", KERNEL_HOST / "host.c", *(KERNEL / module for module in PROGRAMS[name])]
     _compile([*_MODULE_COMPILERS[compiler], *_MODULE_FLAGS], sources, target)
 
 
 def build_wayland_program(name: str, target: Path, compiler: str) -> None:
     """Compiles `wayland_<name>.c` with the whole compositor."""
     compositor = [KERNEL / "experiment" / "integration.c", *sorted((KERNEL / "wayland").glob("*.c"))]
-    sources = [HERE / f"wayland_{name}.c", HERE / "wayland_mock.c", *compositor]
+    sources = [KERNEL_HOST / f"wayland_{name}.c", KERNEL_HOST / "wayland_mock.c", *compositor]
     _compile([*_WAYLAND_COMPILERS[compiler], *_WAYLAND_FLAGS], sources, target)
 
 
